@@ -1,0 +1,211 @@
+/**
+ * The errors of the protocol core.
+ *
+ * @module
+ */
+
+/**
+ * What a {@link ProtocolError} says: the rule that the peer broke.
+ *
+ * - `reserved-bits`: an RSV bit that no extension gave a meaning (RFC 6455, section 5.2).
+ * - `reserved-opcode`: an opcode that has no meaning (section 5.2).
+ * - `mask-missing`: a client sent an unmasked frame (section 5.1).
+ * - `mask-unexpected`: a server sent a masked frame (section 5.1).
+ * - `length-not-minimal`: a payload length in more bytes than it needs (section 5.2).
+ * - `length-too-large`: a payload length of 2^53 or more.
+ * - `control-fragmented`: a control frame without FIN (section 5.5).
+ * - `control-too-long`: a control frame of more than 125 bytes (section 5.5).
+ * - `unexpected-continuation`: a continuation frame with nothing to continue (section 5.4).
+ * - `unfinished-message`: a new message inside an unfinished one (section 5.4).
+ * - `invalid-utf8`: text that is not UTF-8 (section 8.1).
+ * - `invalid-close-code`: a close code that must not be on the wire (section 7.4).
+ * - `invalid-close-payload`: a close frame with a body of one byte (section 5.5.1).
+ * - `frame-too-large`, `message-too-large`, `too-many-fragments`: a limit of ours.
+ * - `invalid-deflate-data`: a compressed message that cannot be inflated (RFC 7692).
+ */
+export type ProtocolErrorCode =
+  | "reserved-bits"
+  | "reserved-opcode"
+  | "mask-missing"
+  | "mask-unexpected"
+  | "length-not-minimal"
+  | "length-too-large"
+  | "control-fragmented"
+  | "control-too-long"
+  | "unexpected-continuation"
+  | "unfinished-message"
+  | "invalid-utf8"
+  | "invalid-close-code"
+  | "invalid-close-payload"
+  | "frame-too-large"
+  | "message-too-large"
+  | "too-many-fragments"
+  | "invalid-deflate-data";
+
+/**
+ * The close code that answers each violation (RFC 6455, section 7.4.1).
+ *
+ * Too many fragments answer with 1009 as well: the limit bounds what a message
+ * may cost, just as a limit on its size does.
+ */
+const CLOSE_CODES: Readonly<Record<ProtocolErrorCode, number>> = {
+  "reserved-bits": 1002,
+  "reserved-opcode": 1002,
+  "mask-missing": 1002,
+  "mask-unexpected": 1002,
+  "length-not-minimal": 1002,
+  "length-too-large": 1009,
+  "control-fragmented": 1002,
+  "control-too-long": 1002,
+  "unexpected-continuation": 1002,
+  "unfinished-message": 1002,
+  "invalid-utf8": 1007,
+  "invalid-close-code": 1002,
+  "invalid-close-payload": 1002,
+  "frame-too-large": 1009,
+  "message-too-large": 1009,
+  "too-many-fragments": 1009,
+  "invalid-deflate-data": 1007,
+};
+
+/** Details of a {@link ProtocolError}. */
+export interface ProtocolErrorOptions extends ErrorOptions {
+  /**
+   * The close code to answer with.
+   *
+   * @default {the one that RFC 6455, section 7.4.1 has for the violation}
+   */
+  readonly closeCode?: number;
+  /**
+   * Where in the incoming stream the violation was found, in bytes from the
+   * first byte behind the handshake.
+   *
+   * @default {undefined}
+   */
+  readonly offset?: number | undefined;
+}
+
+/**
+ * The peer broke a rule of RFC 6455 or RFC 7692, or passed a limit of ours.
+ *
+ * @example
+ * ```ts
+ * import { ProtocolError } from "./errors.ts";
+ *
+ * const error = new ProtocolError("mask-missing", "frame is not masked", {
+ *   offset: 12,
+ * });
+ * console.log(error.closeCode); // 1002
+ * console.log(error.message); // "frame is not masked (at byte 12 of the stream)"
+ * ```
+ */
+export class ProtocolError extends Error {
+  /** The name of the class. */
+  override readonly name = "ProtocolError";
+  /** The rule that was broken. */
+  readonly code: ProtocolErrorCode;
+  /** The close code that answers it (RFC 6455, section 7.4.1): 1002, 1007, 1009 or 1010. */
+  readonly closeCode: number;
+  /** The byte of the incoming stream at which it was found, where that is known. */
+  readonly offset: number | undefined;
+
+  /** Makes an error with a code and a message; the message is completed with the offset. */
+  constructor(
+    code: ProtocolErrorCode,
+    message: string,
+    options: ProtocolErrorOptions = {},
+  ) {
+    super(
+      options.offset === undefined
+        ? message
+        : `${message} (at byte ${options.offset} of the stream)`,
+      "cause" in options ? { cause: options.cause } : undefined,
+    );
+    this.code = code;
+    this.closeCode = options.closeCode ?? CLOSE_CODES[code];
+    this.offset = options.offset;
+  }
+}
+
+/**
+ * What a {@link HandshakeError} says.
+ *
+ * - `refused`: the server answered with another status than 101; see `status`.
+ * - `redirected`: the server answered with a redirect, which is not followed; see `headers`.
+ * - `timeout`: the handshake took longer than `handshakeTimeout`.
+ * - `aborted`: the handshake was cancelled.
+ * - `connection-lost`: the stream ended or broke before the handshake was done.
+ * - `head-too-large`: a request or response head larger than the limit.
+ * - `bad-request`, `bad-response`: a head that is not HTTP/1.1 (RFC 9112).
+ * - `bad-method`: a request with another method than GET.
+ * - `bad-http-version`: another version of HTTP than 1.1.
+ * - `bad-header`: a header name or value with bytes that are not allowed.
+ * - `bad-host`, `bad-upgrade`, `bad-connection`, `bad-key`, `bad-version`, `bad-accept`:
+ *   the header of that name is missing or wrong (RFC 6455, sections 4.1 and 4.2).
+ * - `bad-protocol`: a subprotocol that was not offered, or none that both know.
+ * - `bad-extension`: an extension, or a parameter of one, that was not offered or is not allowed.
+ * - `origin-refused`: the request came from an origin that is not let in.
+ * - `proxy-refused`: the proxy refused to connect; see `status`.
+ */
+export type HandshakeErrorCode =
+  | "refused"
+  | "redirected"
+  | "timeout"
+  | "aborted"
+  | "connection-lost"
+  | "head-too-large"
+  | "bad-request"
+  | "bad-response"
+  | "bad-method"
+  | "bad-http-version"
+  | "bad-header"
+  | "bad-host"
+  | "bad-upgrade"
+  | "bad-connection"
+  | "bad-key"
+  | "bad-version"
+  | "bad-accept"
+  | "bad-protocol"
+  | "bad-extension"
+  | "origin-refused"
+  | "proxy-refused";
+
+/** Details of a {@link HandshakeError}. */
+export interface HandshakeErrorOptions extends ErrorOptions {
+  /**
+   * The HTTP status: on a client the one that came, on a server the one to answer with.
+   *
+   * @default {undefined}
+   */
+  readonly status?: number | undefined;
+  /**
+   * The headers of the response that came, or of the one to answer with.
+   *
+   * @default {undefined}
+   */
+  readonly headers?: Headers | undefined;
+}
+
+/** The opening handshake failed (RFC 6455, section 4). */
+export class HandshakeError extends Error {
+  /** The name of the class. */
+  override readonly name = "HandshakeError";
+  /** What went wrong. */
+  readonly code: HandshakeErrorCode;
+  /** The HTTP status that came (client) or is the right answer (server), where there is one. */
+  readonly status: number | undefined;
+  /** The headers of the response that came, or that belong to the answer. */
+  readonly headers: Headers | undefined;
+
+  /** Makes an error with a code, a message and its details. */
+  constructor(
+    code: HandshakeErrorCode,
+    message: string,
+    options: HandshakeErrorOptions = {},
+  ) {
+    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    this.code = code;
+    this.status = options.status;
+    this.headers = options.headers;
+  }
+}
