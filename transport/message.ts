@@ -1,0 +1,35 @@
+import { Buffer } from "node:buffer";
+import { ConfigError } from "./errors.ts";
+
+/**
+ * A WebSocket message: a `string` is a text message, a `Uint8Array` a binary
+ * one (RFC 6455, section 5.6).
+ */
+export type Message = string | Uint8Array;
+
+/** The length of a message's payload in bytes: of a text, that of its UTF-8. */
+export function messageSize(message: Message): number {
+  return typeof message === "string"
+    ? Buffer.byteLength(message)
+    : message.byteLength;
+}
+
+/**
+ * Refuses what is not a message.
+ *
+ * @throws {ConfigError} `invalid-argument` when it is neither a string nor a `Uint8Array`.
+ */
+export function checkMessage(message: unknown): asserts message is Message {
+  if (typeof message !== "string" && !(message instanceof Uint8Array)) {
+    const got = message === null
+      ? "null"
+      : typeof message === "object"
+      ? message.constructor?.name ?? "object"
+      : typeof message;
+    throw new ConfigError(
+      "invalid-argument",
+      "data",
+      `Cannot send as data must be a string or a Uint8Array: current value is of type ${got}`,
+    );
+  }
+}
