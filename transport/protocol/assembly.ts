@@ -1,0 +1,144 @@
+import { ProtocolError } from "./errors.ts";
+import { MaskView } from "./mask.ts";
+import {
+  decodeValidUtf8,
+  endOfWholeUtf8,
+  findInvalidUtf8,
+  isWholeUtf8,
+} from "./utf8.ts";
+
+const FIRST_CAPACITY = 4096;
+/** From this many bytes on, a message has earned a buffer of its full length. */
+export const DIRECT_SIZE = 65_536;
+
+/**
+ * How much room a message gets of which `arrived` bytes have come: a header alone is
+ * worth almost nothing, and the room grows with what was really sent.
+ */
+function earnedCapacity(arrived: number): number {
+  return arrived < DIRECT_SIZE
+    ? Math.max(FIRST_CAPACITY, arrived * 4)
+    : arrived * 16;
+}
+
+/**
+ * Gathers one message that comes in pieces.
+ *
+ * Its buffer is handed out with the message and never used again.
+ */
+export class Assembly {
+  #view: MaskView | undefined;
+  #size = 0;
+  #checked = 0;
+
+  /** How many bytes have been gathered. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /**
+   * Takes a copy of a piece, and unmasks the copy.
+   *
+   * @param key The key as it stands at the piece's first byte; 0 for none.
+   * @param expected How large the message is expected to become, so far as is known.
+   * @throws {ProtocolError} `message-too-large` when there is no memory for it.
+   */
+  append(piece: Uint8Array, key: number, expected: number): void {
+    const start = this.#size;
+    const size = start + piece.length;
+    const view = this.#reserve(size, expected);
+    view.bytes.set(piece, start);
+    if (key !== 0) view.mask(start, size, key);
+    this.#size = size;
+  }
+
+  /**
+   * The room for the next bytes, so that they can be read straight to where they belong.
+   *
+   * @param left How many bytes of the frame are still to come.
+   * @throws {ProtocolError} `message-too-large` when there is no memory for it.
+   */
+  target(left: number, expected: number): Uint8Array {
+    const size = this.#size;
+    const view = this.#reserve(size + 1, expected);
+    return view.bytes.subarray(size, size + left);
+  }
+
+  /** Says that `length` masked bytes are in the target now. */
+  filled(length: number, key: number): void {
+    const start = this.#size;
+    this.#size = start + length;
+    if (key !== 0) this.#view?.mask(start, start + length, key);
+  }
+
+  /**
+   * Checks the UTF-8 of what has come since the last check.
+   *
+   * @param last Whether the message ends here, so that its last character must be whole.
+   * @returns The position in the message of the first bad byte, or -1.
+   */
+  checkText(last: boolean): number {
+    const view = this.#view;
+    if (view === undefined) return -1;
+    const bytes = view.bytes;
+    const start = this.#checked;
+    const end = this.#size;
+    const whole = endOfWholeUtf8(bytes, start, end);
+    if (!isWholeUtf8(bytes, start, whole)) {
+      return findInvalidUtf8(bytes, start, whole);
+    }
+    this.#checked = whole;
+    const bad = findInvalidUtf8(bytes, whole, end);
+    return bad === -1 && last && whole < end ? end : bad;
+  }
+
+  /** Ends a text message that has been checked. */
+  takeText(): string {
+    const bytes = this.#view?.bytes.subarray(0, this.#size);
+    this.clear();
+    return bytes === undefined ? "" : decodeValidUtf8(bytes);
+  }
+
+  /**
+   * Ends a binary message.
+   *
+   * @param exact Whether its buffer must have no room to spare.
+   */
+  takeBytes(exact: boolean): Uint8Array {
+    const size = this.#size;
+    const bytes = this.#view?.bytes;
+    this.clear();
+    if (bytes === undefined) return new Uint8Array(0);
+    if (bytes.length === size) return bytes;
+    return exact ? bytes.slice(0, size) : bytes.subarray(0, size);
+  }
+
+  /** Forgets the message. */
+  clear(): void {
+    this.#view = undefined;
+    this.#size = 0;
+    this.#checked = 0;
+  }
+
+  #reserve(size: number, expected: number): MaskView {
+    const old = this.#view;
+    if (old !== undefined && old.bytes.length >= size) return old;
+    const wanted = Math.min(
+      Math.max(expected, size),
+      earnedCapacity(size),
+    );
+    let view: MaskView;
+    try {
+      view = new MaskView(new ArrayBuffer(wanted));
+    } catch (cause) {
+      throw new ProtocolError(
+        "message-too-large",
+        `there is no memory for a message of ${wanted} bytes`,
+        { cause },
+      );
+    }
+    if (old !== undefined) view.bytes.set(old.bytes.subarray(0, this.#size));
+    this.#view = view;
+    return view;
+  }
+}
