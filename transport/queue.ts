@@ -1,3 +1,5 @@
+import { handled, onAbort, rejected } from "./promise.ts";
+
 /** Where items go on to: one that is full is told no more until it has space. */
 export interface Sink<T> {
   /**
@@ -59,6 +61,8 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
   /** The outlet said no and has not called back yet. */
   #outletFull = false;
   #closed = false;
+  /** What {@link Queue.take} gave last: its reader is done with it when he comes for more. */
+  #taken: T | undefined;
   #onDrained: (() => void) | undefined;
 
   /** Makes an empty queue. */
@@ -123,6 +127,18 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
     return item;
   }
 
+  /** Takes out, without reading them, all items that `matches` picks; the others keep their order. */
+  extract(matches: (item: T) => boolean): T[] {
+    const taken: T[] = [];
+    for (let left = this.#size; left > 0; left--) {
+      const item = this.shift();
+      if (item === undefined) continue;
+      if (matches(item)) taken.push(item);
+      else this.#put(item);
+    }
+    return taken;
+  }
+
   /**
    * Waits for one item.
    *
@@ -131,24 +147,26 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
    */
   take(options: { readonly signal?: AbortSignal } = {}): Promise<T | undefined> {
     const { signal } = options;
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    if (this.#size > 0) return Promise.resolve(this.shift());
+    if (signal?.aborted) return rejected(signal.reason);
+    if (this.#taken !== undefined) this.#onDone?.(this.#taken);
+    this.#taken = undefined;
+    if (this.#size > 0) return Promise.resolve(this.#lend(this.shift()));
     if (this.#closed) return Promise.resolve(undefined);
-    if (signal === undefined) return this.#wait();
-    return new Promise((resolve, reject) => {
-      const waiter: Waiter<T> = {
-        resolve: (item) => {
-          signal.removeEventListener("abort", onAbort);
-          resolve(item);
-        },
-      };
-      const onAbort = () => {
-        this.#withdraw(waiter);
-        reject(signal.reason);
-      };
-      signal.addEventListener("abort", onAbort, { once: true });
-      this.#enqueue(waiter);
-    });
+    return handled(
+      new Promise((resolve, reject) => {
+        const waiter: Waiter<T> = {
+          resolve: (item) => {
+            remove();
+            resolve(this.#lend(item));
+          },
+        };
+        const remove = onAbort(signal, () => {
+          this.#withdraw(waiter);
+          reject(signal?.reason);
+        });
+        this.#enqueue(waiter);
+      }),
+    );
   }
 
   /** Reads item by item. */
@@ -276,8 +294,9 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
     callback?.();
   }
 
-  #wait(): Promise<T | undefined> {
-    return new Promise((resolve) => this.#enqueue({ resolve }));
+  #lend(item: T | undefined): T | undefined {
+    if (this.#onDone !== undefined) this.#taken = item;
+    return item;
   }
 
   #enqueue(waiter: Waiter<T>): void {

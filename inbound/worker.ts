@@ -1,0 +1,190 @@
+import type { Clock } from "../transport/clock.ts";
+import { Connection } from "../transport/connection.ts";
+import type { ConnectionOptions } from "../transport/connection_options.ts";
+import type { Log } from "../transport/logging.ts";
+import type { Message } from "../transport/message.ts";
+import type { SendOptions } from "../transport/outgoing.ts";
+import { DONE, rejected } from "../transport/promise.ts";
+import { ConnectionError } from "../transport/errors.ts";
+import type { Sink } from "../transport/queue.ts";
+import type { Socket, SocketEnd } from "../transport/socket.ts";
+import {
+  type Counter,
+  forwarder,
+  heartbeatForwarder,
+  type InboxMessage,
+  MessageQueue,
+  Pulse,
+  reader,
+  silence,
+  type Worker,
+  type WorkerStats,
+} from "../transport/worker.ts";
+import type { ResolvedInboundWorkerOptions } from "./config.ts";
+
+/** How an inbound peer's stay ended by itself. */
+export interface InboundExit {
+  /**
+   * - `disconnected`: the peer closed cleanly (1000, 1001 or no code).
+   * - `dropped-close`: it closed with another code, or without a close frame (1006).
+   * - `dropped-error`: a reset, a protocol violation or a timeout.
+   * - `evicted-policy`: it was silent for longer than is allowed.
+   */
+  readonly kind:
+    | "disconnected"
+    | "dropped-close"
+    | "dropped-error"
+    | "evicted-policy";
+  /** With `dropped-close`: the close code. */
+  readonly closeCode?: number;
+  /** With `dropped-close`: the peer's reason. */
+  readonly reason?: string;
+  /** With `dropped-error`: what went wrong. */
+  readonly error?: Error;
+}
+
+/** What the pool gives an inbound worker. */
+export interface InboundPlugin {
+  /** The peer. */
+  readonly id: string;
+  /** The number of this stay. */
+  readonly session: number;
+  /** The peer's socket, open or about to be; the worker owns it from now on. */
+  readonly socket: Socket;
+  /** The pool's inbox. */
+  readonly inbox: Sink<InboxMessage>;
+  /** Says how the stay ended. Counted once; after it the peer is gone from the registry. */
+  onExit(exit: InboundExit): void;
+  /** Puts an error into the pool's `errors`. */
+  onError(error: Error): void;
+  /** What the worker counts for the pool. */
+  readonly counter: Counter;
+  readonly connectionOptions: ConnectionOptions;
+  readonly workerOptions: ResolvedInboundWorkerOptions;
+  readonly clock: Clock;
+  readonly log: Log | undefined;
+}
+
+/** A worker for one inbound peer. */
+export type InboundWorker = Worker<InboundPlugin>;
+
+/** Makes the worker for a peer. What it throws is thrown by `add`. */
+export type InboundWorkerFactory = (id: string) => InboundWorker;
+
+/** Milliseconds a peer has to answer the close frame of its eviction. */
+const EVICTION = 50;
+
+/** The shipped worker: reader, heartbeat forwarder, queue, forwarder and watchdog. */
+export class DefaultInboundWorker implements InboundWorker {
+  #connection: Connection | undefined;
+  #queue: MessageQueue | undefined;
+  #counter: Counter = { sent: 0, received: 0 };
+  #stopping: [code: number, reason: string] | undefined;
+
+  /** Works until the connection has ended and all that it brought is in the inbox. */
+  async start(plugin: InboundPlugin): Promise<void> {
+    const { workerOptions, clock, counter } = plugin;
+    const connection = new Connection(plugin.socket, plugin.connectionOptions);
+    const queue = new MessageQueue(workerOptions.maxQueueSize);
+    const pulse = new Pulse(clock.now());
+    const ended = new AbortController();
+    let evicted = false;
+    this.#connection = connection;
+    this.#queue = queue;
+    this.#counter = counter;
+
+    forwarder({ queue, output: plugin.inbox, counter });
+    reader({
+      connection,
+      output: queue,
+      pulse,
+      id: plugin.id,
+      session: plugin.session,
+      borrowed: plugin.connectionOptions.binary === "borrow",
+    });
+    heartbeatForwarder({ heartbeats: connection.heartbeats, pulse });
+    silence({
+      pulse,
+      heldUntil: () => connection.heldUntil,
+      timeout: workerOptions.inactivityTimeout,
+      clock,
+      signal: ended.signal,
+      onSilence: () => {
+        evicted = true;
+        void connection.close(1001, "Inactive", { timeout: EVICTION });
+      },
+    });
+    if (this.#stopping !== undefined) this.stop(...this.#stopping);
+
+    const end = await connection.closed;
+    ended.abort();
+    await this.#drained(connection, queue);
+    if (evicted || end.inactive) plugin.onExit({ kind: "evicted-policy" });
+    else plugin.onExit(exitOf(end, await connection.errors.take()));
+  }
+
+  /** Closes the connection; what had arrived goes into the inbox at once. */
+  stop(code: number, reason: string): void {
+    this.#stopping = [code, reason];
+    void this.#connection?.close(code, reason);
+    this.#connection?.incoming.flush();
+    this.#queue?.flush();
+  }
+
+  /** Sends a message. */
+  send(data: Message, options?: SendOptions): Promise<void> {
+    if (this.#connection === undefined) return rejected(notStarted());
+    const sent = this.#connection.send(data, options);
+    if (sent === DONE) this.#counter.sent++;
+    else sent.then(() => this.#counter.sent++, () => {});
+    return sent;
+  }
+
+  /** Sends a message if there is room. */
+  trySend(data: Message): boolean {
+    if (this.#connection === undefined) throw notStarted();
+    const sent = this.#connection.trySend(data);
+    if (sent) this.#counter.sent++;
+    return sent;
+  }
+
+  /** The present figures. */
+  stats(): WorkerStats {
+    return {
+      queueDepth: this.#queue?.size ?? 0,
+      processed: this.#counter.received,
+      dropped: this.#queue?.dropped ?? 0,
+      sent: this.#counter.sent,
+      connection: this.#connection?.stats(),
+    };
+  }
+
+  /** Waits until all that had arrived is in the inbox, or the worker is stopped. */
+  async #drained(connection: Connection, queue: MessageQueue): Promise<void> {
+    await new Promise<void>((resolve) => connection.incoming.onDrained(resolve));
+    queue.close();
+    await new Promise<void>((resolve) => queue.onDrained(resolve));
+  }
+}
+
+function exitOf(
+  end: SocketEnd,
+  error: ConnectionError | undefined,
+): InboundExit {
+  switch (error?.code) {
+    case undefined:
+    case "peer-closed-clean":
+      return { kind: "disconnected" };
+    case "peer-closed-unexpected":
+      return { kind: "dropped-close", closeCode: end.code, reason: end.reason };
+    default:
+      return { kind: "dropped-error", error };
+  }
+}
+
+function notStarted(): ConnectionError {
+  return new ConnectionError(
+    "not-connected",
+    "Cannot send as the worker must be started",
+  );
+}

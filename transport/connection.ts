@@ -1,0 +1,647 @@
+import {
+  type ConnectionOptions,
+  type ResolvedConnectionOptions,
+  resolveConnectionOptions,
+} from "./connection_options.ts";
+import { numberOption } from "./config.ts";
+import { checkCloseArguments } from "./close_arguments.ts";
+import { dialAuto } from "./dial.ts";
+import { ConnectionError, toError } from "./errors.ts";
+import { flushAll } from "./flush.ts";
+import { createLog, type Log } from "./logging.ts";
+import { checkMessage, type Message } from "./message.ts";
+import { Outgoing, type SendOptions } from "./outgoing.ts";
+import { Pinger } from "./pinger.ts";
+import { DONE, handled, onAbort, rejected } from "./promise.ts";
+import { Queue } from "./queue.ts";
+import { retry, RetryLimitError } from "./retry.ts";
+import { isRetryable } from "./retryable.ts";
+import { type MessageStream, streamOut } from "./stream.ts";
+import type {
+  DialOptions,
+  PeerAddress,
+  Socket,
+  SocketCloseOptions,
+  SocketEnd,
+  SocketReader,
+} from "./socket.ts";
+import { normalizeUrl, urlForLog } from "./url.ts";
+
+/** Where a connection is in its life. A closed one is not used again. */
+export type ConnectionState =
+  | "disconnected"
+  | "connecting"
+  | "connected"
+  | "closed";
+
+/** Which state may follow which. */
+const MOVES: Readonly<Record<ConnectionState, readonly ConnectionState[]>> = {
+  disconnected: ["connecting", "connected", "closed"],
+  connecting: ["connected", "disconnected", "closed"],
+  connected: ["closed"],
+  closed: [],
+};
+
+/** A pong that answered one of our pings. */
+export interface Heartbeat {
+  /** When it arrived, in epoch milliseconds. */
+  readonly at: number;
+  /** The round trip in milliseconds. */
+  readonly latency: number;
+}
+
+/** Figures of a connection. The counters only grow. */
+export interface ConnectionStats {
+  /** Messages that arrived. */
+  readonly receivedMessages: number;
+  /** Payload bytes that arrived, before compression. */
+  readonly receivedBytes: number;
+  /** Messages that were buffered for sending, streamed ones when they are whole. */
+  readonly sentMessages: number;
+  /** Payload bytes that were buffered for sending, before compression. */
+  readonly sentBytes: number;
+  /** Pongs that answered our pings. */
+  readonly heartbeats: number;
+  /** The last round trip in milliseconds. */
+  readonly latency: number | undefined;
+  /** Messages that wait in `incoming`. */
+  readonly incomingDepth: number;
+  /** Errors that wait in `errors`. */
+  readonly errorsDepth: number;
+  /** Bytes that were sent and that the peer's side has not taken yet. */
+  readonly bufferedBytes: number;
+  /** Sends that failed, withdrawn ones too. */
+  readonly failedSends: number;
+}
+
+/** Options of {@link Connection.sendStream}. */
+export interface SendStreamOptions {
+  /** The kind of message. @default "binary" */
+  readonly type?: "text" | "binary" | undefined;
+  /** Most payload bytes of a fragment. @default 65536 */
+  readonly chunkSize?: number | undefined;
+  /** Ends the stream: before its first fragment it is withdrawn, later the connection ends. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How a connection that never was open ended. */
+const NEVER_OPEN: SocketEnd = {
+  code: 1006,
+  reason: "",
+  clean: false,
+  initiator: "local",
+  received: undefined,
+  sent: undefined,
+  error: undefined,
+  inactive: false,
+};
+
+/** Heartbeats kept for a reader that is late; older ones say nothing new. */
+const HEARTBEATS_KEPT = 16;
+const STREAM_CHUNK = { default: 65_536, min: 1, max: 2 ** 30, unit: "bytes" } as const;
+
+/**
+ * One WebSocket connection, over whatever kind of socket.
+ *
+ * - Messages arrive in order in {@link Connection.incoming}; those that came before a
+ *   close are still delivered after it.
+ * - The end because of the peer or the network gives exactly one error in
+ *   {@link Connection.errors}; the user's own close gives none.
+ * - {@link Connection.send} keeps the order of its calls and waits for room.
+ *
+ * @example
+ * ```ts ignore
+ * await using connection = new Connection("wss://relay.example");
+ * await connection.connect();
+ * connection.trySend("hello");
+ * for await (const message of connection.incoming) console.log(message);
+ * ```
+ */
+export class Connection implements AsyncDisposable {
+  readonly #options: ConnectionOptions;
+  readonly #config: ResolvedConnectionOptions;
+  readonly #log: Log | undefined;
+  readonly #closed = Promise.withResolvers<SocketEnd>();
+
+  #state: ConnectionState = "disconnected";
+  #removeListener = () => {};
+  #socket: Socket | undefined;
+  #outgoing: Outgoing | undefined;
+  #pinger: Pinger | undefined;
+  #dial: AbortController | undefined;
+  #closedByUser = false;
+  #heldUntil = 0;
+  /** Why we cut the connection ourselves, where we did. */
+  #failure: ConnectionError | undefined;
+
+  #lastHeardAt = 0;
+  #receivedMessages = 0;
+  #receivedBytes = 0;
+  #heartbeatCount = 0;
+  #latency: number | undefined;
+  #failedSends = 0;
+
+  /** The URL it connects to, or that of the request that was accepted. */
+  readonly url: string;
+  /** Messages in the order in which they arrived. Ends when the connection has. */
+  readonly incoming: Queue<Message>;
+  /** At most one classified error, then the end. */
+  readonly errors: Queue<ConnectionError>;
+  /** Pongs that answered our pings. When nobody reads them the oldest go. */
+  readonly heartbeats: Queue<Heartbeat>;
+
+  /**
+   * Makes a connection that is not connected yet, or one of a socket that is
+   * open already.
+   *
+   * @throws {ConfigError} When the URL or an option cannot be used.
+   */
+  constructor(target: string | URL | Socket, options: ConnectionOptions = {}) {
+    this.#config = resolveConnectionOptions(options);
+    this.#options = options;
+    const socket = typeof target === "string" || target instanceof URL
+      ? undefined
+      : target;
+    this.url = typeof target === "string" || target instanceof URL
+      ? normalizeUrl(target)
+      : target.url;
+    this.#log = createLog(options, {
+      component: "connection",
+      url: urlForLog(this.url),
+      ...options.logAttributes,
+    });
+    this.incoming = new Queue({
+      capacity: this.#config.incomingBufferSize,
+      maxWeight: this.#config.incomingBufferBytes,
+      weigh: (message) => message.length,
+      onIdle: flushAll,
+      ...(options.binary === "borrow"
+        ? { onDone: () => this.giveBack() }
+        : undefined),
+    });
+    this.errors = new Queue({ capacity: this.#config.errorsBufferSize });
+    this.heartbeats = new Queue({ capacity: HEARTBEATS_KEPT });
+    if (socket !== undefined) this.#open(socket);
+    if (options.signal?.aborted) void this.close();
+    else this.#removeListener = onAbort(options.signal, () => void this.close());
+  }
+
+  /** A connection of a socket that is open already. It begins to read at once. */
+  static fromSocket(socket: Socket, options?: ConnectionOptions): Connection {
+    return new Connection(socket, options);
+  }
+
+  /** Where it is in its life. */
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** The subprotocol agreed on, "" without one. */
+  get protocol(): string {
+    return this.#socket?.protocol ?? "";
+  }
+
+  /** The extensions agreed on, "" without any. */
+  get extensions(): string {
+    return this.#socket?.extensions ?? "";
+  }
+
+  /** Where the peer is, when known. */
+  get remoteAddr(): PeerAddress | undefined {
+    return this.#socket?.remoteAddr;
+  }
+
+  /** Whether it can ping, and sees pings and pongs. */
+  get controlFrames(): boolean {
+    return this.#socket?.controlFrames ?? false;
+  }
+
+  /** Whether the peer can be held back. */
+  get flowControl(): boolean {
+    return this.#socket?.flowControl ?? false;
+  }
+
+  /**
+   * Until when the peer was held back last: `Infinity` while it is, 0 when it never was. A
+   * peer that is held back cannot be blamed for its silence.
+   */
+  get heldUntil(): number {
+    return this.#heldUntil;
+  }
+
+  /** When the last message or heartbeat was read, in epoch milliseconds; 0 before the first. */
+  get lastHeardAt(): number {
+    return this.#lastHeardAt;
+  }
+
+  /** How it ended. Never rejects. */
+  get closed(): Promise<SocketEnd> {
+    return this.#closed.promise;
+  }
+
+  /**
+   * Dials under the retry policy until there is a connection.
+   *
+   * @throws {ConnectionError} `invalid-state` when it is connecting, connected or closed;
+   * `dial-failed` when the policy gives up or retrying cannot mend it; `connection-closed` when it
+   * is closed meanwhile.
+   * @throws The signal's reason when it aborts. It is disconnected then, and may try again.
+   */
+  connect(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    if (this.#state !== "disconnected") {
+      return rejected(
+        new ConnectionError(
+          "invalid-state",
+          `Cannot connect as the state must be disconnected: current value is ${this.#state}`,
+        ),
+      );
+    }
+    if (options.signal?.aborted) return rejected(options.signal.reason);
+    return handled(this.#connect(options.signal));
+  }
+
+  /**
+   * Sends a message: resolves as soon as it is buffered, with room for more.
+   *
+   * The bytes are the caller's again when it has resolved. What waits for room is withdrawn by
+   * the signal or the timeout, and the connection lives on.
+   *
+   * @throws {ConnectionError} `not-connected`, `connection-closed`, `send-timeout`, `write-timeout`.
+   * @throws {ConfigError} `invalid-argument` when it is not a message.
+   * @throws The signal's reason when it aborts.
+   */
+  send(data: Message, options?: SendOptions): Promise<void> {
+    const outgoing = this.#outgoing;
+    try {
+      checkMessage(data);
+      if (outgoing === undefined) throw this.#unavailable("send");
+    } catch (error) {
+      return this.#failedSend(error);
+    }
+    const sent = outgoing.send(data, options);
+    if (sent !== DONE) sent.catch((error) => this.#failedSend(error));
+    return sent;
+  }
+
+  /**
+   * Sends a message if there is room for it now. The bytes are the caller's again at once.
+   *
+   * @returns `false` when the buffer is full, or others wait for room.
+   * @throws {ConnectionError} `not-connected`, `connection-closed`.
+   * @throws {ConfigError} `invalid-argument` when it is not a message.
+   */
+  trySend(data: Message): boolean {
+    checkMessage(data);
+    if (this.#outgoing === undefined) throw this.#unavailable("send");
+    return this.#outgoing.trySend(data);
+  }
+
+  /**
+   * Sends a message of unknown length in fragments (RFC 6455, section 5.4), each as soon as there
+   * is room. Other sends wait behind it, control frames do not. A socket that cannot
+   * stream gathers the message and sends it whole.
+   *
+   * Once the first fragment is out a message cannot be withdrawn: when the stream
+   * fails or the signal aborts after that, the connection ends.
+   *
+   * @throws {ConnectionError} `not-connected`, `connection-closed`, `write-timeout`.
+   * @throws {ConfigError} `invalid-argument` when the stream holds what cannot be sent.
+   * @throws What the stream threw, or the signal's reason.
+   */
+  sendStream(
+    stream: MessageStream,
+    options: SendStreamOptions = {},
+  ): Promise<void> {
+    return handled(
+      this.#sendStream(stream, options).catch((error) => {
+        this.#failedSend(error);
+        throw error;
+      }),
+    );
+  }
+
+  /**
+   * Sends a ping and waits for its pong (RFC 6455, section 5.5.2): gives the round
+   * trip in milliseconds.
+   *
+   * @throws {ConnectionError} `ping-unsupported` on a socket that cannot ping,
+   * `not-connected`, `connection-closed`.
+   * @throws The signal's reason when it aborts.
+   */
+  ping(options: { readonly signal?: AbortSignal } = {}): Promise<number> {
+    if (this.#pinger === undefined) return rejected(this.#unavailable("ping"));
+    if (!this.controlFrames) {
+      return rejected(
+        new ConnectionError(
+          "ping-unsupported",
+          "Cannot ping as this kind of socket shows no control frames",
+        ),
+      );
+    }
+    return handled(this.#pinger.ping(options.signal));
+  }
+
+  /**
+   * Closes: the closing handshake (RFC 6455, section 7.1.2), after `closeTimeout` a cut. What has
+   * arrived can still be read, what still arrives is dropped. Closing twice is
+   * safe, and both calls wait for the end.
+   *
+   * @param code A code that may be sent. @default 1000
+   * @param reason At most 123 bytes of UTF-8. @default ""
+   * @param options How long the handshake may take, where not `closeTimeout`.
+   * @throws {ConfigError} `invalid-argument` when the code or the reason may not be sent.
+   */
+  close(
+    code = 1000,
+    reason = "",
+    options: SocketCloseOptions = {},
+  ): Promise<SocketEnd> {
+    const { timeout = this.#config.closeTimeout } = options;
+    try {
+      checkCloseArguments(code, reason);
+    } catch (error) {
+      return rejected(error);
+    }
+    if (this.#state === "closed") return this.closed;
+    const socket = this.#socket;
+    this.#closedByUser = true;
+    this.#shut();
+    this.#dial?.abort(this.#unavailable("connect"));
+    if (socket === undefined) this.#end(NEVER_OPEN);
+    else socket.close(code, reason, { timeout });
+    return this.closed;
+  }
+
+  /** Cuts the connection at once. What was sent and is still buffered is lost. */
+  terminate(): void {
+    if (this.#socket === undefined) return void this.close();
+    if (this.#state !== "closed") {
+      this.#closedByUser = true;
+      this.#shut();
+    }
+    this.#socket.terminate();
+  }
+
+  /** The present figures. */
+  stats(): ConnectionStats {
+    return {
+      receivedMessages: this.#receivedMessages,
+      receivedBytes: this.#receivedBytes,
+      sentMessages: this.#outgoing?.sentMessages ?? 0,
+      sentBytes: this.#socket?.sentBytes ?? 0,
+      heartbeats: this.#heartbeatCount,
+      latency: this.#latency,
+      incomingDepth: this.incoming.size,
+      errorsDepth: this.errors.size,
+      bufferedBytes: this.#socket?.bufferedAmount ?? 0,
+      failedSends: this.#failedSends,
+    };
+  }
+
+  /** With `binary: "borrow"`: the consumer is done with one message. Readers of `incoming` call it. */
+  giveBack(): void {
+    this.#socket?.giveBack?.();
+  }
+
+  /** Closes, and waits for the end. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #connect(signal: AbortSignal | undefined): Promise<void> {
+    this.#move("connecting");
+    const dial = this.#dial = new AbortController();
+    const removeListener = onAbort(signal, () => dial.abort(signal?.reason));
+    try {
+      const socket = await retry(() => this.#dialOnce(dial.signal), this.#config.retry, {
+        signal: dial.signal,
+        clock: this.#config.clock,
+        isRetryable,
+        onRetry: (info) => {
+          this.#log?.debug("Dial failed, trying again", { ...info });
+          this.#tell(this.#options.onRetry, info);
+        },
+      });
+      if (dial.signal.aborted) {
+        socket.terminate();
+        throw dial.signal.reason;
+      }
+      this.#open(socket);
+    } catch (thrown) {
+      if (this.#state === "connecting") this.#move("disconnected");
+      throw dial.signal.aborted ? dial.signal.reason : this.#dialFailed(thrown);
+    } finally {
+      this.#dial = undefined;
+      removeListener();
+    }
+  }
+
+  async #dialOnce(signal: AbortSignal): Promise<Socket> {
+    const { dialer = dialAuto, headers: source, ...rest } = this.#options;
+    const headers = typeof source === "function" ? await source() : source;
+    const options: DialOptions = { ...rest, headers, signal };
+    const socket = await dialer(this.url, options);
+    // Nobody waits for it any more: a socket that came too late must not be left open.
+    if (signal.aborted) socket.terminate();
+    return socket;
+  }
+
+  #dialFailed(thrown: unknown): ConnectionError {
+    const cause = thrown instanceof RetryLimitError ? thrown.cause : thrown;
+    const error = new ConnectionError(
+      "dial-failed",
+      `Cannot connect to ${urlForLog(this.url)}: ${toError(cause).message}`,
+      { cause },
+    );
+    this.#log?.warn("Gave up dialling", { error });
+    return error;
+  }
+
+  #open(socket: Socket): void {
+    this.#socket = socket;
+    this.#move("connected");
+    this.#outgoing = new Outgoing({
+      socket,
+      clock: this.#config.clock,
+      highWaterMark: this.#config.highWaterMark,
+      writeTimeout: this.#config.writeTimeout,
+      onTimeout: () => this.#writeTimedOut(socket),
+    });
+    this.#pinger = new Pinger({
+      socket,
+      clock: this.#config.clock,
+      interval: this.#config.pingInterval,
+      onAnswer: (latency, at) => this.#beat(latency, at),
+    });
+    socket.start(this.#reader(socket));
+  }
+
+  #reader(socket: Socket): SocketReader {
+    const { onPing, onPong } = this.#options;
+    const goOn = () => {
+      this.#heldUntil = this.#config.clock.now();
+      socket.resume();
+    };
+    return {
+      message: (data, size, at) => {
+        if (this.#state !== "connected") return true;
+        this.#receivedMessages++;
+        this.#receivedBytes += size;
+        this.#lastHeardAt = at;
+        if (this.incoming.push(data) || !socket.flowControl) return true;
+        this.#heldUntil = Infinity;
+        this.incoming.onSpace(goOn);
+        return false;
+      },
+      ping: (payload) => this.#tell(onPing, payload),
+      pong: (payload, at) => {
+        this.#pinger?.pong(payload, at);
+        this.#tell(onPong, payload);
+      },
+      drain: () => this.#outgoing?.drain(),
+      end: (end) => this.#end(end),
+    };
+  }
+
+  #beat(latency: number, at: number): void {
+    this.#heartbeatCount++;
+    this.#latency = latency;
+    this.#lastHeardAt = at;
+    if (this.heartbeats.full) this.heartbeats.shift();
+    this.heartbeats.push({ at, latency });
+  }
+
+  #writeTimedOut(socket: Socket): void {
+    const error = new ConnectionError(
+      "write-timeout",
+      `The peer took nothing for ${this.#config.writeTimeout} ms`,
+    );
+    this.#failure = error;
+    this.#outgoing?.fail(error);
+    socket.terminate(error);
+  }
+
+  async #sendStream(
+    stream: MessageStream,
+    { type = "binary", chunkSize: size, signal }: SendStreamOptions,
+  ): Promise<void> {
+    const chunkSize = numberOption("chunkSize", STREAM_CHUNK, size);
+    const socket = this.#socket;
+    const outgoing = this.#outgoing;
+    if (socket === undefined || outgoing === undefined) {
+      throw this.#unavailable("send");
+    }
+    await streamOut(socket, outgoing, stream, {
+      type,
+      chunkSize,
+      signal,
+      onBroken: (cause) => this.#streamBroke(socket, cause),
+    });
+  }
+
+  /** The message can neither be completed nor taken back (RFC 6455, section 5.4): the connection ends. */
+  #streamBroke(socket: Socket, cause: unknown): void {
+    if (this.#state === "closed") return;
+    this.#failure = new ConnectionError(
+      "stream-aborted",
+      "A streamed message broke off in the middle",
+      { cause },
+    );
+    this.#shut();
+    socket.close(1011, "A streamed message broke off", {
+      timeout: this.#config.closeTimeout,
+    });
+  }
+
+  /** No more sends and pings; what waits is told. */
+  #shut(): void {
+    this.#move("closed");
+    this.#pinger?.stop();
+    this.#outgoing?.fail(this.#failure ?? this.#unavailable("send"));
+  }
+
+  #end(end: SocketEnd): void {
+    if (this.#state !== "closed") this.#shut();
+    this.#removeListener();
+    const error = this.#closedByUser ? undefined : classify(end, this.#failure);
+    this.#log?.info("Closed", {
+      code: end.code,
+      reason: end.reason,
+      clean: end.clean,
+      initiator: end.initiator,
+      ...(error === undefined ? undefined : { error }),
+    });
+    if (end.received !== undefined) {
+      const { code, reason } = end.received;
+      this.#tell(this.#options.closeHandler, code, reason);
+    }
+    this.incoming.close();
+    if (error !== undefined) this.errors.push(error);
+    this.errors.close();
+    this.heartbeats.close();
+    this.#closed.resolve(end);
+  }
+
+  /** The one place where the state changes. */
+  #move(to: ConnectionState): void {
+    if (!MOVES[this.#state].includes(to)) {
+      throw new ConnectionError(
+        "invalid-state",
+        `Cannot go from ${this.#state} to ${to}`,
+      );
+    }
+    this.#state = to;
+    if (to === "connected") this.#log?.info("Connected");
+    else if (to !== "closed") this.#log?.debug(`Now ${to}`);
+  }
+
+  /** Calls a user's function; what it throws is logged. */
+  #tell<A extends unknown[]>(
+    callback: ((...args: A) => void) | undefined,
+    ...args: A
+  ): void {
+    try {
+      callback?.(...args);
+    } catch (error) {
+      this.#log?.error("A callback threw", { error });
+    }
+  }
+
+  #failedSend(error: unknown): Promise<never> {
+    this.#failedSends++;
+    this.#log?.debug("Send failed", { error });
+    return rejected(error);
+  }
+
+  /** Why something cannot be done now. */
+  #unavailable(action: string): ConnectionError {
+    const closed = this.#state === "closed";
+    return new ConnectionError(
+      closed ? "connection-closed" : "not-connected",
+      `Cannot ${action} as the state must be connected: current value is ${this.#state}`,
+    );
+  }
+}
+
+/** The one error for an end that the user did not ask for. */
+function classify(
+  end: SocketEnd,
+  failure: ConnectionError | undefined,
+): ConnectionError {
+  const cause = failure ?? end.error;
+  if (cause !== undefined) {
+    return new ConnectionError("read-error", cause.message, {
+      cause,
+      closeCode: end.code,
+      reason: end.reason,
+    });
+  }
+  const clean = [1000, 1001, 1005].includes(end.code);
+  return new ConnectionError(
+    clean ? "peer-closed-clean" : "peer-closed-unexpected",
+    end.code === 1006
+      ? "The peer's stream ended without a close frame"
+      : `The peer closed with ${end.code}${end.reason && `: ${end.reason}`}`,
+    { closeCode: end.code, reason: end.reason },
+  );
+}

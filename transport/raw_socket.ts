@@ -1,0 +1,424 @@
+import type { ByteStream } from "./byte_stream.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import { SOCKET_RULES } from "./config.ts";
+import { toError } from "./errors.ts";
+import { type Flushable, flushSoon } from "./flush.ts";
+import type { Message } from "./message.ts";
+import { handled } from "./promise.ts";
+import type { Deflater, Inflater } from "./protocol/compression.ts";
+import { ProtocolError } from "./protocol/errors.ts";
+import { Receiver, type Role } from "./protocol/receiver.ts";
+import { Sender } from "./protocol/sender.ts";
+import { ReadBuffer } from "./read_buffer.ts";
+import { Schedule, type Task } from "./schedule.ts";
+import type {
+  CloseFrame,
+  Fragment,
+  PeerAddress,
+  Socket,
+  SocketCloseOptions,
+  SocketEnd,
+  SocketOptions,
+  SocketReader,
+} from "./socket.ts";
+
+/** Milliseconds the peer has to close its half of the stream after the closing handshake. */
+const LINGER = 1_000;
+/** Milliseconds a closing handshake may take when nobody says otherwise. */
+const CLOSE_TIMEOUT = 5_000;
+/** Output that is not kept back any longer in the hope of more. */
+const FLUSH_AT = 65_536;
+/** Binary messages of this size and more are sent from the caller's memory, without a copy. */
+const LEND_AT = 65_536;
+
+/** Options of a {@link RawSocket}: what the opening handshake has agreed on. */
+export interface RawSocketOptions extends Omit<SocketOptions, "compression"> {
+  /** Ours: a client masks what it sends, a server does not (RFC 6455, section 5.1). */
+  readonly role: Role;
+  /** The URL that was dialled or requested. */
+  readonly url: string;
+  /** The subprotocol. @default "" */
+  readonly protocol?: string | undefined;
+  /** The extensions, as in the header. @default "" */
+  readonly extensions?: string | undefined;
+  /** Where the peer is. @default unknown */
+  readonly remoteAddr?: PeerAddress | undefined;
+  /** Bytes that came right behind the handshake. @default none */
+  readonly early?: Uint8Array | undefined;
+  /** Compresses what is sent (RFC 7692). @default nothing is compressed */
+  readonly deflater?: Deflater | undefined;
+  /** Decompresses what arrives. @default compressed frames are refused */
+  readonly inflater?: Inflater | undefined;
+}
+
+/**
+ * RFC 6455 over any duplex stream of bytes, in either role, with everything that the
+ * runtime's own socket hides: pings and pongs, backpressure both ways, limits, a real cut.
+ *
+ * Small messages are gathered and written together; see `flush.ts`.
+ */
+export class RawSocket implements Socket, Flushable {
+  readonly url: string;
+  readonly protocol: string;
+  readonly extensions: string;
+  readonly remoteAddr: PeerAddress | undefined;
+  readonly controlFrames = true;
+  readonly flowControl = true;
+
+  readonly #stream: ByteStream;
+  readonly #clock: Clock;
+  readonly #schedule: Schedule;
+  readonly #role: Role;
+  readonly #receiver: Receiver;
+  readonly #sender: Sender;
+  readonly #deflater: Deflater | undefined;
+  readonly #inflater: Inflater | undefined;
+  readonly #closed = Promise.withResolvers<SocketEnd>();
+  readonly #buffer: ReadBuffer;
+  readonly #borrows: boolean;
+
+  #reader: SocketReader | undefined;
+  /** What was read and not yet parsed: early bytes, or the rest when the reader said stop. */
+  #rest: Uint8Array | undefined;
+  /** When the bytes that are being parsed were read. */
+  #readAt = 0;
+  #reading = false;
+  #parsing = false;
+  #held = false;
+  /** Messages that the consumer has borrowed and not given back. */
+  #lent = 0;
+
+  #dirty = false;
+  #writing = false;
+  /** Bytes that were taken from the sender and are being written. */
+  #inFlight = 0;
+
+  #received: CloseFrame | undefined;
+  #sent: CloseFrame | undefined;
+  #initiator: "local" | "peer" | undefined;
+  #error: Error | undefined;
+  #deadline: Task | undefined;
+  #lingers = false;
+  #ended = false;
+
+  /** Takes over a stream on which the opening handshake is done. */
+  constructor(stream: ByteStream, options: RawSocketOptions) {
+    this.#stream = stream;
+    this.url = options.url;
+    this.protocol = options.protocol ?? "";
+    this.extensions = options.extensions ?? "";
+    this.remoteAddr = options.remoteAddr;
+    this.#role = options.role;
+    this.#clock = options.clock ?? systemClock;
+    this.#schedule = Schedule.of(this.#clock);
+    this.#deflater = options.deflater;
+    this.#inflater = options.inflater;
+    this.#rest = options.early;
+    this.#borrows = options.binary === "borrow";
+    this.#buffer = new ReadBuffer();
+    this.#receiver = new Receiver({
+      message: (data, size) => this.#onMessage(data, size),
+      ping: (payload) => this.#onPing(payload),
+      pong: (payload) => this.#reader?.pong(payload, this.#readAt),
+      close: (code, reason) => this.#onClose(code, reason),
+    }, {
+      role: options.role,
+      maxMessageSize: options.maxMessageSize ??
+        SOCKET_RULES.maxMessageSize.default,
+      maxFrameSize: options.maxFrameSize ?? SOCKET_RULES.maxFrameSize.default,
+      maxFragments: options.maxFragments ?? SOCKET_RULES.maxFragments.default,
+      binary: options.binary ?? "view",
+      ...(options.inflater && { inflater: options.inflater }),
+    });
+    this.#sender = new Sender({
+      role: options.role,
+      fragmentSize: options.fragmentSize ?? SOCKET_RULES.fragmentSize.default,
+      ...(options.deflater && { deflater: options.deflater }),
+    });
+  }
+
+  get bufferedAmount(): number {
+    return this.#sender.size + this.#inFlight;
+  }
+
+  get sentBytes(): number {
+    return this.#sender.payloadBytes;
+  }
+
+  get closed(): Promise<SocketEnd> {
+    return this.#closed.promise;
+  }
+
+  start(reader: SocketReader): void {
+    this.#reader = reader;
+    this.#readAt = this.#clock.now();
+    this.#read();
+  }
+
+  resume(): void {
+    this.#held = false;
+    this.#read();
+  }
+
+  giveBack(): void {
+    if (this.#lent > 0 && --this.#lent === 0) this.#read();
+  }
+
+  write(data: Message, copy = false): Promise<void> | undefined {
+    if (this.#ended || this.#sent !== undefined) return undefined;
+    const lend = !copy && typeof data !== "string" &&
+      data.length >= LEND_AT && this.#deflater === undefined;
+    const out = lend ? this.#lend(data) : this.#sender.message(data);
+    this.#wrote();
+    return out;
+  }
+
+  writeFragment({ type, payload, first, last }: Fragment): void {
+    if (this.#ended || this.#sent !== undefined) return;
+    this.#sender.fragment(type, payload, first, last);
+    this.#wrote();
+  }
+
+  ping(payload: Uint8Array): void {
+    if (this.#ended || this.#sent !== undefined) return;
+    this.#sender.ping(payload);
+    this.#wrote();
+  }
+
+  close(
+    code?: number,
+    reason = "",
+    { timeout = CLOSE_TIMEOUT }: SocketCloseOptions = {},
+  ): void {
+    if (this.#ended || this.#sent !== undefined) return;
+    this.#sayClose("local", code, reason);
+    if (timeout > 0) {
+      this.#deadline = this.#schedule.after(timeout, () => this.terminate());
+    }
+    // The peer's answer may stand behind what nobody reads any more.
+    if (this.#lent > 0) this.#buffer.forget();
+    this.#lent = 0;
+    this.resume();
+  }
+
+  terminate(error?: Error): void {
+    this.#error ??= error;
+    this.#end();
+  }
+
+  flush(): void {
+    this.#dirty = false;
+    if (!this.#writing && !this.#ended) void this.#writeAll();
+  }
+
+  #lend(data: Uint8Array): Promise<void> {
+    return handled(
+      new Promise((resolve, reject) => {
+        this.#sender.reference(data, () => {
+          if (!this.#ended) resolve();
+          else reject(this.#error ?? new Error("The socket has ended"));
+        });
+      }),
+    );
+  }
+
+  #wrote(): void {
+    if (this.#writing) return;
+    if (this.#sender.size >= FLUSH_AT) return this.flush();
+    if (this.#dirty) return;
+    this.#dirty = true;
+    flushSoon(this);
+  }
+
+  async #writeAll(): Promise<void> {
+    this.#writing = true;
+    const sender = this.#sender;
+    try {
+      for (
+        let piece = sender.take();
+        piece !== undefined;
+        piece = sender.take()
+      ) {
+        this.#inFlight = piece.length;
+        while (this.#inFlight > 0) {
+          const rest = piece.length - this.#inFlight;
+          this.#inFlight -= await this.#stream.write(
+            rest === 0 ? piece : piece.subarray(rest),
+          );
+          if (this.#ended) return;
+          if (this.#inFlight > 0) this.#reader?.drain();
+        }
+        sender.release();
+        this.#reader?.drain();
+      }
+    } catch (error) {
+      return this.terminate(toError(error));
+    }
+    this.#writing = false;
+    this.#closeWhenDone();
+  }
+
+  /** Parses what is there and reads on, unless the reader or a borrower holds that back. */
+  #read(): void {
+    if (this.#reading || this.#parsing || this.#reader === undefined) return;
+    const rest = this.#rest;
+    this.#rest = undefined;
+    if (rest !== undefined && !this.#parse(rest)) return;
+    if (!this.#waits) void this.#readAll();
+  }
+
+  /** Whether reading has to wait, or has come to its end. */
+  get #waits(): boolean {
+    return this.#held || this.#lent > 0 || this.#ended;
+  }
+
+  async #readAll(): Promise<void> {
+    this.#reading = true;
+    try {
+      do {
+        const target = this.#receiver.target();
+        const buffer = target ?? this.#buffer.take();
+        const count = await this.#stream.read(buffer);
+        if (this.#ended) return;
+        if (count === null) return this.#eof();
+        this.#readAt = this.#clock.now();
+        if (target !== undefined) this.#fill(count);
+        else {
+          this.#buffer.used(count, this.#readAt);
+          this.#parse(buffer.subarray(0, count));
+        }
+      } while (!this.#waits);
+    } catch (error) {
+      this.terminate(toError(error));
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  /** @returns Whether all of it was parsed. */
+  #parse(bytes: Uint8Array): boolean {
+    if (this.#receiver.state !== "open") return true;
+    this.#parsing = true;
+    let count = bytes.length;
+    try {
+      count = this.#receiver.push(bytes);
+    } catch (error) {
+      this.#violated(error);
+    }
+    this.#parsing = false;
+    if (!this.#held || this.#receiver.state !== "open") return true;
+    if (count < bytes.length) this.#rest = bytes.subarray(count);
+    return count === bytes.length;
+  }
+
+  #fill(count: number): void {
+    try {
+      this.#receiver.filled(count);
+    } catch (error) {
+      this.#violated(error);
+    }
+  }
+
+  #onMessage(data: Message, size: number): boolean {
+    if (this.#sent !== undefined) return true;
+    if (this.#borrows) this.#lent++;
+    if (this.#reader?.message(data, size, this.#readAt) !== false) return true;
+    this.#held = true;
+    return false;
+  }
+
+  #onPing(payload: Uint8Array): void {
+    if (this.#sent === undefined) {
+      this.#sender.pong(payload);
+      this.#wrote();
+    }
+    this.#reader?.ping(payload);
+  }
+
+  #onClose(code: number, reason: string): void {
+    this.#received = { code, reason };
+    if (this.#sent === undefined) {
+      this.#sayClose("peer", code === 1005 ? undefined : code, reason);
+      this.#schedule.cancel(this.#deadline);
+      this.#deadline = this.#schedule.after(
+        CLOSE_TIMEOUT,
+        () => this.terminate(),
+      );
+    }
+    this.#closeWhenDone();
+  }
+
+  /** The peer broke the protocol: it is told so, and the connection fails (section 7.1.7). */
+  #violated(thrown: unknown): void {
+    const error = toError(thrown);
+    this.#error ??= error;
+    const code = error instanceof ProtocolError ? error.closeCode : 1011;
+    if (this.#sent === undefined) {
+      this.#sayClose("local", code, error.message.slice(0, 100));
+    }
+    this.#held = false;
+    this.#schedule.cancel(this.#deadline);
+    this.#deadline = this.#schedule.after(LINGER, () => this.terminate());
+    this.#closeWhenDone();
+  }
+
+  #sayClose(
+    initiator: "local" | "peer",
+    code: number | undefined,
+    reason: string,
+  ): void {
+    this.#initiator ??= initiator;
+    this.#sent = { code: code ?? 1005, reason };
+    this.#sender.close(code, reason);
+    this.flush();
+  }
+
+  /**
+   * When both sides have said close, or the peer has broken the protocol, and our last frame is
+   * out: ends our half and waits a little for the end of the other, so that what the
+   * peer still sends does not make its system throw our close frame away.
+   */
+  #closeWhenDone(): void {
+    const done = this.#sent !== undefined &&
+      (this.#received !== undefined || this.#error !== undefined);
+    if (!done || this.#writing || this.#lingers || this.#ended) return;
+    this.#lingers = true;
+    this.#schedule.cancel(this.#deadline);
+    this.#deadline = this.#schedule.after(LINGER, () => this.#end());
+    // The server closes the stream first (RFC 6455, section 7.1.1).
+    if (this.#role === "server" || this.#received === undefined) {
+      handled(Promise.resolve(this.#stream.closeWrite?.()));
+    }
+  }
+
+  #eof(): void {
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#schedule.cancel(this.#deadline);
+    this.#stream.close();
+    this.#sender.clear();
+    this.#inFlight = 0;
+    this.#rest = undefined;
+    this.#deflater?.close();
+    this.#inflater?.close();
+    const received = this.#received;
+    const clean = received !== undefined && this.#sent !== undefined;
+    const end: SocketEnd = {
+      code: received?.code ?? 1006,
+      reason: received?.reason ?? "",
+      clean,
+      initiator: this.#initiator ?? "peer",
+      received,
+      sent: this.#sent,
+      // What happens behind a complete handshake changes nothing.
+      error: clean ? undefined : this.#error,
+      inactive: false,
+    };
+    this.#reader?.end(end);
+    this.#closed.resolve(end);
+  }
+}
