@@ -41,25 +41,29 @@ async function exists(path: URL): Promise<boolean> {
   }
 }
 
+/** Leaves a file alone that is right already: others may be reading it. */
+async function put(path: URL, text: string): Promise<void> {
+  if (await exists(path) && await Deno.readTextFile(path) === text) return;
+  await Deno.writeTextFile(path, text);
+}
+
 async function putStandIn(name: string, version: string): Promise<void> {
+  const source = new URL(`${name}/`, SOURCES);
   const home = new URL(`${name}/`, VENDOR);
   const code = new URL(`${version}/`, home);
   await Deno.mkdir(code, { recursive: true });
   let entry = "";
-  for await (
-    const { name: file } of Deno.readDir(new URL(`${name}/`, SOURCES))
-  ) {
+  for await (const { name: file } of Deno.readDir(source)) {
     if (!file.endsWith(".d.ts")) entry = file;
-    const text = await Deno.readTextFile(new URL(`${name}/${file}`, SOURCES));
-    await Deno.writeTextFile(new URL(file, code), text);
+    await put(
+      new URL(file, code),
+      await Deno.readTextFile(new URL(file, source)),
+    );
   }
-  const meta = { versions: { [version]: {} } };
-  const versionMeta = { manifest: {}, exports: { ".": `./${entry}` } };
-  await Deno.writeTextFile(new URL("meta.json", home), JSON.stringify(meta));
-  await Deno.writeTextFile(
-    new URL(`${version}_meta.json`, home),
-    JSON.stringify(versionMeta),
-  );
+  const versions = { versions: { [version]: {} } };
+  const exports = { manifest: {}, exports: { ".": `./${entry}` } };
+  await put(new URL("meta.json", home), JSON.stringify(versions));
+  await put(new URL(`${version}_meta.json`, home), JSON.stringify(exports));
 }
 
 const marked = await exists(MARKER);
@@ -69,11 +73,12 @@ if (await jsrAnswers()) {
   for (const [name, version] of Object.entries(VERSIONS)) {
     await putStandIn(name, version);
   }
-  await Deno.writeTextFile(
+  await put(
     MARKER,
     "jsr.io did not answer. These are stand-ins, not the real packages.\n" +
       "`deno task deps` removes them as soon as jsr.io answers.\n",
   );
+  // deno-lint-ignore no-console -- a script speaks to its terminal
   console.error(
     "deps: jsr.io does not answer, stand-ins are used in its place",
   );

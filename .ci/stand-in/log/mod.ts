@@ -26,8 +26,8 @@ export interface LogRecordOptions {
 
 export class LogRecord {
   readonly msg: string;
-  readonly level: LogLevel;
-  readonly levelName: LevelName;
+  readonly level: number;
+  readonly levelName: string;
   readonly loggerName: string;
   readonly #args: unknown[];
   readonly #datetime = new Date();
