@@ -70,14 +70,16 @@ const marked = await exists(MARKER);
 if (await jsrAnswers()) {
   if (marked) await Deno.remove(VENDOR, { recursive: true });
 } else if (marked || !await exists(VENDOR)) {
-  for (const [name, version] of Object.entries(VERSIONS)) {
-    await putStandIn(name, version);
-  }
+  await Deno.mkdir(VENDOR, { recursive: true });
+  // The marker goes first: what an interrupted run leaves is still known as ours.
   await put(
     MARKER,
     "jsr.io did not answer. These are stand-ins, not the real packages.\n" +
       "`deno task deps` removes them as soon as jsr.io answers.\n",
   );
+  for (const [name, version] of Object.entries(VERSIONS)) {
+    await putStandIn(name, version);
+  }
   // deno-lint-ignore no-console -- a script speaks to its terminal
   console.error(
     "deps: jsr.io does not answer, stand-ins are used in its place",
