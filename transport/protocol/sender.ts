@@ -1,0 +1,723 @@
+import { Buffer } from "node:buffer";
+import { encodeCloseBody } from "./close.ts";
+import type { Deflater } from "./compression.ts";
+import { ProtocolError } from "./errors.ts";
+import {
+  type FrameHeader,
+  headerSizeFor,
+  MAX_CONTROL_PAYLOAD,
+  MAX_HEADER_SIZE,
+  OPCODE_BINARY,
+  OPCODE_CLOSE,
+  OPCODE_CONTINUATION,
+  OPCODE_PING,
+  OPCODE_PONG,
+  OPCODE_TEXT,
+  type Role,
+  writeHeader,
+} from "./frame.ts";
+import { randomMaskKey } from "./key.ts";
+import { mask, type MaskView, rotateKey } from "./mask.ts";
+import { giveSlab, LARGE_SLAB, SMALL_SLAB, takeSlab } from "./slabs.ts";
+
+/** What a {@link Sender} is to do. */
+export interface SenderOptions {
+  /** Our role: a client masks its frames, a server does not. */
+  readonly role: Role;
+  /**
+   * Compresses messages, when permessage-deflate was negotiated.
+   *
+   * @default {undefined}
+   */
+  readonly deflater?: Deflater | undefined;
+  /**
+   * The most bytes of payload in a data frame; longer messages go out in several.
+   *
+   * @default {0} never
+   */
+  readonly fragmentSize?: number | undefined;
+  /**
+   * Where masking keys come from, as 32-bit integers with the first byte on the wire lowest.
+   *
+   * @default {crypto.getRandomValues}
+   */
+  readonly maskKey?: (() => number) | undefined;
+  /**
+   * Watches every frame header that goes out.
+   *
+   * @default {undefined}
+   */
+  readonly onFrame?: ((header: FrameHeader) => void) | undefined;
+}
+
+const FIN = 0x80;
+const RSV1 = 0x40;
+/** A frame up to this size is never spread over two slabs. */
+const UNSPREAD = 4096;
+/** Text up to this length is encoded behind a guessed header, for three bytes a unit at worst. */
+const GUESSED_TEXT = 1360;
+/** ASCII text up to this length is copied unit by unit, which is faster than a call. */
+const SHORT_TEXT = 48;
+/** Payloads up to this size are copied byte by byte. */
+const SHORT_COPY = 24;
+/** Long text is encoded in pieces of so many units. */
+const TEXT_PIECE = 16_384;
+
+const encoder = new TextEncoder();
+
+/** Something that waits to be written: a slab that is full, or the caller's own memory. */
+interface Pending {
+  readonly slab: MaskView | undefined;
+  readonly length: number;
+  /** Whether a frame ends where it ends, so that a control frame may follow. */
+  readonly endsFrame: boolean;
+  readonly reference: Reference | undefined;
+}
+
+/** A large message that is written from the caller's memory. */
+interface Reference {
+  readonly data: Uint8Array;
+  readonly done: () => void;
+  offset: number;
+  /** The key at `offset`. */
+  key: number;
+  /** The most bytes of payload in a frame, 0 when the message is one frame. */
+  readonly fragmentSize: number;
+}
+
+/**
+ * Makes the bytes of one connection out of messages and control frames: the sending
+ * half of RFC 6455, without I/O.
+ *
+ * Data frames and the close frame keep the order of the calls. Pings and pongs go
+ * ahead of data that waits, at the next end of a frame; of pongs that wait only the
+ * newest is kept (RFC 6455, section 5.5.3). After `close` everything is ignored.
+ *
+ * What is to be written is had piece by piece with `take` and `release`. Small frames
+ * are encoded into slabs that all senders share and that are held only while there is
+ * something in them.
+ *
+ * @example
+ * ```ts
+ * import { Sender } from "./sender.ts";
+ *
+ * const sender = new Sender({ role: "server" });
+ * sender.message("Hello");
+ * for (let piece = sender.take(); piece; piece = sender.take()) {
+ *   console.log(piece); // 81 05 48 65 6c 6c 6f
+ *   sender.release();
+ * }
+ * ```
+ */
+export class Sender {
+  readonly #masked: boolean;
+  readonly #deflater: Deflater | undefined;
+  readonly #fragmentSize: number;
+  readonly #maskKey: () => number;
+  readonly #onFrame: ((header: FrameHeader) => void) | undefined;
+
+  #size = 0;
+  #closed = false;
+
+  /** The slab that is being filled. It always ends with the end of a frame between calls. */
+  #slab: MaskView | undefined;
+  #length = 0;
+  #queue: Pending[] = [];
+  /** Pings and the pong that wait, encoded. */
+  #pings: Uint8Array[] = [];
+  #pong: Uint8Array | undefined;
+
+  #piece: Uint8Array | undefined;
+  #pieceSlab: MaskView | undefined;
+  #pieceDone: (() => void) | undefined;
+  /** Whether what was taken last ends with the end of a frame. */
+  #atFrameEnd = true;
+
+  /** Whether a streamed message is under way. */
+  #streaming = false;
+  /** The first byte of the streamed message's next frame, less FIN. */
+  #streamFirst = OPCODE_CONTINUATION;
+
+  /** Makes a sender for a connection whose handshake is done. */
+  constructor(options: SenderOptions) {
+    this.#masked = options.role === "client";
+    this.#deflater = options.deflater;
+    this.#fragmentSize = options.fragmentSize || Infinity;
+    this.#maskKey = options.maskKey ?? randomMaskKey;
+    this.#onFrame = options.onFrame;
+  }
+
+  /** How many bytes wait to be taken. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Whether the close frame has been appended, or everything was dropped. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Whether a streamed message is under way, so that no other may begin. */
+  get streaming(): boolean {
+    return this.#streaming;
+  }
+
+  /**
+   * Appends a message. Its bytes are copied at once; what in a string is not Unicode
+   * (a lone surrogate) becomes U+FFFD.
+   *
+   * @throws {ProtocolError} `unfinished-message` while a streamed message is under way.
+   */
+  message(data: string | Uint8Array): void {
+    if (!this.#mayBegin()) return;
+    if (typeof data === "string") {
+      this.#text(data);
+    } else if (this.#isCompressed(data.length)) {
+      this.#compress(OPCODE_BINARY, data);
+    } else {
+      this.#frames(OPCODE_BINARY, data, true);
+    }
+  }
+
+  /**
+   * Appends a large binary message without a copy of it: an unmasked one is written from
+   * the caller's memory, a masked one is masked piece by piece as it is taken. The caller's
+   * bytes are never changed, and he must not change them before `done`.
+   *
+   * A message that is small or to be compressed is copied all the same.
+   *
+   * @param done Called once, when the bytes are no longer needed: maybe before this
+   * returns. It must not throw.
+   * @throws {ProtocolError} `unfinished-message` while a streamed message is under way.
+   */
+  reference(data: Uint8Array, done: () => void): void {
+    const { length } = data;
+    if (
+      length < LARGE_SLAB || this.#closed || this.#streaming ||
+      this.#isCompressed(length)
+    ) {
+      this.message(data);
+      done();
+      return;
+    }
+    if (length > this.#fragmentSize) {
+      this.#refer(data, 0, 0, done, Math.min(this.#fragmentSize, MAX_PIECE));
+      return;
+    }
+    // The header shares its slab with what goes before and with the payload's
+    // beginning: written alone it would cost a segment of its own.
+    const key = this.#header(FIN | OPCODE_BINARY, length);
+    const room = (this.#slab?.bytes.length ?? 0) - this.#length;
+    this.#append(data, 0, room, key);
+    this.#refer(data, room, rotateKey(key, room), done, 0);
+  }
+
+  /**
+   * Appends one fragment of a streamed message (RFC 6455, section 5.4). Its bytes are copied
+   * at once.
+   *
+   * @param opcode Of the message; the same for all its fragments.
+   * @param first Whether the message begins with it.
+   * @param last Whether the message ends with it.
+   * @throws {ProtocolError} `unfinished-message` for a first fragment within a message,
+   * `unexpected-continuation` for a later one without.
+   */
+  fragment(
+    opcode: "text" | "binary",
+    payload: Uint8Array,
+    first: boolean,
+    last: boolean,
+  ): void {
+    if (this.#closed) return;
+    const deflater = this.#deflater;
+    if (first) {
+      this.#mayBegin();
+      this.#streaming = true;
+      this.#streamFirst = (opcode === "text" ? OPCODE_TEXT : OPCODE_BINARY) |
+        (deflater === undefined ? 0 : RSV1);
+    } else if (!this.#streaming) {
+      throw new ProtocolError(
+        "unexpected-continuation",
+        "Cannot send a fragment as the first one of its message must be sent before",
+      );
+    }
+    const data = deflater === undefined
+      ? payload
+      : deflater.deflate(payload, last);
+    // A compressor may keep a piece for later: then there is nothing to send yet.
+    if (data.length > 0 || last || deflater === undefined) {
+      this.#frames(this.#streamFirst, data, last);
+      this.#streamFirst = OPCODE_CONTINUATION;
+    }
+    if (last) this.#streaming = false;
+  }
+
+  /**
+   * Has a ping sent (RFC 6455, section 5.5.2), ahead of data that waits.
+   *
+   * @throws {ProtocolError} `control-too-long` for more than 125 bytes.
+   */
+  ping(payload: Uint8Array): void {
+    if (this.#closed) return;
+    const frame = this.#control(OPCODE_PING, payload);
+    this.#size += frame.length;
+    this.#pings.push(frame);
+  }
+
+  /**
+   * Has a pong sent (RFC 6455, section 5.5.3), ahead of data that waits. It takes the place
+   * of one that has not been taken yet, so that a flood of pings gets the newest answered.
+   *
+   * @throws {ProtocolError} `control-too-long` for more than 125 bytes.
+   */
+  pong(payload: Uint8Array): void {
+    if (this.#closed) return;
+    const frame = this.#control(OPCODE_PONG, payload);
+    this.#size += frame.length - (this.#pong?.length ?? 0);
+    this.#pong = frame;
+  }
+
+  /**
+   * Appends a close frame (RFC 6455, section 5.5.1), after which everything is ignored.
+   *
+   * @param code The close code; the body is empty without one, or with 1005.
+   * @param reason At most 123 bytes of UTF-8; what is more is cut off.
+   */
+  close(code?: number, reason?: string): void {
+    if (this.#closed) return;
+    const body = encodeCloseBody(code, reason);
+    this.#frame(FIN | OPCODE_CLOSE, body, 0, body.length);
+    this.#closed = true;
+  }
+
+  /**
+   * The next piece to write, `undefined` when there is none. It is good until
+   * `release`, and the same one until then.
+   */
+  take(): Uint8Array | undefined {
+    if (this.#piece !== undefined) return this.#piece;
+    if (this.#size === 0) return undefined;
+    const piece = this.#next();
+    this.#piece = piece;
+    this.#size -= piece.length;
+    return piece;
+  }
+
+  /** Says that the piece taken last has been written. */
+  release(): void {
+    const slab = this.#pieceSlab;
+    const done = this.#pieceDone;
+    this.#piece = undefined;
+    this.#pieceSlab = undefined;
+    this.#pieceDone = undefined;
+    if (slab !== undefined) giveSlab(slab);
+    if (done !== undefined) done();
+  }
+
+  /**
+   * Drops everything, the connection being gone; whatever follows is ignored.
+   *
+   * Every `done` is called. A piece that was taken keeps its slab until `release`,
+   * since a write of it may still be under way.
+   */
+  clear(): void {
+    this.#closed = true;
+    this.#streaming = false;
+    this.#size = 0;
+    const queue = this.#queue;
+    const slab = this.#slab;
+    const done = this.#pieceDone;
+    this.#queue = [];
+    this.#slab = undefined;
+    this.#length = 0;
+    this.#pings = [];
+    this.#pong = undefined;
+    this.#piece = undefined;
+    this.#pieceDone = undefined;
+    if (slab !== undefined) giveSlab(slab);
+    if (done !== undefined) done();
+    for (const pending of queue) {
+      if (pending.slab !== undefined) giveSlab(pending.slab);
+      pending.reference?.done();
+    }
+  }
+
+  #mayBegin(): boolean {
+    if (this.#streaming && !this.#closed) {
+      throw new ProtocolError(
+        "unfinished-message",
+        "Cannot send a message as the streamed one must be finished before",
+      );
+    }
+    return !this.#closed;
+  }
+
+  #isCompressed(size: number): boolean {
+    return this.#deflater !== undefined && size >= this.#deflater.threshold;
+  }
+
+  #compress(opcode: number, data: Uint8Array): void {
+    const compressed = this.#deflater?.deflate(data, true) ?? data;
+    this.#frames(RSV1 | opcode, compressed, true);
+  }
+
+  #text(text: string): void {
+    const { length } = text;
+    if (
+      length <= GUESSED_TEXT && this.#deflater === undefined &&
+      length * 3 <= this.#fragmentSize
+    ) {
+      this.#guessedText(text);
+      return;
+    }
+    const size = Buffer.byteLength(text);
+    if (this.#isCompressed(size)) {
+      this.#compress(OPCODE_TEXT, encoder.encode(text));
+    } else if (size > this.#fragmentSize) {
+      this.#frames(OPCODE_TEXT, encoder.encode(text), true);
+    } else {
+      this.#longText(text, size);
+    }
+  }
+
+  /** Encodes text right behind a header for ASCII, and mends the header when it was not. */
+  #guessedText(text: string): void {
+    const { length } = text;
+    const slab = this.#reserve(MAX_HEADER_SIZE + length * 3);
+    const { bytes } = slab;
+    const at = this.#length;
+    const masked = this.#masked;
+    const guess = at + headerSizeFor(length, masked);
+    let size = 0;
+    if (length <= SHORT_TEXT) {
+      for (; size < length; size++) {
+        const unit = text.charCodeAt(size);
+        if (unit > 0x7f) break;
+        bytes[guess + size] = unit;
+      }
+    }
+    if (size < length) {
+      size = encoder.encodeInto(
+        text,
+        bytes.subarray(guess, guess + length * 3),
+      ).written;
+    }
+    const start = at + headerSizeFor(size, masked);
+    if (start !== guess) bytes.copyWithin(start, guess, guess + size);
+    const key = masked ? this.#maskKey() : 0;
+    writeHeader(bytes, at, FIN | OPCODE_TEXT, size, masked, key);
+    if (masked) slab.mask(start, start + size, key);
+    this.#length = start + size;
+    this.#size += start + size - at;
+    if (this.#onFrame !== undefined) this.#show(FIN | OPCODE_TEXT, size);
+  }
+
+  /** Encodes text whose size is known, piece by piece. */
+  #longText(text: string, size: number): void {
+    let key = this.#header(FIN | OPCODE_TEXT, size);
+    const { length } = text;
+    let from = 0;
+    while (from < length) {
+      let to = Math.min(from + TEXT_PIECE, length);
+      // A pair of surrogates is one character, and must not be torn.
+      if (to < length && isHighSurrogate(text.charCodeAt(to - 1))) to--;
+      const piece = text.substring(from, to);
+      const slab = this.#spread(4);
+      const start = this.#length;
+      const { read, written } = encoder.encodeInto(
+        piece,
+        slab.bytes.subarray(start),
+      );
+      if (this.#masked) slab.mask(start, start + written, key);
+      key = rotateKey(key, written);
+      this.#length = start + written;
+      this.#size += written;
+      from += read;
+    }
+  }
+
+  /** Appends a message, or a part of a streamed one, in as many frames as it takes. */
+  #frames(first: number, payload: Uint8Array, last: boolean): void {
+    const { length } = payload;
+    const most = this.#fragmentSize;
+    let from = 0;
+    while (length - from > most) {
+      this.#frame(first, payload, from, from + most);
+      from += most;
+      first = OPCODE_CONTINUATION;
+    }
+    this.#frame(last ? FIN | first : first, payload, from, length);
+  }
+
+  #frame(first: number, payload: Uint8Array, from: number, to: number): void {
+    const size = to - from;
+    if (size > UNSPREAD - MAX_HEADER_SIZE) {
+      this.#append(payload, from, to, this.#header(first, size));
+      return;
+    }
+    const masked = this.#masked;
+    const slab = this.#reserve(MAX_HEADER_SIZE + size);
+    const { bytes } = slab;
+    const at = this.#length;
+    const key = masked ? this.#maskKey() : 0;
+    const start = writeHeader(bytes, at, first, size, masked, key);
+    if (size <= SHORT_COPY) {
+      for (let i = 0; i < size; i++) bytes[start + i] = payload[from + i] ?? 0;
+    } else if (size === payload.length) {
+      bytes.set(payload, start);
+    } else {
+      bytes.set(payload.subarray(from, to), start);
+    }
+    if (masked) slab.mask(start, start + size, key);
+    this.#length = start + size;
+    this.#size += start + size - at;
+    if (this.#onFrame !== undefined) this.#show(first, size);
+  }
+
+  /** Appends a header whose payload follows, and gives its key. */
+  #header(first: number, size: number): number {
+    const masked = this.#masked;
+    const key = masked ? this.#maskKey() : 0;
+    const { bytes } = this.#reserve(MAX_HEADER_SIZE);
+    const at = this.#length;
+    this.#length = writeHeader(bytes, at, first, size, masked, key);
+    this.#size += this.#length - at;
+    if (this.#onFrame !== undefined) this.#show(first, size);
+    return key;
+  }
+
+  /** Appends a part of a payload, over as many slabs as it takes. */
+  #append(payload: Uint8Array, from: number, to: number, key: number): void {
+    this.#size += to - from;
+    while (from < to) {
+      const left = to - from;
+      const slab = left + this.#length > SMALL_SLAB
+        ? this.#spread(1)
+        : this.#reserve(left);
+      const start = this.#length;
+      const end = start + Math.min(left, slab.bytes.length - start);
+      slab.bytes.set(payload.subarray(from, from + end - start), start);
+      if (this.#masked) slab.mask(start, end, key);
+      key = rotateKey(key, end - start);
+      from += end - start;
+      this.#length = end;
+    }
+  }
+
+  /** The slab to fill, with room for `size` bytes in it. */
+  #reserve(size: number): MaskView {
+    const slab = this.#slab;
+    if (slab !== undefined && slab.bytes.length - this.#length >= size) {
+      return slab;
+    }
+    return this.#grow(size, true);
+  }
+
+  /** A large slab to fill in the middle of a frame, with room for at least `size` bytes in it. */
+  #spread(size: number): MaskView {
+    const slab = this.#slab;
+    return slab !== undefined && slab.bytes.length === LARGE_SLAB &&
+        LARGE_SLAB - this.#length >= size
+      ? slab
+      : this.#grow(LARGE_SLAB - this.#length, false);
+  }
+
+  /** Goes from no slab to one, from a small one to a large one, or from a full one to the next. */
+  #grow(size: number, endsFrame: boolean): MaskView {
+    const old = this.#slab;
+    const length = this.#length;
+    if (old === undefined || length === 0) {
+      if (old !== undefined) giveSlab(old);
+      return this.#slab = takeSlab(size);
+    }
+    const next = takeSlab(LARGE_SLAB);
+    if (old.bytes.length < LARGE_SLAB && length + size <= LARGE_SLAB) {
+      next.bytes.set(old.bytes.subarray(0, length));
+      giveSlab(old);
+    } else {
+      this.#seal(endsFrame);
+    }
+    return this.#slab = next;
+  }
+
+  /** Queues the slab that is being filled. */
+  #seal(endsFrame: boolean): void {
+    const slab = this.#slab;
+    if (slab === undefined) return;
+    const length = this.#length;
+    this.#queue.push({ slab, length, endsFrame, reference: undefined });
+    this.#slab = undefined;
+    this.#length = 0;
+  }
+
+  /** Queues the rest of a message that stays where it is. */
+  #refer(
+    data: Uint8Array,
+    offset: number,
+    key: number,
+    done: () => void,
+    fragmentSize: number,
+  ): void {
+    this.#seal(fragmentSize > 0);
+    this.#size += fragmentSize > 0
+      ? sizeInFragments(data.length, fragmentSize, this.#masked)
+      : data.length - offset;
+    this.#queue.push({
+      slab: undefined,
+      length: 0,
+      endsFrame: true,
+      reference: { data, offset, key, done, fragmentSize },
+    });
+  }
+
+  /** The piece whose turn it is. */
+  #next(): Uint8Array {
+    if (this.#atFrameEnd) {
+      const control = this.#takeControl();
+      if (control !== undefined) return control;
+    }
+    const pending = this.#queue[0];
+    if (pending?.reference !== undefined) {
+      return this.#takeReference(pending.reference);
+    }
+    const slab = pending === undefined ? this.#slab : pending.slab;
+    const length = pending === undefined ? this.#length : pending.length;
+    if (pending === undefined) {
+      this.#slab = undefined;
+      this.#length = 0;
+    } else {
+      this.#queue.shift();
+    }
+    this.#atFrameEnd = pending?.endsFrame ?? true;
+    this.#pieceSlab = slab;
+    return slab === undefined
+      ? new Uint8Array(0)
+      : slab.bytes.subarray(0, length);
+  }
+
+  #takeControl(): Uint8Array | undefined {
+    const frames = this.#pings;
+    if (this.#pong !== undefined) {
+      frames.push(this.#pong);
+      this.#pong = undefined;
+    }
+    if (frames.length === 0) return undefined;
+    this.#pings = [];
+    const [only] = frames;
+    return frames.length === 1 && only !== undefined ? only : concat(frames);
+  }
+
+  #takeReference(reference: Reference): Uint8Array {
+    const { data } = reference;
+    if (reference.fragmentSize > 0) return this.#takeFragments(reference);
+    const { offset } = reference;
+    if (!this.#masked) {
+      this.#endReference(reference);
+      return offset === 0 ? data : data.subarray(offset);
+    }
+    const slab = takeSlab(LARGE_SLAB);
+    const length = Math.min(LARGE_SLAB, data.length - offset);
+    slab.bytes.set(data.subarray(offset, offset + length));
+    slab.mask(0, length, reference.key);
+    reference.offset += length;
+    reference.key = rotateKey(reference.key, length);
+    this.#pieceSlab = slab;
+    this.#atFrameEnd = false;
+    if (reference.offset === data.length) this.#endReference(reference);
+    return slab.bytes.subarray(0, length);
+  }
+
+  /** A slab full of fragments. */
+  #takeFragments(reference: Reference): Uint8Array {
+    const { data, fragmentSize } = reference;
+    const masked = this.#masked;
+    const slab = takeSlab(LARGE_SLAB);
+    const { bytes } = slab;
+    let at = 0;
+    while (reference.offset < data.length) {
+      const { offset } = reference;
+      const size = Math.min(fragmentSize, data.length - offset);
+      if (at + headerSizeFor(size, masked) + size > LARGE_SLAB) break;
+      const first = (offset + size === data.length ? FIN : 0) |
+        (offset === 0 ? OPCODE_BINARY : OPCODE_CONTINUATION);
+      const key = masked ? this.#maskKey() : 0;
+      const start = writeHeader(bytes, at, first, size, masked, key);
+      at = start + size;
+      bytes.set(data.subarray(offset, offset + size), start);
+      if (masked) slab.mask(start, at, key);
+      reference.offset += size;
+      if (this.#onFrame !== undefined) this.#show(first, size);
+    }
+    this.#pieceSlab = slab;
+    this.#atFrameEnd = true;
+    if (reference.offset === data.length) this.#endReference(reference);
+    return bytes.subarray(0, at);
+  }
+
+  #endReference(reference: Reference): void {
+    this.#queue.shift();
+    this.#pieceDone = reference.done;
+    this.#atFrameEnd = true;
+  }
+
+  #control(opcode: number, payload: Uint8Array): Uint8Array {
+    const { length } = payload;
+    if (length > MAX_CONTROL_PAYLOAD) {
+      throw new ProtocolError(
+        "control-too-long",
+        `Cannot send a control frame as its payload must be of at most 125 bytes: current value is of ${length}`,
+      );
+    }
+    const masked = this.#masked;
+    const frame = new Uint8Array(headerSizeFor(length, masked) + length);
+    const key = masked ? this.#maskKey() : 0;
+    const start = writeHeader(frame, 0, FIN | opcode, length, masked, key);
+    frame.set(payload, start);
+    if (masked) mask(frame.subarray(start), key);
+    if (this.#onFrame !== undefined) this.#show(FIN | opcode, length);
+    return frame;
+  }
+
+  #show(first: number, length: number): void {
+    this.#onFrame?.({
+      fin: first >= FIN,
+      rsv1: (first & RSV1) !== 0,
+      rsv2: false,
+      rsv3: false,
+      opcode: first & 0x0f,
+      masked: this.#masked,
+      length,
+    });
+  }
+}
+
+/** The most bytes of payload in a fragment that has to fit into one slab. */
+const MAX_PIECE = LARGE_SLAB - MAX_HEADER_SIZE;
+
+function isHighSurrogate(unit: number): boolean {
+  return (unit & 0xfc00) === 0xd800;
+}
+
+/** What a message takes on the wire in frames of `fragmentSize`. */
+function sizeInFragments(
+  length: number,
+  fragmentSize: number,
+  masked: boolean,
+): number {
+  const rest = length % fragmentSize;
+  return length +
+    Math.floor(length / fragmentSize) * headerSizeFor(fragmentSize, masked) +
+    (rest > 0 ? headerSizeFor(rest, masked) : 0);
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(
+    parts.reduce((sum, part) => sum + part.length, 0),
+  );
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
