@@ -1,0 +1,71 @@
+import { ConfigError, HandshakeError } from "../transport/errors.ts";
+import { isRetryable } from "../transport/retryable.ts";
+
+/** Milliseconds to leave a peer alone that does not want us, spread from one to two times that. */
+export const LONG_WAIT = 60_000;
+
+/** Longest delay between the connections of a peer that flaps, in milliseconds, before the spread. */
+const LONGEST_DELAY = 60_000;
+
+/** What there is to judge: a connection was lost, or could not be made. */
+export interface ReconnectInfo {
+  /** The peer's normalised URL. */
+  readonly url: string;
+  /** `lost`: there was a connection. `refused`: it could not be made, and the dialling has ended. */
+  readonly cause: "lost" | "refused";
+  /** With `lost`: the close code, 1006 when there was no close frame. */
+  readonly closeCode: number | undefined;
+  /** With `lost`: the peer's reason. */
+  readonly reason: string | undefined;
+  /** What went wrong. */
+  readonly error: Error | undefined;
+  /** Connections in a row that did not hold for `stableAfter`, and dials that were given up. */
+  readonly failures: number;
+}
+
+/**
+ * What to do: `reconnect` after the usual delay; a number: after that many milliseconds, spread
+ * from one to two times that; `stop`: give the peer up, with the event `stopped`.
+ */
+export type ReconnectVerdict = "reconnect" | "stop" | number;
+
+/** Overrules the verdict; `undefined` leaves it as it is. */
+export type ShouldReconnect = (
+  info: ReconnectInfo,
+) => ReconnectVerdict | undefined;
+
+/**
+ * The verdict when nobody overrules it.
+ *
+ * - A loss: `reconnect`; but a peer that closed with 1008 (policy violation) is left alone
+ *   for {@link LONG_WAIT}.
+ * - A refusal with a status that retrying does not mend (401, 403 and so on), and a wrong
+ *   certificate: another try after {@link LONG_WAIT}, since servers and credentials change.
+ * - A URL or an option that cannot work, and a retry policy that has given up: `stop`.
+ */
+export function defaultVerdict(info: ReconnectInfo): ReconnectVerdict {
+  if (info.cause === "lost") {
+    return info.closeCode === 1008 ? LONG_WAIT : "reconnect";
+  }
+  if (info.error instanceof ConfigError) return "stop";
+  if (info.error instanceof HandshakeError && !isRetryable(info.error)) {
+    return LONG_WAIT;
+  }
+  return isRetryable(info.error) ? "stop" : LONG_WAIT;
+}
+
+/**
+ * The delay before the next dial, in milliseconds: `base` doubled for each failure in a row
+ * before this one, at most a minute, spread from one to two times its length.
+ */
+export function reconnectDelay(
+  base: number,
+  failures: number,
+  random: () => number,
+): number {
+  const delay = Math.min(
+    Math.max(base, LONGEST_DELAY),
+    base * 2 ** Math.max(0, failures - 1),
+  );
+  return delay * (1 + random());
+}

@@ -1,0 +1,86 @@
+import type { Clock } from "../transport/clock.ts";
+import type { Connection } from "../transport/connection.ts";
+import type { ConnectionError } from "../transport/errors.ts";
+import type { Sink } from "../transport/queue.ts";
+import type { SocketEnd } from "../transport/socket.ts";
+import {
+  type Counter,
+  drained,
+  forwarder,
+  heartbeatForwarder,
+  type InboxMessage,
+  type MessageQueue,
+  Pulse,
+  reader,
+  silence,
+  stopMonitor,
+} from "../transport/worker.ts";
+
+/** What {@link session} needs. */
+export interface SessionOptions {
+  /** The connection, open. */
+  readonly connection: Connection;
+  /** Stands between reader and inbox. */
+  readonly queue: MessageQueue;
+  /** The pool's inbox. */
+  readonly inbox: Sink<InboxMessage>;
+  readonly counter: Counter;
+  readonly pulse: Pulse;
+  /** The peer. */
+  readonly id: string;
+  /** The number of this connection. */
+  readonly session: number;
+  readonly borrowed: boolean;
+  /** The longest silence allowed, in milliseconds; 0 for ever. */
+  readonly keepaliveTimeout: number;
+  readonly clock: Clock;
+  /** Ends the session: see {@link stopMonitor}. */
+  readonly signal: AbortSignal;
+}
+
+/** How a session ended. */
+export interface SessionResult {
+  readonly end: SocketEnd;
+  /** The classified error; `undefined` when we closed it ourselves. */
+  readonly error: ConnectionError | undefined;
+  /** It was closed since the peer was silent for too long. */
+  readonly silent: boolean;
+}
+
+/** Milliseconds a silent peer has to answer the close frame. */
+const CUT_AFTER = 50;
+
+/**
+ * Session block: everything that happens on one open connection. Resolves when it has ended and
+ * all that it brought is in the inbox.
+ */
+export async function session(options: SessionOptions): Promise<SessionResult> {
+  const { connection, queue, inbox, counter, pulse, clock } = options;
+  const ended = new AbortController();
+  let silent = false;
+  forwarder({ queue, output: inbox, counter });
+  reader({ ...options, output: queue });
+  heartbeatForwarder({ heartbeats: connection.heartbeats, pulse });
+  silence({
+    pulse,
+    heldUntil: () => connection.heldUntil,
+    timeout: options.keepaliveTimeout,
+    clock,
+    signal: ended.signal,
+    onSilence: () => {
+      silent = true;
+      void connection.close(1001, "Silent", { timeout: CUT_AFTER });
+    },
+  });
+  const removeStop = stopMonitor({
+    connection,
+    queue,
+    signal: options.signal,
+  });
+  const end = await connection.closed;
+  ended.abort();
+  const error = await connection.errors.take();
+  await drained(connection, queue);
+  removeStop();
+  return { end, error, silent };
+}

@@ -1,0 +1,250 @@
+import type { Clock } from "../transport/clock.ts";
+import { Connection } from "../transport/connection.ts";
+import type { ConnectionOptions } from "../transport/connection_options.ts";
+import { ConnectionError, PoolError, toError } from "../transport/errors.ts";
+import type { Log } from "../transport/logging.ts";
+import type { Message } from "../transport/message.ts";
+import type { SendOptions } from "../transport/outgoing.ts";
+import { DONE, rejected } from "../transport/promise.ts";
+import type { Sink } from "../transport/queue.ts";
+import { sleep } from "../transport/schedule.ts";
+import {
+  type Counter,
+  type InboxMessage,
+  MessageQueue,
+  Pulse,
+  type StopRequest,
+  type Worker,
+  type WorkerStats,
+} from "../transport/worker.ts";
+import { OUTBOUND_WORKER_RULES } from "../transport/config.ts";
+import type { ResolvedOutboundWorkerOptions } from "./config.ts";
+import {
+  type ReconnectInfo,
+  reconnectDelay,
+  type ReconnectVerdict,
+} from "./reconnect.ts";
+import { session } from "./session.ts";
+
+/** What an outbound worker tells of its peer. `connected` and `disconnected` alternate strictly. */
+export interface OutboundNotice {
+  /**
+   * - `connected`: a connection was made.
+   * - `disconnected`: it was lost, whatever the cause.
+   * - `stopped`: the policy has given the peer up.
+   */
+  readonly kind: "connected" | "disconnected" | "stopped";
+  /** With `disconnected`: the close code, 1006 when there was no close frame. */
+  readonly closeCode?: number;
+  /** With `disconnected`: the peer's reason. */
+  readonly reason?: string;
+  /** With `disconnected` and `stopped`: what went wrong, where something did. */
+  readonly error?: Error;
+}
+
+/** What the pool gives an outbound worker. */
+export interface OutboundPlugin {
+  /** The peer's normalised URL. */
+  readonly id: string;
+  /** The pool's inbox. */
+  readonly inbox: Sink<InboxMessage>;
+  /** Puts an event into the pool's `events`. */
+  notify(notice: OutboundNotice, session: number): void;
+  /** Puts an error, such as a failed dial, into the pool's `errors`. */
+  onError(error: Error): void;
+  /** The number of the peer's next connection. */
+  nextSession(): number;
+  /** The verdict on a loss or a refusal. */
+  judge(info: ReconnectInfo): ReconnectVerdict;
+  /** What the worker counts for the pool. */
+  readonly counter: Counter;
+  /** Options of connections. Their dialer waits its turn among all dials of the pool. */
+  readonly connectionOptions: ConnectionOptions;
+  readonly workerOptions: ResolvedOutboundWorkerOptions;
+  readonly clock: Clock;
+  readonly log: Log | undefined;
+}
+
+/** A worker for one outbound peer. */
+export type OutboundWorker = Worker<OutboundPlugin>;
+
+/** Makes the worker for a peer. What it throws is thrown by `connect`. */
+export type OutboundWorkerFactory = (url: string) => OutboundWorker;
+
+/**
+ * The shipped worker: dials, runs a session on each connection, and dials again
+ * when it is lost.
+ */
+export class DefaultOutboundWorker implements OutboundWorker {
+  readonly #stop = new AbortController();
+  /** The last connection. */
+  #connection: Connection | undefined;
+  /** The same, while it is open. */
+  #open: Connection | undefined;
+  #session = 0;
+  #queue: MessageQueue | undefined;
+  #pulse: Pulse | undefined;
+  #now: () => number = () => 0;
+  #counter: Counter = { sent: 0, received: 0 };
+  /** Messages dropped in earlier sessions. */
+  #dropped = 0;
+
+  /** Works until it is stopped, or the verdict is to stop. */
+  async start(plugin: OutboundPlugin): Promise<void> {
+    const { clock, counter, workerOptions } = plugin;
+    this.#counter = counter;
+    this.#now = () => clock.now();
+    const { signal } = this.#stop;
+    let failures = 0;
+    while (!signal.aborted) {
+      const loss = await this.#connectOnce(plugin);
+      if (signal.aborted) return;
+      failures = loss.stable ? 1 : failures + 1;
+      const verdict = plugin.judge({ ...loss, url: plugin.id, failures });
+      if (verdict === "stop") return this.#giveUp(plugin, loss.error);
+      const delay = typeof verdict === "number"
+        ? spread(verdict, clock)
+        : reconnectDelay(workerOptions.reconnectDelay, failures, () =>
+          clock.random());
+      plugin.log?.debug("Waiting before the next dial", { delay, failures });
+      await sleep(clock, delay, signal).catch(() => {});
+    }
+  }
+
+  /** Ends the work. */
+  stop(code: number, reason: string): void {
+    const request: StopRequest = { code, reason };
+    this.#stop.abort(request);
+  }
+
+  /** Sends a message on the present connection. */
+  send(data: Message, options?: SendOptions): Promise<void> {
+    if (this.#open === undefined) return rejected(unavailable());
+    const sent = this.#open.send(data, options);
+    if (sent === DONE) this.#sent();
+    else sent.then(() => this.#sent(), () => {});
+    return sent;
+  }
+
+  /** Sends a message on the present connection if there is room. */
+  trySend(data: Message): boolean {
+    if (this.#open === undefined) throw unavailable();
+    const sent = this.#open.trySend(data);
+    if (sent) this.#sent();
+    return sent;
+  }
+
+  /** The present figures. */
+  stats(): WorkerStats {
+    return {
+      queueDepth: this.#queue?.size ?? 0,
+      processed: this.#counter.received,
+      dropped: this.#dropped + (this.#queue?.dropped ?? 0),
+      sent: this.#counter.sent,
+      connection: this.#connection?.stats(),
+    };
+  }
+
+  /** Makes one connection and runs its session: gives what ended it. */
+  async #connectOnce(plugin: OutboundPlugin): Promise<Loss> {
+    const { signal } = this.#stop;
+    const connection = new Connection(plugin.id, {
+      ...plugin.connectionOptions,
+      onRetry: (info) => plugin.onError(toError(info.error)),
+    });
+    try {
+      await connection.connect({ signal });
+    } catch (thrown) {
+      const error = toError(toError(thrown).cause ?? thrown);
+      if (!signal.aborted) plugin.onError(error);
+      return {
+        cause: "refused",
+        error,
+        closeCode: undefined,
+        reason: undefined,
+        stable: false,
+      };
+    }
+    return await this.#serve(plugin, connection);
+  }
+
+  async #serve(plugin: OutboundPlugin, connection: Connection): Promise<Loss> {
+    const { clock, workerOptions, connectionOptions } = plugin;
+    const openedAt = clock.now();
+    const number = this.#session = plugin.nextSession();
+    const queue = new MessageQueue(workerOptions.maxQueueSize);
+    this.#dropped += this.#queue?.dropped ?? 0;
+    this.#queue = queue;
+    this.#connection = this.#open = connection;
+    const pulse = this.#pulse = new Pulse(openedAt);
+    plugin.notify({ kind: "connected" }, number);
+
+    void connection.closed.then(() => this.#open = undefined);
+    const { end, error, silent } = await session({
+      connection,
+      queue,
+      inbox: plugin.inbox,
+      counter: plugin.counter,
+      pulse,
+      id: plugin.id,
+      session: number,
+      borrowed: connectionOptions.binary === "borrow",
+      keepaliveTimeout: workerOptions.keepaliveTimeout ??
+        (connection.controlFrames ? KEEPALIVE : 0),
+      clock,
+      signal: this.#stop.signal,
+    });
+    const cause = silent ? silenceError() : error;
+    const details = { closeCode: end.code, reason: end.reason };
+    plugin.notify({
+      kind: "disconnected",
+      ...details,
+      ...(cause && { error: cause }),
+    }, number);
+    return {
+      cause: "lost",
+      ...details,
+      error: cause,
+      stable: clock.now() - openedAt >= workerOptions.stableAfter,
+    };
+  }
+
+  #giveUp(plugin: OutboundPlugin, error: Error | undefined): void {
+    plugin.notify({ kind: "stopped", ...(error && { error }) }, this.#session);
+  }
+
+  #sent(): void {
+    this.#counter.sent++;
+    const connection = this.#open;
+    // Where nothing better is to be had, a send that was buffered is a sign of life.
+    if (connection !== undefined && !connection.controlFrames) {
+      this.#pulse?.beat(this.#now());
+    }
+  }
+}
+
+/** How an attempt at a connection, or a connection, ended. */
+type Loss = Omit<ReconnectInfo, "url" | "failures"> & {
+  /** The connection had held for `stableAfter`. */
+  readonly stable: boolean;
+};
+
+const KEEPALIVE = OUTBOUND_WORKER_RULES.keepaliveTimeout.default;
+
+function spread(delay: number, clock: Clock): number {
+  return delay * (1 + clock.random());
+}
+
+function unavailable(): PoolError {
+  return new PoolError(
+    "connection-unavailable",
+    "Cannot send as the peer must be connected: it has no connection at present",
+  );
+}
+
+function silenceError(): ConnectionError {
+  return new ConnectionError(
+    "read-error",
+    "No heartbeat within keepaliveTimeout",
+  );
+}
