@@ -1,0 +1,79 @@
+import type { Duplex } from "node:stream";
+import type { ByteStream } from "./byte_stream.ts";
+
+/** A byte stream over a duplex of Node's kind: `node:net`, `node:tls`, or the socket of an `upgrade` event. */
+export class NodeStream implements ByteStream {
+  readonly #duplex: Duplex;
+  /** What was read and did not fit. */
+  #rest: Uint8Array | undefined;
+  #error: Error | undefined;
+  #ended = false;
+  #wake: (() => void) | undefined;
+
+  /** Takes over a duplex. */
+  constructor(duplex: Duplex) {
+    this.#duplex = duplex;
+    const wake = () => this.#wake?.();
+    duplex.on("readable", wake);
+    duplex.on("end", () => this.#end());
+    duplex.on("close", () => this.#end());
+    duplex.on("error", (error) => {
+      this.#error ??= error;
+      this.#end();
+    });
+  }
+
+  /** Reads what is there, waiting for it where there is nothing. */
+  async read(buffer: Uint8Array): Promise<number | null> {
+    for (;;) {
+      const chunk = this.#rest ?? this.#next();
+      if (chunk !== undefined) {
+        const count = Math.min(chunk.length, buffer.length);
+        buffer.set(chunk.subarray(0, count));
+        this.#rest = count < chunk.length ? chunk.subarray(count) : undefined;
+        return count;
+      }
+      if (this.#error !== undefined) throw this.#error;
+      if (this.#ended) return null;
+      await new Promise<void>((resolve) => this.#wake = resolve);
+      this.#wake = undefined;
+    }
+  }
+
+  /** Writes all of the bytes. */
+  write(bytes: Uint8Array): Promise<number> {
+    return new Promise((resolve, reject) => {
+      if (this.#error !== undefined) return reject(this.#error);
+      // A duplex that was destroyed may never call back.
+      if (this.#duplex.destroyed) return reject(new Error("The stream is cut"));
+      this.#duplex.write(bytes, (error) => {
+        if (error) reject(error);
+        else resolve(bytes.length);
+      });
+    });
+  }
+
+  /** Ends the outgoing half. */
+  closeWrite(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#duplex.once("close", resolve);
+      this.#duplex.end(() => resolve());
+    });
+  }
+
+  /** Cuts the stream. */
+  close(): void {
+    this.#duplex.destroy();
+    this.#end();
+  }
+
+  #next(): Uint8Array | undefined {
+    const chunk: unknown = this.#duplex.read();
+    return chunk instanceof Uint8Array ? chunk : undefined;
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#wake?.();
+  }
+}
