@@ -1,0 +1,189 @@
+import { setImmediate } from "node:timers";
+import type { Clock } from "../transport/clock.ts";
+import { AssertionError } from "./assertion_error.ts";
+import { seededRandom } from "./seeded_random.ts";
+
+/** Options of a {@link FakeClock}. */
+export interface FakeClockOptions {
+  /** What it reads at first, in epoch milliseconds. @default 1_000_000_000_000 */
+  readonly now?: number;
+  /** What its chance begins with. @default 1 */
+  readonly seed?: number;
+}
+
+interface Timer {
+  readonly due: number;
+  readonly callback: () => void;
+}
+
+/** Turns of the event loop in which promise chains may settle. */
+const TURNS = 4;
+
+/**
+ * A clock that a test moves by hand.
+ *
+ * - Timers fire in the order in which they are due, those that are due together in the order
+ *   in which they were set, each at its own time. Like the runtime's, they count whole
+ *   milliseconds, rounded up, and never fire inside the call that sets them.
+ * - {@link FakeClock.advance} lets promise chains settle before the first timer and
+ *   after each: a chain of whatever length that waits for promises alone comes to its
+ *   end, and so does what takes a few turns of the event loop (`setImmediate`).
+ *   Real I/O takes longer: wait for that with `eventually`.
+ * - Chance is the same in each run.
+ *
+ * @example
+ * ```ts
+ * import { FakeClock } from "@honeybee/honeybee/testing";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const clock = new FakeClock();
+ * let fired = false;
+ * clock.timer(() => fired = true, 60_000);
+ * await clock.advance(59_999);
+ * assertEquals(fired, false);
+ * await clock.advance(1);
+ * assertEquals(fired, true);
+ * ```
+ */
+export class FakeClock implements Clock {
+  #now: number;
+  #random: () => number;
+  /** In the order in which they fire. */
+  readonly #timers: Timer[] = [];
+  #moving: Promise<void> = Promise.resolve();
+
+  /** Makes a clock that stands still. */
+  constructor(options: FakeClockOptions = {}) {
+    this.#now = options.now ?? 1_000_000_000_000;
+    this.#random = seededRandom(options.seed ?? 1);
+  }
+
+  /** How many timers wait. After everything has been closed there should be none. */
+  get pending(): number {
+    return this.#timers.length;
+  }
+
+  /** When the next timer fires, in epoch milliseconds. */
+  get nextAt(): number | undefined {
+    return this.#timers[0]?.due;
+  }
+
+  /** Epoch milliseconds. */
+  now(): number {
+    return this.#now;
+  }
+
+  /** Calls `callback` once, when the clock has been moved `delay` milliseconds on. */
+  timer(callback: () => void, delay: number): () => void {
+    const timer = {
+      due: this.#now + Math.max(0, Math.ceil(delay) || 0),
+      callback,
+    };
+    this.#timers.splice(this.#placeFor(timer.due), 0, timer);
+    return () => {
+      const place = this.#timers.indexOf(timer);
+      if (place >= 0) this.#timers.splice(place, 1);
+    };
+  }
+
+  /** A number from 0 up to but not including 1, the same in each run. */
+  random(): number {
+    return this.#random();
+  }
+
+  /** Replaces chance: by a function, or by numbers that come round again and again. */
+  setRandom(source: readonly number[] | (() => number)): void {
+    if (typeof source === "function") {
+      this.#random = source;
+      return;
+    }
+    let drawn = 0;
+    this.#random = () => source[drawn++ % source.length] ?? 0;
+  }
+
+  /**
+   * Moves the clock, and fires what is due on the way, without letting any promise
+   * settle in between. {@link FakeClock.advance} is what most tests want.
+   *
+   * @throws What a callback throws; the clock stands at that timer's time then.
+   */
+  tick(ms = 0): void {
+    const end = this.#now + ms;
+    while (this.#fireNext(end));
+    this.#now = Math.max(this.#now, end);
+  }
+
+  /**
+   * Moves the clock, and fires what is due on the way, letting promise chains settle in
+   * between. With 0 it fires what is due now. Calls that overlap take place one after the other.
+   *
+   * @throws What a callback throws; the clock stands at that timer's time then.
+   */
+  advance(ms = 0): Promise<void> {
+    return this.#inTurn(async () => {
+      const end = this.#now + ms;
+      await this.settle();
+      while (this.#fireNext(end)) await this.settle();
+      this.#now = Math.max(this.#now, end);
+    });
+  }
+
+  /**
+   * Moves the clock from timer to timer until none is left, letting promise chains
+   * settle in between.
+   *
+   * @param limit How many timers may fire: what sets itself again and again would never end.
+   * @throws {AssertionError} When there are more.
+   */
+  runAll(limit = 10_000): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.settle();
+      for (let fired = 0; this.#timers.length > 0; fired++) {
+        if (fired === limit) {
+          throw new AssertionError(
+            `Timers are still set after ${limit} have fired, ${this.pending} of them`,
+          );
+        }
+        this.#fireNext(Infinity);
+        await this.settle();
+      }
+    });
+  }
+
+  /** Lets promise chains settle; the clock stands still and fires nothing. */
+  async settle(): Promise<void> {
+    for (let turn = 0; turn < TURNS; turn++) {
+      await new Promise<void>((resolve) => {
+        setImmediate(resolve);
+      });
+    }
+  }
+
+  #inTurn(move: () => Promise<void>): Promise<void> {
+    const moved = this.#moving.then(move);
+    this.#moving = moved.catch(() => {});
+    return moved;
+  }
+
+  /** Fires the next timer, if it is due by `end`. */
+  #fireNext(end: number): boolean {
+    const next = this.#timers[0];
+    if (next === undefined || next.due > end) return false;
+    this.#timers.shift();
+    this.#now = Math.max(this.#now, next.due);
+    next.callback();
+    return true;
+  }
+
+  /** Behind all timers that are due at the same time or before. */
+  #placeFor(due: number): number {
+    let low = 0;
+    let high = this.#timers.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#timers[middle]?.due ?? Infinity) <= due) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

@@ -1,0 +1,59 @@
+import { inspect, isDeepStrictEqual } from "node:util";
+
+/**
+ * What a value is compared with:
+ *
+ * - a value like it: bytes by their content, other things deeply;
+ * - a `RegExp`, for a string;
+ * - a function that says whether it will do;
+ * - an object with some of its fields, each of them one of these again.
+ */
+export type Expected<T> =
+  | T
+  | RegExp
+  | ((value: T) => boolean)
+  | (T extends string | number | boolean | Uint8Array ? never
+    : T extends object ? { readonly [K in keyof T]?: Expected<T[K]> }
+    : never);
+
+/** Whether a value is as expected. */
+export function matches(actual: unknown, expected: unknown): boolean {
+  if (expected instanceof RegExp && typeof actual === "string") {
+    // Unlike test(), search() does not remember where it was.
+    return actual.search(expected) >= 0;
+  }
+  if (typeof expected === "function" && actual !== expected) {
+    return Reflect.apply(expected, undefined, [actual]) === true;
+  }
+  if (expected instanceof Uint8Array && actual instanceof Uint8Array) {
+    return sameBytes(actual, expected);
+  }
+  if (isPlain(expected) && typeof actual === "object" && actual !== null) {
+    return Object.entries(expected).every(([key, value]) =>
+      matches(Reflect.get(actual, key), value)
+    );
+  }
+  return isDeepStrictEqual(actual, expected);
+}
+
+/** Whether two arrays hold the same bytes. */
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
+const LONGEST = 400;
+
+/** A value as it stands in the message of an {@link AssertionError}. */
+export function show(value: unknown): string {
+  const text = typeof value === "string" ? JSON.stringify(value) : inspect(
+    value,
+    { depth: 3, breakLength: Infinity, maxArrayLength: 32 },
+  );
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text;
+}
+
+function isPlain(value: unknown): value is object {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
