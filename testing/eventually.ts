@@ -1,0 +1,126 @@
+import { type Clock, systemClock } from "../transport/clock.ts";
+import { sleep } from "../transport/schedule.ts";
+import { AssertionError } from "./assertion_error.ts";
+import { FakeClock } from "./fake_clock.ts";
+
+/** Options of {@link eventually} and {@link never}. */
+export interface EventuallyOptions {
+  /** How long to look, in milliseconds. @default 5000; of `never` 100 */
+  readonly timeout?: number;
+  /** Milliseconds between looks. @default 10 */
+  readonly interval?: number;
+  /**
+   * What the time is measured by. A `FakeClock` is moved, `interval` by
+   * `interval`. @default the runtime's own time
+   */
+  readonly clock?: Clock;
+}
+
+/**
+ * Waits until `fn` holds: until it neither throws nor returns `false`, or a promise that
+ * does neither.
+ *
+ * @example
+ * ```ts
+ * import { eventually, FakeClock } from "@honeybee/honeybee/testing";
+ *
+ * const clock = new FakeClock();
+ * let ready = false;
+ * clock.timer(() => ready = true, 1_000);
+ * await eventually(() => ready, { clock });
+ * ```
+ *
+ * @returns What `fn` returned.
+ * @throws {AssertionError} When it does not hold in time; its last failure is the cause.
+ */
+export async function eventually<T>(
+  fn: () => T | Promise<T>,
+  options: EventuallyOptions = {},
+): Promise<T> {
+  const { timeout = 5_000, interval = 10, clock = systemClock } = options;
+  const end = clock.now() + timeout;
+  let last: Failure | undefined;
+  for (;;) {
+    const outcome = await look(fn, end, interval, clock);
+    if (outcome !== undefined && "value" in outcome) return outcome.value;
+    // A look that was cut short says less than the one before it.
+    last = outcome ?? last;
+    const left = end - clock.now();
+    if (left <= 0) break;
+    await pause(clock, Math.min(interval, left));
+  }
+  throw new AssertionError(
+    `The condition did not hold within ${timeout} ms: ${
+      last?.why ??
+        "it did not settle"
+    }`,
+    last === undefined || !("cause" in last)
+      ? undefined
+      : { cause: last.cause },
+  );
+}
+
+/**
+ * Looks for a while whether `fn` never holds: whether it throws, or returns `false`, each time.
+ *
+ * @throws {AssertionError} As soon as it holds.
+ */
+export async function never(
+  fn: () => unknown,
+  options: EventuallyOptions = {},
+): Promise<void> {
+  const { timeout = 100, interval = 10, clock = systemClock } = options;
+  const start = clock.now();
+  const end = start + timeout;
+  for (;;) {
+    const outcome = await look(fn, end, interval, clock);
+    if (outcome !== undefined && "value" in outcome) {
+      throw new AssertionError(
+        `The condition held after ${clock.now() - start} ms, and never should`,
+      );
+    }
+    const left = end - clock.now();
+    if (left <= 0) return;
+    await pause(clock, Math.min(interval, left));
+  }
+}
+
+interface Failure {
+  readonly why: string;
+  readonly cause?: unknown;
+}
+
+/** Calls `fn` once. Gives nothing when it has not settled by `end`. */
+async function look<T>(
+  fn: () => T | Promise<T>,
+  end: number,
+  interval: number,
+  clock: Clock,
+): Promise<{ readonly value: T } | Failure | undefined> {
+  let outcome: { readonly value: T } | Failure | undefined;
+  const stopped = new AbortController();
+  const looked = (async () => {
+    try {
+      const value = await fn();
+      outcome = value === false ? { why: "it was false" } : { value };
+    } catch (cause) {
+      outcome = { why: String(cause), cause };
+    }
+    stopped.abort();
+  })();
+  if (clock instanceof FakeClock) {
+    await clock.settle();
+    while (outcome === undefined && clock.now() < end) {
+      await clock.advance(Math.min(interval, end - clock.now()));
+    }
+    return outcome;
+  }
+  await Promise.race([looked, sleep(clock, end - clock.now(), stopped.signal)])
+    .catch(() => {});
+  stopped.abort();
+  return outcome;
+}
+
+function pause(clock: Clock, ms: number): Promise<void> {
+  return clock instanceof FakeClock ? clock.advance(ms) : sleep(clock, ms);
+}
