@@ -8,17 +8,21 @@ import {
 } from "./utf8.ts";
 
 const FIRST_CAPACITY = 4096;
-/** From this many bytes on, a message has earned a buffer of its full length. */
+/** When so many bytes have come, and as many are to come, they are worth reading directly. */
 export const DIRECT_SIZE = 65_536;
+
+/** From this many bytes on, a peer has shown that it means to send a large message. */
+const TRUSTED_SIZE = 16_384;
 
 /**
  * How much room a message gets of which `arrived` bytes have come: a header alone is
- * worth almost nothing, and the room grows with what was really sent.
+ * worth almost nothing, and the room grows with what was really sent. One read of
+ * 64 KiB earns the whole of a message of 1 MiB.
  */
 function earnedCapacity(arrived: number): number {
-  return arrived < DIRECT_SIZE
+  return arrived < TRUSTED_SIZE
     ? Math.max(FIRST_CAPACITY, arrived * 4)
-    : arrived * 16;
+    : arrived * 32;
 }
 
 /**
@@ -60,7 +64,13 @@ export class Assembly {
    */
   target(left: number, expected: number): Uint8Array {
     const size = this.#size;
-    const view = this.#reserve(size + 1, expected);
+    const room = this.#view?.bytes.length ?? 0;
+    const earned = Math.min(expected, earnedCapacity(size));
+    // A small buffer that has been outgrown is changed before it is full: less to copy.
+    const view = this.#reserve(
+      earned >= 2 * room ? earned : size + 1,
+      expected,
+    );
     return view.bytes.subarray(size, size + left);
   }
 

@@ -8,6 +8,7 @@ import {
   type FrameHeader,
   headerSizeOf,
   MAX_HEADER_SIZE,
+  OPCODE_BINARY,
   OPCODE_CLOSE,
   OPCODE_CONTINUATION,
   OPCODE_PING,
@@ -83,6 +84,10 @@ const BLOCK_LIMIT = 32_768;
 const SHORT_TEXT = 12;
 /** ASCII text up to this size is faster through Latin-1 than through a `TextDecoder`. */
 const LATIN1_LIMIT = 2048;
+
+/** The first byte of a frame that is a whole, uncompressed message. */
+const WHOLE_TEXT = 0x80 | OPCODE_TEXT;
+const WHOLE_BINARY = 0x80 | OPCODE_BINARY;
 
 const EMPTY_VIEW = new MaskView(new ArrayBuffer(0));
 
@@ -311,7 +316,11 @@ export class Receiver {
   #beginFrame(bytes: Uint8Array, at: number, size: number): void {
     const first = bytes[at] ?? 0;
     const second = bytes[at + 1] ?? 0;
-    this.#checkStart(first, second);
+    // Nearly all frames are whole messages, and need no closer look.
+    if (
+      (first !== WHOLE_BINARY && first !== WHOLE_TEXT) || this.#type !== 0 ||
+      second >= 0x80 !== this.#masked
+    ) this.#checkStart(first, second);
     const short = second & 0x7f;
     const length = short < 126
       ? short

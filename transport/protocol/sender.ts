@@ -113,6 +113,8 @@ export class Sender {
   readonly #masked: boolean;
   readonly #deflater: Deflater | undefined;
   readonly #fragmentSize: number;
+  /** Text up to this length goes out short, plain and whole, whatever is in it. */
+  readonly #plainText: number;
   readonly #maskKey: () => number;
   readonly #onFrame: ((header: FrameHeader) => void) | undefined;
 
@@ -143,6 +145,12 @@ export class Sender {
     this.#masked = options.role === "client";
     this.#deflater = options.deflater;
     this.#fragmentSize = options.fragmentSize || Infinity;
+    const threshold = options.deflater?.threshold ?? Infinity;
+    this.#plainText = Math.min(
+      GUESSED_TEXT,
+      this.#fragmentSize / 3,
+      (threshold - 1) / 3,
+    );
     this.#maskKey = options.maskKey ?? randomMaskKey;
     this.#onFrame = options.onFrame;
   }
@@ -363,10 +371,7 @@ export class Sender {
 
   #text(text: string): void {
     const { length } = text;
-    if (
-      length <= GUESSED_TEXT && this.#deflater === undefined &&
-      length * 3 <= this.#fragmentSize
-    ) {
+    if (length <= this.#plainText) {
       this.#guessedText(text);
       return;
     }
@@ -375,6 +380,8 @@ export class Sender {
       this.#compress(OPCODE_TEXT, encoder.encode(text));
     } else if (size > this.#fragmentSize) {
       this.#frames(OPCODE_TEXT, encoder.encode(text), true);
+    } else if (length <= GUESSED_TEXT) {
+      this.#guessedText(text);
     } else {
       this.#longText(text, size);
     }
@@ -462,13 +469,17 @@ export class Sender {
     const key = masked ? this.#maskKey() : 0;
     const start = writeHeader(bytes, at, first, size, masked, key);
     if (size <= SHORT_COPY) {
-      for (let i = 0; i < size; i++) bytes[start + i] = payload[from + i] ?? 0;
-    } else if (size === payload.length) {
-      bytes.set(payload, start);
+      // Masked on the way: words read right after they were written bytewise are slow.
+      for (let i = 0; i < size; i++) {
+        bytes[start + i] = (payload[from + i] ?? 0) ^ (key >>> ((i & 3) << 3));
+      }
     } else {
-      bytes.set(payload.subarray(from, to), start);
+      bytes.set(
+        size === payload.length ? payload : payload.subarray(from, to),
+        start,
+      );
+      if (masked) slab.mask(start, start + size, key);
     }
-    if (masked) slab.mask(start, start + size, key);
     this.#length = start + size;
     this.#size += start + size - at;
     if (this.#onFrame !== undefined) this.#show(first, size);
