@@ -1,0 +1,249 @@
+import { createDeflateRaw, createInflateRaw } from "node:zlib";
+import type { Deflater, Inflater } from "./compression.ts";
+import { ProtocolError } from "./errors.ts";
+import type { CodecOptions, CompressionCodec } from "./negotiation.ts";
+
+const Z_NO_FLUSH = 0;
+const Z_SYNC_FLUSH = 2;
+/** What a sync flush ends with, and what is left off on the wire (RFC 7692, section 7.2.1). */
+const TAIL = new Uint8Array([0x00, 0x00, 0xff, 0xff]);
+/** An empty message, compressed (RFC 7692, section 7.2.3.6). */
+const EMPTY = new Uint8Array([0x00]);
+const NOTHING = new Uint8Array(0);
+const SCRATCH_SIZE = 65_536;
+/** Shared by all: what is in it is used up before the next call. */
+const scratch = new Uint8Array(SCRATCH_SIZE);
+/** zlib's raw deflate knows no window of 256 bytes. */
+const MIN_WINDOW_BITS = 9;
+
+/** A stream of `node:zlib` driven synchronously, through its handle. */
+class Zlib {
+  readonly #stream: { close(): void };
+  readonly #handle: object;
+  readonly #write: (...args: unknown[]) => unknown;
+  readonly #reset: (...args: unknown[]) => unknown;
+  readonly #state: Uint32Array;
+  #error: string | undefined;
+  #closed = false;
+
+  constructor(stream: { close(): void }) {
+    const handle: unknown = Reflect.get(stream, "_handle");
+    const state: unknown = Reflect.get(stream, "_writeState");
+    if (!isHandle(handle) || !(state instanceof Uint32Array)) {
+      stream.close();
+      throw new TypeError("This runtime's node:zlib has no synchronous handle");
+    }
+    this.#stream = stream;
+    this.#handle = handle;
+    this.#write = handle.writeSync;
+    this.#reset = handle.reset;
+    this.#state = state;
+    Reflect.set(handle, "onerror", (message: unknown) => {
+      this.#error ??= String(message);
+    });
+  }
+
+  /** Bytes of the scratch buffer that the last write left free. */
+  get free(): number {
+    return this.#state[0] ?? 0;
+  }
+
+  /** Bytes of the input that the last write left. */
+  get left(): number {
+    return this.#state[1] ?? 0;
+  }
+
+  /**
+   * Writes the last `left` bytes of the input into the scratch buffer behind what is taken of it.
+   *
+   * @throws {Error} On bad data.
+   */
+  write(flush: number, input: Uint8Array, left: number, used: number): void {
+    Reflect.apply(this.#write, this.#handle, [
+      flush,
+      input,
+      input.length - left,
+      left,
+      scratch,
+      used,
+      SCRATCH_SIZE - used,
+    ]);
+    if (this.#error !== undefined) throw new Error(this.#error);
+  }
+
+  /** Forgets the window. */
+  reset(): void {
+    Reflect.apply(this.#reset, this.#handle, []);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stream.close();
+  }
+}
+
+/** Output that gathers in the scratch buffer, and beside it when it is more than that holds. */
+class Output {
+  readonly #full: Uint8Array[] = [];
+  /** Bytes of the scratch buffer that are taken. */
+  used = 0;
+
+  /** All bytes that were made so far. */
+  get size(): number {
+    return this.#full.length * SCRATCH_SIZE + this.used;
+  }
+
+  /** Takes note of what a write has left free; gives whether there may be more to come. */
+  took(free: number): boolean {
+    this.used = SCRATCH_SIZE - free;
+    if (free > 0) return false;
+    this.#full.push(scratch.slice());
+    this.used = 0;
+    return true;
+  }
+
+  bytes(): Uint8Array {
+    const rest = scratch.subarray(0, this.used);
+    if (this.#full.length === 0) return rest;
+    const whole = new Uint8Array(this.size);
+    this.#full.forEach((part, i) => whole.set(part, i * SCRATCH_SIZE));
+    whole.set(rest, this.size - this.used);
+    return whole;
+  }
+}
+
+/** {@link Deflater} over `node:zlib`. Takes no memory before the first message. */
+export class ZlibDeflater implements Deflater {
+  readonly threshold: number;
+  readonly #options: CodecOptions;
+  #zlib: Zlib | undefined;
+  #closed = false;
+
+  constructor(options: CodecOptions) {
+    this.threshold = options.threshold;
+    this.#options = options;
+  }
+
+  deflate(payload: Uint8Array, last: boolean): Uint8Array {
+    if (this.#closed) return NOTHING;
+    const { windowBits, level, memLevel, noContextTakeover } = this.#options;
+    const zlib = this.#zlib ??= new Zlib(
+      createDeflateRaw({ windowBits, level, memLevel, chunkSize: 64 }),
+    );
+    const output = new Output();
+    const flush = last ? Z_SYNC_FLUSH : Z_NO_FLUSH;
+    let left = payload.length;
+    do {
+      zlib.write(flush, payload, left, output.used);
+      left = zlib.left;
+    } while (output.took(zlib.free));
+    const bytes = output.bytes();
+    if (!last) return bytes;
+    if (noContextTakeover) zlib.reset();
+    // A flush that finds nothing to flush writes nothing.
+    return bytes.length < TAIL.length ? EMPTY : bytes.subarray(0, -TAIL.length);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#zlib?.close();
+    this.#zlib = undefined;
+  }
+}
+
+/** {@link Inflater} over `node:zlib`. Takes no memory before the first message. */
+export class ZlibInflater implements Inflater {
+  readonly #options: CodecOptions;
+  #zlib: Zlib | undefined;
+  #closed = false;
+
+  constructor(options: CodecOptions) {
+    this.#options = options;
+  }
+
+  inflate(piece: Uint8Array, last: boolean, room: number): Uint8Array {
+    if (this.#closed) return NOTHING;
+    const { windowBits, noContextTakeover } = this.#options;
+    const zlib = this.#zlib ??= new Zlib(
+      createInflateRaw({ windowBits, chunkSize: 64 }),
+    );
+    const output = new Output();
+    this.#feed(zlib, piece, output, room);
+    if (last) {
+      this.#feed(zlib, TAIL, output, room);
+      if (noContextTakeover) zlib.reset();
+    }
+    return output.bytes();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#zlib?.close();
+    this.#zlib = undefined;
+  }
+
+  #feed(zlib: Zlib, bytes: Uint8Array, output: Output, room: number): void {
+    let left = bytes.length;
+    let more = true;
+    while (more) {
+      const before = left;
+      const { size } = output;
+      try {
+        zlib.write(Z_SYNC_FLUSH, bytes, left, output.used);
+      } catch (cause) {
+        throw new ProtocolError(
+          "invalid-deflate-data",
+          "compressed message cannot be inflated",
+          { cause },
+        );
+      }
+      left = zlib.left;
+      more = output.took(zlib.free);
+      if (output.size > room) {
+        throw new ProtocolError(
+          "message-too-large",
+          "compressed message becomes larger than maxMessageSize",
+        );
+      }
+      if (more || left === 0) continue;
+      // Input is left and there was room: a block with BFINAL has ended the stream (section
+      // 7.2.3.4), and another begins. The tail is no stream of its own.
+      zlib.reset();
+      more = bytes !== TAIL && (left < before || output.size > size);
+    }
+  }
+}
+
+/** The shipped codec, over `node:zlib`. */
+export const zlibCodec: CompressionCodec = {
+  minWindowBits: MIN_WINDOW_BITS,
+  deflater: (options) =>
+    options.windowBits < MIN_WINDOW_BITS
+      ? undefined
+      : new ZlibDeflater(options),
+  inflater: (options) => new ZlibInflater(options),
+};
+
+let supported: boolean | undefined;
+
+/** Whether this runtime's `node:zlib` can be driven as the shipped codec needs it. */
+export function isDeflateSupported(): boolean {
+  if (supported === undefined) {
+    const stream = createDeflateRaw({ chunkSize: 64 });
+    supported = isHandle(Reflect.get(stream, "_handle"));
+    stream.close();
+  }
+  return supported;
+}
+
+interface Handle {
+  writeSync(...args: unknown[]): unknown;
+  reset(...args: unknown[]): unknown;
+}
+
+function isHandle(value: unknown): value is Handle {
+  return typeof value === "object" && value !== null &&
+    typeof Reflect.get(value, "writeSync") === "function" &&
+    typeof Reflect.get(value, "reset") === "function";
+}

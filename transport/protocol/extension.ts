@@ -1,0 +1,114 @@
+import { HandshakeError } from "./errors.ts";
+import { isToken } from "./token.ts";
+
+/** A parameter of an extension; `undefined` where it has no value. */
+export interface ExtensionParameter {
+  readonly name: string;
+  readonly value: string | undefined;
+}
+
+/** An extension as it stands in `Sec-WebSocket-Extensions` (RFC 6455, section 9.1). */
+export interface Extension {
+  readonly name: string;
+  /** In order, duplicates too. */
+  readonly parameters: readonly ExtensionParameter[];
+}
+
+/**
+ * Parses a `Sec-WebSocket-Extensions` value (RFC 6455, section 9.1).
+ *
+ * @throws {HandshakeError} `bad-extension` when it does not follow the grammar.
+ */
+export function parseExtensions(value: string): Extension[] {
+  const scanner = new Scanner(value);
+  const extensions: Extension[] = [];
+  do {
+    // RFC 9110, section 5.6.1.2: empty elements of a list are passed over.
+    if (scanner.at(",") || scanner.atEnd) continue;
+    const name = scanner.token();
+    const parameters: ExtensionParameter[] = [];
+    while (scanner.eat(";")) {
+      const parameter = scanner.token();
+      parameters.push({
+        name: parameter,
+        value: scanner.eat("=") ? scanner.value() : undefined,
+      });
+    }
+    extensions.push({ name, parameters });
+  } while (scanner.eat(","));
+  if (!scanner.atEnd || extensions.length === 0) throw scanner.refusal();
+  return extensions;
+}
+
+/** Writes extensions as a `Sec-WebSocket-Extensions` value. */
+export function formatExtensions(extensions: readonly Extension[]): string {
+  return extensions.map(({ name, parameters }) =>
+    [
+      name,
+      ...parameters.map(({ name, value }) =>
+        value === undefined ? name : `${name}=${value}`
+      ),
+    ].join("; ")
+  ).join(", ");
+}
+
+/** Walks over a header value; white space between its parts does not count. */
+class Scanner {
+  readonly #text: string;
+  #place = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+    this.#skip();
+  }
+
+  get atEnd(): boolean {
+    return this.#place === this.#text.length;
+  }
+
+  at(mark: string): boolean {
+    return this.#text[this.#place] === mark;
+  }
+
+  eat(mark: string): boolean {
+    if (!this.at(mark)) return false;
+    this.#place++;
+    this.#skip();
+    return true;
+  }
+
+  token(): string {
+    const start = this.#place;
+    while (!this.atEnd && isToken(this.#text[this.#place] ?? "")) {
+      this.#place++;
+    }
+    if (this.#place === start) throw this.refusal();
+    const token = this.#text.slice(start, this.#place);
+    this.#skip();
+    return token;
+  }
+
+  /** A token, or a quoted string that is one once it is unquoted. */
+  value(): string {
+    if (!this.at('"')) return this.token();
+    let value = "";
+    for (this.#place++; !this.atEnd && !this.at('"'); this.#place++) {
+      if (this.at("\\")) this.#place++;
+      value += this.#text[this.#place] ?? "";
+    }
+    if (!this.eat('"') || !isToken(value)) throw this.refusal();
+    return value;
+  }
+
+  refusal(): HandshakeError {
+    return new HandshakeError(
+      "bad-extension",
+      `Sec-WebSocket-Extensions is not well-formed at character ${this.#place}`,
+      { status: 400 },
+    );
+  }
+
+  #skip(): void {
+    while (this.at(" ") || this.at("\t")) this.#place++;
+  }
+}
