@@ -1,6 +1,6 @@
 import type { Clock } from "./clock.ts";
 import type { Message } from "./message.ts";
-import type { CompressionOptions } from "./protocol/extension.ts";
+import type { CompressionOptions } from "./protocol/negotiation.ts";
 
 /** Where a peer is: a TCP address, or the path of a Unix socket. */
 export type PeerAddress =

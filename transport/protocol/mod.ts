@@ -1,15 +1,19 @@
 /**
- * The WebSocket protocol without I/O (RFC 6455): bytes in, messages and control frames
- * out, and the other way round. There are no sockets, timers or promises in it, so
- * that others can build on it too.
+ * The protocol core: RFC 6455 and RFC 7692 without I/O. Bytes in, messages and
+ * control frames out, and back.
  *
  * @module
  */
 
 export * from "./close.ts";
 export * from "./compression.ts";
+export * from "./deflate.ts";
 export * from "./errors.ts";
+export * from "./extension.ts";
 export * from "./frame.ts";
-export { mask, rotateKey } from "./mask.ts";
+export * from "./handshake.ts";
+export * from "./head.ts";
+export * from "./mask.ts";
+export * from "./negotiation.ts";
 export * from "./receiver.ts";
 export * from "./sender.ts";
