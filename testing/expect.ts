@@ -1,0 +1,152 @@
+import { systemClock } from "../transport/clock.ts";
+import type { Message } from "../transport/message.ts";
+import { sleep } from "../transport/schedule.ts";
+import { AssertionError } from "./assertion_error.ts";
+import { type Expected, matches, show } from "./match.ts";
+
+/** Options of {@link expectWrite} and {@link expectIncoming}. */
+export interface ExpectOptions {
+  /** How long to wait, in milliseconds of the runtime's own time. @default 5000 */
+  readonly timeout?: number;
+}
+
+/** What can be waited for: `take` gives one item, `undefined` at the end. */
+export interface Takes<T> {
+  /** Waits for one item; when cancelled it loses nothing. */
+  take(options?: { readonly signal?: AbortSignal }): Promise<T | undefined>;
+}
+
+/**
+ * Where items come from: a pool's `inbox`, `events` or `errors`, a `RecordingReader`, a
+ * `MockDialer`, a connection (its `incoming`), or any async iterable, which is left like by a `break`.
+ */
+export type IncomingSource<T> =
+  | Takes<T>
+  | { readonly incoming: Takes<T> }
+  | AsyncIterable<T>;
+
+/** A socket that notes what is written, as `MockSocket` does. */
+export interface WriteSource {
+  /** The next message that was written and not taken before. */
+  takeWritten(
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<Message | undefined>;
+}
+
+/**
+ * Waits for the next message that is written to a mock socket, behind those that were
+ * expected before, and checks it.
+ *
+ * @returns The message.
+ * @throws {AssertionError} When it is another one, when none comes in time, or when the
+ * socket has ended.
+ */
+export function expectWrite(
+  socket: WriteSource,
+  message: Expected<Message>,
+  options: ExpectOptions = {},
+): Promise<Message> {
+  return expectNext(
+    (signal) => socket.takeWritten({ signal }),
+    message,
+    "write",
+    options,
+  );
+}
+
+/**
+ * Waits for the next item of a source, takes it and checks it.
+ *
+ * @example
+ * ```ts
+ * import { expectIncoming, MockSocket, RecordingReader } from "@honeybee/honeybee/testing";
+ *
+ * const socket = new MockSocket();
+ * const reader = new RecordingReader();
+ * socket.start(reader);
+ * socket.receive("hello");
+ * await expectIncoming(reader, /^hel/);
+ * ```
+ *
+ * @param expected A value, a pattern, a function, or for an object some of its fields.
+ * @returns The item.
+ * @throws {AssertionError} When it is another one, when none comes in time, or when the
+ * source has ended.
+ */
+export function expectIncoming<T>(
+  source: IncomingSource<T>,
+  expected: Expected<T>,
+  options: ExpectOptions = {},
+): Promise<T> {
+  return expectNext(
+    (signal) => takeFrom(source, signal),
+    expected,
+    "item",
+    options,
+  );
+}
+
+async function expectNext<T>(
+  take: (signal: AbortSignal) => Promise<T | undefined>,
+  expected: Expected<T>,
+  what: string,
+  { timeout = 5_000 }: ExpectOptions,
+): Promise<T> {
+  const late = new AbortController();
+  const done = new AbortController();
+  const deadline = sleep(systemClock, timeout, done.signal).then(
+    () => late.abort(),
+    () => {},
+  );
+  try {
+    const item = await take(late.signal);
+    if (item === undefined) {
+      throw new AssertionError(
+        `Expected the ${what} ${show(expected)}, but there is none to come`,
+      );
+    }
+    if (!matches(item, expected)) {
+      throw new AssertionError(
+        `Expected the ${what} ${show(expected)}, but it is ${show(item)}`,
+      );
+    }
+    return item;
+  } catch (cause) {
+    if (!late.signal.aborted) throw cause;
+    throw new AssertionError(
+      `Expected the ${what} ${
+        show(expected)
+      }, but none came within ${timeout} ms`,
+    );
+  } finally {
+    done.abort();
+    await deadline;
+  }
+}
+
+function takeFrom<T>(
+  source: IncomingSource<T>,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  if ("incoming" in source) return source.incoming.take({ signal });
+  if ("take" in source) return source.take({ signal });
+  return takeByIterator(source, signal);
+}
+
+async function takeByIterator<T>(
+  source: AsyncIterable<T>,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  const iterator = source[Symbol.asyncIterator]();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    const result = await Promise.race([iterator.next(), aborted.promise]);
+    return result.done === true ? undefined : result.value;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    // A generator that hangs in next() never returns: nobody waits for it.
+    Promise.resolve(iterator.return?.()).catch(() => {});
+  }
+}
