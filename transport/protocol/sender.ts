@@ -17,8 +17,15 @@ import {
   writeHeader,
 } from "./frame.ts";
 import { randomMaskKey } from "./key.ts";
-import { mask, type MaskView, rotateKey } from "./mask.ts";
-import { giveSlab, LARGE_SLAB, SMALL_SLAB, takeSlab } from "./slabs.ts";
+import { mask, rotateKey } from "./mask.ts";
+import { Outbox } from "./outbox.ts";
+import { LARGE_SLAB, SMALL_SLAB } from "./slabs.ts";
+import {
+  FragmentSource,
+  MaskedSource,
+  MAX_FRAGMENT,
+  PlainSource,
+} from "./source.ts";
 
 /** What a {@link Sender} is to do. */
 export interface SenderOptions {
@@ -65,26 +72,6 @@ const TEXT_PIECE = 16_384;
 
 const encoder = new TextEncoder();
 
-/** Something that waits to be written: a slab that is full, or the caller's own memory. */
-interface Pending {
-  readonly slab: MaskView | undefined;
-  readonly length: number;
-  /** Whether a frame ends where it ends, so that a control frame may follow. */
-  readonly endsFrame: boolean;
-  readonly reference: Reference | undefined;
-}
-
-/** A large message that is written from the caller's memory. */
-interface Reference {
-  readonly data: Uint8Array;
-  readonly done: () => void;
-  offset: number;
-  /** The key at `offset`. */
-  key: number;
-  /** The most bytes of payload in a frame, 0 when the message is one frame. */
-  readonly fragmentSize: number;
-}
-
 /**
  * Makes the bytes of one connection out of messages and control frames: the sending
  * half of RFC 6455, without I/O.
@@ -118,22 +105,8 @@ export class Sender {
   readonly #maskKey: () => number;
   readonly #onFrame: ((header: FrameHeader) => void) | undefined;
 
-  #size = 0;
+  readonly #out = new Outbox();
   #closed = false;
-
-  /** The slab that is being filled. It always ends with the end of a frame between calls. */
-  #slab: MaskView | undefined;
-  #length = 0;
-  #queue: Pending[] = [];
-  /** Pings and the pong that wait, encoded. */
-  #pings: Uint8Array[] = [];
-  #pong: Uint8Array | undefined;
-
-  #piece: Uint8Array | undefined;
-  #pieceSlab: MaskView | undefined;
-  #pieceDone: (() => void) | undefined;
-  /** Whether what was taken last ends with the end of a frame. */
-  #atFrameEnd = true;
 
   /** Whether a streamed message is under way. */
   #streaming = false;
@@ -157,7 +130,7 @@ export class Sender {
 
   /** How many bytes wait to be taken. */
   get size(): number {
-    return this.#size;
+    return this.#out.size;
   }
 
   /** Whether the close frame has been appended, or everything was dropped. */
@@ -192,7 +165,8 @@ export class Sender {
    * the caller's memory, a masked one is masked piece by piece as it is taken. The caller's
    * bytes are never changed, and he must not change them before `done`.
    *
-   * A message that is small or to be compressed is copied all the same.
+   * A message that is small or to be compressed is copied all the same. With a
+   * `fragmentSize` of more than 65,522 its frames have that many bytes.
    *
    * @param done Called once, when the bytes are no longer needed: maybe before this
    * returns. It must not throw.
@@ -208,16 +182,27 @@ export class Sender {
       done();
       return;
     }
+    const out = this.#out;
     if (length > this.#fragmentSize) {
-      this.#refer(data, 0, 0, done, Math.min(this.#fragmentSize, MAX_PIECE));
+      const source = new FragmentSource(
+        data,
+        Math.min(this.#fragmentSize, MAX_FRAGMENT),
+        this.#masked ? this.#maskKey : undefined,
+        (first, size) => this.#show(first, size),
+        done,
+      );
+      out.append(source, true);
       return;
     }
     // The header shares its slab with what goes before and with the payload's
     // beginning: written alone it would cost a segment of its own.
     const key = this.#header(FIN | OPCODE_BINARY, length);
-    const room = (this.#slab?.bytes.length ?? 0) - this.#length;
+    const room = (out.slab?.bytes.length ?? 0) - out.length;
     this.#append(data, 0, room, key);
-    this.#refer(data, room, rotateKey(key, room), done, 0);
+    const source = this.#masked
+      ? new MaskedSource(data, room, rotateKey(key, room), done)
+      : new PlainSource(data, room, done);
+    out.append(source, false);
   }
 
   /**
@@ -267,9 +252,7 @@ export class Sender {
    */
   ping(payload: Uint8Array): void {
     if (this.#closed) return;
-    const frame = this.#control(OPCODE_PING, payload);
-    this.#size += frame.length;
-    this.#pings.push(frame);
+    this.#out.ping(this.#control(OPCODE_PING, payload));
   }
 
   /**
@@ -280,9 +263,7 @@ export class Sender {
    */
   pong(payload: Uint8Array): void {
     if (this.#closed) return;
-    const frame = this.#control(OPCODE_PONG, payload);
-    this.#size += frame.length - (this.#pong?.length ?? 0);
-    this.#pong = frame;
+    this.#out.pong(this.#control(OPCODE_PONG, payload));
   }
 
   /**
@@ -303,23 +284,12 @@ export class Sender {
    * `release`, and the same one until then.
    */
   take(): Uint8Array | undefined {
-    if (this.#piece !== undefined) return this.#piece;
-    if (this.#size === 0) return undefined;
-    const piece = this.#next();
-    this.#piece = piece;
-    this.#size -= piece.length;
-    return piece;
+    return this.#out.take();
   }
 
   /** Says that the piece taken last has been written. */
   release(): void {
-    const slab = this.#pieceSlab;
-    const done = this.#pieceDone;
-    this.#piece = undefined;
-    this.#pieceSlab = undefined;
-    this.#pieceDone = undefined;
-    if (slab !== undefined) giveSlab(slab);
-    if (done !== undefined) done();
+    this.#out.release();
   }
 
   /**
@@ -331,23 +301,7 @@ export class Sender {
   clear(): void {
     this.#closed = true;
     this.#streaming = false;
-    this.#size = 0;
-    const queue = this.#queue;
-    const slab = this.#slab;
-    const done = this.#pieceDone;
-    this.#queue = [];
-    this.#slab = undefined;
-    this.#length = 0;
-    this.#pings = [];
-    this.#pong = undefined;
-    this.#piece = undefined;
-    this.#pieceDone = undefined;
-    if (slab !== undefined) giveSlab(slab);
-    if (done !== undefined) done();
-    for (const pending of queue) {
-      if (pending.slab !== undefined) giveSlab(pending.slab);
-      pending.reference?.done();
-    }
+    this.#out.clear();
   }
 
   #mayBegin(): boolean {
@@ -389,10 +343,11 @@ export class Sender {
 
   /** Encodes text right behind a header for ASCII, and mends the header when it was not. */
   #guessedText(text: string): void {
+    const out = this.#out;
     const { length } = text;
-    const slab = this.#reserve(MAX_HEADER_SIZE + length * 3);
+    const slab = out.reserve(MAX_HEADER_SIZE + length * 3);
     const { bytes } = slab;
-    const at = this.#length;
+    const at = out.length;
     const masked = this.#masked;
     const guess = at + headerSizeFor(length, masked);
     let size = 0;
@@ -414,13 +369,14 @@ export class Sender {
     const key = masked ? this.#maskKey() : 0;
     writeHeader(bytes, at, FIN | OPCODE_TEXT, size, masked, key);
     if (masked) slab.mask(start, start + size, key);
-    this.#length = start + size;
-    this.#size += start + size - at;
+    out.length = start + size;
+    out.size += start + size - at;
     if (this.#onFrame !== undefined) this.#show(FIN | OPCODE_TEXT, size);
   }
 
   /** Encodes text whose size is known, piece by piece. */
   #longText(text: string, size: number): void {
+    const out = this.#out;
     let key = this.#header(FIN | OPCODE_TEXT, size);
     const { length } = text;
     let from = 0;
@@ -429,16 +385,16 @@ export class Sender {
       // A pair of surrogates is one character, and must not be torn.
       if (to < length && isHighSurrogate(text.charCodeAt(to - 1))) to--;
       const piece = text.substring(from, to);
-      const slab = this.#spread(4);
-      const start = this.#length;
+      const slab = out.spread(4);
+      const start = out.length;
       const { read, written } = encoder.encodeInto(
         piece,
         slab.bytes.subarray(start),
       );
       if (this.#masked) slab.mask(start, start + written, key);
       key = rotateKey(key, written);
-      this.#length = start + written;
-      this.#size += written;
+      out.length = start + written;
+      out.size += written;
       from += read;
     }
   }
@@ -457,15 +413,16 @@ export class Sender {
   }
 
   #frame(first: number, payload: Uint8Array, from: number, to: number): void {
+    const out = this.#out;
     const size = to - from;
     if (size > UNSPREAD - MAX_HEADER_SIZE) {
       this.#append(payload, from, to, this.#header(first, size));
       return;
     }
     const masked = this.#masked;
-    const slab = this.#reserve(MAX_HEADER_SIZE + size);
+    const slab = out.reserve(MAX_HEADER_SIZE + size);
     const { bytes } = slab;
-    const at = this.#length;
+    const at = out.length;
     const key = masked ? this.#maskKey() : 0;
     const start = writeHeader(bytes, at, first, size, masked, key);
     if (size <= SHORT_COPY) {
@@ -480,195 +437,41 @@ export class Sender {
       );
       if (masked) slab.mask(start, start + size, key);
     }
-    this.#length = start + size;
-    this.#size += start + size - at;
+    out.length = start + size;
+    out.size += start + size - at;
     if (this.#onFrame !== undefined) this.#show(first, size);
   }
 
   /** Appends a header whose payload follows, and gives its key. */
   #header(first: number, size: number): number {
+    const out = this.#out;
     const masked = this.#masked;
     const key = masked ? this.#maskKey() : 0;
-    const { bytes } = this.#reserve(MAX_HEADER_SIZE);
-    const at = this.#length;
-    this.#length = writeHeader(bytes, at, first, size, masked, key);
-    this.#size += this.#length - at;
+    const { bytes } = out.reserve(MAX_HEADER_SIZE);
+    const at = out.length;
+    out.length = writeHeader(bytes, at, first, size, masked, key);
+    out.size += out.length - at;
     if (this.#onFrame !== undefined) this.#show(first, size);
     return key;
   }
 
   /** Appends a part of a payload, over as many slabs as it takes. */
   #append(payload: Uint8Array, from: number, to: number, key: number): void {
-    this.#size += to - from;
+    const out = this.#out;
+    out.size += to - from;
     while (from < to) {
       const left = to - from;
-      const slab = left + this.#length > SMALL_SLAB
-        ? this.#spread(1)
-        : this.#reserve(left);
-      const start = this.#length;
+      const slab = left + out.length > SMALL_SLAB
+        ? out.spread(1)
+        : out.reserve(left);
+      const start = out.length;
       const end = start + Math.min(left, slab.bytes.length - start);
       slab.bytes.set(payload.subarray(from, from + end - start), start);
       if (this.#masked) slab.mask(start, end, key);
       key = rotateKey(key, end - start);
       from += end - start;
-      this.#length = end;
+      out.length = end;
     }
-  }
-
-  /** The slab to fill, with room for `size` bytes in it. */
-  #reserve(size: number): MaskView {
-    const slab = this.#slab;
-    if (slab !== undefined && slab.bytes.length - this.#length >= size) {
-      return slab;
-    }
-    return this.#grow(size, true);
-  }
-
-  /** A large slab to fill in the middle of a frame, with room for at least `size` bytes in it. */
-  #spread(size: number): MaskView {
-    const slab = this.#slab;
-    return slab !== undefined && slab.bytes.length === LARGE_SLAB &&
-        LARGE_SLAB - this.#length >= size
-      ? slab
-      : this.#grow(LARGE_SLAB - this.#length, false);
-  }
-
-  /** Goes from no slab to one, from a small one to a large one, or from a full one to the next. */
-  #grow(size: number, endsFrame: boolean): MaskView {
-    const old = this.#slab;
-    const length = this.#length;
-    if (old === undefined || length === 0) {
-      if (old !== undefined) giveSlab(old);
-      return this.#slab = takeSlab(size);
-    }
-    const next = takeSlab(LARGE_SLAB);
-    if (old.bytes.length < LARGE_SLAB && length + size <= LARGE_SLAB) {
-      next.bytes.set(old.bytes.subarray(0, length));
-      giveSlab(old);
-    } else {
-      this.#seal(endsFrame);
-    }
-    return this.#slab = next;
-  }
-
-  /** Queues the slab that is being filled. */
-  #seal(endsFrame: boolean): void {
-    const slab = this.#slab;
-    if (slab === undefined) return;
-    const length = this.#length;
-    this.#queue.push({ slab, length, endsFrame, reference: undefined });
-    this.#slab = undefined;
-    this.#length = 0;
-  }
-
-  /** Queues the rest of a message that stays where it is. */
-  #refer(
-    data: Uint8Array,
-    offset: number,
-    key: number,
-    done: () => void,
-    fragmentSize: number,
-  ): void {
-    this.#seal(fragmentSize > 0);
-    this.#size += fragmentSize > 0
-      ? sizeInFragments(data.length, fragmentSize, this.#masked)
-      : data.length - offset;
-    this.#queue.push({
-      slab: undefined,
-      length: 0,
-      endsFrame: true,
-      reference: { data, offset, key, done, fragmentSize },
-    });
-  }
-
-  /** The piece whose turn it is. */
-  #next(): Uint8Array {
-    if (this.#atFrameEnd) {
-      const control = this.#takeControl();
-      if (control !== undefined) return control;
-    }
-    const pending = this.#queue[0];
-    if (pending?.reference !== undefined) {
-      return this.#takeReference(pending.reference);
-    }
-    const slab = pending === undefined ? this.#slab : pending.slab;
-    const length = pending === undefined ? this.#length : pending.length;
-    if (pending === undefined) {
-      this.#slab = undefined;
-      this.#length = 0;
-    } else {
-      this.#queue.shift();
-    }
-    this.#atFrameEnd = pending?.endsFrame ?? true;
-    this.#pieceSlab = slab;
-    return slab === undefined
-      ? new Uint8Array(0)
-      : slab.bytes.subarray(0, length);
-  }
-
-  #takeControl(): Uint8Array | undefined {
-    const frames = this.#pings;
-    if (this.#pong !== undefined) {
-      frames.push(this.#pong);
-      this.#pong = undefined;
-    }
-    if (frames.length === 0) return undefined;
-    this.#pings = [];
-    const [only] = frames;
-    return frames.length === 1 && only !== undefined ? only : concat(frames);
-  }
-
-  #takeReference(reference: Reference): Uint8Array {
-    const { data } = reference;
-    if (reference.fragmentSize > 0) return this.#takeFragments(reference);
-    const { offset } = reference;
-    if (!this.#masked) {
-      this.#endReference(reference);
-      return offset === 0 ? data : data.subarray(offset);
-    }
-    const slab = takeSlab(LARGE_SLAB);
-    const length = Math.min(LARGE_SLAB, data.length - offset);
-    slab.bytes.set(data.subarray(offset, offset + length));
-    slab.mask(0, length, reference.key);
-    reference.offset += length;
-    reference.key = rotateKey(reference.key, length);
-    this.#pieceSlab = slab;
-    this.#atFrameEnd = false;
-    if (reference.offset === data.length) this.#endReference(reference);
-    return slab.bytes.subarray(0, length);
-  }
-
-  /** A slab full of fragments. */
-  #takeFragments(reference: Reference): Uint8Array {
-    const { data, fragmentSize } = reference;
-    const masked = this.#masked;
-    const slab = takeSlab(LARGE_SLAB);
-    const { bytes } = slab;
-    let at = 0;
-    while (reference.offset < data.length) {
-      const { offset } = reference;
-      const size = Math.min(fragmentSize, data.length - offset);
-      if (at + headerSizeFor(size, masked) + size > LARGE_SLAB) break;
-      const first = (offset + size === data.length ? FIN : 0) |
-        (offset === 0 ? OPCODE_BINARY : OPCODE_CONTINUATION);
-      const key = masked ? this.#maskKey() : 0;
-      const start = writeHeader(bytes, at, first, size, masked, key);
-      at = start + size;
-      bytes.set(data.subarray(offset, offset + size), start);
-      if (masked) slab.mask(start, at, key);
-      reference.offset += size;
-      if (this.#onFrame !== undefined) this.#show(first, size);
-    }
-    this.#pieceSlab = slab;
-    this.#atFrameEnd = true;
-    if (reference.offset === data.length) this.#endReference(reference);
-    return bytes.subarray(0, at);
-  }
-
-  #endReference(reference: Reference): void {
-    this.#queue.shift();
-    this.#pieceDone = reference.done;
-    this.#atFrameEnd = true;
   }
 
   #control(opcode: number, payload: Uint8Array): Uint8Array {
@@ -702,33 +505,6 @@ export class Sender {
   }
 }
 
-/** The most bytes of payload in a fragment that has to fit into one slab. */
-const MAX_PIECE = LARGE_SLAB - MAX_HEADER_SIZE;
-
 function isHighSurrogate(unit: number): boolean {
   return (unit & 0xfc00) === 0xd800;
-}
-
-/** What a message takes on the wire in frames of `fragmentSize`. */
-function sizeInFragments(
-  length: number,
-  fragmentSize: number,
-  masked: boolean,
-): number {
-  const rest = length % fragmentSize;
-  return length +
-    Math.floor(length / fragmentSize) * headerSizeFor(fragmentSize, masked) +
-    (rest > 0 ? headerSizeFor(rest, masked) : 0);
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(
-    parts.reduce((sum, part) => sum + part.length, 0),
-  );
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
