@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { Assembly, DIRECT_SIZE } from "./assembly.ts";
 import { decodeCloseBody } from "./close.ts";
 import type { Inflater } from "./compression.ts";
@@ -16,9 +15,10 @@ import {
   readKey,
   type Role,
 } from "./frame.ts";
-import { mask, MaskView, rotateKey } from "./mask.ts";
+import { type BinaryMode, Intake } from "./intake.ts";
+import { mask, rotateKey } from "./mask.ts";
 import { checkFrameStart } from "./rules.ts";
-import { decodeAscii, decodeUtf8, findInvalidUtf8 } from "./utf8.ts";
+import { decodeUtf8, findInvalidUtf8 } from "./utf8.ts";
 
 /** What a {@link Receiver} hands on. The methods must not throw. */
 export interface ReceiverHandler {
@@ -42,16 +42,7 @@ export interface ReceiverHandler {
   frame?(header: FrameHeader): void;
 }
 
-/**
- * How binary messages are handed on.
- *
- * - `view`: views that the handler may keep, which may share a buffer with other
- *   messages of the same connection; it is never written again.
- * - `copy`: a buffer of its own for each.
- * - `borrow`: unmasked in place, a view of the bytes that were pushed: good for as
- *   long as those are.
- */
-export type BinaryMode = "view" | "copy" | "borrow";
+export type { BinaryMode };
 
 /** What a {@link Receiver} is to do. */
 export interface ReceiverOptions {
@@ -76,20 +67,9 @@ export interface ReceiverOptions {
 /** `open` takes bytes, `closed` has seen a close frame, `failed` has found a violation. */
 export type ReceiverState = "open" | "closed" | "failed";
 
-/** The most bytes of one push that are copied at once for messages to share. */
-const BLOCK_SIZE = 65_536;
-/** A binary message of this size gets a buffer of its own. */
-const BLOCK_LIMIT = 32_768;
-/** Text up to this size is put together byte by byte. */
-const SHORT_TEXT = 12;
-/** ASCII text up to this size is faster through Latin-1 than through a `TextDecoder`. */
-const LATIN1_LIMIT = 2048;
-
 /** The first byte of a frame that is a whole, uncompressed message. */
 const WHOLE_TEXT = 0x80 | OPCODE_TEXT;
 const WHOLE_BINARY = 0x80 | OPCODE_BINARY;
-
-const EMPTY_VIEW = new MaskView(new ArrayBuffer(0));
 
 /**
  * Takes the bytes of one connection and gives messages and control frames: the
@@ -126,14 +106,12 @@ export class Receiver {
   readonly #maxFrame: number;
   readonly #maxFragments: number;
   readonly #binary: BinaryMode;
+  readonly #intake: Intake;
   readonly #inflater: Inflater | undefined;
 
   #state: ReceiverState = "open";
   #failure: unknown;
 
-  /** The memory that the bytes of the running push are in, kept because it is mostly the same. */
-  #memory = EMPTY_VIEW;
-  #latin1: Buffer | undefined;
   /** The next byte to read, as a position in the memory. */
   #pos = 0;
   /** What to add to a position in the memory to get one in the stream. */
@@ -158,10 +136,6 @@ export class Receiver {
   #fragments = 0;
   readonly #assembly = new Assembly();
 
-  /** A copy of a stretch of the memory that binary messages are cut from. */
-  #block: MaskView | undefined;
-  #blockStart = 0;
-  #blockEnd = 0;
   /** Where in the memory a handler said stop, -1 otherwise. */
   #stoppedAt = -1;
 
@@ -174,6 +148,7 @@ export class Receiver {
     this.#maxFragments = options.maxFragments || Infinity;
     this.#binary = options.binary;
     this.#inflater = options.inflater;
+    this.#intake = new Intake(this.#masked, options.binary);
   }
 
   /** Whether it takes bytes, has seen a close frame, or has found a violation. */
@@ -197,13 +172,9 @@ export class Receiver {
       return bytes.length;
     }
     const { buffer, byteOffset: start, length } = bytes;
-    if (buffer !== this.#memory.buffer) {
-      this.#memory = new MaskView(buffer);
-      this.#latin1 = undefined;
-      this.#block = undefined;
-    } else if (this.#stoppedAt !== start) {
-      this.#block = undefined;
-    }
+    const intake = this.#intake;
+    intake.adopt(buffer);
+    if (this.#stoppedAt !== start) intake.endBlock();
     this.#stoppedAt = -1;
     this.#pos = start;
     this.#origin = this.#taken - start;
@@ -213,7 +184,7 @@ export class Receiver {
       this.#fail(error);
     }
     if (this.#stoppedAt === -1 || this.#pos === start + length) {
-      this.#block = undefined;
+      intake.endBlock();
     }
     const consumed = this.#pos - start;
     this.#taken += consumed;
@@ -266,9 +237,7 @@ export class Receiver {
    * the owner of that memory gives it up, as when a connection falls idle.
    */
   release(): void {
-    this.#memory = EMPTY_VIEW;
-    this.#latin1 = undefined;
-    this.#block = undefined;
+    this.#intake.release();
     this.#stoppedAt = -1;
   }
 
@@ -284,7 +253,7 @@ export class Receiver {
 
   /** Reads a header, or keeps the part of it that is there. */
   #readHeader(end: number): boolean {
-    const { bytes } = this.#memory;
+    const { bytes } = this.#intake.view;
     let pos = this.#pos;
     if (this.#headSize === 0) {
       this.#frameStart = this.#origin + pos;
@@ -408,12 +377,12 @@ export class Receiver {
       return this.#handler.message(
         type === OPCODE_TEXT
           ? this.#textAt(start, stop)
-          : this.#binaryAt(start, stop, end),
+          : this.#intake.binary(start, stop, end, this.#key),
       );
     }
     if (stop > start) {
       this.#assembly.append(
-        this.#memory.bytes.subarray(start, stop),
+        this.#intake.view.bytes.subarray(start, stop),
         this.#key,
         this.#expected(stop - start),
       );
@@ -423,7 +392,7 @@ export class Receiver {
   }
 
   #readCompressed(start: number, stop: number): boolean {
-    const memory = this.#memory;
+    const memory = this.#intake.view;
     const assembly = this.#assembly;
     const last = this.#left === 0 && this.#fin;
     if (stop > start || last) {
@@ -506,25 +475,18 @@ export class Receiver {
     return this.#handler.message(text);
   }
 
-  /** Unmasks a whole text message and decodes it. */
+  /** Unmasks and decodes a whole text message. */
   #textAt(start: number, stop: number): string {
-    const memory = this.#memory;
-    const size = stop - start;
-    let ascii = false;
-    if (size > LATIN1_LIMIT) {
-      memory.mask(start, stop, this.#key);
-    } else if (this.#masked) {
-      ascii = memory.maskText(start, stop, this.#key);
-    } else {
-      ascii = memory.isAscii(start, stop);
+    let text: string | undefined;
+    try {
+      text = this.#intake.text(start, stop, this.#key);
+    } catch (cause) {
+      this.#refuseLength(cause);
     }
-    if (!ascii) return this.#decode(memory.bytes.subarray(start, stop));
-    if (size <= SHORT_TEXT) return decodeAscii(memory.bytes, start, stop);
-    const latin1 = this.#latin1 ??= bufferOf(memory);
-    return latin1.toString("latin1", start, stop);
+    return text ?? this.#refuseBytes(this.#intake.view.bytes, start, stop);
   }
 
-  /** Decodes a whole text message, whose last byte is the one before the position. */
+  /** Decodes a whole text message that has been inflated. */
   #decode(bytes: Uint8Array): string {
     let text: string | undefined;
     try {
@@ -532,11 +494,12 @@ export class Receiver {
     } catch (cause) {
       this.#refuseLength(cause);
     }
-    if (text === undefined) {
-      const bad = findInvalidUtf8(bytes, 0, bytes.length);
-      this.#refuseText(this.#compressed || bad === -1 ? 0 : bytes.length - bad);
-    }
-    return text;
+    return text ?? this.#refuseText(0);
+  }
+
+  #refuseBytes(bytes: Uint8Array, start: number, stop: number): never {
+    const bad = findInvalidUtf8(bytes, start, stop);
+    this.#refuseText(bad === -1 ? 0 : stop - bad);
   }
 
   /** @param back How many bytes before the position the bad one is. */
@@ -554,46 +517,10 @@ export class Receiver {
     );
   }
 
-  /** Unmasks a whole binary message. */
-  #binaryAt(start: number, stop: number, end: number): Uint8Array {
-    const memory = this.#memory;
-    if (this.#binary === "view" && stop > start) {
-      let block = this.#block;
-      // The user may have detached it, having got views of it.
-      if (
-        block === undefined || stop > this.#blockEnd || block.bytes.length === 0
-      ) {
-        block = this.#makeBlock(start, stop, end);
-      }
-      if (block !== undefined) {
-        const from = start - this.#blockStart;
-        const to = stop - this.#blockStart;
-        if (this.#masked) block.mask(from, to, this.#key);
-        return block.bytes.subarray(from, to);
-      }
-    }
-    if (this.#masked) memory.mask(start, stop, this.#key);
-    return this.#binary === "borrow"
-      ? memory.bytes.subarray(start, stop)
-      : memory.bytes.slice(start, stop);
-  }
-
-  /** Copies a stretch that has more messages than one, so that they can share it. */
-  #makeBlock(start: number, stop: number, end: number): MaskView | undefined {
-    this.#block = undefined;
-    const { bytes } = this.#memory;
-    if (stop - start >= BLOCK_LIMIT || !isFrameWhole(bytes, stop, end)) return;
-    this.#blockStart = start;
-    this.#blockEnd = Math.min(end, start + BLOCK_SIZE);
-    return this.#block = new MaskView(
-      bytes.slice(start, this.#blockEnd).buffer,
-    );
-  }
-
   #readControl(start: number, stop: number): boolean {
     const payload = this.#control ??= new Uint8Array(this.#left);
     payload.set(
-      this.#memory.bytes.subarray(start, stop),
+      this.#intake.view.bytes.subarray(start, stop),
       payload.length - this.#left,
     );
     this.#left -= stop - start;
@@ -631,21 +558,4 @@ export class Receiver {
     this.release();
     throw this.#failure;
   }
-}
-
-/** Whether a whole frame stands at a position; a very large one counts as none. */
-function isFrameWhole(bytes: Uint8Array, at: number, end: number): boolean {
-  if (end - at < 2) return false;
-  const second = bytes[at + 1] ?? 0;
-  const short = second & 0x7f;
-  if (short === 127) return false;
-  const length = short < 126
-    ? short
-    : (bytes[at + 2] ?? 0) << 8 | (bytes[at + 3] ?? 0);
-  return end - at >= headerSizeOf(second) + length;
-}
-
-function bufferOf(memory: MaskView): Buffer {
-  const { buffer, byteOffset, byteLength } = memory.bytes;
-  return Buffer.from(buffer, byteOffset, byteLength);
 }
