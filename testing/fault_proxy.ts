@@ -1,0 +1,296 @@
+import { createServer, type Server, type Socket } from "node:net";
+import { type Clock, systemClock } from "../transport/clock.ts";
+import {
+  type AllFaults,
+  checkFaults,
+  type Direction,
+  type Faults,
+  NO_FAULTS,
+  type StallKind,
+} from "./faults.ts";
+import { type CutOptions, ProxyConnection } from "./proxy_connection.ts";
+import type { LaneStats } from "./proxy_lane.ts";
+import { seededRandom } from "./seeded_random.ts";
+
+/**
+ * What becomes of new connections.
+ *
+ * - `"open"`: they are let through.
+ * - `"stall"`: they are accepted, and then nothing happens, as if the host had
+ *   died; the target hears nothing of them. They go through once it is `"open"`.
+ * - `"refuse"`: nobody listens.
+ */
+export type Accepting = "open" | "stall" | "refuse";
+
+/** Options of a {@link FaultProxy}. */
+export interface FaultProxyOptions {
+  /** Where to listen. @default "127.0.0.1" */
+  readonly hostname?: string;
+  /** @default 0, one that is free */
+  readonly port?: number;
+  /** What its chance begins with. @default 1 */
+  readonly seed?: number;
+  /** What delays are measured by. @default the runtime's own time */
+  readonly clock?: Clock;
+  /** What is wrong from the start, on both ways. @default nothing */
+  readonly faults?: Faults;
+}
+
+/** What went through a {@link FaultProxy}, present and past connections together. */
+export interface FaultProxyStats {
+  /** Connections that were accepted. */
+  readonly accepted: number;
+  /** Connections that are there. */
+  readonly active: number;
+  /** Connections that were cut. */
+  readonly cut: number;
+  /** Bytes to the target. */
+  readonly up: LaneStats;
+  /** Bytes from the target. */
+  readonly down: LaneStats;
+}
+
+/**
+ * A TCP proxy that does to connections what networks do: it delays, throttles, cuts,
+ * corrupts, and lets them hang half open.
+ *
+ * - Faults can be changed at any time, for both ways or one, for all connections, present and
+ *   future, or for one of {@link FaultProxy.connections}.
+ * - A cut is a real TCP reset, or an ordinary end, after exactly as many bytes as asked for.
+ * - After {@link FaultProxy.close} nothing is left of it.
+ *
+ * It needs permission for the network only, and opens no connection but to its target.
+ *
+ * @example
+ * ```ts
+ * import { FaultProxy } from "@honeybee/honeybee/testing";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+ * await using proxy = await FaultProxy.listen(server.addr);
+ * const conn = await Deno.connect(proxy.addr);
+ * const peer = await server.accept();
+ * proxy.stall("swallow");
+ * await conn.write(new Uint8Array(10));
+ * proxy.cut({ how: "end" });
+ * assertEquals(await peer.read(new Uint8Array(10)), null);
+ * for (const end of [conn, peer, server]) end.close();
+ * ```
+ */
+export class FaultProxy implements AsyncDisposable {
+  readonly #target: { readonly hostname: string; readonly port: number };
+  readonly #seed: number;
+  readonly #clock: Clock;
+  readonly #hostname: string;
+  readonly #faults: Record<Direction, AllFaults>;
+  readonly #connections = new Set<ProxyConnection>();
+  #server: Server | undefined;
+  #accepting: Accepting = "refuse";
+  #port: number;
+  #accepted = 0;
+  #cuts = 0;
+  #past: Record<Direction, LaneStats> = { up: NOTHING, down: NOTHING };
+  #closed: Promise<void> | undefined;
+
+  private constructor(
+    target: { readonly hostname: string; readonly port: number },
+    options: FaultProxyOptions,
+  ) {
+    checkFaults(options.faults ?? {});
+    this.#target = target;
+    this.#seed = options.seed ?? 1;
+    this.#clock = options.clock ?? systemClock;
+    this.#hostname = options.hostname ?? "127.0.0.1";
+    this.#port = options.port ?? 0;
+    const faults = { ...NO_FAULTS, ...options.faults };
+    this.#faults = { up: faults, down: faults };
+  }
+
+  /**
+   * Begins to listen, for a target that need not be there yet.
+   *
+   * @param target Its address: a `Deno.NetAddr` is one.
+   * @throws {ConfigError} `invalid-option` when a fault makes no sense.
+   * @throws When the port cannot be had.
+   */
+  static async listen(
+    target: { readonly hostname: string; readonly port: number },
+    options: FaultProxyOptions = {},
+  ): Promise<FaultProxy> {
+    const proxy = new FaultProxy(target, options);
+    await proxy.setAccepting("open");
+    return proxy;
+  }
+
+  /** Where it listens. */
+  get addr(): { readonly hostname: string; readonly port: number } {
+    return { hostname: this.#hostname, port: this.#port };
+  }
+
+  /** Where it listens, as a WebSocket URL with `path` behind it. */
+  url(path = ""): string {
+    return `ws://${this.#hostname}:${this.#port}${path}`;
+  }
+
+  /** The connections that are there, the oldest first. */
+  get connections(): readonly ProxyConnection[] {
+    return [...this.#connections];
+  }
+
+  /** What becomes of new connections. */
+  get accepting(): Accepting {
+    return this.#accepting;
+  }
+
+  /** What went through. */
+  stats(): FaultProxyStats {
+    let { up, down } = this.#past;
+    for (const connection of this.#connections) {
+      up = sum(up, connection.up);
+      down = sum(down, connection.down);
+    }
+    return {
+      accepted: this.#accepted,
+      active: this.#connections.size,
+      cut: this.#cuts,
+      up,
+      down,
+    };
+  }
+
+  /**
+   * Changes what is wrong with all connections, present and future, from now on. What is
+   * left out stays as it is.
+   *
+   * @param direction The way. @default both
+   * @throws {ConfigError} `invalid-option` when a value makes no sense.
+   */
+  set(faults: Faults, direction?: Direction): void {
+    checkFaults(faults);
+    for (const way of direction ? [direction] : WAYS) {
+      this.#faults[way] = { ...this.#faults[way], ...faults };
+    }
+    for (const connection of this.#connections) {
+      connection.set(faults, direction);
+    }
+  }
+
+  /**
+   * Makes all connections, present and future, half open: nothing is answered, nothing is
+   * closed. New ones are accepted; see also {@link FaultProxy.setAccepting}.
+   */
+  stall(how: StallKind = "hold", direction?: Direction): void {
+    this.set({ stall: how }, direction);
+  }
+
+  /** Ends a stall. */
+  resume(direction?: Direction): void {
+    this.set({ stall: false }, direction);
+  }
+
+  /** Cuts all connections that are there, at once or each after some more bytes. */
+  cut(options: CutOptions = {}): void {
+    for (const connection of this.#connections) connection.cut(options);
+  }
+
+  /**
+   * Changes what becomes of new connections. Those that are there are left alone.
+   *
+   * @throws When the port cannot be had any more.
+   */
+  async setAccepting(accepting: Accepting): Promise<void> {
+    if (this.#closed !== undefined) return;
+    this.#accepting = accepting;
+    if (accepting === "refuse") {
+      this.#server?.close();
+      this.#server = undefined;
+      return;
+    }
+    if (this.#server === undefined) await this.#listen();
+    if (accepting === "open") {
+      for (const connection of this.#connections) connection.open();
+    }
+  }
+
+  /** Closes everything. Resolves when nothing is left; safe to call twice. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  /** Closes everything. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    const stopped = new Promise<void>((resolve) => {
+      if (server === undefined) resolve();
+      else server.close(() => resolve());
+    });
+    const connections = this.connections;
+    for (const connection of connections) connection.close();
+    await Promise.all(connections.map(({ closed }) => closed));
+    await stopped;
+  }
+
+  #listen(): Promise<void> {
+    const server = createServer(
+      { allowHalfOpen: true, pauseOnConnect: true },
+      (client) => this.#accept(client),
+    );
+    this.#server = server;
+    return new Promise((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(this.#port, this.#hostname, () => {
+        const address = server.address();
+        if (address !== null && typeof address === "object") {
+          this.#port = address.port;
+        }
+        resolve();
+      });
+    });
+  }
+
+  #accept(client: Socket): void {
+    const number = ++this.#accepted;
+    // Each way has a chance of its own: what happens on one changes nothing on the other.
+    const seed = this.#seed * 65_537 + 2 * number;
+    const connection = new ProxyConnection({
+      client,
+      target: this.#target,
+      clock: this.#clock,
+      faults: this.#faults,
+      random: { up: seededRandom(seed), down: seededRandom(seed + 1) },
+      onCut: () => this.#cuts++,
+      onClosed: () => {
+        this.#connections.delete(connection);
+        this.#past = {
+          up: sum(this.#past.up, connection.up),
+          down: sum(this.#past.down, connection.down),
+        };
+      },
+    });
+    this.#connections.add(connection);
+    if (this.#accepting === "open") connection.open();
+  }
+}
+
+const WAYS: readonly Direction[] = ["up", "down"];
+const NOTHING: LaneStats = {
+  received: 0,
+  forwarded: 0,
+  swallowed: 0,
+  corrupted: 0,
+};
+
+function sum(a: LaneStats, b: LaneStats): LaneStats {
+  return {
+    received: a.received + b.received,
+    forwarded: a.forwarded + b.forwarded,
+    swallowed: a.swallowed + b.swallowed,
+    corrupted: a.corrupted + b.corrupted,
+  };
+}

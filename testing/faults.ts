@@ -1,0 +1,87 @@
+import {
+  MAX_DURATION,
+  numberOption,
+  refuseOption,
+} from "../transport/config.ts";
+
+/** A way through a proxy: `"up"` goes to the target, `"down"` comes from it. */
+export type Direction = "up" | "down";
+
+/** How a connection is cut: `"reset"` is a TCP reset, `"end"` the ordinary end of the stream. */
+export type CutKind = "reset" | "end";
+
+/**
+ * How a way stands still. In both cases nothing comes out any more, not even the end
+ * of the stream, and nothing is closed: the connection is half open.
+ *
+ * - `"hold"`: nothing is read either, so that sooner or later the sender's buffer is
+ *   full; what was on its way goes on when the stall is over.
+ * - `"swallow"`: what is sent is read and lost, so that the sender can go on for ever.
+ */
+export type StallKind = "hold" | "swallow";
+
+/** What is wrong with one way of a connection. Offsets count the bytes that came through it. */
+export interface Faults {
+  /** Milliseconds by which each byte comes later. @default 0 */
+  readonly delay?: number;
+  /** Most bytes a second; 0 is no limit. @default 0 */
+  readonly throttle?: number;
+  /** Whether and how it stands still. @default false */
+  readonly stall?: StallKind | false;
+  /** Part of the bytes that are changed, from 0 to 1; which ones depends on the proxy's seed. @default 0 */
+  readonly corruption?: number;
+  /** Offsets of bytes all of whose bits are flipped. @default none */
+  readonly corruptAt?: readonly number[];
+  /** Cut the connection when so many bytes have come through: in the middle of a frame, for example. @default Infinity */
+  readonly cutAt?: number;
+  /** How it is cut then. @default "reset" */
+  readonly cutWith?: CutKind;
+}
+
+/** What is wrong, down to the last field. */
+export type AllFaults = Required<Faults>;
+
+/** Nothing is wrong. */
+export const NO_FAULTS: AllFaults = {
+  delay: 0,
+  throttle: 0,
+  stall: false,
+  corruption: 0,
+  corruptAt: [],
+  cutAt: Infinity,
+  cutWith: "reset",
+};
+
+const RULES = {
+  delay: { default: 0, min: 0, max: MAX_DURATION, unit: "ms" },
+  throttle: { default: 0, min: 0, max: Infinity, unit: "bytes" },
+  corruption: { default: 0, min: 0, max: 1, unit: "part" },
+  cutAt: { default: Infinity, min: 0, max: Infinity, unit: "bytes" },
+} as const;
+
+/**
+ * Refuses faults that make no sense.
+ *
+ * @throws {ConfigError} `invalid-option`.
+ */
+export function checkFaults(faults: Faults): void {
+  numberOption("delay", RULES.delay, faults.delay);
+  numberOption("throttle", RULES.throttle, faults.throttle);
+  numberOption("corruption", RULES.corruption, faults.corruption);
+  numberOption("cutAt", RULES.cutAt, faults.cutAt);
+  oneOf("stall", [false, "hold", "swallow"], faults.stall);
+  oneOf("cutWith", ["reset", "end"], faults.cutWith);
+}
+
+function oneOf(
+  field: string,
+  values: readonly unknown[],
+  value: unknown,
+): void {
+  if (value === undefined || values.includes(value)) return;
+  throw refuseOption(
+    field,
+    `one of ${values.map((one) => JSON.stringify(one)).join(", ")}`,
+    value,
+  );
+}

@@ -1,0 +1,210 @@
+import type { Socket } from "node:net";
+import type { Clock } from "../transport/clock.ts";
+import { type AllFaults, type CutKind, NO_FAULTS } from "./faults.ts";
+
+/** What went through one way of a proxied connection, in bytes. */
+export interface LaneStats {
+  /** Read from the sender. */
+  readonly received: number;
+  /** Handed on. */
+  readonly forwarded: number;
+  /** Lost in a stall. */
+  readonly swallowed: number;
+  /** Handed on with other bits. */
+  readonly corrupted: number;
+}
+
+/** What a {@link Lane} needs. */
+export interface LaneOptions {
+  readonly source: Socket;
+  readonly sink: Socket;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** The connection is to be cut. */
+  readonly onCut: (how: CutKind) => void;
+}
+
+/** Bytes on their way, or how the sender ended: in the order in which they came. */
+interface Parcel {
+  readonly at: number;
+  readonly content: Uint8Array | "end" | "reset";
+}
+
+/** No more than this is on its way; then the sender is held back. */
+const MOST_ON_THE_WAY = 262_144;
+/** A throttled way hands on as much as it may in this part of a second. */
+const SLICES_A_SECOND = 50;
+
+/** One way of a proxied connection. */
+export class Lane {
+  readonly #options: LaneOptions;
+  readonly #corruptAt = new Set<number>();
+  #faults = NO_FAULTS;
+  #parcels: Parcel[] = [];
+  #onTheWay = 0;
+  /** When the throttle has let through what came before. */
+  #busyUntil = 0;
+  #cancelTimer: (() => void) | undefined;
+  #sinkFull = false;
+  #closed = false;
+
+  #received = 0;
+  #forwarded = 0;
+  #swallowed = 0;
+  #corrupted = 0;
+
+  /** Begins to read. */
+  constructor(options: LaneOptions) {
+    this.#options = options;
+    const { source, sink } = options;
+    source.on("data", (bytes: Uint8Array) => this.#arrived(bytes));
+    source.on("end", () => this.#add("end"));
+    source.on("error", () => this.#add("reset"));
+    sink.on("drain", () => {
+      this.#sinkFull = false;
+      this.#forgive();
+      this.#pump();
+    });
+  }
+
+  /** What went through. */
+  get stats(): LaneStats {
+    return {
+      received: this.#received,
+      forwarded: this.#forwarded,
+      swallowed: this.#swallowed,
+      corrupted: this.#corrupted,
+    };
+  }
+
+  /** Changes what is wrong, from now on. */
+  set(faults: AllFaults): void {
+    this.#faults = faults;
+    this.#corruptAt.clear();
+    for (const offset of faults.corruptAt) this.#corruptAt.add(offset);
+    this.#forgive();
+    this.#pump();
+  }
+
+  /** Hands nothing on any more; what still comes is read and dropped. */
+  close(): void {
+    this.#closed = true;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#parcels = [];
+    this.#options.source.resume();
+  }
+
+  #arrived(bytes: Uint8Array): void {
+    if (this.#closed) return;
+    this.#received += bytes.length;
+    this.#onTheWay += bytes.length;
+    this.#add(bytes);
+  }
+
+  #add(content: Parcel["content"]): void {
+    if (this.#closed) return;
+    this.#parcels.push({ at: this.#options.clock.now(), content });
+    this.#pump();
+  }
+
+  /** The time in which the way stood still does not count as time in which it could have been used. */
+  #forgive(): void {
+    const { clock } = this.#options;
+    this.#busyUntil = Math.max(
+      this.#busyUntil,
+      clock.now() - this.#faults.delay,
+    );
+  }
+
+  /** Hands on what may be handed on, and sees to it that it is called for the rest. */
+  #pump(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    if (this.#closed) return;
+    if (this.#faults.stall === "swallow") this.#swallow();
+    else if (this.#faults.stall === false) { while (this.#step()); }
+    // A step may have cut the connection.
+    if (this.#closed) return;
+    const { source } = this.#options;
+    if (
+      this.#faults.stall === "hold" || this.#onTheWay >= MOST_ON_THE_WAY
+    ) source.pause();
+    else source.resume();
+  }
+
+  #swallow(): void {
+    this.#swallowed += this.#onTheWay;
+    this.#onTheWay = 0;
+    this.#parcels = this.#parcels.filter((parcel) =>
+      typeof parcel.content === "string"
+    );
+  }
+
+  /** @returns Whether there may be more to hand on now. */
+  #step(): boolean {
+    const { clock, sink } = this.#options;
+    const { delay, throttle, cutAt, cutWith } = this.#faults;
+    if (this.#forwarded >= cutAt) return this.#cut(cutWith);
+    const parcel = this.#parcels[0];
+    if (parcel === undefined || this.#sinkFull) return false;
+    const { content, at } = parcel;
+    const size = typeof content === "string" ? 0 : Math.min(
+      content.length,
+      cutAt - this.#forwarded,
+      throttle > 0
+        ? Math.max(1, Math.floor(throttle / SLICES_A_SECOND))
+        : Infinity,
+    );
+    const through = Math.max(this.#busyUntil, at) +
+      (throttle > 0 ? size * 1_000 / throttle : 0);
+    const wait = through + delay - clock.now();
+    if (wait > 0) {
+      this.#cancelTimer = clock.timer(() => this.#pump(), Math.ceil(wait));
+      return false;
+    }
+    this.#busyUntil = through;
+    if (content === "reset") return this.#cut("reset");
+    this.#parcels.shift();
+    if (content === "end") sink.end();
+    else {
+      if (size < content.length) {
+        this.#parcels.unshift({ at, content: content.subarray(size) });
+      }
+      this.#forward(content.subarray(0, size));
+    }
+    return true;
+  }
+
+  /** A reset would overtake what has not been written yet. */
+  #cut(how: CutKind): false {
+    const { sink, onCut } = this.#options;
+    if (sink.destroyed || sink.writableLength === 0) onCut(how);
+    return false;
+  }
+
+  #forward(bytes: Uint8Array): void {
+    const { sink } = this.#options;
+    this.#onTheWay -= bytes.length;
+    this.#corrupt(bytes);
+    this.#forwarded += bytes.length;
+    // One that is gone takes nothing; that it is gone comes the other way.
+    if (!sink.writable) return;
+    if (!sink.write(bytes, () => this.#pump())) this.#sinkFull = true;
+  }
+
+  #corrupt(bytes: Uint8Array): void {
+    const { corruption } = this.#faults;
+    if (corruption === 0 && this.#corruptAt.size === 0) return;
+    const { random } = this.#options;
+    bytes.forEach((byte, i) => {
+      let flip = this.#corruptAt.has(this.#forwarded + i) ? 0xff : 0;
+      if (corruption > 0 && random() < corruption) {
+        flip ^= 1 + Math.floor(random() * 255);
+      }
+      if (flip === 0) return;
+      bytes[i] = byte ^ flip;
+      this.#corrupted++;
+    });
+  }
+}
