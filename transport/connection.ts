@@ -1,7 +1,7 @@
 import {
   type ConnectionOptions,
-  type ResolvedConnectionOptions,
   resolveConnectionOptions,
+  type ResolvedConnectionOptions,
 } from "./connection_options.ts";
 import { numberOption } from "./config.ts";
 import { checkCloseArguments } from "./close_arguments.ts";
@@ -98,7 +98,12 @@ const NEVER_OPEN: SocketEnd = {
 
 /** Heartbeats kept for a reader that is late; older ones say nothing new. */
 const HEARTBEATS_KEPT = 16;
-const STREAM_CHUNK = { default: 65_536, min: 1, max: 2 ** 30, unit: "bytes" } as const;
+const STREAM_CHUNK = {
+  default: 65_536,
+  min: 1,
+  max: 2 ** 30,
+  unit: "bytes",
+} as const;
 
 /**
  * One WebSocket connection, over whatever kind of socket.
@@ -183,7 +188,8 @@ export class Connection implements AsyncDisposable {
     this.heartbeats = new Queue({ capacity: HEARTBEATS_KEPT });
     if (socket !== undefined) this.#open(socket);
     if (options.signal?.aborted) void this.close();
-    else this.#removeListener = onAbort(options.signal, () => void this.close());
+    else {this.#removeListener = onAbort(options.signal, () =>
+        void this.close());}
   }
 
   /** A connection of a socket that is open already. It begins to read at once. */
@@ -413,15 +419,19 @@ export class Connection implements AsyncDisposable {
     const dial = this.#dial = new AbortController();
     const removeListener = onAbort(signal, () => dial.abort(signal?.reason));
     try {
-      const socket = await retry(() => this.#dialOnce(dial.signal), this.#config.retry, {
-        signal: dial.signal,
-        clock: this.#config.clock,
-        isRetryable,
-        onRetry: (info) => {
-          this.#log?.debug("Dial failed, trying again", { ...info });
-          this.#tell(this.#options.onRetry, info);
+      const socket = await retry(
+        () => this.#dialOnce(dial.signal),
+        this.#config.retry,
+        {
+          signal: dial.signal,
+          clock: this.#config.clock,
+          isRetryable,
+          onRetry: (info) => {
+            this.#log?.debug("Dial failed, trying again", { ...info });
+            this.#tell(this.#options.onRetry, info);
+          },
         },
-      });
+      );
       if (dial.signal.aborted) {
         socket.terminate();
         throw dial.signal.reason;

@@ -1,4 +1,9 @@
-import { checkOptions, checkScope, numberOption, POOL_RULES } from "./config.ts";
+import {
+  checkOptions,
+  checkScope,
+  numberOption,
+  POOL_RULES,
+} from "./config.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import {
   type ConnectionOptions,

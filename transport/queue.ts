@@ -145,7 +145,9 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
    * @returns The item, `undefined` once the queue is closed and empty.
    * @throws The signal's reason when it aborts first; no item is lost by that.
    */
-  take(options: { readonly signal?: AbortSignal } = {}): Promise<T | undefined> {
+  take(
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<T | undefined> {
     const { signal } = options;
     if (signal?.aborted) return rejected(signal.reason);
     if (this.#taken !== undefined) this.#onDone?.(this.#taken);

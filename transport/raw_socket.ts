@@ -7,7 +7,8 @@ import type { Message } from "./message.ts";
 import { handled } from "./promise.ts";
 import type { Deflater, Inflater } from "./protocol/compression.ts";
 import { ProtocolError } from "./protocol/errors.ts";
-import { Receiver, type Role } from "./protocol/receiver.ts";
+import type { Role } from "./protocol/frame.ts";
+import { Receiver } from "./protocol/receiver.ts";
 import { Sender } from "./protocol/sender.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 import { Schedule, type Task } from "./schedule.ts";
@@ -45,6 +46,8 @@ export interface RawSocketOptions extends Omit<SocketOptions, "compression"> {
   readonly remoteAddr?: PeerAddress | undefined;
   /** Bytes that came right behind the handshake. @default none */
   readonly early?: Uint8Array | undefined;
+  /** Bytes that go out before anything else: a server's answer to the handshake. @default none */
+  readonly preface?: Uint8Array | undefined;
   /** Compresses what is sent (RFC 7692). @default nothing is compressed */
   readonly deflater?: Deflater | undefined;
   /** Decompresses what arrives. @default compressed frames are refused */
@@ -92,6 +95,7 @@ export class RawSocket implements Socket, Flushable {
   #writing = false;
   /** Bytes that were taken from the sender and are being written. */
   #inFlight = 0;
+  #preface: Uint8Array | undefined;
 
   #received: CloseFrame | undefined;
   #sent: CloseFrame | undefined;
@@ -135,6 +139,8 @@ export class RawSocket implements Socket, Flushable {
       fragmentSize: options.fragmentSize ?? SOCKET_RULES.fragmentSize.default,
       ...(options.deflater && { deflater: options.deflater }),
     });
+    this.#preface = options.preface;
+    if (this.#preface !== undefined) this.flush();
   }
 
   get bufferedAmount(): number {
@@ -168,9 +174,10 @@ export class RawSocket implements Socket, Flushable {
     if (this.#ended || this.#sent !== undefined) return undefined;
     const lend = !copy && typeof data !== "string" &&
       data.length >= LEND_AT && this.#deflater === undefined;
-    const out = lend ? this.#lend(data) : this.#sender.message(data);
+    const lent = lend ? this.#lend(data) : undefined;
+    if (lent === undefined) this.#sender.message(data);
     this.#wrote();
-    return out;
+    return lent;
   }
 
   writeFragment({ type, payload, first, last }: Fragment): void {
@@ -234,28 +241,39 @@ export class RawSocket implements Socket, Flushable {
     this.#writing = true;
     const sender = this.#sender;
     try {
+      const preface = this.#preface;
+      this.#preface = undefined;
+      if (preface !== undefined) await this.#writePiece(preface);
       for (
         let piece = sender.take();
         piece !== undefined;
         piece = sender.take()
       ) {
-        this.#inFlight = piece.length;
-        while (this.#inFlight > 0) {
-          const rest = piece.length - this.#inFlight;
-          this.#inFlight -= await this.#stream.write(
-            rest === 0 ? piece : piece.subarray(rest),
-          );
-          if (this.#ended) return;
-          if (this.#inFlight > 0) this.#reader?.drain();
-        }
+        await this.#writePiece(piece);
         sender.release();
+        if (this.#ended) return;
         this.#reader?.drain();
       }
     } catch (error) {
-      return this.terminate(toError(error));
+      this.terminate(toError(error));
+      sender.release();
+      return;
     }
     this.#writing = false;
     this.#closeWhenDone();
+  }
+
+  async #writePiece(piece: Uint8Array): Promise<void> {
+    this.#inFlight = piece.length;
+    while (this.#inFlight > 0) {
+      const done = piece.length - this.#inFlight;
+      const count = await this.#stream.write(
+        done === 0 ? piece : piece.subarray(done),
+      );
+      if (this.#ended) return;
+      this.#inFlight -= count;
+      if (this.#inFlight > 0) this.#reader?.drain();
+    }
   }
 
   /** Parses what is there and reads on, unless the reader or a borrower holds that back. */

@@ -254,3 +254,43 @@ export function silence(options: SilenceOptions): void {
   const remove = onAbort(signal, () => schedule.cancel(task));
   task = schedule.at(pulse.lastAt + timeout, look);
 }
+
+/** What {@link stopMonitor} needs. */
+export interface StopMonitorOptions {
+  readonly connection: Connection;
+  readonly queue: MessageQueue;
+  /** Aborts when the work is to end; its reason is a {@link StopRequest}. */
+  readonly signal: AbortSignal;
+}
+
+/** With what close frame the work is to end: the reason of a stop signal. */
+export interface StopRequest {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/**
+ * Stop monitor block: when the work is to end, closes the connection and hands on at once what
+ * had arrived, whether the inbox has room or not.
+ *
+ * @returns A function that ends the watch.
+ */
+export function stopMonitor(options: StopMonitorOptions): () => void {
+  const { connection, queue, signal } = options;
+  return onAbort(signal, () => {
+    const { code, reason }: StopRequest = signal.reason;
+    void connection.close(code, reason);
+    connection.incoming.flush();
+    queue.flush();
+  });
+}
+
+/** Waits until all that a connection that has ended had brought is in the inbox. */
+export async function drained(
+  connection: Connection,
+  queue: MessageQueue,
+): Promise<void> {
+  await new Promise<void>((resolve) => connection.incoming.onDrained(resolve));
+  queue.close();
+  await new Promise<void>((resolve) => queue.onDrained(resolve));
+}

@@ -290,7 +290,7 @@ export interface UpgradeResponse {
 /** The header lines of a server's 101. @throws {HandshakeError} `bad-header`. */
 export function upgradeResponseHeaders(
   response: UpgradeResponse,
-): [string, string][] {
+): (readonly [string, string])[] {
   const { upgrade = "websocket", key, protocol, extensions } = response;
   const lines: [string, string][] = [
     ["Upgrade", upgrade],

@@ -25,10 +25,11 @@ export interface ReceiverHandler {
   /**
    * A complete message.
    *
+   * @param size The bytes of its payload, inflated; of a text, those of its UTF-8.
    * @returns `false` to stop: `push` returns early, and goes on when it is called again
    * with the bytes that it had not taken.
    */
-  message(data: string | Uint8Array): boolean;
+  message(data: string | Uint8Array, size: number): boolean;
   /** A ping came (RFC 6455, section 5.5.2). The payload is the handler's to keep. */
   ping(payload: Uint8Array): void;
   /** A pong came (RFC 6455, section 5.5.3). The payload is the handler's to keep. */
@@ -378,6 +379,7 @@ export class Receiver {
         type === OPCODE_TEXT
           ? this.#textAt(start, stop)
           : this.#intake.binary(start, stop, end, this.#key),
+        stop - start,
       );
     }
     if (stop > start) {
@@ -405,6 +407,7 @@ export class Receiver {
         this.#type = 0;
         return this.#handler.message(
           type === OPCODE_TEXT ? this.#decode(piece) : piece.slice(),
+          piece.length,
         );
       }
       const size = assembly.size + piece.length;
@@ -463,8 +466,12 @@ export class Receiver {
     if (!last) return true;
     const type = this.#type;
     this.#type = 0;
+    const { size } = assembly;
     if (type !== OPCODE_TEXT) {
-      return this.#handler.message(assembly.takeBytes(this.#binary === "copy"));
+      return this.#handler.message(
+        assembly.takeBytes(this.#binary === "copy"),
+        size,
+      );
     }
     let text: string;
     try {
@@ -472,7 +479,7 @@ export class Receiver {
     } catch (cause) {
       this.#refuseLength(cause);
     }
-    return this.#handler.message(text);
+    return this.#handler.message(text, size);
   }
 
   /** Unmasks and decodes a whole text message. */

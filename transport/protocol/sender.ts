@@ -128,6 +128,9 @@ export class Sender {
     this.#onFrame = options.onFrame;
   }
 
+  /** Bytes of payload of all messages and fragments that were appended, before compression. */
+  payloadBytes = 0;
+
   /** How many bytes wait to be taken. */
   get size(): number {
     return this.#out.size;
@@ -153,7 +156,10 @@ export class Sender {
     if (!this.#mayBegin()) return;
     if (typeof data === "string") {
       this.#text(data);
-    } else if (this.#isCompressed(data.length)) {
+      return;
+    }
+    this.payloadBytes += data.length;
+    if (this.#isCompressed(data.length)) {
       this.#compress(OPCODE_BINARY, data);
     } else {
       this.#frames(OPCODE_BINARY, data, true);
@@ -182,6 +188,7 @@ export class Sender {
       done();
       return;
     }
+    this.payloadBytes += length;
     const out = this.#out;
     if (length > this.#fragmentSize) {
       const source = new FragmentSource(
@@ -222,6 +229,7 @@ export class Sender {
     last: boolean,
   ): void {
     if (this.#closed) return;
+    this.payloadBytes += payload.length;
     const deflater = this.#deflater;
     if (first) {
       this.#mayBegin();
@@ -330,14 +338,18 @@ export class Sender {
       return;
     }
     const size = Buffer.byteLength(text);
+    const whole = size <= this.#fragmentSize && !this.#isCompressed(size);
+    if (whole && length <= GUESSED_TEXT) {
+      this.#guessedText(text);
+      return;
+    }
+    this.payloadBytes += size;
     if (this.#isCompressed(size)) {
       this.#compress(OPCODE_TEXT, encoder.encode(text));
-    } else if (size > this.#fragmentSize) {
-      this.#frames(OPCODE_TEXT, encoder.encode(text), true);
-    } else if (length <= GUESSED_TEXT) {
-      this.#guessedText(text);
-    } else {
+    } else if (whole) {
       this.#longText(text, size);
+    } else {
+      this.#frames(OPCODE_TEXT, encoder.encode(text), true);
     }
   }
 
@@ -371,6 +383,7 @@ export class Sender {
     if (masked) slab.mask(start, start + size, key);
     out.length = start + size;
     out.size += start + size - at;
+    this.payloadBytes += size;
     if (this.#onFrame !== undefined) this.#show(FIN | OPCODE_TEXT, size);
   }
 
