@@ -8,7 +8,8 @@ import {
   NO_FAULTS,
   type StallKind,
 } from "./faults.ts";
-import { type CutOptions, ProxyConnection } from "./proxy_connection.ts";
+import { ProxiedConnection } from "./proxied_connection.ts";
+import type { CutOptions, ProxyConnection } from "./proxy_connection.ts";
 import type { LaneStats } from "./proxy_lane.ts";
 import { seededRandom } from "./seeded_random.ts";
 
@@ -26,7 +27,7 @@ export type Accepting = "open" | "stall" | "refuse";
 export interface FaultProxyOptions {
   /** Where to listen. @default "127.0.0.1" */
   readonly hostname?: string;
-  /** @default 0, one that is free */
+  /** The port to listen at. @default 0, one that is free */
   readonly port?: number;
   /** What its chance begins with. @default 1 */
   readonly seed?: number;
@@ -83,7 +84,7 @@ export class FaultProxy implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #hostname: string;
   readonly #faults: Record<Direction, AllFaults>;
-  readonly #connections = new Set<ProxyConnection>();
+  readonly #connections = new Set<ProxiedConnection>();
   #server: Server | undefined;
   #accepting: Accepting = "refuse";
   #port: number;
@@ -230,7 +231,7 @@ export class FaultProxy implements AsyncDisposable {
       if (server === undefined) resolve();
       else server.close(() => resolve());
     });
-    const connections = this.connections;
+    const connections = [...this.#connections];
     for (const connection of connections) connection.close();
     await Promise.all(connections.map(({ closed }) => closed));
     await stopped;
@@ -258,7 +259,7 @@ export class FaultProxy implements AsyncDisposable {
     const number = ++this.#accepted;
     // Each way has a chance of its own: what happens on one changes nothing on the other.
     const seed = this.#seed * 65_537 + 2 * number;
-    const connection = new ProxyConnection({
+    const connection = new ProxiedConnection({
       client,
       target: this.#target,
       clock: this.#clock,

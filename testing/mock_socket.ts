@@ -13,67 +13,12 @@ import type {
 } from "../transport/socket.ts";
 import { Arrivals } from "./arrivals.ts";
 import { Fragments } from "./fragments.ts";
+import type {
+  MockClose,
+  MockSocketBehaviour,
+  MockSocketOptions,
+} from "./mock_socket_options.ts";
 import { socketEnd } from "./socket_end.ts";
-
-/** What each method of a {@link MockSocket} does, where it is not the usual. */
-export interface MockSocketBehaviour {
-  /** Instead of handing over what has arrived. */
-  start?: ((reader: SocketReader) => void) | undefined;
-  /** Instead of going on with what was held back. */
-  resume?: (() => void) | undefined;
-  /** Instead of nothing. */
-  giveBack?: (() => void) | undefined;
-  /** Gives what `write` returns. */
-  write?:
-    | ((data: Message, copy: boolean) => Promise<void> | undefined)
-    | undefined;
-  /** Instead of nothing. */
-  writeFragment?: ((fragment: Fragment) => void) | undefined;
-  /** Instead of nothing: the peer does not answer. */
-  ping?: ((payload: Uint8Array) => void) | undefined;
-  /** Instead of a peer that answers the closing handshake at once. */
-  close?:
-    | ((
-      code: number | undefined,
-      reason: string,
-      options: SocketCloseOptions,
-    ) => void)
-    | undefined;
-  /** Instead of the end, with 1006. */
-  terminate?: ((error: Error | undefined) => void) | undefined;
-}
-
-/** Options of a {@link MockSocket}. */
-export interface MockSocketOptions {
-  /** @default "ws://mock.test" */
-  readonly url?: string;
-  /** @default "" */
-  readonly protocol?: string;
-  /** @default "" */
-  readonly extensions?: string;
-  /** @default undefined */
-  readonly remoteAddr?: PeerAddress | undefined;
-  /** Whether it can ping, and shows pings and pongs. @default true */
-  readonly controlFrames?: boolean;
-  /** Whether a reader can hold the peer back. @default true */
-  readonly flowControl?: boolean;
-  /** Whether what is written stays in `bufferedAmount` until {@link MockSocket.drain}. @default false */
-  readonly buffering?: boolean;
-  /** What the arrival of messages is timed by. @default the runtime's own time */
-  readonly clock?: Clock;
-  /** What its methods do. @default the usual */
-  readonly behaviour?: MockSocketBehaviour;
-}
-
-/** A close that was asked for. */
-export interface MockClose {
-  /** The close code, if one was given. */
-  readonly code: number | undefined;
-  /** The reason. */
-  readonly reason: string;
-  /** The options. */
-  readonly options: SocketCloseOptions;
-}
 
 /**
  * A socket without a network: it notes what is done to it, and the test speaks for the peer.

@@ -6,11 +6,11 @@ export type { SocketPairEndOptions };
 
 /** Options of {@link socketPair}. For an end, its own options go before the common ones. */
 export interface SocketPairOptions extends SocketPairEndOptions {
-  /** @default "ws://pair.test" */
+  /** The URL of the socket. @default "ws://pair.test" */
   readonly url?: string;
-  /** @default "" */
+  /** The subprotocol. @default "" */
   readonly protocol?: string;
-  /** @default "" */
+  /** The extensions. @default "" */
   readonly extensions?: string;
   /** Options of the client's end alone. */
   readonly client?: SocketPairEndOptions;
