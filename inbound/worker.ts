@@ -10,6 +10,7 @@ import type { Sink } from "../transport/queue.ts";
 import type { Socket, SocketEnd } from "../transport/socket.ts";
 import {
   type Counter,
+  drained,
   forwarder,
   heartbeatForwarder,
   type InboxMessage,
@@ -17,6 +18,8 @@ import {
   Pulse,
   reader,
   silence,
+  stopMonitor,
+  type StopRequest,
   type Worker,
   type WorkerStats,
 } from "../transport/worker.ts";
@@ -79,7 +82,7 @@ export class DefaultInboundWorker implements InboundWorker {
   #connection: Connection | undefined;
   #queue: MessageQueue | undefined;
   #counter: Counter = { sent: 0, received: 0 };
-  #stopping: [code: number, reason: string] | undefined;
+  readonly #stop = new AbortController();
 
   /** Works until the connection has ended and all that it brought is in the inbox. */
   async start(plugin: InboundPlugin): Promise<void> {
@@ -114,21 +117,24 @@ export class DefaultInboundWorker implements InboundWorker {
         void connection.close(1001, "Inactive", { timeout: EVICTION });
       },
     });
-    if (this.#stopping !== undefined) this.stop(...this.#stopping);
+    const removeStop = stopMonitor({
+      connection,
+      queue,
+      signal: this.#stop.signal,
+    });
 
     const end = await connection.closed;
     ended.abort();
-    await this.#drained(connection, queue);
+    await drained(connection, queue);
+    removeStop();
     if (evicted || end.inactive) plugin.onExit({ kind: "evicted-policy" });
     else plugin.onExit(exitOf(end, await connection.errors.take()));
   }
 
   /** Closes the connection; what had arrived goes into the inbox at once. */
   stop(code: number, reason: string): void {
-    this.#stopping = [code, reason];
-    void this.#connection?.close(code, reason);
-    this.#connection?.incoming.flush();
-    this.#queue?.flush();
+    const request: StopRequest = { code, reason };
+    this.#stop.abort(request);
   }
 
   /** Sends a message. */
@@ -158,28 +164,18 @@ export class DefaultInboundWorker implements InboundWorker {
       connection: this.#connection?.stats(),
     };
   }
-
-  /** Waits until all that had arrived is in the inbox, or the worker is stopped. */
-  async #drained(connection: Connection, queue: MessageQueue): Promise<void> {
-    await new Promise<void>((resolve) => connection.incoming.onDrained(resolve));
-    queue.close();
-    await new Promise<void>((resolve) => queue.onDrained(resolve));
-  }
 }
 
 function exitOf(
   end: SocketEnd,
   error: ConnectionError | undefined,
 ): InboundExit {
-  switch (error?.code) {
-    case undefined:
-    case "peer-closed-clean":
-      return { kind: "disconnected" };
-    case "peer-closed-unexpected":
-      return { kind: "dropped-close", closeCode: end.code, reason: end.reason };
-    default:
-      return { kind: "dropped-error", error };
+  if (error === undefined || error.code === "peer-closed-clean") {
+    return { kind: "disconnected" };
   }
+  return error.code === "peer-closed-unexpected"
+    ? { kind: "dropped-close", closeCode: end.code, reason: end.reason }
+    : { kind: "dropped-error", error };
 }
 
 function notStarted(): ConnectionError {

@@ -20,8 +20,8 @@ import {
 import { OUTBOUND_WORKER_RULES } from "../transport/config.ts";
 import type { ResolvedOutboundWorkerOptions } from "./config.ts";
 import {
-  type ReconnectInfo,
   reconnectDelay,
+  type ReconnectInfo,
   type ReconnectVerdict,
 } from "./reconnect.ts";
 import { session } from "./session.ts";

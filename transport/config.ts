@@ -56,6 +56,14 @@ export const CONNECTION_RULES = {
   errorsBufferSize: items(10, 1),
 } as const satisfies Readonly<Record<string, NumberRule>>;
 
+/** Options of a listener that are numbers. */
+export const LISTEN_RULES = {
+  port: { default: 0, min: 0, max: 65_535, unit: "items" },
+  maxHeadSize: bytes(16_384, 64),
+  maxPending: items(1_024, 1),
+  handshakeTimeout: duration(10_000),
+} as const satisfies Readonly<Record<string, NumberRule>>;
+
 /** Fields of a connection's `retry` option that are numbers. */
 export const RETRY_RULES = {
   maxRetries: items(Infinity),

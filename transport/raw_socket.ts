@@ -123,7 +123,7 @@ export class RawSocket implements Socket, Flushable {
     this.#receiver = new Receiver({
       message: (data, size) => this.#onMessage(data, size),
       ping: (payload) => this.#onPing(payload),
-      pong: (payload) => this.#reader?.pong(payload, this.#readAt),
+      pong: (payload) => this.#onPong(payload),
       close: (code, reason) => this.#onClose(code, reason),
     }, {
       role: options.role,
@@ -209,6 +209,7 @@ export class RawSocket implements Socket, Flushable {
   }
 
   terminate(error?: Error): void {
+    this.#initiator ??= "local";
     this.#error ??= error;
     this.#end();
   }
@@ -255,7 +256,7 @@ export class RawSocket implements Socket, Flushable {
         this.#reader?.drain();
       }
     } catch (error) {
-      this.terminate(toError(error));
+      this.#fail(error);
       sender.release();
       return;
     }
@@ -298,7 +299,7 @@ export class RawSocket implements Socket, Flushable {
         const buffer = target ?? this.#buffer.take();
         const count = await this.#stream.read(buffer);
         if (this.#ended) return;
-        if (count === null) return this.#eof();
+        if (count === null) return this.#end();
         this.#readAt = this.#clock.now();
         if (target !== undefined) this.#fill(count);
         else {
@@ -307,7 +308,7 @@ export class RawSocket implements Socket, Flushable {
         }
       } while (!this.#waits);
     } catch (error) {
-      this.terminate(toError(error));
+      this.#fail(error);
     } finally {
       this.#reading = false;
     }
@@ -346,11 +347,14 @@ export class RawSocket implements Socket, Flushable {
   }
 
   #onPing(payload: Uint8Array): void {
-    if (this.#sent === undefined) {
-      this.#sender.pong(payload);
-      this.#wrote();
-    }
+    if (this.#sent !== undefined) return;
+    this.#sender.pong(payload);
+    this.#wrote();
     this.#reader?.ping(payload);
+  }
+
+  #onPong(payload: Uint8Array): void {
+    if (this.#sent === undefined) this.#reader?.pong(payload, this.#readAt);
   }
 
   #onClose(code: number, reason: string): void {
@@ -372,7 +376,7 @@ export class RawSocket implements Socket, Flushable {
     this.#error ??= error;
     const code = error instanceof ProtocolError ? error.closeCode : 1011;
     if (this.#sent === undefined) {
-      this.#sayClose("local", code, error.message.slice(0, 100));
+      this.#sayClose("local", code, error.message);
     }
     this.#held = false;
     this.#schedule.cancel(this.#deadline);
@@ -409,7 +413,9 @@ export class RawSocket implements Socket, Flushable {
     }
   }
 
-  #eof(): void {
+  /** The stream broke. */
+  #fail(thrown: unknown): void {
+    this.#error ??= toError(thrown);
     this.#end();
   }
 

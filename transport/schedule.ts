@@ -71,7 +71,7 @@ export class Schedule {
     if (first === undefined || first.due >= this.#armedFor) return;
     this.#disarm();
     this.#armedFor = first.due;
-    const delay = Math.max(0, first.due - this.#clock.now());
+    const delay = Math.max(0, Math.ceil(first.due - this.#clock.now()));
     this.#cancelTimer = this.#clock.timer(
       () => this.#fire(),
       Math.min(delay, LONGEST_TIMER),

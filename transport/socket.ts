@@ -126,7 +126,7 @@ export interface Socket {
    * @param code None for a close frame without a body.
    */
   close(code?: number, reason?: string, options?: SocketCloseOptions): void;
-  /** Cuts the connection, without a handshake. What is buffered is lost. */
+  /** Cuts the connection, without a handshake; the end may come before this returns. What is buffered is lost. */
   terminate(error?: Error): void;
 }
 

@@ -1,0 +1,97 @@
+import type { ByteStream } from "./byte_stream.ts";
+import type { Clock } from "./clock.ts";
+import { makeCodecs, resolveCompression } from "./compression_options.ts";
+import { numberOption, SOCKET_RULES } from "./config.ts";
+import {
+  checkUpgradeRequest,
+  createUpgradeResponse,
+  type OriginChoice,
+  type ProtocolChoice,
+} from "./protocol/handshake.ts";
+import type { RequestHead } from "./protocol/head.ts";
+import { RawSocket } from "./raw_socket.ts";
+import type { PeerAddress, SocketOptions } from "./socket.ts";
+
+/** What a server chooses when it lets a peer in. */
+export interface AcceptOptions extends SocketOptions {
+  /** Subprotocols that it speaks, the preferred one first, or a function that chooses among those offered. @default none */
+  readonly protocols?: ProtocolChoice | undefined;
+  /**
+   * Origins that are let in, or a function that says so. A list lets in those without an `Origin`
+   * too, who are no browsers; a function is asked with `undefined`. @default everyone
+   */
+  readonly origins?: OriginChoice | undefined;
+  /** More headers of the answer. @default none */
+  readonly headers?: HeadersInit | undefined;
+}
+
+/** A request and the stream that it came on. */
+export interface UpgradeArrival {
+  readonly stream: ByteStream;
+  readonly head: RequestHead;
+  /** What came right behind the head. */
+  readonly early: Uint8Array;
+  /** Whether the stream is inside TLS. */
+  readonly secure: boolean;
+  readonly remoteAddr: PeerAddress | undefined;
+  readonly clock: Clock;
+}
+
+/** The URL of a request, with the scheme that the caller wants for plain and secure streams. */
+export function requestUrl(
+  { head, secure }: UpgradeArrival,
+  scheme: "http" | "ws",
+): string {
+  const host = head.headers.get("host") ?? "";
+  const path = head.target.startsWith("/") ? head.target : "/";
+  return `${scheme}${secure ? "s" : ""}://${host}${path}`;
+}
+
+/**
+ * Answers an opening handshake with a 101 and makes a socket of the stream.
+ *
+ * @throws {HandshakeError} When the request does not suit. Nothing has been written then.
+ * @throws {ConfigError} When an option cannot be used.
+ */
+export function acceptRaw(
+  arrival: UpgradeArrival,
+  options: AcceptOptions,
+): RawSocket {
+  const compression = resolveCompression(options.compression);
+  for (
+    const name of [
+      "maxMessageSize",
+      "maxFrameSize",
+      "maxFragments",
+      "fragmentSize",
+    ] as const
+  ) {
+    numberOption(name, SOCKET_RULES[name], options[name]);
+  }
+  const { key, protocol, extensions, deflate } = checkUpgradeRequest(
+    arrival.head,
+    {
+      protocols: options.protocols,
+      origins: options.origins,
+      compression,
+    },
+  );
+  const preface = createUpgradeResponse({
+    key,
+    protocol,
+    extensions,
+    headers: new Headers(options.headers),
+  });
+  return new RawSocket(arrival.stream, {
+    ...options,
+    role: "server",
+    url: requestUrl(arrival, "ws"),
+    protocol,
+    extensions,
+    preface,
+    early: arrival.early,
+    remoteAddr: arrival.remoteAddr,
+    clock: options.clock ?? arrival.clock,
+    ...makeCodecs("server", deflate, compression),
+  });
+}

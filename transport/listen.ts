@@ -1,0 +1,343 @@
+import { type AcceptOptions, acceptRaw, requestUrl } from "./accept.ts";
+import type { UpgradeArrival } from "./accept.ts";
+import type { ByteStream } from "./byte_stream.ts";
+import { readHead, writeAll } from "./byte_stream_io.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import {
+  checkBoolean,
+  checkOptions,
+  checkScope,
+  LISTEN_RULES,
+  numberOption,
+  refuseOption,
+} from "./config.ts";
+import {
+  type Arrival,
+  type Door,
+  openDoor,
+  type TlsServerOptions,
+} from "./door.ts";
+import { HandshakeError } from "./errors.ts";
+import { refuse } from "./refuse.ts";
+import { handled, onAbort } from "./promise.ts";
+import {
+  checkUpgradeHead,
+  createUpgradeResponse,
+} from "./protocol/handshake.ts";
+import { parseRequestHead } from "./protocol/head.ts";
+import { Queue } from "./queue.ts";
+import { Schedule, sleep, type Task } from "./schedule.ts";
+import type { PeerAddress, Socket } from "./socket.ts";
+
+/** Options of {@link listen}. What {@link Incoming.accept} takes may be given here, for all. */
+export interface ListenOptions extends AcceptOptions {
+  /** The port; 0 for any that is free. @default 0 */
+  readonly port?: number | undefined;
+  /** The address to listen on. @default "0.0.0.0" */
+  readonly hostname?: string | undefined;
+  /** Path of a Unix socket to listen on instead. @default none */
+  readonly path?: string | undefined;
+  /** Speak TLS. @default plain TCP */
+  readonly tls?: TlsServerOptions | undefined;
+  /** Let other processes listen on the same port (SO_REUSEPORT). @default false */
+  readonly reusePort?: boolean | undefined;
+  /** Stops accepting when it aborts; what was accepted lives on. */
+  readonly signal?: AbortSignal | undefined;
+  /** The protocol token to upgrade to. @default "websocket" */
+  readonly upgrade?: string | undefined;
+  /** Most bytes of a request's head. @default 16384 */
+  readonly maxHeadSize?: number | undefined;
+  /** Most connections that are not accepted yet; a further one is cut. @default 1024 */
+  readonly maxPending?: number | undefined;
+  /** How long a connection may take until it is accepted, in milliseconds; 0 for ever. @default 10000 */
+  readonly handshakeTimeout?: number | undefined;
+}
+
+/** What goes with a refusal. */
+export interface RejectOptions {
+  /** Headers of the answer. @default none */
+  readonly headers?: HeadersInit | undefined;
+  /** Its body, plain text. @default "" */
+  readonly body?: string | undefined;
+}
+
+/** Milliseconds to wait after the system refused to hand out a connection. */
+const ACCEPT_PAUSE = 100;
+
+/** Failures in a row to accept before the listener gives up. */
+const MOST_FAILURES = 50;
+
+/** A peer that asks to be let in. */
+export class Incoming {
+  /** The request: its URL (`http:` or `https:`) and its headers. */
+  readonly request: Request;
+  /** Where the peer is. */
+  readonly remoteAddr: PeerAddress | undefined;
+  readonly #arrival: UpgradeArrival;
+  readonly #options: ListenOptions;
+  readonly #decide: () => boolean;
+
+  /** Made by a {@link Listener}. */
+  constructor(
+    arrival: UpgradeArrival,
+    options: ListenOptions,
+    decide: () => boolean,
+  ) {
+    this.request = new Request(requestUrl(arrival, "http"), {
+      headers: arrival.head.headers.toHeaders(),
+    });
+    this.remoteAddr = arrival.remoteAddr;
+    this.#arrival = arrival;
+    this.#options = options;
+    this.#decide = decide;
+  }
+
+  /**
+   * Lets the peer in. The socket may be used at once.
+   *
+   * @throws {HandshakeError} When its origin does not suit: it has been refused then. `connection-lost` when
+   * it was refused, accepted or given up already.
+   * @throws {ConfigError} When an option cannot be used.
+   */
+  accept(options: AcceptOptions = {}): Socket {
+    this.#settle();
+    try {
+      return acceptRaw(this.#arrival, { ...this.#options, ...options });
+    } catch (error) {
+      void refuse(this.#arrival.stream, error, this.#arrival.clock);
+      throw error;
+    }
+  }
+
+  /**
+   * Lets the peer in with another protocol than WebSocket: gives the plain stream, and what came
+   * right behind the request.
+   *
+   * @throws {HandshakeError} `bad-header` for a header that is none; `connection-lost` as with `accept`.
+   */
+  async acceptStream(
+    headers?: HeadersInit,
+  ): Promise<{ readonly stream: ByteStream; readonly early: Uint8Array }> {
+    this.#settle();
+    const { stream, early } = this.#arrival;
+    await writeAll(
+      stream,
+      createUpgradeResponse({
+        upgrade: this.#options.upgrade,
+        headers: new Headers(headers),
+      }),
+    );
+    return { stream, early };
+  }
+
+  /**
+   * Refuses the peer.
+   *
+   * @param status From 200 to 599.
+   * @throws {HandshakeError} `bad-header` when the answer cannot be written.
+   */
+  async reject(status: number, answer: RejectOptions = {}): Promise<void> {
+    this.#settle();
+    const { stream, clock } = this.#arrival;
+    const headers = new Headers(answer.headers);
+    const { body = "" } = answer;
+    const error = new HandshakeError("refused", body, { status, headers });
+    await refuse(stream, error, clock);
+  }
+
+  #settle(): void {
+    if (this.#decide()) return;
+    throw new HandshakeError(
+      "connection-lost",
+      "Cannot answer as the request must be open: it was answered or given up",
+    );
+  }
+}
+
+/** A connection that is not accepted yet. */
+interface Pending {
+  readonly stream: ByteStream;
+  deadline: Task | undefined;
+}
+
+/** Listens, and hands over who asks to be let in. Made by {@link listen}. */
+export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
+  readonly #door: Door;
+  readonly #options: ListenOptions;
+  readonly #limits: Record<keyof typeof LISTEN_RULES, number>;
+  readonly #clock: Clock;
+  readonly #schedule: Schedule;
+  readonly #incoming: Queue<Incoming>;
+  readonly #pending = new Set<Pending>();
+  readonly #stop = new AbortController();
+  readonly #accepting: Promise<void>;
+  #removeListener = () => {};
+
+  /** Use {@link listen}. */
+  constructor(options: ListenOptions) {
+    this.#limits = resolve(options);
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#schedule = Schedule.of(this.#clock);
+    this.#incoming = new Queue({ capacity: this.#limits.maxPending });
+    this.#door = openDoor({
+      port: this.#limits.port,
+      hostname: options.hostname ?? "0.0.0.0",
+      path: options.path,
+      tls: options.tls,
+      reusePort: options.reusePort ?? false,
+      handshakeTimeout: this.#limits.handshakeTimeout,
+    });
+    this.#accepting = handled(this.#acceptAll());
+    this.#removeListener = onAbort(options.signal, () => void this.close());
+  }
+
+  /** Where it listens. */
+  get addr(): PeerAddress {
+    return this.#door.addr;
+  }
+
+  /**
+   * Resolves when it has stopped accepting.
+   *
+   * @throws What the system threw, when it could not listen.
+   */
+  get closed(): Promise<void> {
+    return this.#accepting;
+  }
+
+  /** Who asks to be let in, each once. Ends when the listener is closed. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Incoming, undefined> {
+    return this.#incoming[Symbol.asyncIterator]();
+  }
+
+  /** Stops accepting, and cuts who is not accepted yet. What was accepted lives on. Safe to call twice. */
+  async close(): Promise<void> {
+    this.#removeListener();
+    this.#stop.abort();
+    this.#door.close();
+    this.#incoming.close();
+    for (const pending of [...this.#pending]) this.#cut(pending);
+    await this.#accepting.catch(() => {});
+  }
+
+  /** Closes it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #acceptAll(): Promise<void> {
+    const { signal } = this.#stop;
+    let failures = 0;
+    while (!signal.aborted) {
+      try {
+        const arrival = await this.#door.accept();
+        if (arrival === undefined) return;
+        failures = 0;
+        this.#greet(arrival);
+      } catch (error) {
+        // Too many open files, say: it passes, and must not become a hot loop.
+        if (failures++ === MOST_FAILURES) {
+          this.#incoming.close();
+          throw error;
+        }
+        await sleep(this.#clock, ACCEPT_PAUSE, signal).catch(() => {});
+      }
+    }
+  }
+
+  #greet(arrival: Arrival): void {
+    const { stream } = arrival;
+    if (this.#pending.size >= this.#limits.maxPending) return stream.close();
+    const pending: Pending = { stream, deadline: undefined };
+    this.#pending.add(pending);
+    const { handshakeTimeout } = this.#limits;
+    if (handshakeTimeout > 0) {
+      pending.deadline = this.#schedule.after(
+        handshakeTimeout,
+        () => this.#cut(pending),
+      );
+    }
+    this.#readRequest(arrival, pending).catch((error) => {
+      if (this.#decide(pending)) void refuse(stream, error, this.#clock);
+    });
+  }
+
+  async #readRequest(arrival: Arrival, pending: Pending): Promise<void> {
+    const { text, early } = await readHead(
+      arrival.stream,
+      this.#limits.maxHeadSize,
+    );
+    const head = parseRequestHead(text);
+    checkUpgradeHead(head, this.#options.upgrade);
+    const incoming = new Incoming(
+      {
+        ...arrival,
+        head,
+        early,
+        secure: this.#options.tls !== undefined,
+        clock: this.#clock,
+      },
+      this.#options,
+      () => this.#decide(pending),
+    );
+    this.#incoming.push(incoming);
+  }
+
+  /** The connection waits no longer. Says whether it did. */
+  #decide(pending: Pending): boolean {
+    this.#schedule.cancel(pending.deadline);
+    return this.#pending.delete(pending);
+  }
+
+  #cut(pending: Pending): void {
+    if (this.#decide(pending)) pending.stream.close();
+  }
+}
+
+/**
+ * Listens for WebSocket connections with the library's own sockets: pings, backpressure,
+ * limits, a real cut.
+ *
+ * What is no upgrade gets 426; what breaks HTTP is refused with the right status. Large, slow and
+ * too many requests are bounded.
+ *
+ * @example
+ * ```ts ignore
+ * await using listener = listen({ port: 8080 });
+ * for await (const incoming of listener) {
+ *   pool.add(crypto.randomUUID(), incoming.accept());
+ * }
+ * ```
+ *
+ * @throws {ConfigError} When an option cannot be used.
+ * @throws What the runtime throws when the address cannot be had.
+ */
+export function listen(options: ListenOptions = {}): Listener {
+  return new Listener(options);
+}
+
+function resolve(
+  options: ListenOptions,
+): Record<keyof typeof LISTEN_RULES, number> {
+  checkOptions("options", options);
+  checkScope("", options);
+  checkBoolean("reusePort", options.reusePort);
+  for (const name of ["hostname", "path", "upgrade"] as const) {
+    const value: unknown = options[name];
+    if (value !== undefined && typeof value !== "string") {
+      throw refuseOption(name, "a string", value);
+    }
+  }
+  if (options.path !== undefined && options.tls !== undefined) {
+    throw refuseOption("tls", "left out with a path", options.tls);
+  }
+  const number = (name: keyof typeof LISTEN_RULES) =>
+    numberOption(name, LISTEN_RULES[name], options[name]);
+  return {
+    port: number("port"),
+    maxHeadSize: number("maxHeadSize"),
+    maxPending: number("maxPending"),
+    handshakeTimeout: number("handshakeTimeout"),
+  };
+}
