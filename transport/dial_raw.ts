@@ -40,7 +40,7 @@ export const dialRaw: Dialer = async (url, options) => {
   const upgraded = await dialUpgrade(url, {
     ...options,
     upgrade: "websocket",
-    key: createKey(),
+    webSocketKey: createKey(),
     ...(compression && { offer: compression }),
   });
   const { deflate, protocol, extensions, stream, early, remoteAddr } = upgraded;
@@ -67,7 +67,7 @@ export interface DialUpgradeOptions extends Omit<DialOptions, "compression"> {
   /** The protocol token to upgrade to. */
   readonly upgrade: string;
   /** The `Sec-WebSocket-Key`, for `websocket` alone. */
-  readonly key?: string | undefined;
+  readonly webSocketKey?: string | undefined;
   /** permessage-deflate to offer. */
   readonly offer?: UpgradeRequest["compression"];
 }
@@ -152,7 +152,7 @@ function makeRequest(
     host: parsed.host,
     target: target.startsWith("/") ? target : `/${target}`,
     upgrade: options.upgrade,
-    key: options.key,
+    key: options.webSocketKey,
     protocols: typeof protocols === "string" ? [protocols] : protocols,
     compression: options.offer,
     headers: toLines(options.headers),
