@@ -274,7 +274,7 @@ Deno.test("a close that the peer answers is a clean end that we began", () =>
     socket.close(4001, "bye");
     const frame = await peer.next();
     assertEquals(frame?.opcode, CLOSE);
-    assertEquals(frame?.payload, bytes(...closeBody(4001, "bye")));
+    assertEquals(frame?.payload, closeBody(4001, "bye"));
     await peer.send(CLOSE, closeBody(4001));
     assertEquals(await socket.closed, {
       code: 4001,
@@ -306,7 +306,7 @@ Deno.test("a client sends 1000 in place of a code that the runtime refuses, with
     socket.close(1001, "going");
     assertEquals(
       (await peer.next())?.payload,
-      bytes(...closeBody(1000, "going")),
+      closeBody(1000, "going"),
     );
     await peer.send(CLOSE, closeBody(1000));
     assertEquals((await socket.closed).sent, { code: 1000, reason: "going" });
@@ -318,7 +318,7 @@ Deno.test("a reason that is too long is cut behind a whole character", () =>
     socket.close(1000, "é".repeat(62));
     assertEquals(
       (await peer.next())?.payload,
-      bytes(...closeBody(1000, "é".repeat(61))),
+      closeBody(1000, "é".repeat(61)),
     );
   }));
 
@@ -434,7 +434,7 @@ Deno.test("a close while connecting goes out behind what was written before", ()
     assertEquals((await peer.next())?.opcode, TEXT);
     assertEquals(
       (await peer.next())?.payload,
-      bytes(...closeBody(4000)),
+      closeBody(4000),
     );
     await peer.send(CLOSE, closeBody(4000));
     assert((await socket.closed).clean);
@@ -486,9 +486,7 @@ Deno.test("a message over the limit ends it with an error, and tells the peer wh
     const answer = await peer.next();
     assertEquals(
       answer?.payload,
-      bytes(
-        ...closeBody(1000, "message has 9 bytes where at most 8 are allowed"),
-      ),
+      closeBody(1000, "message has 9 bytes where at most 8 are allowed"),
     );
   }, { maxMessageSize: 8 }));
 

@@ -16,10 +16,7 @@ export const TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10;
 
 /** A close frame's body. */
 export function closeBody(code: number, reason = ""): Uint8Array {
-  return Buffer.concat([
-    Uint8Array.of(code >> 8, code & 255),
-    Buffer.from(reason),
-  ]);
+  return new Uint8Array([code >> 8, code & 255, ...Buffer.from(reason)]);
 }
 
 /** One end of a TCP connection that speaks WebSocket by hand, and does nothing by itself. */

@@ -6,14 +6,13 @@ import {
   assertThrows,
 } from "@std/assert";
 import { FakeClock } from "../testing/fake_clock.ts";
-import { ConfigError, HandshakeError } from "./errors.ts";
+import { ConfigError, type ConfigErrorCode, HandshakeError } from "./errors.ts";
 import {
   CLOSE,
   closeBody,
   frame,
   PING,
   PONG,
-  portOf,
   Recorder,
   requestHead,
   TEXT,
@@ -22,11 +21,12 @@ import {
 import type { Socket, SocketEnd } from "./socket.ts";
 import { refusal, upgrade, type UpgradeOptions } from "./upgrade.ts";
 
-const bytes = (...values: number[]) => Uint8Array.from(values);
+interface BareServer extends AsyncDisposable {
+  readonly port: number;
+}
 
 /** A server that upgrades everything, and what it made of the requests. */
-interface Server extends AsyncDisposable {
-  readonly port: number;
+interface Server extends BareServer {
   /** The next socket. */
   readonly socket: Promise<Socket>;
 }
@@ -36,11 +36,7 @@ function serve(
   prepare: (socket: Socket) => void | Promise<void> = () => {},
 ): Server {
   const made = Promise.withResolvers<Socket>();
-  const server = Deno.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    onListen: () => {},
-  }, async (request, { remoteAddr }) => {
+  const server = serveBare(async (request, { remoteAddr }) => {
     try {
       const { socket, response } = upgrade(request, { remoteAddr, ...options });
       await prepare(socket);
@@ -50,9 +46,17 @@ function serve(
       return refusal(error);
     }
   });
+  return Object.assign(server, { socket: made.promise });
+}
+
+function serveBare(handler: Deno.ServeHandler<Deno.NetAddr>): BareServer {
+  const server = Deno.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    onListen: () => {},
+  }, handler);
   return {
-    port: portOf(server),
-    socket: made.promise,
+    port: server.addr.port,
     [Symbol.asyncDispose]: () => server.shutdown(),
   };
 }
@@ -113,7 +117,7 @@ Deno.test("a silent peer is pinged, and its end counts as inactivity, once", asy
   (await server.socket).start(reader);
   assertEquals((await peer.next())?.opcode, PING);
   const reason = "No response from ping frame.";
-  assertEquals((await peer.next())?.payload, bytes(...closeBody(1001, reason)));
+  assertEquals((await peer.next())?.payload, closeBody(1001, reason));
   const { error, ...end } = await (await server.socket).closed;
   assert(performance.now() - before > 50);
   assertEquals(end, {
@@ -151,7 +155,7 @@ for (const code of [1000, 1001, 1008, 1011, 4000]) {
     socket.close(code, "bye");
     assertEquals(
       (await peer.next())?.payload,
-      bytes(...closeBody(code, "bye")),
+      closeBody(code, "bye"),
     );
     await peer.send(CLOSE, closeBody(code));
     const end = await socket.closed;
@@ -168,7 +172,7 @@ for (const code of [999, 1005, 1006, 1010, 1015, 2000]) {
     (await server.socket).close(code, "bye");
     assertEquals(
       (await peer.next())?.payload,
-      bytes(...closeBody(1000, "bye")),
+      closeBody(1000, "bye"),
     );
   });
 }
@@ -205,7 +209,7 @@ Deno.test("a close before the response has gone out is not forgotten", async () 
   assertEquals((await peer.next())?.opcode, TEXT);
   assertEquals(
     (await peer.next())?.payload,
-    bytes(...closeBody(1013, "full")),
+    closeBody(1013, "full"),
   );
   await peer.send(CLOSE, closeBody(1013));
   assert((await (await server.socket).closed).clean);
@@ -347,32 +351,42 @@ function foreignRequest(): Request {
   });
 }
 
-Deno.test("a request that does not come from Deno.serve is the caller's mistake", () => {
-  const error = assertThrows(() => upgrade(foreignRequest()), ConfigError);
+Deno.test("a request that has been upgraded already is the caller's mistake", async () => {
+  const thrown = Promise.withResolvers<unknown>();
+  await using server = serveBare((request) => {
+    const { response } = upgrade(request);
+    try {
+      upgrade(request);
+    } catch (error) {
+      thrown.resolve(error);
+    }
+    return response;
+  });
+  using _peer = await WirePeer.connect(server.port);
+  const error = await thrown.promise;
+  assertInstanceOf(error, ConfigError);
   assertEquals(error.code, "invalid-argument");
   assertEquals(error.field, "request");
 });
 
-for (
-  const [field, options, code] of [
-    ["inactivityTimeout", { inactivityTimeout: -1 }, "invalid-option"],
-    ["inactivityTimeout", { inactivityTimeout: NaN }, "invalid-option"],
-    ["handshakeTimeout", { handshakeTimeout: -1 }, "invalid-option"],
-    ["maxMessageSize", { maxMessageSize: 0.5 }, "invalid-option"],
-    [
-      "protocols",
-      { protocols: Reflect.get({ x: "a" }, "x") },
-      "invalid-option",
-    ],
-    ["origins", { origins: Reflect.get({ x: [1] }, "x") }, "invalid-option"],
-    ["compression", { compression: true }, "unsupported"],
-    ["compression", { compression: {} }, "unsupported"],
-    ["fragmentSize", { fragmentSize: 1024 }, "unsupported"],
-  ] as const
-) {
-  Deno.test(`the option ${field} is refused as ${code} before anything is done: ${Deno.inspect(options)}`, () => {
+const REFUSED: readonly (readonly [string, unknown, ConfigErrorCode])[] = [
+  ["inactivityTimeout", -1, "invalid-option"],
+  ["inactivityTimeout", NaN, "invalid-option"],
+  ["inactivityTimeout", "30s", "invalid-option"],
+  ["handshakeTimeout", -1, "invalid-option"],
+  ["maxMessageSize", 0.5, "invalid-option"],
+  ["protocols", "a", "invalid-option"],
+  ["origins", [1], "invalid-option"],
+  ["clock", {}, "invalid-option"],
+  ["compression", true, "unsupported"],
+  ["compression", {}, "unsupported"],
+  ["fragmentSize", 1024, "unsupported"],
+];
+
+for (const [field, value, code] of REFUSED) {
+  Deno.test(`the option ${field} is refused where it is ${Deno.inspect(value)}`, () => {
     const error = assertThrows(
-      () => upgrade(foreignRequest(), options),
+      () => upgrade(foreignRequest(), { [field]: value }),
       ConfigError,
     );
     assertEquals(error.field, field);
