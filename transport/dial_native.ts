@@ -13,7 +13,7 @@ import {
   handshakeTimedOut,
 } from "./native_failure.ts";
 import { NativeSocket } from "./native_socket.ts";
-import { onAbort } from "./promise.ts";
+import { handled, onAbort } from "./promise.ts";
 import { isFieldValue } from "./protocol/token.ts";
 import { Schedule } from "./schedule.ts";
 import type { Dialer, DialOptions, Socket } from "./socket.ts";
@@ -58,10 +58,12 @@ const UNSUPPORTED = {
  * @throws {ConfigError} `invalid-url`; `invalid-option`; `unsupported` for an option that needs `dialRaw`.
  * @throws The signal's reason when it aborts.
  */
-export const dialNative: Dialer = async (
+export const dialNative: Dialer = (
   url: string,
   options: DialOptions,
-): Promise<Socket> => {
+): Promise<Socket> => handled(dial(url, options));
+
+async function dial(url: string, options: DialOptions): Promise<Socket> {
   const target = normalizeUrl(url);
   const timeout = check(options);
   options.signal?.throwIfAborted();
@@ -72,7 +74,7 @@ export const dialNative: Dialer = async (
   if (refusal === undefined) return socket;
   socket.terminate(refusal);
   throw refusal;
-};
+}
 
 function check(options: DialOptions): number {
   for (const [field, asksForNothing] of Object.entries(UNSUPPORTED)) {
