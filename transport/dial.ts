@@ -28,5 +28,6 @@ export const dialAuto: Dialer = (
 function needsRaw(options: DialOptions): boolean {
   const { pingInterval = CONNECTION_RULES.pingInterval.default } = options;
   return pingInterval !== 0 || options.binary === "borrow" ||
+    options.proxy === false ||
     RAW_ONLY.some((name) => Boolean(options[name]));
 }

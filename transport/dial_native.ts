@@ -49,8 +49,18 @@ const UNSUPPORTED = {
  *   frames. `maxMessageSize` is looked at once a message has arrived.
  *
  * @example
- * ```ts ignore
- * const socket = await dialNative("wss://relay.example", {});
+ * ```ts
+ * import { dialNative, upgrade } from "@honeybee/honeybee";
+ *
+ * const server = Deno.serve(
+ *   { hostname: "127.0.0.1", port: 0 },
+ *   (request) => upgrade(request).response,
+ * );
+ * const socket = await dialNative(`ws://127.0.0.1:${server.addr.port}`, {});
+ * socket.write("hello");
+ * socket.close(1000);
+ * await socket.closed;
+ * await server.shutdown();
  * ```
  *
  * @throws {HandshakeError} `refused`, `redirected`, `timeout`, `bad-protocol`, `bad-extension`.

@@ -72,8 +72,11 @@ export interface Upgrade {
  * and {@link refusal} makes the right answer of that.
  *
  * @example
- * ```ts ignore
- * Deno.serve((request, info) => {
+ * ```ts
+ * import { InboundPool, refusal, upgrade } from "@honeybee/honeybee";
+ *
+ * const pool = new InboundPool("chat");
+ * const handler: Deno.ServeHandler<Deno.NetAddr> = (request, info) => {
  *   try {
  *     const { remoteAddr } = info;
  *     const { socket, response } = upgrade(request, { remoteAddr });
@@ -82,7 +85,7 @@ export interface Upgrade {
  *   } catch (error) {
  *     return refusal(error);
  *   }
- * });
+ * };
  * ```
  *
  * @throws {HandshakeError} When the request is refused; `status` and `headers` are the answer's.

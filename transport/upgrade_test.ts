@@ -7,6 +7,7 @@ import {
 } from "@std/assert";
 import { FakeClock } from "../testing/fake_clock.ts";
 import { ConfigError, type ConfigErrorCode, HandshakeError } from "./errors.ts";
+import { NativeSocket } from "./native_socket.ts";
 import {
   CLOSE,
   closeBody,
@@ -164,6 +165,17 @@ for (const code of [1000, 1001, 1008, 1011, 4000]) {
     assert(end.clean);
   });
 }
+
+Deno.test("a bare WebSocket of Deno.upgradeWebSocket is known for a server's, even before it is open", async () => {
+  await using server = serveBare((request) => {
+    const { socket, response } = Deno.upgradeWebSocket(request);
+    new NativeSocket(socket).close(1001);
+    return response;
+  });
+  using peer = await WirePeer.connect(server.port);
+  assertEquals((await peer.next())?.payload, closeBody(1001));
+  await peer.send(CLOSE, closeBody(1001));
+});
 
 for (const code of [999, 1005, 1006, 1010, 1015, 2000]) {
   Deno.test(`the code ${code}, which a server may not send, goes out as 1000`, async () => {
