@@ -285,7 +285,7 @@ export class Connection implements AsyncDisposable {
       return this.#failedSend(error);
     }
     const sent = outgoing.send(data, options);
-    if (sent !== DONE) sent.catch((error) => this.#failedSend(error));
+    if (sent !== DONE) sent.catch((error) => void this.#failedSend(error));
     return sent;
   }
 
