@@ -1,0 +1,19 @@
+/** Echo through bare connections, a loop each. @module */
+import { Connection, listen } from "../../mod.ts";
+import { settings, tell } from "./settings.ts";
+
+const { binary, compression, tls } = settings();
+const listener = listen({
+  hostname: "127.0.0.1",
+  binary,
+  compression,
+  tls,
+  maxMessageSize: 16 << 20,
+});
+tell(listener.addr);
+for await (const incoming of listener) void echo(incoming.accept());
+
+async function echo(socket: Parameters<typeof Connection.fromSocket>[0]) {
+  const connection = Connection.fromSocket(socket, { binary });
+  for await (const message of connection.incoming) connection.send(message);
+}
