@@ -1,6 +1,6 @@
 import type { ByteStream } from "./byte_stream.ts";
 import { HandshakeError } from "./errors.ts";
-import { HeadReader } from "./protocol/head.ts";
+import { type HeadKind, HeadReader } from "./protocol/head.ts";
 
 const CHUNK = 4_096;
 
@@ -14,13 +14,14 @@ export interface ReadHead {
  * Reads up to the end of a head.
  *
  * @param limit Most bytes of the head. @default 16384
- * @throws {HandshakeError} `head-too-large`, or `connection-lost` when the stream ends before.
+ * @throws {HandshakeError} `head-too-large` or `bad-header`, or `connection-lost` when the stream ends before.
  */
 export async function readHead(
   stream: ByteStream,
+  kind: HeadKind,
   limit?: number,
 ): Promise<ReadHead> {
-  const reader = new HeadReader(limit);
+  const reader = new HeadReader(kind, limit);
   const buffer = new Uint8Array(CHUNK);
   for (;;) {
     const count = await stream.read(buffer);

@@ -126,7 +126,7 @@ async function upgradeStream(
   const removeListener = onAbort(signal, () => stream.close());
   try {
     await writeAll(stream, bytes);
-    const { text, early } = await readHead(stream);
+    const { text, early } = await readHead(stream, "response");
     const agreement = checkUpgradeResponse(parseResponseHead(text), request);
     signal.throwIfAborted();
     return { ...opened, ...agreement, early };

@@ -266,6 +266,7 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
   async #readRequest(arrival: Arrival, pending: Pending): Promise<void> {
     const { text, early } = await readHead(
       arrival.stream,
+      "request",
       this.#limits.maxHeadSize,
     );
     const head = parseRequestHead(text);

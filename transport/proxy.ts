@@ -50,7 +50,7 @@ export async function connectThrough(
         : [["Proxy-Authorization", proxy.authorization] as const]),
     ]),
   );
-  const { text, early } = await readHead(stream);
+  const { text, early } = await readHead(stream, "response");
   const { status, reason, headers } = parseResponseHead(text);
   if (status < 200 || status > 299) {
     throw new HandshakeError(

@@ -1,5 +1,5 @@
 import { HandshakeError, type HandshakeErrorCode } from "./errors.ts";
-import { isFieldValue, isRequestTarget, isToken } from "./token.ts";
+import { isFieldValue, isRequestTarget, isToken, trimBlanks } from "./token.ts";
 
 /** Most bytes of a head, from its first line to the empty one. */
 export const MAX_HEAD_SIZE = 16_384;
@@ -14,7 +14,7 @@ export class HeaderLines {
   constructor(lines: Iterable<readonly [string, string]>) {
     this.#lines = [...lines].map(([name, value]) => [
       name.toLowerCase(),
-      value.trim(),
+      trimBlanks(value),
     ]);
   }
 
@@ -63,34 +63,52 @@ export interface ResponseHead {
   readonly headers: HeaderLines;
 }
 
-const END = [0x0d, 0x0a, 0x0d, 0x0a];
+/** Whose head it is: what is wrong with a request has a status to answer with, a response has none. */
+export type HeadKind = "request" | "response";
 
-/** Gathers the bytes of a head, up to its empty line; what follows is not touched. */
+const TAB = 0x09;
+const LF = 0x0a;
+const CR = 0x0d;
+const SPACE = 0x20;
+const DELETE = 0x7f;
+const END_LENGTH = 4;
+const FIRST_SIZE = 512;
+/** Code units that one call of `fromCharCode` takes at a time. */
+const TEXT_STEP = 4_096;
+
+/**
+ * Gathers the bytes of a head, up to its empty line; what follows is not touched.
+ *
+ * Bytes that no head can have are refused as they come: who speaks another protocol is not
+ * waited for.
+ */
 export class HeadReader {
+  readonly #kind: HeadKind;
   readonly #limit: number;
-  readonly #bytes: number[] = [];
-  /** How much of the end mark was seen. */
+  #bytes: Uint8Array;
+  #size = 0;
+  /** How much of the end mark, CR LF CR LF, was seen. */
   #matched = 0;
 
-  /** Takes heads of at most `limit` bytes. */
-  constructor(limit: number = MAX_HEAD_SIZE) {
+  /** Takes a head of at most `limit` bytes, the empty line included. */
+  constructor(kind: HeadKind, limit: number = MAX_HEAD_SIZE) {
+    this.#kind = kind;
     this.#limit = limit;
+    this.#bytes = new Uint8Array(Math.min(limit, FIRST_SIZE));
   }
 
   /** Whether the empty line has come. */
   get done(): boolean {
-    return this.#matched === END.length;
+    return this.#matched === END_LENGTH;
   }
 
-  /** Whether anything has come. */
-  get begun(): boolean {
-    return this.#bytes.length > 0;
-  }
-
-  /** The head as text, once it is done. */
+  /** The head as text, a character for each byte, once it is done. */
   get text(): string {
     let text = "";
-    for (const byte of this.#bytes) text += String.fromCharCode(byte);
+    for (let at = 0; at < this.#size; at += TEXT_STEP) {
+      const end = Math.min(at + TEXT_STEP, this.#size);
+      text += String.fromCharCode(...this.#bytes.subarray(at, end));
+    }
     return text;
   }
 
@@ -98,42 +116,62 @@ export class HeadReader {
    * Takes bytes up to the end of the head.
    *
    * @returns How many it took: fewer than all only once it is done.
-   * @throws {HandshakeError} `head-too-large`, with status 431.
+   * @throws {HandshakeError} `head-too-large`; `bad-header` for a control character, and for a CR
+   * or an LF that stands alone (RFC 9112, section 2.2).
    */
   push(bytes: Uint8Array): number {
     let taken = 0;
-    for (const byte of bytes) {
-      if (this.done) break;
-      if (this.#bytes.length >= this.#limit) {
-        throw new HandshakeError(
-          "head-too-large",
-          `The head must be at most ${this.#limit} bytes`,
-          { status: 431 },
-        );
+    while (taken < bytes.length && !this.done) {
+      const byte = bytes[taken++] ?? 0;
+      if (this.#size === this.#limit) {
+        throw tooLarge(this.#kind, `${this.#limit} bytes`);
       }
-      this.#bytes.push(byte);
-      this.#matched = byte === END[this.#matched]
-        ? this.#matched + 1
-        : byte === END[0]
-        ? 1
-        : 0;
-      taken++;
+      if (this.#size === this.#bytes.length) this.#grow();
+      this.#bytes[this.#size++] = byte;
+      this.#match(byte);
     }
     return taken;
+  }
+
+  #match(byte: number): void {
+    const afterCr = this.#matched % 2 === 1;
+    if (afterCr !== (byte === LF)) {
+      throw refuse(this.#kind, "bad-header", "a line must end with CR LF");
+    }
+    if (afterCr || byte === CR) {
+      this.#matched++;
+      return;
+    }
+    this.#matched = 0;
+    if ((byte < SPACE && byte !== TAB) || byte === DELETE) {
+      throw refuse(this.#kind, "bad-header", "it has a control character");
+    }
+  }
+
+  #grow(): void {
+    const larger = new Uint8Array(
+      Math.min(2 * this.#bytes.length, this.#limit),
+    );
+    larger.set(this.#bytes);
+    this.#bytes = larger;
   }
 }
 
 /**
  * Parses the head of a request, strictly (RFC 9112).
  *
- * @throws {HandshakeError} `bad-request`, `bad-http-version` or `bad-header`, with the status to answer.
+ * @throws {HandshakeError} `bad-request`, `bad-header` or `head-too-large`, with the status to answer.
  */
 export function parseRequestHead(text: string): RequestHead {
-  const { first, headers } = parseLines(text, "bad-request");
+  const { first, headers } = parseLines(text, "request");
   const [, method = "", target = "", version = ""] =
     /^(\S+) (\S+) (HTTP\/\d\.\d)$/.exec(first) ?? [];
   if (!isToken(method) || !isRequestTarget(target)) {
-    throw refuse("bad-request", "the request line is not well-formed");
+    throw refuse(
+      "request",
+      "bad-request",
+      "the request line is not well-formed",
+    );
   }
   return { method, target, version, headers };
 }
@@ -141,14 +179,18 @@ export function parseRequestHead(text: string): RequestHead {
 /**
  * Parses the head of a response, strictly (RFC 9112).
  *
- * @throws {HandshakeError} `bad-response` or `bad-header`.
+ * @throws {HandshakeError} `bad-response`, `bad-header` or `head-too-large`, without a status: none came.
  */
 export function parseResponseHead(text: string): ResponseHead {
-  const { first, headers } = parseLines(text, "bad-response");
+  const { first, headers } = parseLines(text, "response");
   const [, version = "", status = "", reason = ""] =
-    /^(HTTP\/\d\.\d) (\d{3})(?: (.*))?$/.exec(first) ?? [];
+    /^(HTTP\/\d\.\d) ([1-9]\d{2})(?: (.*))?$/.exec(first) ?? [];
   if (version === "" || !isFieldValue(reason)) {
-    throw refuse("bad-response", "the status line is not well-formed");
+    throw refuse(
+      "response",
+      "bad-response",
+      "the status line is not well-formed",
+    );
   }
   return { version, status: Number(status), reason, headers };
 }
@@ -162,64 +204,66 @@ export function formatHead(
   first: string,
   headers: Iterable<readonly [string, string]>,
 ): Uint8Array {
-  if (!isFieldValue(first)) {
-    throw refuse("bad-header", "the first line has bytes that are not allowed");
-  }
+  let fault = isFieldValue(first)
+    ? undefined
+    : "the first line has bytes that are not allowed";
   let text = `${first}\r\n`;
   for (const [name, value] of headers) {
-    checkHeader(name, value);
+    fault ??= headerFault(name, value);
     text += `${name}: ${value}\r\n`;
+  }
+  if (fault !== undefined) {
+    throw new HandshakeError("bad-header", `Cannot write the head: ${fault}`);
   }
   text += "\r\n";
   return Uint8Array.from(text, (unit) => unit.charCodeAt(0));
 }
 
-/**
- * Refuses a header that is none (RFC 9110, section 5).
- *
- * @throws {HandshakeError} `bad-header`.
- */
-export function checkHeader(name: string, value: string): void {
+/** What is wrong with a header (RFC 9110, section 5), `undefined` when nothing is. */
+function headerFault(name: string, value: string): string | undefined {
   if (!isToken(name)) {
-    throw refuse(
-      "bad-header",
-      `the header name ${JSON.stringify(name)} is not a token`,
-    );
+    return `the header name ${JSON.stringify(name)} is not a token`;
   }
-  if (!isFieldValue(value)) {
-    throw refuse(
-      "bad-header",
-      `the value of ${name} has bytes that are not allowed`,
-    );
-  }
+  return isFieldValue(value)
+    ? undefined
+    : `the value of ${name} has bytes that are not allowed`;
 }
 
 function parseLines(
   text: string,
-  code: HandshakeErrorCode,
+  kind: HeadKind,
 ): { first: string; headers: HeaderLines } {
-  const [first = "", ...lines] = text.slice(0, -END.length).split("\r\n");
-  if (/[\r\n]/.test(first)) throw refuse(code, "a line must end with CR LF");
+  const [first = "", ...lines] = text.slice(0, -END_LENGTH).split("\r\n");
   if (lines.length > MAX_HEADERS) {
-    throw new HandshakeError(
-      "head-too-large",
-      `A head must have at most ${MAX_HEADERS} headers`,
-      { status: 431 },
-    );
+    throw tooLarge(kind, `${MAX_HEADERS} headers`);
   }
   const headers = lines.map((line): [string, string] => {
     const colon = line.indexOf(":");
     const name = line.slice(0, Math.max(0, colon));
-    // The white space around a value does not belong to it.
-    const value = line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, "");
-    checkHeader(name, value);
+    const value = line.slice(colon + 1);
+    const fault = headerFault(name, value);
+    if (fault !== undefined) throw refuse(kind, "bad-header", fault);
     return [name, value];
   });
   return { first, headers: new HeaderLines(headers) };
 }
 
-function refuse(code: HandshakeErrorCode, why: string): HandshakeError {
-  return new HandshakeError(code, `Cannot read the head: ${why}`, {
-    status: 400,
-  });
+function tooLarge(kind: HeadKind, limit: string): HandshakeError {
+  return new HandshakeError(
+    "head-too-large",
+    `Cannot read the head as it must be at most ${limit}`,
+    kind === "request" ? { status: 431 } : {},
+  );
+}
+
+function refuse(
+  kind: HeadKind,
+  code: HandshakeErrorCode,
+  why: string,
+): HandshakeError {
+  return new HandshakeError(
+    code,
+    `Cannot read the head: ${why}`,
+    kind === "request" ? { status: 400 } : {},
+  );
 }

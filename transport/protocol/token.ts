@@ -12,14 +12,33 @@ export function isFieldValue(text: string): boolean {
   return !BAD_VALUE.test(text);
 }
 
-/** Whether a text may be the target of a request line: visible ASCII only. */
+/** Whether a text may be the target of a request line: visible ASCII only, and no fragment (RFC 9112, section 3.2). */
 export function isRequestTarget(text: string): boolean {
-  return /^[\x21-\x7e]+$/.test(text);
+  return /^[\x21\x22\x24-\x7e]+$/.test(text);
+}
+
+/** Whether a text may be the value of `Host`: a name or an address, and maybe a port (RFC 9110, section 7.2). */
+export function isHost(text: string): boolean {
+  return /^(?:\[[\d.:A-Fa-f]+\]|[-\w.~%!$&'()*+,;=]+)(?::\d{0,5})?$/.test(
+    text,
+  ) &&
+    URL.canParse(`http://${text}/`);
+}
+
+/** A text without the blanks around it (RFC 9110, section 5.6.3). */
+export function trimBlanks(text: string): string {
+  let from = 0;
+  let to = text.length;
+  while (from < to && isBlank(text[from])) from++;
+  while (from < to && isBlank(text[to - 1])) to--;
+  return text.slice(from, to);
+}
+
+function isBlank(character: string | undefined): boolean {
+  return character === " " || character === "\t";
 }
 
 /** The parts of a comma-separated list (RFC 9110, section 5.6.1), without empty ones. */
 export function listItems(value: string): string[] {
-  return value.split(",").map((item) => item.trim()).filter((item) =>
-    item !== ""
-  );
+  return value.split(",").map(trimBlanks).filter((item) => item !== "");
 }
