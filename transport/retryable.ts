@@ -6,7 +6,7 @@ const PASSING = [408, 425, 429];
 /**
  * Whether another try may mend a failed dial.
  *
- * Not where the URL or an option is wrong, where the handshake was refused with a 3xx
+ * Not where the URL or an option is wrong, where the runtime does not permit it, where the handshake was refused with a 3xx
  * or a 4xx other than 408, 425 and 429, and where the server's certificate is wrong.
  */
 export function isRetryable(error: unknown): boolean {
@@ -20,7 +20,7 @@ export function isRetryable(error: unknown): boolean {
       const { status } = cause;
       return status < 300 || status >= 500 || PASSING.includes(status);
     }
-    if (isCertificateError(cause)) return false;
+    if (cause.name === "NotCapable" || isCertificateError(cause)) return false;
   }
   return true;
 }
