@@ -30,7 +30,9 @@ export interface InboundPoolOptions extends PoolOptions {
 
 /** An inbound worker's options with every default filled in. */
 export interface ResolvedInboundWorkerOptions {
+  /** Milliseconds; 0 never evicts. */
   readonly inactivityTimeout: number;
+  /** Messages; 0 drops nothing. */
   readonly maxQueueSize: number;
 }
 

@@ -62,9 +62,13 @@ export interface InboundPlugin {
   onError(error: Error): void;
   /** What the worker counts for the pool. */
   readonly counter: Counter;
+  /** Options of the connection that the worker makes of the socket. */
   readonly connectionOptions: ConnectionOptions;
+  /** The pool's `worker` options. */
   readonly workerOptions: ResolvedInboundWorkerOptions;
+  /** Where time and chance come from. */
   readonly clock: Clock;
+  /** The worker's own logger; absent where nothing is logged. */
   readonly log: Log | undefined;
 }
 

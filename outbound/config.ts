@@ -55,8 +55,11 @@ export interface OutboundPoolOptions extends PoolOptions {
 export interface ResolvedOutboundWorkerOptions {
   /** `undefined`: 60 s where control frames are seen, else off. */
   readonly keepaliveTimeout: number | undefined;
+  /** Milliseconds, before the spread. */
   readonly reconnectDelay: number;
+  /** Milliseconds. */
   readonly stableAfter: number;
+  /** Messages; 0 drops nothing. */
   readonly maxQueueSize: number;
 }
 

@@ -10,7 +10,7 @@ import {
   heartbeatForwarder,
   type InboxMessage,
   type MessageQueue,
-  Pulse,
+  type Pulse,
   reader,
   silence,
   stopMonitor,
@@ -24,15 +24,19 @@ export interface SessionOptions {
   readonly queue: MessageQueue;
   /** The pool's inbox. */
   readonly inbox: Sink<InboxMessage>;
+  /** Counts what went into the inbox. */
   readonly counter: Counter;
+  /** Told of every sign of life. */
   readonly pulse: Pulse;
   /** The peer. */
   readonly id: string;
   /** The number of this connection. */
   readonly session: number;
+  /** Whether messages are lent: see `binary`. */
   readonly borrowed: boolean;
   /** The longest silence allowed, in milliseconds; 0 for ever. */
   readonly keepaliveTimeout: number;
+  /** Where time comes from. */
   readonly clock: Clock;
   /** Ends the session: see {@link stopMonitor}. */
   readonly signal: AbortSignal;
@@ -40,6 +44,7 @@ export interface SessionOptions {
 
 /** How a session ended. */
 export interface SessionResult {
+  /** How the socket ended. */
   readonly end: SocketEnd;
   /** The classified error; `undefined` when we closed it ourselves. */
   readonly error: ConnectionError | undefined;

@@ -60,8 +60,11 @@ export interface OutboundPlugin {
   readonly counter: Counter;
   /** Options of connections. Their dialer waits its turn among all dials of the pool. */
   readonly connectionOptions: ConnectionOptions;
+  /** The pool's `worker` options. */
   readonly workerOptions: ResolvedOutboundWorkerOptions;
+  /** Where time and chance come from. */
   readonly clock: Clock;
+  /** The worker's own logger; absent where nothing is logged. */
   readonly log: Log | undefined;
 }
 

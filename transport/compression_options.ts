@@ -14,13 +14,22 @@ import type { Deflater, Inflater } from "./protocol/compression.ts";
 import type { Role } from "./protocol/frame.ts";
 
 /** Options of compression that are numbers. */
-export const COMPRESSION_RULES = {
+export const COMPRESSION_RULES: Readonly<
+  Record<
+    | "level"
+    | "memLevel"
+    | "threshold"
+    | "serverMaxWindowBits"
+    | "clientMaxWindowBits",
+    NumberRule
+  >
+> = {
   level: { default: 1, min: 0, max: 9, unit: "items" },
   memLevel: { default: 8, min: 1, max: 9, unit: "items" },
   threshold: { default: 1_024, min: 0, max: 2 ** 30, unit: "bytes" },
   serverMaxWindowBits: { default: 15, min: 9, max: 15, unit: "items" },
   clientMaxWindowBits: { default: 15, min: 9, max: 15, unit: "items" },
-} as const satisfies Readonly<Record<string, NumberRule>>;
+};
 
 /**
  * Checks a `compression` option.

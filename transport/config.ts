@@ -36,15 +36,33 @@ function items(count: number, min = 0): NumberRule {
 const MiB = 1 << 20;
 
 /** Options of every socket that are numbers. */
-export const SOCKET_RULES = {
+export const SOCKET_RULES: Readonly<
+  Record<
+    "maxMessageSize" | "maxFrameSize" | "maxFragments" | "fragmentSize",
+    NumberRule
+  >
+> = {
   maxMessageSize: bytes(MiB),
   maxFrameSize: bytes(0),
   maxFragments: items(16_384),
   fragmentSize: bytes(0),
-} as const satisfies Readonly<Record<string, NumberRule>>;
+};
 
 /** Options of a connection that are numbers. */
-export const CONNECTION_RULES = {
+export const CONNECTION_RULES: Readonly<
+  Record<
+    | keyof typeof SOCKET_RULES
+    | "writeTimeout"
+    | "pingInterval"
+    | "closeTimeout"
+    | "handshakeTimeout"
+    | "highWaterMark"
+    | "incomingBufferSize"
+    | "incomingBufferBytes"
+    | "errorsBufferSize",
+    NumberRule
+  >
+> = {
   ...SOCKET_RULES,
   writeTimeout: duration(30_000),
   pingInterval: duration(20_000),
@@ -54,49 +72,70 @@ export const CONNECTION_RULES = {
   incomingBufferSize: items(100, 1),
   incomingBufferBytes: bytes(4 * MiB, 1),
   errorsBufferSize: items(10, 1),
-} as const satisfies Readonly<Record<string, NumberRule>>;
+};
 
 /** Options of a listener that are numbers. */
-export const LISTEN_RULES = {
+export const LISTEN_RULES: Readonly<
+  Record<"port" | "maxHeadSize" | "maxPending" | "handshakeTimeout", NumberRule>
+> = {
   port: { default: 0, min: 0, max: 65_535, unit: "items" },
   maxHeadSize: bytes(16_384, 64),
   maxPending: items(1_024, 1),
   handshakeTimeout: duration(10_000),
-} as const satisfies Readonly<Record<string, NumberRule>>;
+};
 
 /** Fields of a connection's `retry` option that are numbers. */
-export const RETRY_RULES = {
+export const RETRY_RULES: Readonly<
+  Record<
+    "maxRetries" | "initialDelay" | "maxDelay" | "jitterFactor",
+    NumberRule
+  >
+> = {
   maxRetries: items(Infinity),
   initialDelay: duration(1_000),
   maxDelay: duration(60_000),
   jitterFactor: { default: 0.2, min: 0, max: 1, unit: "part" },
-} as const satisfies Readonly<Record<string, NumberRule>>;
+};
 
 /** Options of both pools that are numbers. */
-export const POOL_RULES = {
+export const POOL_RULES: Readonly<
+  Record<
+    "inboxBufferSize" | "eventsBufferSize" | "errorsBufferSize",
+    NumberRule
+  >
+> = {
   inboxBufferSize: items(256, 1),
   eventsBufferSize: items(1_024, 1),
   errorsBufferSize: items(1_024, 1),
-} as const satisfies Readonly<Record<string, NumberRule>>;
+};
 
 /** Options of an inbound worker that are numbers. */
-export const INBOUND_WORKER_RULES = {
+export const INBOUND_WORKER_RULES: Readonly<
+  Record<"inactivityTimeout" | "maxQueueSize", NumberRule>
+> = {
   inactivityTimeout: duration(0),
   maxQueueSize: items(0),
-} as const satisfies Readonly<Record<string, NumberRule>>;
+};
 
 /** Options of an outbound worker that are numbers. */
-export const OUTBOUND_WORKER_RULES = {
+export const OUTBOUND_WORKER_RULES: Readonly<
+  Record<
+    "keepaliveTimeout" | "reconnectDelay" | "stableAfter" | "maxQueueSize",
+    NumberRule
+  >
+> = {
   keepaliveTimeout: duration(60_000),
   reconnectDelay: duration(2_000),
   stableAfter: duration(30_000),
   maxQueueSize: items(0),
-} as const satisfies Readonly<Record<string, NumberRule>>;
+};
 
 /** Options of the outbound pool alone that are numbers. */
-export const OUTBOUND_POOL_RULES = {
+export const OUTBOUND_POOL_RULES: Readonly<
+  Record<"maxConcurrentDials", NumberRule>
+> = {
   maxConcurrentDials: items(64, 1),
-} as const satisfies Readonly<Record<string, NumberRule>>;
+};
 
 /** A {@link ConfigError} that says which option had which value, and what it must be. */
 export function refuseOption(

@@ -20,7 +20,7 @@ import {
 import { parseResponseHead } from "./protocol/head.ts";
 import { RawSocket } from "./raw_socket.ts";
 import { Schedule } from "./schedule.ts";
-import type { Dialer, DialOptions } from "./socket.ts";
+import type { Dialer, DialOptions, Socket } from "./socket.ts";
 import { normalizeUrl } from "./url.ts";
 
 /** What was agreed on, and what came right behind the server's answer. */
@@ -35,7 +35,10 @@ export interface UpgradedStream extends HandshakeAgreement, OpenedStream {
  *
  * Redirects are not followed: they are refusals, with their status and headers.
  */
-export const dialRaw: Dialer = async (url, options) => {
+export const dialRaw: Dialer = async (
+  url: string,
+  options: DialOptions,
+): Promise<Socket> => {
   const compression = resolveCompression(options.compression);
   const upgraded = await dialUpgrade(url, {
     ...options,

@@ -12,6 +12,7 @@ import type { DialOptions, PeerAddress } from "./socket.ts";
 
 /** A stream to a host, inside TLS where the URL asks for it. */
 export interface OpenedStream {
+  /** The stream, open. */
   readonly stream: ByteStream;
   /** Where it leads: the proxy's address, where there is one. */
   readonly remoteAddr: PeerAddress | undefined;

@@ -2,7 +2,7 @@ import type { ByteStream } from "./byte_stream.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { SOCKET_RULES } from "./config.ts";
 import { toError } from "./errors.ts";
-import { type Flushable, flushSoon } from "./flush.ts";
+import { flushSoon } from "./flush.ts";
 import type { Message } from "./message.ts";
 import { handled } from "./promise.ts";
 import type { Deflater, Inflater } from "./protocol/compression.ts";
@@ -60,7 +60,7 @@ export interface RawSocketOptions extends Omit<SocketOptions, "compression"> {
  *
  * Small messages are gathered and written together; see `flush.ts`.
  */
-export class RawSocket implements Socket, Flushable {
+export class RawSocket implements Socket {
   readonly url: string;
   readonly protocol: string;
   readonly extensions: string;
@@ -214,6 +214,7 @@ export class RawSocket implements Socket, Flushable {
     this.#end();
   }
 
+  /** Writes what waits, now. */
   flush(): void {
     this.#dirty = false;
     if (!this.#writing && !this.#ended) void this.#writeAll();

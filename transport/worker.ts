@@ -91,6 +91,7 @@ export interface ReaderOptions {
   readonly pulse: Pulse;
   /** What every message carries. */
   readonly id: string;
+  /** The number of the session. */
   readonly session: number;
   /** Whether messages are lent: see `binary`. */
   readonly borrowed: boolean;
@@ -228,6 +229,7 @@ export interface SilenceOptions {
   readonly heldUntil: () => number;
   /** The longest silence allowed, in milliseconds; 0 for ever. */
   readonly timeout: number;
+  /** Where time comes from. */
   readonly clock: Clock;
   /** Ends the watch. */
   readonly signal: AbortSignal;
@@ -257,7 +259,9 @@ export function silence(options: SilenceOptions): void {
 
 /** What {@link stopMonitor} needs. */
 export interface StopMonitorOptions {
+  /** The connection to close. */
   readonly connection: Connection;
+  /** What is to be handed on at once. */
   readonly queue: MessageQueue;
   /** Aborts when the work is to end; its reason is a {@link StopRequest}. */
   readonly signal: AbortSignal;
@@ -265,7 +269,9 @@ export interface StopMonitorOptions {
 
 /** With what close frame the work is to end: the reason of a stop signal. */
 export interface StopRequest {
+  /** The close code. */
   readonly code: number;
+  /** The reason, maybe empty. */
   readonly reason: string;
 }
 

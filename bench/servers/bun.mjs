@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console -- its port goes to its standard output
 // Echo by Bun's server, whose core is uWebSockets.
 const args = process.argv.slice(2);
 const value = (flag) => args[args.indexOf(flag) + 1];

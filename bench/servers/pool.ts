@@ -1,4 +1,3 @@
-// deno-lint-ignore-file no-console -- its port goes to its standard output
 /** Echo through an inbound pool: one loop over one inbox. @module */
 import { InboundPool, listen } from "../../mod.ts";
 import { settings, tell } from "./settings.ts";

@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console -- its port goes to its standard output
 // Echo by npm ws, in Node or in Deno.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:https";

@@ -120,6 +120,7 @@ export class ZlibDeflater implements Deflater {
   #zlib: Zlib | undefined;
   #closed = false;
 
+  /** Makes one for what both sides have agreed on. */
   constructor(options: CodecOptions) {
     this.threshold = options.threshold;
     this.#options = options;
@@ -158,6 +159,7 @@ export class ZlibInflater implements Inflater {
   #zlib: Zlib | undefined;
   #closed = false;
 
+  /** Makes one for what both sides have agreed on. */
   constructor(options: CodecOptions) {
     this.#options = options;
   }
@@ -166,7 +168,11 @@ export class ZlibInflater implements Inflater {
     if (this.#closed) return NOTHING;
     const { windowBits, noContextTakeover } = this.#options;
     const zlib = this.#zlib ??= new Zlib(
-      createInflateRaw({ windowBits, chunkSize: 64 }),
+      createInflateRaw({
+        // A compressor of zlib's that was asked for 8 takes 9, and its peers have to bear it.
+        windowBits: Math.max(windowBits, MIN_WINDOW_BITS),
+        chunkSize: 64,
+      }),
     );
     const output = new Output();
     this.#feed(zlib, piece, output, room);
@@ -185,10 +191,8 @@ export class ZlibInflater implements Inflater {
 
   #feed(zlib: Zlib, bytes: Uint8Array, output: Output, room: number): void {
     let left = bytes.length;
-    let more = true;
+    let more = left > 0;
     while (more) {
-      const before = left;
-      const { size } = output;
       try {
         zlib.write(Z_SYNC_FLUSH, bytes, left, output.used);
       } catch (cause) {
@@ -207,10 +211,10 @@ export class ZlibInflater implements Inflater {
         );
       }
       if (more || left === 0) continue;
-      // Input is left and there was room: a block with BFINAL has ended the stream (section
-      // 7.2.3.4), and another begins. The tail is no stream of its own.
+      // Input is left though there was room: a block with BFINAL has ended the stream (section
+      // 7.2.3.4), and another begins. The tail that follows the last block is none.
       zlib.reset();
-      more = bytes !== TAIL && (left < before || output.size > size);
+      more = bytes !== TAIL;
     }
   }
 }
@@ -231,7 +235,8 @@ let supported: boolean | undefined;
 export function isDeflateSupported(): boolean {
   if (supported === undefined) {
     const stream = createDeflateRaw({ chunkSize: 64 });
-    supported = isHandle(Reflect.get(stream, "_handle"));
+    supported = isHandle(Reflect.get(stream, "_handle")) &&
+      Reflect.get(stream, "_writeState") instanceof Uint32Array;
     stream.close();
   }
   return supported;

@@ -3,12 +3,15 @@ import { isToken } from "./token.ts";
 
 /** A parameter of an extension; `undefined` where it has no value. */
 export interface ExtensionParameter {
+  /** Its name, a token. */
   readonly name: string;
+  /** Its value, unquoted. */
   readonly value: string | undefined;
 }
 
 /** An extension as it stands in `Sec-WebSocket-Extensions` (RFC 6455, section 9.1). */
 export interface Extension {
+  /** Its name, a token. */
   readonly name: string;
   /** In order, duplicates too. */
   readonly parameters: readonly ExtensionParameter[];

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { HandshakeError, type HandshakeErrorCode } from "./errors.ts";
 import {
   formatHead,
-  HeaderLines,
+  type HeaderLines,
   type RequestHead,
   type ResponseHead,
 } from "./head.ts";
@@ -281,7 +281,9 @@ export interface UpgradeResponse {
   readonly upgrade?: string | undefined;
   /** The client's key, which is answered. */
   readonly key?: string | undefined;
+  /** The subprotocol that was chosen. @default none */
   readonly protocol?: string | undefined;
+  /** The extensions that were agreed on. @default none */
   readonly extensions?: string | undefined;
   /** More headers. */
   readonly headers?: Iterable<readonly [string, string]> | undefined;
@@ -312,6 +314,7 @@ export function createUpgradeResponse(response: UpgradeResponse): Uint8Array {
 
 /** What an HTTP response other than 101 says. */
 export interface Refusal {
+  /** More headers. @default none */
   readonly headers?: Iterable<readonly [string, string]> | undefined;
   /** Plain text. @default "" */
   readonly body?: string | undefined;

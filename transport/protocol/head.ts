@@ -46,20 +46,25 @@ export class HeaderLines {
 
 /** The head of a request (RFC 9112, section 3). */
 export interface RequestHead {
+  /** The method, for example `GET`. */
   readonly method: string;
   /** Path and query, as they came. */
   readonly target: string;
   /** For example `HTTP/1.1`. */
   readonly version: string;
+  /** The header lines. */
   readonly headers: HeaderLines;
 }
 
 /** The head of a response (RFC 9112, section 4). */
 export interface ResponseHead {
+  /** For example `HTTP/1.1`. */
   readonly version: string;
+  /** The status code. */
   readonly status: number;
   /** The reason phrase, maybe empty. */
   readonly reason: string;
+  /** The header lines. */
   readonly headers: HeaderLines;
 }
 
