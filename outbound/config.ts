@@ -29,6 +29,8 @@ export interface OutboundWorkerOptions extends Omit<LoggingOptions, "logger"> {
    * its length. It doubles while the peer flaps. @default 2000
    */
   readonly reconnectDelay?: number | undefined;
+  /** Where the doubling of `reconnectDelay` ends, in milliseconds, before the spread. @default 60000 */
+  readonly maxReconnectDelay?: number | undefined;
   /** How long a connection must hold before the peer counts as stable again, in milliseconds. @default 30000 */
   readonly stableAfter?: number | undefined;
   /** As for inbound workers. @default 0 */
@@ -57,6 +59,8 @@ export interface ResolvedOutboundWorkerOptions {
   readonly keepaliveTimeout: number | undefined;
   /** Milliseconds, before the spread. */
   readonly reconnectDelay: number;
+  /** Milliseconds, before the spread. */
+  readonly maxReconnectDelay: number;
   /** Milliseconds. */
   readonly stableAfter: number;
   /** Messages; 0 drops nothing. */
@@ -85,6 +89,7 @@ export function resolveOutboundOptions(
       ? undefined
       : keepaliveTimeout,
     reconnectDelay: number("reconnectDelay"),
+    maxReconnectDelay: number("maxReconnectDelay"),
     stableAfter: number("stableAfter"),
     maxQueueSize: number("maxQueueSize"),
     maxConcurrentDials: numberOption(

@@ -4,9 +4,6 @@ import { isRetryable } from "../transport/retryable.ts";
 /** Milliseconds to leave a peer alone that does not want us, spread from one to two times that. */
 export const LONG_WAIT = 60_000;
 
-/** Longest delay between the connections of a peer that flaps, in milliseconds, before the spread. */
-const LONGEST_DELAY = 60_000;
-
 /** What there is to judge: a connection was lost, or could not be made. */
 export interface ReconnectInfo {
   /** The peer's normalised URL. */
@@ -56,16 +53,14 @@ export function defaultVerdict(info: ReconnectInfo): ReconnectVerdict {
 
 /**
  * The delay before the next dial, in milliseconds: `base` doubled for each failure in a row
- * before this one, at most a minute, spread from one to two times its length.
+ * before this one, at most `longest`, spread from one to two times its length.
  */
 export function reconnectDelay(
   base: number,
+  longest: number,
   failures: number,
   random: () => number,
 ): number {
-  const delay = Math.min(
-    Math.max(base, LONGEST_DELAY),
-    base * 2 ** Math.max(0, failures - 1),
-  );
-  return delay * (1 + random());
+  const delay = base * 2 ** Math.max(0, failures - 1);
+  return Math.min(delay, Math.max(base, longest)) * (1 + random());
 }

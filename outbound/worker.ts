@@ -107,8 +107,12 @@ export class DefaultOutboundWorker implements OutboundWorker {
       if (verdict === "stop") return this.#giveUp(plugin, loss.error);
       const delay = typeof verdict === "number"
         ? spread(verdict, clock)
-        : reconnectDelay(workerOptions.reconnectDelay, failures, () =>
-          clock.random());
+        : reconnectDelay(
+          workerOptions.reconnectDelay,
+          workerOptions.maxReconnectDelay,
+          failures,
+          () => clock.random(),
+        );
       plugin.log?.debug("Waiting before the next dial", { delay, failures });
       await sleep(clock, delay, signal).catch(() => {});
     }

@@ -120,12 +120,17 @@ export const INBOUND_WORKER_RULES: Readonly<
 /** Options of an outbound worker that are numbers. */
 export const OUTBOUND_WORKER_RULES: Readonly<
   Record<
-    "keepaliveTimeout" | "reconnectDelay" | "stableAfter" | "maxQueueSize",
+    | "keepaliveTimeout"
+    | "reconnectDelay"
+    | "maxReconnectDelay"
+    | "stableAfter"
+    | "maxQueueSize",
     NumberRule
   >
 > = {
   keepaliveTimeout: duration(60_000),
   reconnectDelay: duration(2_000),
+  maxReconnectDelay: duration(60_000),
   stableAfter: duration(30_000),
   maxQueueSize: items(0),
 };
