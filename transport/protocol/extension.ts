@@ -66,7 +66,7 @@ class Scanner {
   }
 
   get atEnd(): boolean {
-    return this.#place === this.#text.length;
+    return this.#place >= this.#text.length;
   }
 
   at(mark: string): boolean {
@@ -95,9 +95,10 @@ class Scanner {
   value(): string {
     if (!this.at('"')) return this.token();
     let value = "";
-    for (this.#place++; !this.atEnd && !this.at('"'); this.#place++) {
+    this.#place++;
+    while (!this.atEnd && !this.at('"')) {
       if (this.at("\\")) this.#place++;
-      value += this.#text[this.#place] ?? "";
+      value += this.#text[this.#place++] ?? "";
     }
     if (!this.eat('"') || !isToken(value)) throw this.refusal();
     return value;
@@ -107,7 +108,6 @@ class Scanner {
     return new HandshakeError(
       "bad-extension",
       `Sec-WebSocket-Extensions is not well-formed at character ${this.#place}`,
-      { status: 400 },
     );
   }
 

@@ -71,13 +71,15 @@ export interface CompressionOptions {
 
 /** What a client offers, as the header's value. */
 export function offerDeflate(options: CompressionOptions): string {
-  return format({
-    serverNoContextTakeover: options.serverNoContextTakeover ?? false,
-    clientNoContextTakeover: options.clientNoContextTakeover ?? false,
-    serverMaxWindowBits: options.serverMaxWindowBits ?? MAX_BITS,
+  const serverBits = options.serverMaxWindowBits ?? MAX_BITS;
+  const clientBits = options.clientMaxWindowBits ?? MAX_BITS;
+  return format(
+    options.serverNoContextTakeover ?? false,
+    options.clientNoContextTakeover ?? false,
+    serverBits < MAX_BITS ? serverBits : undefined,
     // Without a value it says that the client will keep to what the server wants.
-    clientMaxWindowBits: options.clientMaxWindowBits ?? MAX_BITS,
-  }, true);
+    clientBits < MAX_BITS ? clientBits : true,
+  );
 }
 
 /**
@@ -124,17 +126,25 @@ export function acceptDeflate(
 /**
  * A server's answer to a client's offers: the first that can be met (RFC 7692, section 5.1).
  *
+ * A window of 256 bytes for us is declined where the codec cannot keep to it, and so is an offer
+ * of a client that cannot keep to the `clientMaxWindowBits` that we ask for.
+ *
  * @param offers The header's value.
+ * @param options What we would agree to; `undefined` to decline everything.
  * @returns What is agreed on and the value to answer with, or `undefined` to decline.
+ * @throws {HandshakeError} `bad-extension` when the header does not follow the grammar.
  */
 export function answerDeflate(
   offers: string,
-  options: CompressionOptions,
+  options: CompressionOptions | undefined,
 ): { agreement: DeflateAgreement; header: string } | undefined {
+  const extensions = parseExtensions(offers);
+  if (options === undefined) return undefined;
+  const clientMax = options.clientMaxWindowBits ?? MAX_BITS;
   const least = options.codec === undefined
     ? MIN_BITS + 1
     : options.codec.minWindowBits ?? MIN_BITS;
-  for (const { name, parameters } of parseExtensions(offers)) {
+  for (const { name, parameters } of extensions) {
     if (name.toLowerCase() !== PERMESSAGE_DEFLATE) continue;
     const params = readParameters(parameters);
     if (typeof params === "string" || params.serverBits === true) continue;
@@ -143,10 +153,10 @@ export function answerDeflate(
       options.serverMaxWindowBits ?? MAX_BITS,
     );
     if (serverBits < least) continue;
-    const clientBits = params.clientBits === undefined ? MAX_BITS : Math.min(
-      params.clientBits === true ? MAX_BITS : params.clientBits,
-      options.clientMaxWindowBits ?? MAX_BITS,
-    );
+    if (params.clientBits === undefined && clientMax < MAX_BITS) continue;
+    const clientBits = typeof params.clientBits === "number"
+      ? Math.min(params.clientBits, clientMax)
+      : clientMax;
     const agreement: DeflateAgreement = {
       serverNoContextTakeover: params.serverNoContext ||
         (options.serverNoContextTakeover ?? false),
@@ -155,7 +165,16 @@ export function answerDeflate(
       serverMaxWindowBits: serverBits,
       clientMaxWindowBits: clientBits,
     };
-    return { agreement, header: format(agreement, false) };
+    const header = format(
+      agreement.serverNoContextTakeover,
+      agreement.clientNoContextTakeover,
+      // What was asked for has to be confirmed, were it the default (section 7.1.2.1).
+      params.serverBits !== undefined || serverBits < MAX_BITS
+        ? serverBits
+        : undefined,
+      clientBits < MAX_BITS ? clientBits : undefined,
+    );
+    return { agreement, header };
   }
   return undefined;
 }
@@ -206,21 +225,23 @@ function readParameters(
   return read;
 }
 
-function format(agreement: DeflateAgreement, offer: boolean): string {
+/** Writes the extension; window sizes as they are, `true` without a value, `undefined` not at all. */
+function format(
+  serverNoContext: boolean,
+  clientNoContext: boolean,
+  serverBits: number | undefined,
+  clientBits: number | true | undefined,
+): string {
   const parameters: ExtensionParameter[] = [];
-  const add = (name: string, value?: number) =>
-    parameters.push({
-      name,
-      value: value === undefined ? undefined : String(value),
-    });
-  if (agreement.serverNoContextTakeover) add("server_no_context_takeover");
-  if (agreement.clientNoContextTakeover) add("client_no_context_takeover");
-  if (agreement.serverMaxWindowBits < MAX_BITS) {
-    add("server_max_window_bits", agreement.serverMaxWindowBits);
-  }
-  if (agreement.clientMaxWindowBits < MAX_BITS) {
-    add("client_max_window_bits", agreement.clientMaxWindowBits);
-  } else if (offer) add("client_max_window_bits");
+  const add = (name: string, given: number | boolean | undefined) => {
+    if (given === undefined || given === false) return;
+    const value = given === true ? undefined : String(given);
+    parameters.push({ name, value });
+  };
+  add("server_no_context_takeover", serverNoContext);
+  add("client_no_context_takeover", clientNoContext);
+  add("server_max_window_bits", serverBits);
+  add("client_max_window_bits", clientBits);
   const extension: Extension = { name: PERMESSAGE_DEFLATE, parameters };
   return formatExtensions([extension]);
 }
