@@ -7,7 +7,7 @@ import {
   createUpgradeResponse,
   type OriginChoice,
   type ProtocolChoice,
-} from "./protocol/handshake.ts";
+} from "./protocol/handshake_server.ts";
 import type { RequestHead } from "./protocol/head.ts";
 import { RawSocket } from "./raw_socket.ts";
 import type { PeerAddress, SocketOptions } from "./socket.ts";
@@ -42,9 +42,12 @@ export function requestUrl(
   { head, secure }: UpgradeArrival,
   scheme: "http" | "ws",
 ): string {
-  const host = head.headers.get("host") ?? "";
-  const path = head.target.startsWith("/") ? head.target : "/";
-  return `${scheme}${secure ? "s" : ""}://${host}${path}`;
+  const { target } = head;
+  // A whole URL overrules Host (RFC 9112, section 3.2.2).
+  const place = target.startsWith("/")
+    ? `//${head.headers.get("host") ?? ""}${target}`
+    : target.replace(/^[^:]*:/, "");
+  return `${scheme}${secure ? "s" : ""}:${place}`;
 }
 
 /**

@@ -10,13 +10,13 @@ import {
 } from "./errors.ts";
 import { type OpenedStream, openStream } from "./open_stream.ts";
 import { onAbort } from "./promise.ts";
+import { createKey } from "./protocol/handshake.ts";
 import {
   checkUpgradeResponse,
-  createKey,
   createUpgradeRequest,
-  type HandshakeAgreement,
+  type UpgradeAgreement,
   type UpgradeRequest,
-} from "./protocol/handshake.ts";
+} from "./protocol/handshake_client.ts";
 import { parseResponseHead } from "./protocol/head.ts";
 import { RawSocket } from "./raw_socket.ts";
 import { Schedule } from "./schedule.ts";
@@ -24,7 +24,7 @@ import type { Dialer, DialOptions, Socket } from "./socket.ts";
 import { normalizeUrl } from "./url.ts";
 
 /** What was agreed on, and what came right behind the server's answer. */
-export interface UpgradedStream extends HandshakeAgreement, OpenedStream {
+export interface UpgradedStream extends UpgradeAgreement, OpenedStream {
   /** Bytes that came right behind the head of the answer. */
   readonly early: Uint8Array;
 }
@@ -73,6 +73,8 @@ export interface DialUpgradeOptions extends Omit<DialOptions, "compression"> {
   readonly webSocketKey?: string | undefined;
   /** permessage-deflate to offer. */
   readonly offer?: UpgradeRequest["compression"];
+  /** Has the last word on a 101 that fits so far: `false` refuses it. @default takes all */
+  readonly check?: UpgradeRequest["check"];
 }
 
 /**
@@ -159,6 +161,7 @@ function makeRequest(
     protocols: typeof protocols === "string" ? [protocols] : protocols,
     compression: options.offer,
     headers: toLines(options.headers),
+    check: options.check,
   };
 }
 

@@ -23,7 +23,7 @@ import { handled, onAbort } from "./promise.ts";
 import {
   checkUpgradeHead,
   createUpgradeResponse,
-} from "./protocol/handshake.ts";
+} from "./protocol/handshake_server.ts";
 import { parseRequestHead } from "./protocol/head.ts";
 import { Queue } from "./queue.ts";
 import { Schedule, sleep, type Task } from "./schedule.ts";

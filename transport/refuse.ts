@@ -2,7 +2,7 @@ import type { ByteStream } from "./byte_stream.ts";
 import { writeAll } from "./byte_stream_io.ts";
 import type { Clock } from "./clock.ts";
 import { HandshakeError, toError } from "./errors.ts";
-import { createRefusal } from "./protocol/handshake.ts";
+import { createRefusal } from "./protocol/refusal.ts";
 import { Schedule } from "./schedule.ts";
 
 /** Milliseconds a refused peer has to take the answer and leave. */

@@ -11,7 +11,7 @@ import {
   checkUpgradeRequest,
   type OriginChoice,
   type ProtocolChoice,
-} from "./protocol/handshake.ts";
+} from "./protocol/handshake_server.ts";
 import { HeaderLines } from "./protocol/head.ts";
 import type { PeerAddress, Socket, SocketOptions } from "./socket.ts";
 
