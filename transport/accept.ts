@@ -1,6 +1,7 @@
 import type { ByteStream } from "./byte_stream.ts";
 import type { Clock } from "./clock.ts";
 import { makeCodecs, resolveCompression } from "./compression_options.ts";
+import { ConfigError, toError } from "./errors.ts";
 import { numberOption, SOCKET_RULES } from "./config.ts";
 import {
   checkUpgradeRequest,
@@ -51,6 +52,26 @@ export function requestUrl(
 }
 
 /**
+ * The headers of an answer.
+ *
+ * @throws {ConfigError} `invalid-option`.
+ */
+export function toHeaders(headers: HeadersInit | undefined): Headers {
+  try {
+    return new Headers(headers);
+  } catch (cause) {
+    throw new ConfigError(
+      "invalid-option",
+      "headers",
+      `Cannot answer as headers must be such as may stand in a response: ${
+        toError(cause).message
+      }`,
+      { cause },
+    );
+  }
+}
+
+/**
  * Answers an opening handshake with a 101 and makes a socket of the stream.
  *
  * @throws {HandshakeError} When the request does not suit. Nothing has been written then.
@@ -71,6 +92,7 @@ export function acceptRaw(
   ) {
     numberOption(name, SOCKET_RULES[name], options[name]);
   }
+  const headers = toHeaders(options.headers);
   const { key, protocol, extensions, deflate } = checkUpgradeRequest(
     arrival.head,
     {
@@ -83,7 +105,7 @@ export function acceptRaw(
     key,
     protocol,
     extensions,
-    headers: new Headers(options.headers),
+    headers,
   });
   return new RawSocket(arrival.stream, {
     ...options,

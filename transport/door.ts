@@ -3,10 +3,12 @@ import {
   type Server,
   type Socket,
 } from "node:net";
+import type { Duplex } from "node:stream";
 import { createServer as createTlsServer } from "node:tls";
 import type { ByteStream } from "./byte_stream.ts";
 import { NodeStream } from "./node_stream.ts";
 import { addressOf } from "./open_stream.ts";
+import { DONE, handled } from "./promise.ts";
 import { Queue } from "./queue.ts";
 import type { PeerAddress } from "./socket.ts";
 
@@ -30,6 +32,10 @@ export interface Arrival {
 export interface Door {
   /** Where it listens. */
   readonly addr: PeerAddress;
+  /** Resolves when the system takes connections; at once where it does already. */
+  readonly ready: Promise<void>;
+  /** Whether it was closed, or broke for good. */
+  readonly closed: boolean;
   /** Waits for the next stream; `undefined` once the door is closed. */
   accept(): Promise<Arrival | undefined>;
   /** Takes no more streams. */
@@ -45,6 +51,8 @@ export interface DoorOptions {
   readonly reusePort: boolean;
   /** Milliseconds a TLS handshake may take; 0 for ever. */
   readonly handshakeTimeout: number;
+  /** Most TLS handshakes at a time; a further connection is cut. */
+  readonly maxPending: number;
 }
 
 /**
@@ -66,6 +74,7 @@ export function openDoor(options: DoorOptions): Door {
 /** A door of the runtime's. */
 class RuntimeDoor<Conn extends Deno.Conn> implements Door {
   readonly addr: PeerAddress;
+  readonly ready = DONE;
   readonly #listener: Deno.Listener<Conn>;
   #closed = false;
 
@@ -74,11 +83,19 @@ class RuntimeDoor<Conn extends Deno.Conn> implements Door {
     this.addr = addressOf(listener.addr) ?? { transport: "unix", path: "" };
   }
 
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   async accept(): Promise<Arrival | undefined> {
     try {
-      const stream = await this.#listener.accept();
-      this.prepare(stream);
-      return { stream, remoteAddr: addressOf(stream.remoteAddr) };
+      for (;;) {
+        const stream = await this.#listener.accept();
+        if (this.#isUsable(stream)) {
+          return { stream, remoteAddr: addressOf(stream.remoteAddr) };
+        }
+        stream.close();
+      }
     } catch (error) {
       if (this.#closed) return undefined;
       throw error;
@@ -87,6 +104,17 @@ class RuntimeDoor<Conn extends Deno.Conn> implements Door {
 
   /** What a stream needs before it is used. */
   prepare(_stream: Conn): void {}
+
+  /** One whose peer has gone already is no failure of ours. */
+  #isUsable(stream: Conn): boolean {
+    if (this.#closed) return false;
+    try {
+      this.prepare(stream);
+      return true;
+    } catch {
+      return false;
+    }
+  }
 
   close(): void {
     if (this.#closed) return;
@@ -108,32 +136,30 @@ class TcpDoor extends RuntimeDoor<Deno.TcpConn> {
  */
 class NodeDoor implements Door {
   readonly addr: PeerAddress;
+  readonly ready: Promise<void>;
   readonly #server: Server;
   readonly #arrivals: Queue<Arrival | Error> = new Queue({ capacity: 1_024 });
+  readonly #maxPending: number;
+  /** Connections whose TLS handshake is under way, by the port of the peer. */
+  readonly #pending = new Map<number, Socket>();
+  #closed = false;
 
   constructor(options: DoorOptions) {
     const { hostname, tls, reusePort } = options;
+    this.#maxPending = options.maxPending;
     // Tells at once whether the address can be had, and which port is free.
     const port = options.reusePort && options.port !== 0
       ? options.port
       : probe(hostname, options.port);
     this.addr = { transport: "tcp", hostname, port };
-    const onConnection = (socket: Socket) => this.#arrive(socket);
     this.#server = tls === undefined
-      ? createTcpServer({ noDelay: true }, onConnection)
-      : createTlsServer({
-        cert: tls.cert,
-        key: tls.key,
-        ALPNProtocols: ["http/1.1"],
-        handshakeTimeout: options.handshakeTimeout || 2 ** 31 - 1,
-        ...(tls.caCerts && {
-          ca: [...tls.caCerts],
-          requestCert: true,
-          rejectUnauthorized: true,
-        }),
-      }, onConnection);
-    this.#server.on("error", (error) => this.#arrivals.push(error));
-    this.#server.listen({ host: hostname, port, reusePort });
+      ? createTcpServer(HALF_OPEN, (socket) => this.#arrive(socket))
+      : this.#createTlsServer(tls, options.handshakeTimeout);
+    this.ready = handled(this.#listen({ host: hostname, port, reusePort }));
+  }
+
+  get closed(): boolean {
+    return this.#closed;
   }
 
   async accept(): Promise<Arrival | undefined> {
@@ -143,11 +169,77 @@ class NodeDoor implements Door {
   }
 
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#server.close();
     this.#arrivals.close();
+    for (const left of this.#arrivals.extract(() => true)) {
+      if (!(left instanceof Error)) left.stream.close();
+    }
+    for (const socket of this.#pending.values()) socket.destroy();
+  }
+
+  #createTlsServer(tls: TlsServerOptions, handshakeTimeout: number): Server {
+    const server = createTlsServer({
+      ...HALF_OPEN,
+      cert: tls.cert,
+      key: tls.key,
+      ALPNProtocols: ["http/1.1"],
+      handshakeTimeout: handshakeTimeout || 2 ** 31 - 1,
+      ...(tls.caCerts && {
+        ca: [...tls.caCerts],
+        requestCert: true,
+        rejectUnauthorized: true,
+      }),
+    }, (socket) => {
+      this.#forget(socket.remotePort);
+      this.#arrive(socket);
+    });
+    server.on("connection", (socket: Socket) => this.#greet(socket));
+    // A handshake that took too long is told of, and the connection left open.
+    server.on("tlsClientError", (_error, socket: Duplex) => socket.destroy());
+    return server;
+  }
+
+  /** @throws What the system said, when it does not let us listen. */
+  #listen(
+    where: { host: string; port: number; reusePort: boolean },
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const server = this.#server;
+      server.on("error", (error) => {
+        reject(error);
+        this.#arrivals.push(error);
+        if (!server.listening) this.#closed = true;
+      });
+      server.once("listening", resolve);
+      server.once("close", () => {
+        reject(new Error("The listener was closed before it could listen"));
+      });
+      server.listen(where);
+    });
+  }
+
+  /** Before the TLS handshake. */
+  #greet(socket: Socket): void {
+    if (this.#closed || this.#pending.size >= this.#maxPending) {
+      socket.destroy();
+      return;
+    }
+    const { remotePort = -1 } = socket;
+    this.#pending.set(remotePort, socket);
+    socket.once("close", () => this.#forget(remotePort, socket));
+  }
+
+  #forget(port = -1, socket = this.#pending.get(port)): void {
+    if (this.#pending.get(port) === socket) this.#pending.delete(port);
   }
 
   #arrive(socket: Socket): void {
+    if (this.#closed) {
+      socket.destroy();
+      return;
+    }
     socket.setNoDelay(true);
     const { remoteAddress: hostname, remotePort: port } = socket;
     this.#arrivals.push({
@@ -158,6 +250,9 @@ class NodeDoor implements Door {
     });
   }
 }
+
+/** A peer that has ended its half still takes what we have to say. */
+const HALF_OPEN = { allowHalfOpen: true, noDelay: true };
 
 function probe(hostname: string, port: number): number {
   const listener = Deno.listen({ hostname, port });

@@ -1,5 +1,10 @@
-import { type AcceptOptions, acceptRaw, requestUrl } from "./accept.ts";
-import type { UpgradeArrival } from "./accept.ts";
+import {
+  type AcceptOptions,
+  acceptRaw,
+  requestUrl,
+  toHeaders,
+  type UpgradeArrival,
+} from "./accept.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import { readHead, writeAll } from "./byte_stream_io.ts";
 import { type Clock, systemClock } from "./clock.ts";
@@ -76,20 +81,26 @@ export class Incoming {
   readonly #arrival: UpgradeArrival;
   readonly #options: ListenOptions;
   readonly #decide: () => boolean;
+  readonly #isOpen: () => boolean;
 
   /** Made by a {@link Listener}. */
   constructor(
     arrival: UpgradeArrival,
     options: ListenOptions,
     decide: () => boolean,
+    isOpen: () => boolean,
   ) {
-    this.request = new Request(requestUrl(arrival, "http"), {
-      headers: arrival.head.headers.toHeaders(),
-    });
+    this.request = toRequest(arrival);
     this.remoteAddr = arrival.remoteAddr;
     this.#arrival = arrival;
     this.#options = options;
     this.#decide = decide;
+    this.#isOpen = isOpen;
+  }
+
+  /** Whether it waits for an answer: it was not accepted, rejected or given up. */
+  get open(): boolean {
+    return this.#isOpen();
   }
 
   /**
@@ -104,7 +115,7 @@ export class Incoming {
     try {
       return acceptRaw(this.#arrival, { ...this.#options, ...options });
     } catch (error) {
-      void refuse(this.#arrival.stream, error, this.#arrival.clock);
+      handled(refuse(this.#arrival.stream, error, this.#arrival.clock));
       throw error;
     }
   }
@@ -113,20 +124,29 @@ export class Incoming {
    * Lets the peer in with another protocol than WebSocket: gives the plain stream, and what came
    * right behind the request.
    *
-   * @throws {HandshakeError} `bad-header` for a header that is none; `connection-lost` as with `accept`.
+   * @throws {HandshakeError} `bad-header` for a header that must not be there; `connection-lost` as with `accept`,
+   * and when the peer has gone.
+   * @throws {ConfigError} When a header is none.
    */
   async acceptStream(
     headers?: HeadersInit,
   ): Promise<{ readonly stream: ByteStream; readonly early: Uint8Array }> {
+    const response = createUpgradeResponse({
+      upgrade: this.#options.upgrade,
+      headers: toHeaders(headers),
+    });
     this.#settle();
     const { stream, early } = this.#arrival;
-    await writeAll(
-      stream,
-      createUpgradeResponse({
-        upgrade: this.#options.upgrade,
-        headers: new Headers(headers),
-      }),
-    );
+    try {
+      await writeAll(stream, response);
+    } catch (cause) {
+      stream.close();
+      throw new HandshakeError(
+        "connection-lost",
+        "The peer left before it was accepted",
+        { cause },
+      );
+    }
     return { stream, early };
   }
 
@@ -137,9 +157,9 @@ export class Incoming {
    * @throws {HandshakeError} `bad-header` when the answer cannot be written.
    */
   async reject(status: number, answer: RejectOptions = {}): Promise<void> {
+    const headers = toHeaders(answer.headers);
     this.#settle();
     const { stream, clock } = this.#arrival;
-    const headers = new Headers(answer.headers);
     const { body = "" } = answer;
     const error = new HandshakeError("refused", body, { status, headers });
     await refuse(stream, error, clock);
@@ -151,6 +171,19 @@ export class Incoming {
       "connection-lost",
       "Cannot answer as the request must be open: it was answered or given up",
     );
+  }
+}
+
+function toRequest(arrival: UpgradeArrival): Request {
+  try {
+    return new Request(requestUrl(arrival, "http"), {
+      headers: arrival.head.headers.toHeaders(),
+    });
+  } catch (cause) {
+    throw new HandshakeError("bad-host", "The Host header names no host", {
+      status: 400,
+      cause,
+    });
   }
 }
 
@@ -187,6 +220,7 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
       tls: options.tls,
       reusePort: options.reusePort ?? false,
       handshakeTimeout: this.#limits.handshakeTimeout,
+      maxPending: this.#limits.maxPending,
     });
     this.#accepting = handled(this.#acceptAll());
     this.#removeListener = onAbort(options.signal, () => void this.close());
@@ -195,6 +229,16 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
   /** Where it listens. */
   get addr(): PeerAddress {
     return this.#door.addr;
+  }
+
+  /**
+   * Resolves when the system takes connections: at once, but for TLS and `reusePort`, where it
+   * is a little later.
+   *
+   * @throws What the system threw, when it could not listen.
+   */
+  get ready(): Promise<void> {
+    return this.#door.ready;
   }
 
   /**
@@ -237,7 +281,8 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
         this.#greet(arrival);
       } catch (error) {
         // Too many open files, say: it passes, and must not become a hot loop.
-        if (failures++ === MOST_FAILURES) {
+        if (failures++ === MOST_FAILURES || this.#door.closed) {
+          this.#removeListener();
           this.#incoming.close();
           throw error;
         }
@@ -248,7 +293,10 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
 
   #greet(arrival: Arrival): void {
     const { stream } = arrival;
-    if (this.#pending.size >= this.#limits.maxPending) return stream.close();
+    const { size } = this.#pending;
+    if (this.#stop.signal.aborted || size >= this.#limits.maxPending) {
+      return stream.close();
+    }
     const pending: Pending = { stream, deadline: undefined };
     this.#pending.add(pending);
     const { handshakeTimeout } = this.#limits;
@@ -259,7 +307,8 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
       );
     }
     this.#readRequest(arrival, pending).catch((error) => {
-      if (this.#decide(pending)) void refuse(stream, error, this.#clock);
+      if (!this.#decide(pending)) return;
+      handled(refuse(stream, error, this.#clock));
     });
   }
 
@@ -281,6 +330,7 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
       },
       this.#options,
       () => this.#decide(pending),
+      () => this.#pending.has(pending),
     );
     this.#incoming.push(incoming);
   }
@@ -292,7 +342,9 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
   }
 
   #cut(pending: Pending): void {
-    if (this.#decide(pending)) pending.stream.close();
+    if (!this.#decide(pending)) return;
+    pending.stream.close();
+    this.#incoming.extract((incoming) => !incoming.open);
   }
 }
 

@@ -71,9 +71,14 @@ async function openTcp(
   signal: AbortSignal,
 ): Promise<OpenedStream & { readonly stream: Deno.TcpConn }> {
   const stream = await Deno.connect({ ...host, signal });
-  // Without it two small messages in a row cost the delay of an acknowledgement.
-  stream.setNoDelay(true);
-  return { stream, remoteAddr: addressOf(stream.remoteAddr) };
+  try {
+    // Without it two small messages in a row cost the delay of an acknowledgement.
+    stream.setNoDelay(true);
+    return { stream, remoteAddr: addressOf(stream.remoteAddr) };
+  } catch (error) {
+    close(stream);
+    throw error;
+  }
 }
 
 async function openTls(
@@ -131,11 +136,17 @@ async function secured(
   signal: AbortSignal,
 ): Promise<OpenedStream> {
   const remoteAddr = addressOf(conn.remoteAddr);
-  const stream = await Deno.startTls(conn, {
-    hostname: host.hostname,
-    caCerts: [...options.caCerts ?? []],
-    alpnProtocols: ALPN,
-  });
+  let stream: Deno.TlsConn;
+  try {
+    stream = await Deno.startTls(conn, {
+      hostname: host.hostname,
+      caCerts: [...options.caCerts ?? []],
+      alpnProtocols: ALPN,
+    });
+  } catch (error) {
+    close(conn);
+    throw error;
+  }
   const removeListener = onAbort(signal, () => close(stream));
   try {
     await stream.handshake();
@@ -170,13 +181,16 @@ function openWithCertificate(
       socket.destroy();
       reject(signal.reason);
     });
-    socket.once("error", (error) => {
+    const fail = (error: Error) => {
       removeListener();
+      socket.destroy();
       reject(error);
-    });
+    };
+    socket.once("error", fail);
+    socket.once("close", () => fail(new Error("The stream has been closed")));
     socket.once("secureConnect", () => {
       removeListener();
-      socket.removeAllListeners("error");
+      socket.off("error", fail);
       const { remoteAddress: hostname = host.hostname, remotePort } = socket;
       resolve({
         stream: new NodeStream(socket),

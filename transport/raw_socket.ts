@@ -103,7 +103,9 @@ export class RawSocket implements Socket {
   #error: Error | undefined;
   #deadline: Task | undefined;
   #lingers = false;
-  #ended = false;
+  /** The peer has ended its half of the stream. */
+  #peerLeft = false;
+  #end: SocketEnd | undefined;
 
   /** Takes over a stream on which the opening handshake is done. */
   constructor(stream: ByteStream, options: RawSocketOptions) {
@@ -117,7 +119,7 @@ export class RawSocket implements Socket {
     this.#schedule = Schedule.of(this.#clock);
     this.#deflater = options.deflater;
     this.#inflater = options.inflater;
-    this.#rest = options.early;
+    this.#rest = options.early?.length ? options.early : undefined;
     this.#borrows = options.binary === "borrow";
     this.#buffer = new ReadBuffer();
     this.#receiver = new Receiver({
@@ -157,6 +159,7 @@ export class RawSocket implements Socket {
 
   start(reader: SocketReader): void {
     this.#reader = reader;
+    if (this.#end !== undefined) return reader.end(this.#end);
     this.#readAt = this.#clock.now();
     this.#read();
   }
@@ -202,16 +205,14 @@ export class RawSocket implements Socket {
     if (timeout > 0) {
       this.#deadline = this.#schedule.after(timeout, () => this.terminate());
     }
-    // The peer's answer may stand behind what nobody reads any more.
-    if (this.#lent > 0) this.#buffer.forget();
-    this.#lent = 0;
-    this.resume();
+    this.#drop();
+    this.#read();
   }
 
   terminate(error?: Error): void {
     this.#initiator ??= "local";
     this.#error ??= error;
-    this.#end();
+    this.#finish();
   }
 
   /** Writes what waits, now. */
@@ -280,32 +281,40 @@ export class RawSocket implements Socket {
 
   /** Parses what is there and reads on, unless the reader or a borrower holds that back. */
   #read(): void {
-    if (this.#reading || this.#parsing || this.#reader === undefined) return;
+    if (this.#reading || this.#parsing || this.#held) return;
+    // Who closes needs no reader to see the peer's answer.
+    if (this.#reader === undefined && this.#sent === undefined) return;
     const rest = this.#rest;
     this.#rest = undefined;
-    if (rest !== undefined && !this.#parse(rest)) return;
+    if (rest !== undefined) this.#parse(rest);
     if (!this.#waits) void this.#readAll();
+  }
+
+  get #ended(): boolean {
+    return this.#end !== undefined;
   }
 
   /** Whether reading has to wait, or has come to its end. */
   get #waits(): boolean {
-    return this.#held || this.#lent > 0 || this.#ended;
+    return this.#held || this.#lent > 0 || this.#peerLeft || this.#ended;
   }
 
   async #readAll(): Promise<void> {
     this.#reading = true;
     try {
       do {
-        const target = this.#receiver.target();
+        const target = this.#target();
         const buffer = target ?? this.#buffer.take();
         const count = await this.#stream.read(buffer);
         if (this.#ended) return;
-        if (count === null) return this.#end();
+        if (count === null) return this.#onEndOfStream();
         this.#readAt = this.#clock.now();
         if (target !== undefined) this.#fill(count);
         else {
-          this.#buffer.used(count, this.#readAt);
+          const changed = this.#buffer.used(count, this.#readAt);
           this.#parse(buffer.subarray(0, count));
+          // It keeps views of the memory that it was given last.
+          if (changed) this.#receiver.release();
         }
       } while (!this.#waits);
     } catch (error) {
@@ -315,20 +324,45 @@ export class RawSocket implements Socket {
     }
   }
 
-  /** @returns Whether all of it was parsed. */
-  #parse(bytes: Uint8Array): boolean {
-    if (this.#receiver.state !== "open") return true;
+  /** Where a large message may be read to. */
+  #target(): Uint8Array | undefined {
+    try {
+      return this.#receiver.target();
+    } catch (error) {
+      this.#violated(error);
+    }
+  }
+
+  /** Parses bytes, and keeps the rest when the reader says stop. */
+  #parse(bytes: Uint8Array): void {
+    if (this.#receiver.state !== "open") return;
+    if (bytes.length === 0) return this.#wasDetached();
     this.#parsing = true;
-    let count = bytes.length;
+    const size = bytes.length;
+    let count = size;
     try {
       count = this.#receiver.push(bytes);
     } catch (error) {
       this.#violated(error);
     }
     this.#parsing = false;
-    if (!this.#held || this.#receiver.state !== "open") return true;
-    if (count < bytes.length) this.#rest = bytes.subarray(count);
-    return count === bytes.length;
+    if (this.#ended || this.#receiver.state !== "open") return;
+    if (bytes.length === 0) return this.#wasDetached();
+    if (count < size) this.#rest = bytes.subarray(count);
+  }
+
+  /** A consumer has given away the memory that it was lent, and with it what stood behind. */
+  #wasDetached(): void {
+    this.#fail(new Error("The buffer of a message that was lent was detached"));
+  }
+
+  /**
+   * The peer sends no more. What we still have to say goes out, if the closing handshake is
+   * done or has failed; else there is nobody to say it to.
+   */
+  #onEndOfStream(): void {
+    this.#peerLeft = true;
+    if (!this.#writing || !this.#closing) this.#finish();
   }
 
   #fill(count: number): void {
@@ -340,26 +374,33 @@ export class RawSocket implements Socket {
   }
 
   #onMessage(data: Message, size: number): boolean {
+    if (this.#ended) return false;
     if (this.#sent !== undefined) return true;
     if (this.#borrows) this.#lent++;
-    if (this.#reader?.message(data, size, this.#readAt) !== false) return true;
+    const more = this.#reader?.message(data, size, this.#readAt) !== false;
+    // The reader may have cut the connection, or closed it.
+    if (this.#ended) return false;
+    if (more || this.#sent !== undefined) return true;
     this.#held = true;
     return false;
   }
 
   #onPing(payload: Uint8Array): void {
-    if (this.#sent !== undefined) return;
+    if (this.#ended || this.#sent !== undefined) return;
     this.#sender.pong(payload);
     this.#wrote();
     this.#reader?.ping(payload);
   }
 
   #onPong(payload: Uint8Array): void {
-    if (this.#sent === undefined) this.#reader?.pong(payload, this.#readAt);
+    if (this.#ended || this.#sent !== undefined) return;
+    this.#reader?.pong(payload, this.#readAt);
   }
 
   #onClose(code: number, reason: string): void {
+    if (this.#ended) return;
     this.#received = { code, reason };
+    this.#drop();
     if (this.#sent === undefined) {
       this.#sayClose("peer", code === 1005 ? undefined : code, reason);
       this.#schedule.cancel(this.#deadline);
@@ -373,16 +414,25 @@ export class RawSocket implements Socket {
 
   /** The peer broke the protocol: it is told so, and the connection fails (section 7.1.7). */
   #violated(thrown: unknown): void {
+    if (this.#ended) return;
     const error = toError(thrown);
     this.#error ??= error;
+    this.#drop();
     const code = error instanceof ProtocolError ? error.closeCode : 1011;
     if (this.#sent === undefined) {
       this.#sayClose("local", code, error.message);
     }
-    this.#held = false;
     this.#schedule.cancel(this.#deadline);
     this.#deadline = this.#schedule.after(LINGER, () => this.terminate());
     this.#closeWhenDone();
+  }
+
+  /** Nobody waits for messages any more: what comes is read and dropped. */
+  #drop(): void {
+    // The consumer still has what was lent.
+    if (this.#lent > 0) this.#buffer.forget();
+    this.#lent = 0;
+    this.#held = false;
   }
 
   #sayClose(
@@ -402,34 +452,39 @@ export class RawSocket implements Socket {
    * peer still sends does not make its system throw our close frame away.
    */
   #closeWhenDone(): void {
-    const done = this.#sent !== undefined &&
-      (this.#received !== undefined || this.#error !== undefined);
-    if (!done || this.#writing || this.#lingers || this.#ended) return;
+    if (!this.#closing || this.#writing || this.#lingers || this.#ended) return;
+    if (this.#peerLeft) return this.#finish();
     this.#lingers = true;
     this.#schedule.cancel(this.#deadline);
-    this.#deadline = this.#schedule.after(LINGER, () => this.#end());
+    this.#deadline = this.#schedule.after(LINGER, () => this.#finish());
     // The server closes the stream first (RFC 6455, section 7.1.1).
     if (this.#role === "server" || this.#received === undefined) {
-      handled(Promise.resolve(this.#stream.closeWrite?.()));
+      void this.#closeWrite();
+    }
+  }
+
+  /** Whether all is said but what is still being written. */
+  get #closing(): boolean {
+    return this.#sent !== undefined &&
+      (this.#received !== undefined || this.#error !== undefined);
+  }
+
+  async #closeWrite(): Promise<void> {
+    try {
+      await this.#stream.closeWrite?.();
+    } catch {
+      // The stream is gone, and the read tells so.
     }
   }
 
   /** The stream broke. */
   #fail(thrown: unknown): void {
     this.#error ??= toError(thrown);
-    this.#end();
+    this.#finish();
   }
 
-  #end(): void {
+  #finish(): void {
     if (this.#ended) return;
-    this.#ended = true;
-    this.#schedule.cancel(this.#deadline);
-    this.#stream.close();
-    this.#sender.clear();
-    this.#inFlight = 0;
-    this.#rest = undefined;
-    this.#deflater?.close();
-    this.#inflater?.close();
     const received = this.#received;
     const clean = received !== undefined && this.#sent !== undefined;
     const end: SocketEnd = {
@@ -443,6 +498,18 @@ export class RawSocket implements Socket {
       error: clean ? undefined : this.#error,
       inactive: false,
     };
+    this.#end = end;
+    this.#schedule.cancel(this.#deadline);
+    try {
+      this.#stream.close();
+    } catch {
+      // Somebody else has closed it.
+    }
+    this.#sender.clear();
+    this.#inFlight = 0;
+    this.#rest = undefined;
+    this.#deflater?.close();
+    this.#inflater?.close();
     this.#reader?.end(end);
     this.#closed.resolve(end);
   }

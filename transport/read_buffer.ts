@@ -22,11 +22,17 @@ export class ReadBuffer {
     return this.#bytes;
   }
 
-  /** Tells how much a read gave, and when. */
-  used(count: number, at: number): void {
-    if (count === this.#size) this.#size = Math.min(LARGEST, STEP * this.#size);
+  /**
+   * Tells how much a read gave, and when.
+   *
+   * @returns Whether the next read gets other bytes than this one had.
+   */
+  used(count: number, at: number): boolean {
+    const before = this.#size;
+    if (count === before) this.#size = Math.min(LARGEST, STEP * before);
     else if (at - this.#usedAt > IDLE_AFTER) this.#size = SMALLEST;
     this.#usedAt = at;
+    return this.#size !== before;
   }
 
   /** Somebody else has the bytes now: never reads into them again. */

@@ -8,6 +8,7 @@ import {
 import { systemClock } from "./clock.ts";
 import { ConfigError } from "./errors.ts";
 import { NodeStream } from "./node_stream.ts";
+import { handled } from "./promise.ts";
 import { HeaderLines, type RequestHead } from "./protocol/head.ts";
 import { refuse } from "./refuse.ts";
 import type { Socket } from "./socket.ts";
@@ -65,7 +66,7 @@ export function upgradeNode(
   try {
     return acceptRaw(arrival, options);
   } catch (error) {
-    void refuse(arrival.stream, error, arrival.clock);
+    handled(refuse(arrival.stream, error, arrival.clock));
     throw error;
   }
 }
