@@ -14,7 +14,7 @@ import {
   type CompressionOptions,
   offerDeflate,
 } from "./negotiation.ts";
-import { isHost, isRequestTarget, isToken } from "./token.ts";
+import { isHost, isRequestTarget, isUpgrade } from "./token.ts";
 
 const MOST_PREVIEWED = 100;
 
@@ -59,7 +59,9 @@ export function createUpgradeRequest(request: UpgradeRequest): Uint8Array {
   if (!isRequestTarget(target)) {
     throw refuse("bad-header", "the target has characters that do not fit");
   }
-  if (!isToken(upgrade)) throw refuse("bad-header", "upgrade must be a token");
+  if (!isUpgrade(upgrade)) {
+    throw refuse("bad-header", "upgrade must be a protocol's name");
+  }
   const headers = foreign(request.headers);
   const hosts = headers.filter(([name]) => name.toLowerCase() === "host");
   const [[, host] = ["host", request.host], ...others] = hosts;

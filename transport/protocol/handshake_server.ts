@@ -10,7 +10,7 @@ import {
 } from "./handshake_rules.ts";
 import { formatHead, type RequestHead } from "./head.ts";
 import { answerDeflate, type CompressionOptions } from "./negotiation.ts";
-import { isHost, isToken, listItems } from "./token.ts";
+import { isHost, isUpgrade, listItems } from "./token.ts";
 
 /** 16 bytes in base64. */
 const KEY = /^[+/0-9A-Za-z]{22}==$/;
@@ -120,6 +120,9 @@ export function checkUpgradeRequest(
   const key = checkUpgradeHead(head, policy.upgrade);
   const { headers } = head;
   checkOrigin(headers.get("origin"), policy.origins);
+  if (!isWebSocket(policy.upgrade ?? "websocket")) {
+    return { key, protocol: "", extensions: "", deflate: undefined };
+  }
   const offered = listItems(headers.get("sec-websocket-protocol") ?? "");
   answering(400, () => checkProtocols(offered));
   const protocol = chooseProtocol(offered, policy.protocols);
@@ -164,8 +167,8 @@ export function createUpgradeResponse(response: UpgradeResponse): Uint8Array {
   if (protocol) own.push(["Sec-WebSocket-Protocol", protocol]);
   if (extensions) own.push(["Sec-WebSocket-Extensions", extensions]);
   return answering(500, () => {
-    if (!isToken(upgrade)) {
-      throw refuse("bad-header", "upgrade must be a token");
+    if (!isUpgrade(upgrade)) {
+      throw refuse("bad-header", "upgrade must be a protocol's name");
     }
     if (protocol) checkProtocols([protocol]);
     return formatHead("HTTP/1.1 101 Switching Protocols", [

@@ -7,6 +7,12 @@ export function isToken(text: string): boolean {
   return TOKEN.test(text);
 }
 
+/** Whether a text may stand in `Upgrade` (RFC 9110, section 7.8): a token, and maybe a version behind a slash. */
+export function isUpgrade(text: string): boolean {
+  const [name = "", ...version] = text.split("/");
+  return isToken(name) && version.length < 2 && version.every(isToken);
+}
+
 /** Whether a text may be the value of a header (RFC 9110, section 5.5): no control character but the tab. */
 export function isFieldValue(text: string): boolean {
   return !BAD_VALUE.test(text);
