@@ -7,8 +7,10 @@
  */
 
 import { fuzzReceiver } from "../transport/protocol/fuzz_support_test.ts";
+import { fuzzHandshake } from "../transport/protocol/handshake_fuzz_support_test.ts";
 
 const STREAMS_A_ROUND = 20_000;
+const HEADS_A_ROUND = 5_000;
 
 function option(name: string, otherwise: number): number {
   const at = Deno.args.indexOf(`--${name}`);
@@ -30,6 +32,7 @@ const end = performance.now() + seconds * 1000;
 let streams = 0;
 let frames = 0;
 let messages = 0;
+let heads = 0;
 const violations = new Map<string, number>();
 
 for (let seed = first; performance.now() < end; seed++) {
@@ -38,7 +41,9 @@ for (let seed = first; performance.now() < end; seed++) {
     streams += report.streams;
     frames += report.frames;
     messages += report.messages;
-    for (const [code, times] of report.violations) {
+    const handshakes = fuzzHandshake(seed, (so) => so.heads >= HEADS_A_ROUND);
+    heads += handshakes.heads;
+    for (const [code, times] of [...report.violations, ...handshakes.refused]) {
       violations.set(code, (violations.get(code) ?? 0) + times);
     }
   } catch (cause) {
@@ -47,7 +52,7 @@ for (let seed = first; performance.now() < end; seed++) {
 }
 
 const lines = [
-  `seed ${first}: ${streams} streams, ${frames} frames, ${messages} messages`,
+  `seed ${first}: ${streams} streams, ${frames} frames, ${messages} messages, ${heads} heads`,
   ...[...violations].sort(([, a], [, b]) => b - a)
     .map(([code, times]) => `${String(times).padStart(10)} ${code}`),
 ];
