@@ -1,7 +1,6 @@
 /** The fuzzer of the receiver: bytes that nobody should send, and what must hold nevertheless. */
 
-import { inflateRawSync } from "node:zlib";
-import type { Inflater } from "./compression.ts";
+import { ZlibInflater } from "./deflate.ts";
 import { ProtocolError } from "./errors.ts";
 import { type BinaryMode, Receiver } from "./receiver.ts";
 import { chance, frame, join, peerOf, utf8 } from "./support_test.ts";
@@ -18,27 +17,11 @@ export interface FuzzReport {
   violations: Map<string, number>;
 }
 
-/** Inflates each message when it is whole, within the room. */
-class ZlibInflater implements Inflater {
-  #pieces: Uint8Array[] = [];
-
-  inflate(piece: Uint8Array, last: boolean, room: number): Uint8Array {
-    this.#pieces.push(piece.slice());
-    if (!last) return new Uint8Array(0);
-    const whole = join(...this.#pieces, Uint8Array.of(0, 0, 0xff, 0xff));
-    this.#pieces = [];
-    return new Uint8Array(
-      inflateRawSync(whole, { finishFlush: 2, maxOutputLength: room + 1 }),
-    );
-  }
-
-  close(): void {}
-}
-
 const SCRAPS = [
   utf8("plain"),
   utf8("é€😀"),
   Uint8Array.of(0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00),
+  Uint8Array.of(0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00),
   Uint8Array.of(0xf4, 0x90),
   Uint8Array.of(0x03, 0xe8),
   Uint8Array.of(0xed, 0xa0, 0x80),
@@ -108,6 +91,7 @@ function spoil(
 
 const MODES: readonly BinaryMode[] = ["view", "copy", "borrow"];
 const MAX_MESSAGE = 2000;
+const CODEC = { windowBits: 15, level: 1, memLevel: 8, threshold: 0 };
 
 /**
  * Feeds spoiled streams to receivers until `until` says that it is enough.
@@ -137,6 +121,9 @@ export function fuzzReceiver(
     const count = (payload: Uint8Array) => {
       if (payload.length > 125) tooMuch++;
     };
+    const inflater = inflating
+      ? new ZlibInflater({ ...CODEC, noContextTakeover: next(2) === 0 })
+      : undefined;
     const receiver = new Receiver({
       message(data) {
         report.messages++;
@@ -153,7 +140,7 @@ export function fuzzReceiver(
       maxFrameSize: 1500,
       maxFragments: 6,
       binary: MODES[next(3)] ?? "view",
-      inflater: inflating ? new ZlibInflater() : undefined,
+      inflater,
     });
     try {
       run(receiver, bytes, next, stops);
@@ -167,6 +154,8 @@ export function fuzzReceiver(
           cause: error,
         });
       }
+    } finally {
+      inflater?.close();
     }
     if (tooMuch > 0) throw new Error("more was handed on than is allowed");
   }
