@@ -1,0 +1,70 @@
+// deno-lint-ignore-file no-console -- a program speaks to its terminal
+/**
+ * A page that talks to an inbound pool: one port for both.
+ *
+ * `deno run --allow-net examples/browser.ts [PORT]`, and open what it prints.
+ *
+ * @module
+ */
+
+import { createServer } from "node:http";
+import { InboundPool, upgradeNode } from "@honeybee/honeybee";
+import { interrupted, port } from "./interrupted.ts";
+
+const PAGE = `<!doctype html>
+<meta charset="utf-8">
+<title>Honeybee</title>
+<form><input autofocus placeholder="Say something"> <button>Say</button></form>
+<ol></ol>
+<script>
+  const list = document.querySelector("ol");
+  const show = (text) => list.append(Object.assign(document.createElement("li"), { textContent: text }));
+  const socket = new WebSocket(location.href.replace(/^http/, "ws"));
+  socket.onopen = () => {
+    show("connected " + socket.extensions);
+    socket.send("the page says hello");
+  };
+  socket.onmessage = ({ data }) => show(data);
+  socket.onclose = ({ code, reason }) => show("closed " + code + " " + reason);
+  document.querySelector("form").onsubmit = (event) => {
+    event.preventDefault();
+    const input = document.querySelector("input");
+    socket.send(input.value);
+    input.value = "";
+  };
+</script>`;
+
+const signal = interrupted();
+const pool = new InboundPool("browser", { signal });
+const server = createServer((_request, response) => {
+  response.setHeader("content-type", "text/html; charset=utf-8");
+  response.end(PAGE);
+});
+let origin = "";
+server.on("upgrade", (request, socket, head) => {
+  try {
+    const options = { origins: [origin], compression: { threshold: 0 } };
+    const peer = upgradeNode(request, socket, head, options);
+    pool.add(crypto.randomUUID(), peer);
+  } catch (error) {
+    console.error("refused:", error);
+  }
+});
+server.listen(port(), "127.0.0.1", () => {
+  const address = server.address();
+  if (address === null || typeof address === "string") return;
+  origin = `http://127.0.0.1:${address.port}`;
+  console.log(origin);
+});
+
+for await (const { data } of pool.inbox) {
+  for (const id of pool.peers) {
+    try {
+      pool.trySend(id, `someone: ${data}`);
+    } catch {
+      // It has left meanwhile.
+    }
+  }
+}
+await pool.closed;
+server.close();

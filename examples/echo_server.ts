@@ -1,0 +1,53 @@
+// deno-lint-ignore-file no-console -- a program speaks to its terminal
+/**
+ * An echo server on the library's own listener: real pings, backpressure, compression.
+ *
+ * `deno run --allow-net examples/echo_server.ts [PORT]`
+ *
+ * @module
+ */
+
+import { InboundPool, listen } from "@honeybee/honeybee";
+import { interrupted, port } from "./interrupted.ts";
+
+const signal = interrupted();
+const listener = listen({
+  port: port(),
+  hostname: "127.0.0.1",
+  compression: true,
+  signal,
+});
+const pool = new InboundPool("echo", {
+  signal,
+  // A peer that says nothing for two minutes, and answers no ping, has gone.
+  worker: { inactivityTimeout: 120_000 },
+});
+if (listener.addr.transport === "tcp") {
+  console.log(`ws://127.0.0.1:${listener.addr.port}`);
+}
+
+async function accept(): Promise<void> {
+  for await (const incoming of listener) {
+    pool.add(crypto.randomUUID(), incoming.accept());
+  }
+}
+
+async function echo(): Promise<void> {
+  for await (const { id, data } of pool.inbox) {
+    // trySend: whoever awaits a send in the loop that reads waits for that one peer, and two
+    // sides that both do so can wait for each other.
+    try {
+      pool.trySend(id, data);
+    } catch {
+      // It has left meanwhile.
+    }
+  }
+}
+
+async function watch(): Promise<void> {
+  for await (const event of pool.events) console.log(event.kind, event.id);
+}
+
+await Promise.all([accept(), echo(), watch()]);
+await pool.closed;
+console.log("closed");

@@ -1,0 +1,54 @@
+// deno-lint-ignore-file no-console -- a program speaks to its terminal
+/**
+ * Several processes on one port, whose pools pass messages to each other through Redis: what one
+ * peer says, all peers hear, whichever process they are with.
+ *
+ * Start it as often as there are cores, with the same port:
+ *
+ * `deno run --allow-net --allow-env --allow-read examples/scale_out.ts 8080 redis://127.0.0.1:6379`
+ *
+ * @module
+ */
+
+import { Redis } from "ioredis";
+import { InboundPool, listen } from "@honeybee/honeybee";
+import { interrupted, port } from "./interrupted.ts";
+
+const CHANNEL = "honeybee:chat";
+const signal = interrupted();
+const pool = new InboundPool(`process-${Deno.pid}`, { signal });
+const listener = listen({
+  port: port(),
+  hostname: "127.0.0.1",
+  reusePort: true,
+  signal,
+});
+
+const [, url = "redis://127.0.0.1:6379"] = Deno.args;
+const publisher = new Redis(url);
+const subscriber = new Redis(url);
+subscriber.on("message", (_channel, text) => {
+  for (const id of pool.peers) {
+    try {
+      pool.trySend(id, text);
+    } catch {
+      // It has left meanwhile.
+    }
+  }
+});
+await subscriber.subscribe(CHANNEL);
+console.log(`${pool.id} listens`);
+
+async function accept(): Promise<void> {
+  for await (const incoming of listener) {
+    pool.add(crypto.randomUUID(), incoming.accept());
+  }
+}
+void accept();
+
+for await (const { data } of pool.inbox) {
+  await publisher.publish(CHANNEL, `${pool.id}: ${data}`);
+}
+await pool.closed;
+publisher.disconnect();
+subscriber.disconnect();

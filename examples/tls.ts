@@ -1,0 +1,38 @@
+// deno-lint-ignore-file no-console -- a program speaks to its terminal
+/**
+ * TLS with a certificate authority of one's own: a server with its certificate, and a client that
+ * trusts nothing but what that authority has signed (and what the runtime trusts).
+ *
+ * `deno run --allow-net --allow-read examples/tls.ts CA.pem CERT.pem KEY.pem`
+ *
+ * @module
+ */
+
+import { Connection, InboundPool, listen } from "@honeybee/honeybee";
+
+const [ca, cert, key] = Deno.args.map((path) => Deno.readTextFileSync(path));
+if (ca === undefined || cert === undefined || key === undefined) {
+  throw new TypeError(
+    "Name the files of the authority, the certificate and its key",
+  );
+}
+await using listener = listen({ hostname: "127.0.0.1", tls: { cert, key } });
+await using pool = new InboundPool("tls");
+
+async function accept(): Promise<void> {
+  for await (const incoming of listener) {
+    pool.add(crypto.randomUUID(), incoming.accept());
+  }
+}
+void accept();
+
+const port = listener.addr.transport === "tcp" ? listener.addr.port : 0;
+await using connection = new Connection(`wss://localhost:${port}`, {
+  caCerts: [ca],
+  // What TLS has refused once it refuses again.
+  retry: false,
+});
+await connection.connect();
+await connection.send("over TLS");
+const message = await pool.inbox.take();
+console.log(message?.data);
