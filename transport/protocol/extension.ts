@@ -20,6 +20,14 @@ export interface Extension {
 /**
  * Parses a `Sec-WebSocket-Extensions` value (RFC 6455, section 9.1).
  *
+ * @example
+ * ```ts
+ * import { parseExtensions } from "./extension.ts";
+ *
+ * parseExtensions("foo, bar; baz=2");
+ * // [{ name: "foo", parameters: [] }, { name: "bar", parameters: [{ name: "baz", value: "2" }] }]
+ * ```
+ *
  * @throws {HandshakeError} `bad-extension` when it does not follow the grammar.
  */
 export function parseExtensions(value: string): Extension[] {

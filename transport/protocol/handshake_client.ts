@@ -52,6 +52,25 @@ export interface UpgradeAgreement extends HandshakeAgreement {
  *
  * Nothing that stands in it can break out of its line or speak for the handshake.
  *
+ * @example
+ * ```ts
+ * import { createKey } from "./handshake.ts";
+ * import { checkUpgradeResponse, createUpgradeRequest } from "./handshake_client.ts";
+ * import { HeadReader, parseResponseHead } from "./head.ts";
+ *
+ * const request = { host: "a.example", target: "/chat", key: createKey() };
+ * const bytes = createUpgradeRequest(request); // to be written
+ * const reader = new HeadReader("response");
+ *
+ * // Takes what was read; gives the bytes behind the head, once that has come.
+ * function push(read: Uint8Array): Uint8Array | undefined {
+ *   const taken = reader.push(read);
+ *   if (!reader.done) return undefined;
+ *   checkUpgradeResponse(parseResponseHead(reader.text), request);
+ *   return read.subarray(taken);
+ * }
+ * ```
+ *
  * @throws {HandshakeError} `bad-header`, `bad-host`, `bad-key` or `bad-protocol` for what may not stand in a request.
  */
 export function createUpgradeRequest(request: UpgradeRequest): Uint8Array {

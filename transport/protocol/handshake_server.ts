@@ -111,6 +111,27 @@ export function checkUpgradeHead(
 /**
  * A server's check of an opening handshake, and its choices (RFC 6455, section 4.2).
  *
+ * @example
+ * ```ts
+ * import { HandshakeError } from "./errors.ts";
+ * import { checkUpgradeRequest, createUpgradeResponse } from "./handshake_server.ts";
+ * import { parseRequestHead } from "./head.ts";
+ * import { createRefusal } from "./refusal.ts";
+ *
+ * function answer(head: string): Uint8Array {
+ *   try {
+ *     const policy = { protocols: ["chat"], origins: ["https://app.example"] };
+ *     return createUpgradeResponse(
+ *       checkUpgradeRequest(parseRequestHead(head), policy),
+ *     );
+ *   } catch (error) {
+ *     if (!(error instanceof HandshakeError)) throw error;
+ *     const { status = 400, headers, message: body } = error;
+ *     return createRefusal(status, { headers, body });
+ *   }
+ * }
+ * ```
+ *
  * @throws {HandshakeError} With the status and the headers to answer with: 400, 403, 405, 426, 500 or 505.
  */
 export function checkUpgradeRequest(
