@@ -1,8 +1,5 @@
-import {
-  connect as connectTls,
-  rootCertificates,
-  type TLSSocket,
-} from "node:tls";
+import { isIP } from "node:net";
+import { connect as connectTls, type TLSSocket } from "node:tls";
 import type { ByteStream } from "./byte_stream.ts";
 import { ConfigError } from "./errors.ts";
 import { NodeStream } from "./node_stream.ts";
@@ -166,12 +163,14 @@ function openWithCertificate(
   signal: AbortSignal,
 ): Promise<OpenedStream> {
   return new Promise((resolve, reject) => {
-    const { cert, key, caCerts = [] } = options;
+    const { cert, key, caCerts } = options;
     const socket: TLSSocket = connectTls({
       host: host.hostname,
       port: host.port,
-      servername: host.hostname,
-      ca: [...rootCertificates, ...caCerts],
+      // An address is no name to ask for (RFC 6066, section 3).
+      ...(isIP(host.hostname) === 0 && { servername: host.hostname }),
+      // The runtime's own are trusted too; to read their list would need a permission.
+      ...(caCerts !== undefined && { ca: [...caCerts] }),
       ALPNProtocols: ALPN,
       ...(cert !== undefined && { cert }),
       ...(key !== undefined && { key }),

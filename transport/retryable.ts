@@ -30,5 +30,6 @@ function isCertificateError(error: Error): boolean {
   const code: unknown = Reflect.get(error, "code");
   return /invalid peer certificate|certificate verify failed|UnknownIssuer|self.signed/i
     .test(error.message) ||
-    typeof code === "string" && /CERT|ALTNAME|SELF_SIGNED/.test(code);
+    typeof code === "string" &&
+      /CERT|ALTNAME|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code);
 }
