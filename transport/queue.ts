@@ -115,15 +115,8 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
 
   /** Takes the oldest item without waiting, `undefined` when there is none. */
   shift(): T | undefined {
-    if (this.#size === 0) return undefined;
-    const item = this.#slots[this.#head];
-    this.#slots[this.#head] = undefined;
-    this.#head = (this.#head + 1) & (this.#slots.length - 1);
-    this.#size--;
-    if (item !== undefined && this.#weigh !== undefined) {
-      this.#weight -= this.#weigh(item);
-    }
-    this.#afterRead();
+    const item = this.#remove();
+    if (item !== undefined) this.#afterRead();
     return item;
   }
 
@@ -131,11 +124,12 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
   extract(matches: (item: T) => boolean): T[] {
     const taken: T[] = [];
     for (let left = this.#size; left > 0; left--) {
-      const item = this.shift();
+      const item = this.#remove();
       if (item === undefined) continue;
       if (matches(item)) taken.push(item);
       else this.#put(item);
     }
+    if (taken.length > 0) this.#afterRead();
     return taken;
   }
 
@@ -206,9 +200,13 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
   flush(): void {
     const outlet = this.#outlet;
     if (outlet === undefined) return;
-    while (this.#size > 0) {
-      const item = this.shift();
-      if (item !== undefined) outlet.push(item);
+    for (
+      let item = this.#remove();
+      item !== undefined;
+      item = this.#remove()
+    ) {
+      outlet.push(item);
+      this.#afterRead();
     }
   }
 
@@ -226,6 +224,18 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
   onDrained(callback: () => void): void {
     if (this.#closed && this.#size === 0) callback();
     else this.#onDrained = callback;
+  }
+
+  #remove(): T | undefined {
+    if (this.#size === 0) return undefined;
+    const item = this.#slots[this.#head];
+    this.#slots[this.#head] = undefined;
+    this.#head = (this.#head + 1) & (this.#slots.length - 1);
+    this.#size--;
+    if (item !== undefined && this.#weigh !== undefined) {
+      this.#weight -= this.#weigh(item);
+    }
+    return item;
   }
 
   #put(item: T): void {
@@ -283,10 +293,13 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
     });
   }
 
+  /** The item goes on before its place is given away, or what comes in for it would overtake it. */
   #pump(outlet: Sink<T>): void {
-    while (this.#size > 0 && this.#outlet === outlet && !this.#outletFull) {
-      const item = this.shift();
-      if (item !== undefined && !outlet.push(item)) this.#awaitOutlet(outlet);
+    while (this.#outlet === outlet && !this.#outletFull) {
+      const item = this.#remove();
+      if (item === undefined) return;
+      if (!outlet.push(item)) this.#awaitOutlet(outlet);
+      this.#afterRead();
     }
   }
 
