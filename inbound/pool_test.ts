@@ -98,8 +98,9 @@ Deno.test("A read error gives the event dropped-error, with the error", async ()
 Deno.test("add, replace, remove and close give no event", async () => {
   const pool = new InboundPool("pool");
   addPeer(pool, "a");
-  const { server } = socketPair();
+  const { client, server } = socketPair();
   pool.replace("a", server);
+  Connection.fromSocket(client);
   await pool.remove("a");
   addPeer(pool, "b");
   await pool.close();
