@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { Connection, InboundPool, OutboundPool } from "../mod.ts";
-import { MockDialer, MockSocket, socketPair } from "../testing/mod.ts";
+import { Connection, InboundPool, OutboundPool } from "./mod.ts";
+import { MockDialer, MockSocket, socketPair } from "./testing/mod.ts";
 import {
   CONNECTION_RULES,
   INBOUND_WORKER_RULES,
@@ -9,8 +9,8 @@ import {
   OUTBOUND_WORKER_RULES,
   POOL_RULES,
   RETRY_RULES,
-} from "./config.ts";
-import { ConfigError, PoolError } from "./errors.ts";
+} from "./transport/config.ts";
+import { ConfigError, PoolError } from "./transport/errors.ts";
 
 /** Values that no option that is a number takes. */
 function badValues(rule: NumberRule): unknown[] {
