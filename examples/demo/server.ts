@@ -1,0 +1,68 @@
+import { InboundPool, refusal, upgrade } from "@honeybee/honeybee";
+import { Tally } from "./tally.ts";
+
+/** The server's half: an inbound pool behind `Deno.serve` that sends back what it gets. */
+export class DemoServer {
+  readonly tally = new Tally();
+  readonly pool: InboundPool;
+  readonly port: number;
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #working: Promise<unknown>;
+  left = 0;
+
+  /** Listens on a port, 0 for any that is free. */
+  constructor(port: number) {
+    const pool = this.pool = new InboundPool("demo-server");
+    this.#server = Deno.serve(
+      { hostname: "127.0.0.1", port, onListen() {} },
+      (request, { remoteAddr }) => {
+        try {
+          const { socket, response } = upgrade(request, {
+            remoteAddr,
+            // The runtime's own timer for silent peers may outlive a connection, for half as
+            // long as this: a short one lets the demo end when it is over.
+            inactivityTimeout: 6_000,
+          });
+          pool.add(crypto.randomUUID(), socket);
+          return response;
+        } catch (error) {
+          return refusal(error);
+        }
+      },
+    );
+    this.port = this.#server.addr.port;
+    this.#working = Promise.all([this.#echo(), this.#watch()]);
+  }
+
+  /** Lets a part of the peers go, without a word to the application on the other side. */
+  async cut(part: number): Promise<number> {
+    const peers = this.pool.peers;
+    const some = peers.slice(0, Math.ceil(peers.length * part));
+    await Promise.all(some.map((id) => this.pool.remove(id)));
+    return some.length;
+  }
+
+  /** Stops: every peer hears 1001. */
+  async stop(): Promise<void> {
+    await this.pool.close();
+    await this.#server.shutdown();
+    await this.#working;
+  }
+
+  async #echo(): Promise<void> {
+    for await (const { id, data } of this.pool.inbox) {
+      this.tally.take(id, data);
+      try {
+        // trySend, since whoever awaits a send in the loop that reads makes all peers wait for one,
+        // and two sides that both do so can wait for each other.
+        this.pool.trySend(id, data);
+      } catch {
+        // It has left meanwhile.
+      }
+    }
+  }
+
+  async #watch(): Promise<void> {
+    for await (const _ of this.pool.events) this.left++;
+  }
+}
