@@ -202,6 +202,7 @@ export function behaviour(
       const mine = new RecordingReader({ capacity: 3 });
       socket.start(mine);
       for (let i = 0; i < 100; i++) peer.write(`${i}`);
+      while (mine.messages.length < 3) await turns(1);
       await turns(20);
       assertEquals(mine.messages.length, 3);
       for (let i = 0; i < 100; i++) {
@@ -219,7 +220,7 @@ export function behaviour(
       const mine = new RecordingReader({ capacity: 1 });
       socket.start(mine);
       for (let i = 0; i < 100; i++) peer.write(`${i}`);
-      await turns(20);
+      while (mine.messages.length < 1) await turns(1);
       socket.close(3_000);
       assert((await socket.closed).clean);
       await peer.closed;

@@ -289,9 +289,10 @@ for (const { name, client, server, deflates } of MAKES) {
 
     if (client !== undefined && (!compression || deflates.client)) {
       // undici leaves a timer of its own behind.
-      const sanitizeOps = name !== "undici";
+      const sanitizeOps = name !== "undici", sanitizeResources = sanitizeOps;
       Deno.test(`the client of ${name} talks to listen${with_}`, {
         sanitizeOps,
+        sanitizeResources,
       }, async () => {
         await using listener = listen({
           hostname: HOST,
