@@ -1,0 +1,144 @@
+// deno-lint-ignore-file no-console -- its tables go to standard output
+/**
+ * Measures echo servers side by side: `deno task bench [--full] [--json]
+ * [--plot FILE] [--only NAME] [--rounds N] [--seconds N]`.
+ *
+ * Servers and load are processes of their own; the peers of a workload take turns,
+ * and each round begins with another one.
+ *
+ * @module
+ */
+import { type Certificate, makeCertificate } from "./certificate.ts";
+import type { LoadOptions, LoadResult } from "./load.ts";
+import { findPeers, type Peer, type Running, start } from "./peers.ts";
+import { plot } from "./plot.ts";
+import { figure, type Outcome, table } from "./report.ts";
+import { type Workload, WORKLOADS } from "./workloads.ts";
+
+/** Left out of the short run. */
+const FULL_ONLY = new Set(["pool, items", "ws, no bufferutil", "ws in Deno"]);
+const LOAD = new URL("load.ts", import.meta.url).pathname;
+const LOAD_MS = 20_000;
+
+const flag = (name: string): boolean => Deno.args.includes(name);
+const value = (name: string): string | undefined =>
+  flag(name) ? Deno.args[Deno.args.indexOf(name) + 1] : undefined;
+
+async function load(options: LoadOptions): Promise<LoadResult> {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", LOAD, JSON.stringify(options)],
+    signal: AbortSignal.timeout(LOAD_MS),
+  }).output();
+  const text = new TextDecoder().decode(success ? stdout : stderr);
+  if (!success) throw new Error(text || "The load did not end in time");
+  const result: LoadResult = JSON.parse(text);
+  if (result.messages === 0) throw new Error("No message came back");
+  if (result.checked === 0) throw new Error("No message was checked");
+  return result;
+}
+
+async function measure(
+  workload: Workload,
+  peers: readonly Peer[],
+  certificate: Certificate | undefined,
+  rounds: number,
+  seconds: number,
+): Promise<Outcome> {
+  const skipped: Record<string, string> = {};
+  const running = new Map<Peer, Running>();
+  const results = new Map<Peer, LoadResult[]>();
+  const { type, connections, size, window, tls } = workload;
+  const args = certificate === undefined
+    ? []
+    : ["--cert", certificate.cert, "--key", certificate.key];
+  try {
+    for (const peer of peers) {
+      if (tls && peer.kind === "tcp") continue;
+      if (peer.skipped !== undefined) skipped[peer.name] = peer.skipped;
+      else {
+        try {
+          running.set(peer, await start(peer, args));
+          results.set(peer, []);
+        } catch (error) {
+          skipped[peer.name] = String(error);
+        }
+      }
+    }
+    for (let round = 0; round < rounds; round++) {
+      const turn = [...running];
+      turn.push(...turn.splice(0, round % Math.max(1, turn.length)));
+      for (const [peer, { port, pid }] of turn) {
+        if (skipped[peer.name] !== undefined) continue;
+        try {
+          const result = await load({
+            hostname: "127.0.0.1",
+            port,
+            pid,
+            kind: peer.kind,
+            type,
+            connections,
+            size,
+            window,
+            seconds,
+            warmup: round === 0 ? 0.5 : 0.2,
+            ...(certificate && { caCert: certificate.ca }),
+          });
+          results.get(peer)?.push(result);
+        } catch (error) {
+          skipped[peer.name] = String(error);
+        }
+      }
+    }
+  } finally {
+    await Promise.all([...running.values()].map((server) => server.stop()));
+  }
+  const figures = [...results].filter(([, all]) => all.length > 0)
+    .map(([peer, all]) => figure(peer.name, all));
+  return { workload, figures, skipped };
+}
+
+const full = flag("--full");
+const only = value("--only");
+const rounds = Number(value("--rounds") ?? (full ? 5 : 3));
+const seconds = Number(value("--seconds") ?? (full ? 1.5 : 0.5));
+const chosen = WORKLOADS.filter(({ name, short }) =>
+  only === undefined ? full || short : name.includes(only)
+);
+if (chosen.length === 0) {
+  console.error(`No workload has ${only} in its name`);
+  Deno.exit(2);
+}
+const peers = (await findPeers()).filter(({ name }) =>
+  full || !FULL_ONLY.has(name)
+);
+const folder = await Deno.makeTempDir();
+const outcomes: Outcome[] = [];
+try {
+  const certificate = chosen.some(({ tls }) => tls)
+    ? await makeCertificate(folder)
+    : undefined;
+  for (const workload of chosen) {
+    const outcome = await measure(
+      workload,
+      peers,
+      workload.tls ? certificate : undefined,
+      rounds,
+      seconds,
+    );
+    outcomes.push(outcome);
+    if (!flag("--json")) console.log(table(outcome) + "\n");
+  }
+} finally {
+  await Deno.remove(folder, { recursive: true });
+}
+const machine = {
+  cores: navigator.hardwareConcurrency,
+  memory: Deno.systemMemoryInfo().total,
+  deno: Deno.version.deno,
+  rounds,
+  seconds,
+};
+if (flag("--json")) console.log(JSON.stringify({ machine, outcomes }, null, 2));
+else console.log(JSON.stringify(machine));
+const file = value("--plot");
+if (file !== undefined) await Deno.writeTextFile(file, plot(outcomes));

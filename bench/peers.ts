@@ -1,0 +1,146 @@
+/** The servers that are measured, each set up as its users would. @module */
+
+/** A server to start, or why it cannot be. */
+export interface Peer {
+  readonly name: string;
+  readonly kind: "websocket" | "tcp";
+  readonly command: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Why it cannot be had on this machine. */
+  readonly skipped?: string;
+}
+
+/** A server that runs. */
+export interface Running {
+  readonly port: number;
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+const SERVERS = new URL("servers/", import.meta.url).pathname;
+const CACHE = new URL(".peers/", import.meta.url).pathname;
+const START_MS = 10_000;
+
+/** What runs `args` by the Deno that runs this. */
+function deno(file: string, ...args: string[]): string[] {
+  return [Deno.execPath(), "run", "-A", SERVERS + file, ...args];
+}
+
+/** Why a command fails, or nothing where it succeeds. */
+async function failure(
+  command: string,
+  args: readonly string[],
+  cwd?: string,
+): Promise<string | undefined> {
+  try {
+    const { success, stderr } = await new Deno.Command(command, {
+      args: [...args],
+      stdout: "null",
+      stderr: "piped",
+      ...(cwd !== undefined && { cwd }),
+    }).output();
+    if (success) return undefined;
+    const lines = new TextDecoder().decode(stderr).trim().split("\n");
+    return lines[0] || `${command} failed`;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Installs what comes from npm, once, and lists all peers. */
+export async function findPeers(): Promise<readonly Peer[]> {
+  await Deno.mkdir(CACHE, { recursive: true });
+  const install = async (...names: string[]) => {
+    if (await failure("ls", names.map((n) => `node_modules/${n}`), CACHE)) {
+      return await failure("npm", [
+        "install",
+        "--no-audit",
+        "--no-fund",
+        "--prefix",
+        CACHE,
+        ...names,
+      ], CACHE);
+    }
+  };
+  const node = await failure("node", ["--version"]);
+  const ws = node ?? await install("ws", "bufferutil");
+  const bun = await install("bun");
+  const bunPath = `${CACHE}node_modules/bun/bin/bun.exe`;
+  // Node looks for packages beside the program.
+  await Deno.copyFile(`${SERVERS}ws.mjs`, `${CACHE}ws.mjs`);
+  const websocket = "websocket";
+  return [
+    { name: "pool", kind: websocket, command: deno("pool.ts") },
+    {
+      name: "pool, borrow",
+      kind: websocket,
+      command: deno("pool.ts", "--borrow"),
+    },
+    {
+      name: "pool, items",
+      kind: websocket,
+      command: deno("pool.ts", "--items"),
+    },
+    { name: "connection", kind: websocket, command: deno("connection.ts") },
+    { name: "native", kind: websocket, command: deno("native.ts") },
+    {
+      name: "ws",
+      kind: websocket,
+      command: ["node", `${CACHE}ws.mjs`],
+      ...(ws && { skipped: ws }),
+    },
+    {
+      name: "ws, no bufferutil",
+      kind: websocket,
+      command: ["node", `${CACHE}ws.mjs`],
+      env: { WS_NO_BUFFER_UTIL: "1" },
+      ...(ws && { skipped: ws }),
+    },
+    { name: "ws in Deno", kind: websocket, command: deno("ws.mjs") },
+    {
+      name: "Bun",
+      kind: websocket,
+      command: [bunPath, `${SERVERS}bun.mjs`],
+      ...(bun && { skipped: bun }),
+    },
+    { name: "TCP", kind: "tcp", command: deno("tcp.ts") },
+  ];
+}
+
+/** Starts a server and waits until it listens. */
+export async function start(
+  peer: Peer,
+  args: readonly string[],
+): Promise<Running> {
+  const [command = "", ...rest] = peer.command;
+  const child = new Deno.Command(command, {
+    args: [...rest, ...args],
+    stdout: "piped",
+    stderr: "null",
+    ...(peer.env && { env: { ...peer.env } }),
+  }).spawn();
+  const timer = setTimeout(() => child.kill("SIGKILL"), START_MS);
+  let text = "";
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  while (!text.includes("\n")) {
+    const { value, done } = await reader.read();
+    if (done) break;
+    text += value;
+  }
+  clearTimeout(timer);
+  const stop = async () => {
+    try {
+      child.kill("SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
+    await reader.cancel();
+    await child.status;
+  };
+  const port = Number(/"port":(\d+)/.exec(text)?.[1]);
+  if (!(port > 0)) {
+    await stop();
+    throw new Error(`${peer.name} did not say where it listens`);
+  }
+  return { port, pid: child.pid, stop };
+}

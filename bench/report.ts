@@ -1,0 +1,108 @@
+/** Medians, ratios and their table. @module */
+import type { LoadResult } from "./load.ts";
+import type { Workload } from "./workloads.ts";
+
+/** What one peer reached in one workload. */
+export interface Figure {
+  readonly peer: string;
+  /** Messages a second, the median of the rounds. */
+  readonly rate: number;
+  /** Half the distance from the slowest to the fastest round, as a part of the median. */
+  readonly spread: number;
+  /** Microseconds of the server's processor for a message. */
+  readonly serverMicros: number;
+  /** Part of a core that the load took. */
+  readonly loadCpu: number;
+  readonly checked: number;
+}
+
+/** A workload and what came of it. */
+export interface Outcome {
+  readonly workload: Workload;
+  readonly figures: readonly Figure[];
+  readonly skipped: Readonly<Record<string, string>>;
+}
+
+/** The middle of some numbers, 0 of none. */
+export function median(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? 0;
+  return sorted.length % 2 === 1
+    ? upper
+    : ((sorted[middle - 1] ?? 0) + upper) / 2;
+}
+
+/** What the rounds of one peer come to. */
+export function figure(peer: string, rounds: readonly LoadResult[]): Figure {
+  const rates = rounds.map((round) => round.messages / round.seconds);
+  const rate = median(rates);
+  return {
+    peer,
+    rate,
+    spread: (Math.max(...rates) - Math.min(...rates)) / 2 / (rate || 1),
+    serverMicros: median(
+      rounds.map((r) => r.serverCpu * r.seconds * 1e6 / (r.messages || 1)),
+    ),
+    loadCpu: median(rounds.map((round) => round.loadCpu)),
+    checked: rounds.reduce((sum, round) => sum + round.checked, 0),
+  };
+}
+
+function row(cells: readonly string[]): string {
+  return `| ${cells.join(" | ")} |`;
+}
+
+/** How many times faster `of` is than `against`, where both ran. */
+export function ratio(
+  { figures }: Outcome,
+  of: string,
+  against: string,
+): number | undefined {
+  const rate = (name: string) => figures.find((f) => f.peer === name)?.rate;
+  const [upper, lower] = [rate(of), rate(against)];
+  return upper === undefined || !lower ? undefined : upper / lower;
+}
+
+/** A table in Markdown for one workload, its goals below. */
+export function table(outcome: Outcome): string {
+  const lines = [
+    `### ${outcome.workload.name}`,
+    "",
+    row([
+      "peer",
+      "messages/s",
+      "spread",
+      "x native",
+      "x ws",
+      "x TCP",
+      "server us/message",
+      "load CPU",
+    ]),
+    row(["---", ...Array.from({ length: 7 }, () => "---:")]),
+  ];
+  for (const f of outcome.figures) {
+    lines.push(row([
+      f.peer,
+      f.rate.toFixed(0),
+      `${(f.spread * 100).toFixed(0)}%`,
+      ...["native", "ws", "TCP"].map((name) =>
+        ratio(outcome, f.peer, name)?.toFixed(2) ?? "-"
+      ),
+      f.serverMicros.toFixed(2),
+      f.loadCpu.toFixed(2),
+    ]));
+  }
+  const skipped = Object.entries(outcome.skipped);
+  if (skipped.length > 0) lines.push("");
+  for (const [peer, why] of skipped) lines.push(`${peer}: skipped: ${why}`);
+  lines.push("");
+  for (const goal of outcome.workload.goals) {
+    const reached = ratio(outcome, goal.of, goal.against);
+    const verdict = reached === undefined
+      ? "not measured"
+      : `${reached.toFixed(2)} x, ${reached >= goal.ratio ? "met" : "missed"}`;
+    lines.push(`- ${goal.of}, ${goal.ratio} x ${goal.against}: ${verdict}`);
+  }
+  return lines.join("\n");
+}
