@@ -15,7 +15,7 @@ import {
 import { handled, onAbort, rejected } from "../transport/promise.ts";
 import type { Queue } from "../transport/queue.ts";
 import type { Dialer } from "../transport/socket.ts";
-import { normalizeUrl } from "../transport/url.ts";
+import { normalizeUrl, urlForLog } from "../transport/url.ts";
 import type { InboxMessage, WorkerStats } from "../transport/worker.ts";
 import {
   type OutboundPoolOptions,
@@ -85,7 +85,7 @@ export class OutboundPool implements AsyncDisposable {
    * @throws {ConfigError} When the id or an option cannot be used.
    */
   constructor(id: string, options: OutboundPoolOptions = {}) {
-    this.#core = new PoolCore("outbound", id, options);
+    this.#core = new PoolCore("outbound", id, options, urlForLog);
     const { maxConcurrentDials, ...worker } = resolveOutboundOptions(options);
     this.#workerOptions = worker;
     this.#options = options;
@@ -142,7 +142,9 @@ export class OutboundPool implements AsyncDisposable {
     if (this.#core.peers.has(id)) {
       throw new PoolError(
         "peer-exists",
-        `Cannot connect as the peer must be unknown: ${this.id} has a peer ${id}`,
+        `Cannot connect as the peer must be unknown: ${this.id} has a peer ${
+          urlForLog(id)
+        }`,
       );
     }
     this.#admit(id, this.#worker(id), options);
@@ -163,7 +165,10 @@ export class OutboundPool implements AsyncDisposable {
     }
     this.#forget(
       peer,
-      new PoolError("peer-removed", `The peer ${peer.id} was removed`),
+      new PoolError(
+        "peer-removed",
+        `The peer ${urlForLog(peer.id)} was removed`,
+      ),
     );
     return this.#core.dismiss(peer, 1000, "");
   }
@@ -291,13 +296,13 @@ export class OutboundPool implements AsyncDisposable {
     const core = this.#core;
     const { clock } = core.options;
     const { logger, connection, ...pool } = this.#options;
-    const attributes = { pool_id: this.id, peer_id: id };
+    const attributes = { pool_id: this.id, peer_id: urlForLog(id) };
     const dialer = options.dialer ?? pool.dialer ?? dialAuto;
     const log = createLog({ logger, ...pool.worker }, {
       component: "outbound_worker",
       ...attributes,
     });
-    core.log?.debug("Peer added", { peer_id: id });
+    core.log?.debug("Peer added", { peer_id: urlForLog(id) });
     core.admit(id, worker, (peer, inbox) => {
       this.#presences.set(peer, {
         connected: false,
@@ -347,13 +352,13 @@ export class OutboundPool implements AsyncDisposable {
     if (notice.kind === "stopped") {
       presence.stopped = new PoolError(
         "peer-stopped",
-        `The peer ${peer.id} was given up`,
+        `The peer ${urlForLog(peer.id)} was given up`,
         { cause: notice.error },
       );
     }
     const { clock } = this.#core.options;
     this.#core.log?.info(`Peer ${notice.kind}`, {
-      peer_id: peer.id,
+      peer_id: urlForLog(peer.id),
       session,
       ...notice,
     });

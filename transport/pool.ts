@@ -92,7 +92,16 @@ export class PoolCore<Plugin, E extends PoolEvent> {
   #failedSends = 0;
   #droppedErrors = 0;
 
-  constructor(component: string, id: string, options: PoolOptions) {
+  /**
+   * @param nameOf What a peer is called in logs and messages: its URL without the query, which may
+   * hold secrets.
+   */
+  constructor(
+    component: string,
+    id: string,
+    options: PoolOptions,
+    readonly nameOf: (id: string) => string = (id) => id,
+  ) {
     checkId("id", id);
     this.options = resolvePoolOptions(options);
     this.id = id;
@@ -141,7 +150,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     throw new PoolError(
       "peer-not-found",
       `Cannot ${action} as the peer must be known: ${this.id} has no peer ${
-        JSON.stringify(id)
+        JSON.stringify(this.nameOf(id))
       }`,
     );
   }
@@ -214,7 +223,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
   workerFailed(id: string, cause: unknown): PoolError {
     return new PoolError(
       "worker-failed",
-      `The worker of ${id} failed: ${toError(cause).message}`,
+      `The worker of ${this.nameOf(id)} failed: ${toError(cause).message}`,
       { cause },
     );
   }
@@ -226,7 +235,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
       this.#droppedErrors++;
     }
     this.errors.push({ id, error, at: this.options.clock.now() });
-    this.log?.warn("Error", { peer_id: id, error });
+    this.log?.warn("Error", { peer_id: this.nameOf(id), error });
   }
 
   send(id: string, data: Message, options?: SendOptions): Promise<void> {
@@ -318,7 +327,10 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     try {
       return peer.worker.stats();
     } catch (error) {
-      this.log?.error("A worker's stats() threw", { peer_id: peer.id, error });
+      this.log?.error("A worker's stats() threw", {
+        peer_id: this.nameOf(peer.id),
+        error,
+      });
       const { sent, received } = peer.counter;
       return {
         queueDepth: 0,
@@ -332,6 +344,6 @@ export class PoolCore<Plugin, E extends PoolEvent> {
 
   #sendFailed(id: string, error: unknown): void {
     this.#failedSends++;
-    this.log?.debug("Send failed", { peer_id: id, error });
+    this.log?.debug("Send failed", { peer_id: this.nameOf(id), error });
   }
 }
