@@ -188,8 +188,10 @@ export class Connection implements AsyncDisposable {
     this.heartbeats = new Queue({ capacity: HEARTBEATS_KEPT });
     if (socket !== undefined) this.#open(socket);
     if (options.signal?.aborted) void this.close();
-    else {this.#removeListener = onAbort(options.signal, () =>
-        void this.close());}
+    // A socket that had ended already has closed it.
+    else if (this.#state !== "closed") {
+      this.#removeListener = onAbort(options.signal, () => void this.close());
+    }
   }
 
   /** A connection of a socket that is open already. It begins to read at once. */

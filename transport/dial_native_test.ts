@@ -5,6 +5,7 @@ import {
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
+// @ts-types="@types/ws"
 import { WebSocketServer } from "ws";
 import { FakeClock } from "../testing/fake_clock.ts";
 import { dialNative } from "./dial_native.ts";
@@ -330,7 +331,7 @@ async function withWs(
   const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
   await new Promise((resolve) => server.once("listening", resolve));
   server.on("connection", onConnection);
-  const { port } = server.address();
+  const port = portOfServer(server);
   try {
     await body(`ws://127.0.0.1:${port}`);
   } finally {
@@ -380,7 +381,7 @@ for (const status of [401, 503]) {
       ) => answer(false, status),
     });
     await new Promise((resolve) => server.once("listening", resolve));
-    const url = `ws://127.0.0.1:${server.address().port}`;
+    const url = `ws://127.0.0.1:${portOfServer(server)}`;
     const error = await assertRejects(
       () => dialNative(url, {}),
       HandshakeError,
@@ -388,4 +389,10 @@ for (const status of [401, 503]) {
     assertEquals(error.status, status);
     await new Promise((resolve) => server.close(resolve));
   });
+}
+
+/** The port of a server of npm ws. */
+function portOfServer(server: WebSocketServer): number {
+  const address = server.address();
+  return typeof address === "object" ? address?.port ?? 0 : 0;
 }

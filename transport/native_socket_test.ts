@@ -76,9 +76,9 @@ function withOpenClient(
   }, options);
 }
 
-function once(target: EventTarget, type: string): Promise<Event> {
+function once(target: EventTarget, type: string): Promise<void> {
   return new Promise((resolve) =>
-    target.addEventListener(type, resolve, { once: true })
+    target.addEventListener(type, () => resolve(), { once: true })
   );
 }
 

@@ -377,12 +377,12 @@ export class RawSocket implements Socket {
     if (this.#ended) return false;
     if (this.#sent !== undefined) return true;
     if (this.#borrows) this.#lent++;
-    const more = this.#reader?.message(data, size, this.#readAt) !== false;
-    // The reader may have cut the connection, or closed it.
-    if (this.#ended) return false;
-    if (more || this.#sent !== undefined) return true;
+    // Set before the call, in which the reader may resume, close or cut the connection.
     this.#held = true;
-    return false;
+    if (this.#reader?.message(data, size, this.#readAt) !== false) {
+      this.#held = false;
+    }
+    return !this.#held && !this.#ended;
   }
 
   #onPing(payload: Uint8Array): void {

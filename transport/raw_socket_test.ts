@@ -415,6 +415,22 @@ for (const role of ["client", "server"] as const) {
     socket.terminate();
   });
 
+  test("a reader that resumes before it has said stop is not forgotten", async () => {
+    const { socket, peer } = rawWithPeer(role);
+    const reader = new ActingReader(() => {
+      socket.resume();
+      return false;
+    });
+    socket.start(reader);
+    const bytes = ["a", "b", "c"].flatMap((text) => [
+      ...peer.frame(TEXT, text),
+    ]);
+    await peer.raw(Uint8Array.from(bytes));
+    await turns();
+    assertEquals(reader.messages, ["a", "b", "c"]);
+    socket.terminate();
+  });
+
   test("a reader that says stop makes the peer wait: nothing more is read", async () => {
     const { socket, peer, stream } = rawWithPeer(role, {}, 50_000);
     const reader = new RecordingReader({ capacity: 1 });
