@@ -27,10 +27,13 @@ const value = (name: string): string | undefined =>
 async function load(options: LoadOptions): Promise<LoadResult> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", LOAD, JSON.stringify(options)],
+    env: { NO_COLOR: "1" },
     signal: AbortSignal.timeout(LOAD_MS),
   }).output();
   const text = new TextDecoder().decode(success ? stdout : stderr);
-  if (!success) throw new Error(text || "The load did not end in time");
+  if (!success) {
+    throw new Error(text.split("\n")[0] || "The load did not end in time");
+  }
   const result: LoadResult = JSON.parse(text);
   if (result.messages === 0) throw new Error("No message came back");
   if (result.checked === 0) throw new Error("No message was checked");

@@ -9,11 +9,16 @@ for await (const conn of listener) void echo(conn);
 async function echo(conn: Deno.TcpConn): Promise<void> {
   conn.setNoDelay(true);
   const buffer = new Uint8Array(131_072);
-  for (;;) {
-    const count = await conn.read(buffer).catch(() => null);
-    if (count === null) return conn.close();
-    for (let at = 0; at < count;) {
-      at += await conn.write(buffer.subarray(at, count));
+  try {
+    for (;;) {
+      const count = await conn.read(buffer);
+      if (count === null) break;
+      for (let at = 0; at < count;) {
+        at += await conn.write(buffer.subarray(at, count));
+      }
     }
+  } catch {
+    // The load resets what is in flight when it is done.
   }
+  conn.close();
 }
