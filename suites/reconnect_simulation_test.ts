@@ -4,7 +4,7 @@ import type { Clock } from "../transport/clock.ts";
 import { seededRandom } from "../testing/seeded_random.ts";
 import { MockSocket } from "../testing/mock_socket.ts";
 import type { Dialer } from "../transport/socket.ts";
-import { OutboundPool } from "./pool.ts";
+import { OutboundPool } from "../outbound/pool.ts";
 
 const CLIENTS = 10_000;
 /** Seconds into the simulation at which the server goes away. */
