@@ -34,6 +34,9 @@ export interface UpgradedStream extends UpgradeAgreement, OpenedStream {
  * RFC 6455 itself.
  *
  * Redirects are not followed: they are refusals, with their status and headers.
+ *
+ * A TLS handshake that is given up ends the dial at once; the runtime itself keeps the TCP
+ * connection until the server leaves. One with a client certificate (`cert`) is really cut.
  */
 export const dialRaw: Dialer = async (
   url: string,
