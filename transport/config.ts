@@ -84,6 +84,14 @@ export const LISTEN_RULES: Readonly<
   handshakeTimeout: duration(10_000),
 };
 
+/** Options of `upgrade` that are numbers. */
+export const UPGRADE_RULES: Readonly<
+  Record<"inactivityTimeout" | "handshakeTimeout", NumberRule>
+> = {
+  inactivityTimeout: duration(30_000),
+  handshakeTimeout: CONNECTION_RULES.handshakeTimeout,
+};
+
 /** Fields of a connection's `retry` option that are numbers. */
 export const RETRY_RULES: Readonly<
   Record<

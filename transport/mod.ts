@@ -18,6 +18,7 @@ export {
   POOL_RULES,
   RETRY_RULES,
   SOCKET_RULES,
+  UPGRADE_RULES,
 } from "./config.ts";
 export * from "./connection.ts";
 export type {

@@ -4,6 +4,7 @@ import {
   numberOption,
   refuseOption,
   SOCKET_RULES,
+  UPGRADE_RULES,
 } from "./config.ts";
 import { ConfigError, HandshakeError } from "./errors.ts";
 import { NativeSocket } from "./native_socket.ts";
@@ -15,11 +16,7 @@ import {
 import { HeaderLines } from "./protocol/head.ts";
 import type { PeerAddress, Socket, SocketOptions } from "./socket.ts";
 
-/** How long a peer of a native server may be silent, in milliseconds, when nobody says otherwise. */
-const INACTIVITY_RULE = {
-  ...CONNECTION_RULES.handshakeTimeout,
-  default: 30_000,
-};
+const INACTIVITY_RULE = UPGRADE_RULES.inactivityTimeout;
 
 /** Options of {@link upgrade}. */
 export interface UpgradeOptions extends SocketOptions {
