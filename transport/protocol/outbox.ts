@@ -11,6 +11,9 @@ interface Pending {
   readonly source: Source | undefined;
 }
 
+/** Pongs that may wait: each answers its ping. More are a flood, of which the newest is answered. */
+const MOST_PONGS = 16;
+
 /** The bytes of one connection that wait to be written, in slabs that are held only while dirty. */
 export class Outbox {
   /** The slab that is being filled. Between calls it ends with the end of a frame. */
@@ -21,9 +24,9 @@ export class Outbox {
   size = 0;
 
   #queue: Pending[] = [];
-  /** Control frames that go ahead: pings, and of pongs the newest. */
+  /** Control frames that go ahead. */
   #pings: Uint8Array[] = [];
-  #pong: Uint8Array | undefined;
+  #pongs: Uint8Array[] = [];
 
   #piece: Uint8Array | undefined;
   #pieceSlab: MaskView | undefined;
@@ -66,10 +69,14 @@ export class Outbox {
     this.#pings.push(frame);
   }
 
-  /** Has a pong go ahead at the next end of a frame, in place of one that waits. */
+  /** Has a pong go ahead at the next end of a frame; when too many wait, in place of all of them. */
   pong(frame: Uint8Array): void {
-    this.size += frame.length - (this.#pong?.length ?? 0);
-    this.#pong = frame;
+    if (this.#pongs.length === MOST_PONGS) {
+      for (const { length } of this.#pongs) this.size -= length;
+      this.#pongs = [];
+    }
+    this.size += frame.length;
+    this.#pongs.push(frame);
   }
 
   /** The next piece to write; the same one until `release`. */
@@ -104,7 +111,7 @@ export class Outbox {
     this.length = 0;
     this.#queue = [];
     this.#pings = [];
-    this.#pong = undefined;
+    this.#pongs = [];
     this.#piece = undefined;
     this.#pieceDone = undefined;
     if (slab !== undefined) giveSlab(slab);
@@ -145,12 +152,10 @@ export class Outbox {
 
   #takeControl(): Uint8Array | undefined {
     const frames = this.#pings;
-    if (this.#pong !== undefined) {
-      frames.push(this.#pong);
-      this.#pong = undefined;
-    }
+    frames.push(...this.#pongs);
     if (frames.length === 0) return undefined;
     this.#pings = [];
+    this.#pongs = [];
     const [only] = frames;
     return frames.length === 1 && only !== undefined ? only : concat(frames);
   }

@@ -77,7 +77,7 @@ const encoder = new TextEncoder();
  * half of RFC 6455, without I/O.
  *
  * Data frames and the close frame keep the order of the calls. Pings and pongs go
- * ahead of data that waits, at the next end of a frame; of pongs that wait only the
+ * ahead of data that waits, at the next end of a frame; when many pongs wait only the
  * newest is kept (RFC 6455, section 5.5.3). After `close` everything is ignored.
  *
  * What is to be written is had piece by piece with `take` and `release`. Small frames
@@ -264,8 +264,8 @@ export class Sender {
   }
 
   /**
-   * Has a pong sent (RFC 6455, section 5.5.3), ahead of data that waits. It takes the place
-   * of one that has not been taken yet, so that a flood of pings gets the newest answered.
+   * Has a pong sent (RFC 6455, section 5.5.3), ahead of data that waits. When 16 wait it takes
+   * the place of them all, so that of a flood of pings the newest is answered.
    *
    * @throws {ProtocolError} `control-too-long` for more than 125 bytes.
    */

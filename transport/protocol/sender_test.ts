@@ -317,8 +317,8 @@ for (const role of ROLES) {
     sender.release();
     sender.ping(utf8("1"));
     sender.ping(utf8("2"));
-    sender.pong(utf8("old"));
-    sender.pong(utf8("new"));
+    sender.pong(utf8("3"));
+    sender.pong(utf8("4"));
     assertBytes(
       join(before, drain(sender)),
       join(
@@ -326,10 +326,18 @@ for (const role of ROLES) {
         frame(role, 0x82, data),
         frame(role, 0x89, "1"),
         frame(role, 0x89, "2"),
-        frame(role, 0x8a, "new"),
+        frame(role, 0x8a, "3"),
+        frame(role, 0x8a, "4"),
         frame(role, 0x81, "last"),
       ),
     );
+  });
+
+  Deno.test(`sender: of a flood of pongs the newest are kept, as ${role}`, () => {
+    const sender = make(role);
+    for (let i = 1; i <= 33; i++) sender.pong(utf8(String(i)));
+    assertBytes(drain(sender), frame(role, 0x8a, "33"));
+    assertEquals(sender.size, 0);
   });
 
   Deno.test(`sender: pings go between the fragments of a message by reference, as ${role}`, () => {
