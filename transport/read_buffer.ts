@@ -1,5 +1,5 @@
 /** First size: an idle connection holds no more. */
-const SMALLEST = 4_096;
+const SMALLEST = 1_024;
 const LARGEST = 65_536;
 const STEP = 4;
 /** Milliseconds of silence after which a connection counts as idle. */
