@@ -11,16 +11,13 @@ import type { Socket, SocketEnd } from "../transport/socket.ts";
 import {
   type Counter,
   drained,
-  forwarder,
-  heartbeatForwarder,
   type InboxMessage,
   MessageQueue,
   Pulse,
-  reader,
-  silence,
-  stopMonitor,
+  SHIPPED_BLOCKS,
   type StopRequest,
   type Worker,
+  type WorkerBlocks,
   type WorkerStats,
 } from "../transport/worker.ts";
 import type { ResolvedInboundWorkerOptions } from "./config.ts";
@@ -87,6 +84,13 @@ export class DefaultInboundWorker implements InboundWorker {
   #queue: MessageQueue | undefined;
   #counter: Counter = { sent: 0, received: 0 };
   readonly #stop = new AbortController();
+  /** The blocks it is put together from. */
+  readonly #blocks: Required<WorkerBlocks>;
+
+  /** Makes a worker for one peer, with blocks of your own in place of shipped ones. */
+  constructor(blocks: WorkerBlocks = {}) {
+    this.#blocks = { ...SHIPPED_BLOCKS, ...blocks };
+  }
 
   /** Works until the connection has ended and all that it brought is in the inbox. */
   async start(plugin: InboundPlugin): Promise<void> {
@@ -100,8 +104,9 @@ export class DefaultInboundWorker implements InboundWorker {
     this.#queue = queue;
     this.#counter = counter;
 
-    forwarder({ queue, output: plugin.inbox, counter });
-    reader({
+    const blocks = this.#blocks;
+    blocks.forwarder({ queue, output: plugin.inbox, counter });
+    blocks.reader({
       connection,
       output: queue,
       pulse,
@@ -109,8 +114,8 @@ export class DefaultInboundWorker implements InboundWorker {
       session: plugin.session,
       borrowed: plugin.connectionOptions.binary === "borrow",
     });
-    heartbeatForwarder({ heartbeats: connection.heartbeats, pulse });
-    silence({
+    blocks.heartbeatForwarder({ heartbeats: connection.heartbeats, pulse });
+    blocks.silence({
       pulse,
       heldUntil: () => connection.heldUntil,
       timeout: workerOptions.inactivityTimeout,
@@ -121,7 +126,7 @@ export class DefaultInboundWorker implements InboundWorker {
         void connection.close(1001, "Inactive", { timeout: EVICTION });
       },
     });
-    const removeStop = stopMonitor({
+    const removeStop = blocks.stopMonitor({
       connection,
       queue,
       signal: this.#stop.signal,

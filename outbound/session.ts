@@ -6,14 +6,11 @@ import type { SocketEnd } from "../transport/socket.ts";
 import {
   type Counter,
   drained,
-  forwarder,
-  heartbeatForwarder,
   type InboxMessage,
   type MessageQueue,
   type Pulse,
-  reader,
-  silence,
-  stopMonitor,
+  SHIPPED_BLOCKS,
+  type WorkerBlocks,
 } from "../transport/worker.ts";
 
 /** What {@link session} needs. */
@@ -40,6 +37,8 @@ export interface SessionOptions {
   readonly clock: Clock;
   /** Ends the session: see {@link stopMonitor}. */
   readonly signal: AbortSignal;
+  /** Blocks to use instead of the shipped ones. @default none */
+  readonly blocks?: WorkerBlocks | undefined;
 }
 
 /** How a session ended. */
@@ -63,10 +62,11 @@ export async function session(options: SessionOptions): Promise<SessionResult> {
   const { connection, queue, inbox, counter, pulse, clock } = options;
   const ended = new AbortController();
   let silent = false;
-  forwarder({ queue, output: inbox, counter });
-  reader({ ...options, output: queue });
-  heartbeatForwarder({ heartbeats: connection.heartbeats, pulse });
-  silence({
+  const blocks = { ...SHIPPED_BLOCKS, ...options.blocks };
+  blocks.forwarder({ queue, output: inbox, counter });
+  blocks.reader({ ...options, output: queue });
+  blocks.heartbeatForwarder({ heartbeats: connection.heartbeats, pulse });
+  blocks.silence({
     pulse,
     heldUntil: () => connection.heldUntil,
     timeout: options.keepaliveTimeout,
@@ -77,7 +77,7 @@ export async function session(options: SessionOptions): Promise<SessionResult> {
       void connection.close(1001, "Silent", { timeout: CUT_AFTER });
     },
   });
-  const removeStop = stopMonitor({
+  const removeStop = blocks.stopMonitor({
     connection,
     queue,
     signal: options.signal,

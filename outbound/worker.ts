@@ -15,6 +15,7 @@ import {
   Pulse,
   type StopRequest,
   type Worker,
+  type WorkerBlocks,
   type WorkerStats,
 } from "../transport/worker.ts";
 import { OUTBOUND_WORKER_RULES } from "../transport/config.ts";
@@ -91,6 +92,12 @@ export class DefaultOutboundWorker implements OutboundWorker {
   #counter: Counter = { sent: 0, received: 0 };
   /** Messages dropped in earlier sessions. */
   #dropped = 0;
+  readonly #blocks: WorkerBlocks;
+
+  /** Makes a worker for one peer, with blocks of your own in place of shipped ones. */
+  constructor(blocks: WorkerBlocks = {}) {
+    this.#blocks = blocks;
+  }
 
   /** Works until it is stopped, or the verdict is to stop. */
   async start(plugin: OutboundPlugin): Promise<void> {
@@ -200,6 +207,7 @@ export class DefaultOutboundWorker implements OutboundWorker {
         (connection.controlFrames ? KEEPALIVE : 0),
       clock,
       signal: this.#stop.signal,
+      blocks: this.#blocks,
     });
     const cause = silent ? silenceError() : error;
     const details = { closeCode: end.code, reason: end.reason };

@@ -300,3 +300,26 @@ export async function drained(
   queue.close();
   await new Promise<void>((resolve) => queue.onDrained(resolve));
 }
+
+/** Blocks of a worker, each of which can be swapped. */
+export interface WorkerBlocks {
+  /** Takes messages off the connection: {@link reader}. */
+  readonly reader?: typeof reader;
+  /** Listens to heartbeats: {@link heartbeatForwarder}. */
+  readonly heartbeatForwarder?: typeof heartbeatForwarder;
+  /** Fills the inbox: {@link forwarder}. */
+  readonly forwarder?: typeof forwarder;
+  /** Watches for silence: {@link silence}. */
+  readonly silence?: typeof silence;
+  /** Closes when told to: {@link stopMonitor}. */
+  readonly stopMonitor?: typeof stopMonitor;
+}
+
+/** The blocks that are used where no others are given. */
+export const SHIPPED_BLOCKS: Readonly<Required<WorkerBlocks>> = {
+  reader,
+  heartbeatForwarder,
+  forwarder,
+  silence,
+  stopMonitor,
+};

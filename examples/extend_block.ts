@@ -1,0 +1,44 @@
+/**
+ * Swaps one block of an outbound worker: a forwarder that numbers the messages of each peer, so that
+ * whoever passes them on can tell that none is missing.
+ *
+ * @module
+ */
+
+import {
+  forwarder,
+  type ForwarderOptions,
+  type InboxMessage,
+} from "@honeybee/honeybee";
+
+/** A message that carries its place among all that its peer has sent. */
+export interface NumberedMessage extends InboxMessage {
+  /** Counts the peer's messages, from 1. */
+  readonly number: number;
+}
+
+/** Whether a message of an inbox has come through {@link numberingForwarder}. */
+export function isNumbered(message: InboxMessage): message is NumberedMessage {
+  return "number" in message;
+}
+
+/**
+ * Makes a forwarder that numbers what it hands on; the numbers go on through all sessions in which
+ * it is used.
+ */
+export function numberingForwarder(): (options: ForwarderOptions) => void {
+  let number = 0;
+  return ({ queue, output, counter }) =>
+    forwarder({
+      queue,
+      counter,
+      output: {
+        push: (message) => {
+          // A copy of the message, not of its data.
+          const numbered: NumberedMessage = { ...message, number: ++number };
+          return output.push(numbered);
+        },
+        onSpace: (callback) => output.onSpace(callback),
+      },
+    });
+}

@@ -1,0 +1,119 @@
+/**
+ * A worker from nothing: holds two connections to one peer, takes messages from both, and
+ * sends on the one whose pings come back sooner.
+ *
+ * @module
+ */
+
+import {
+  Connection,
+  type Message,
+  MessageQueue,
+  type OutboundPlugin,
+  type OutboundWorker,
+  PoolError,
+  Pulse,
+  type SendOptions,
+  session,
+  sleep,
+  type WorkerStats,
+} from "@honeybee/honeybee";
+
+/** Keeps two connections to its peer, and prefers the faster. */
+export class TwinWorker implements OutboundWorker {
+  readonly #stop = new AbortController();
+  readonly #open = new Set<Connection>();
+  #plugin: OutboundPlugin | undefined;
+  #session = 0;
+
+  /** Resolves once both lanes have ended. */
+  async start(plugin: OutboundPlugin): Promise<void> {
+    this.#plugin = plugin;
+    await Promise.all([this.#lane(plugin), this.#lane(plugin)]);
+  }
+
+  /** The reason of the signal is what `stopMonitor`, a block of the session, looks for. */
+  stop(code: number, reason: string): void {
+    this.#stop.abort({ code, reason });
+  }
+
+  async send(data: Message, options?: SendOptions): Promise<void> {
+    await this.#faster().send(data, options);
+    this.#sent();
+  }
+
+  trySend(data: Message): boolean {
+    const sent = this.#faster().trySend(data);
+    if (sent) this.#sent();
+    return sent;
+  }
+
+  stats(): WorkerStats {
+    const { received = 0, sent = 0 } = this.#plugin?.counter ?? {};
+    const connection = this.#ranked()[0]?.stats();
+    return { queueDepth: 0, processed: received, dropped: 0, sent, connection };
+  }
+
+  /** Keeps one connection up until the worker is stopped. */
+  async #lane(plugin: OutboundPlugin): Promise<void> {
+    const { signal } = this.#stop;
+    const { clock, workerOptions } = plugin;
+    while (!signal.aborted) {
+      const connection = new Connection(plugin.id, plugin.connectionOptions);
+      try {
+        await connection.connect({ signal });
+      } catch (error) {
+        if (signal.aborted) return;
+        plugin.onError(error instanceof Error ? error : new Error("No dial"));
+      }
+      if (connection.state === "connected") await this.#run(plugin, connection);
+      const delay = workerOptions.reconnectDelay * (1 + clock.random());
+      await sleep(clock, delay, signal).catch(() => {});
+    }
+  }
+
+  async #run(plugin: OutboundPlugin, connection: Connection): Promise<void> {
+    // The peer is connected while there is any connection: events alternate for the peer.
+    if (this.#open.size === 0) {
+      this.#session = plugin.nextSession();
+      plugin.notify({ kind: "connected" }, this.#session);
+    }
+    this.#open.add(connection);
+    void connection.closed.then(() => this.#open.delete(connection));
+    const number = this.#session;
+    const { end, error } = await session({
+      ...plugin,
+      connection,
+      queue: new MessageQueue(plugin.workerOptions.maxQueueSize),
+      pulse: new Pulse(plugin.clock.now()),
+      session: number,
+      borrowed: plugin.connectionOptions.binary === "borrow",
+      keepaliveTimeout: plugin.workerOptions.keepaliveTimeout ?? 0,
+      signal: this.#stop.signal,
+    });
+    if (this.#open.size > 0) return;
+    const details = { closeCode: end.code, reason: end.reason };
+    plugin.notify({
+      kind: "disconnected",
+      ...details,
+      ...(error && { error }),
+    }, number);
+  }
+
+  /** The open connections, the one with the shortest round trip first. */
+  #ranked(): Connection[] {
+    const latency = (of: Connection) => of.stats().latency ?? Infinity;
+    // An Infinity less another one is no number.
+    return [...this.#open].sort((a, b) => latency(a) < latency(b) ? -1 : 1);
+  }
+
+  #faster(): Connection {
+    const [fastest] = this.#ranked();
+    if (fastest !== undefined) return fastest;
+    throw new PoolError("connection-unavailable", "Both connections are down");
+  }
+
+  #sent(): void {
+    if (this.#plugin !== undefined) this.#plugin.counter.sent++;
+  }
+}
