@@ -1,0 +1,54 @@
+/**
+ * A pool's statistics as OpenTelemetry metrics. Deno exports them by itself when it is told to:
+ *
+ * `OTEL_DENO=true deno run --allow-net --allow-env examples/otel.ts [PORT]`
+ *
+ * Taking statistics never waits and costs nothing between two collections.
+ *
+ * @module
+ */
+
+import { metrics } from "@opentelemetry/api";
+import { InboundPool, listen, type PoolStats } from "@honeybee/honeybee";
+import { interrupted, port } from "./interrupted.ts";
+
+/** Has a pool's figures collected. */
+export function observe(
+  pool: { readonly id: string; stats(): PoolStats },
+): void {
+  const meter = metrics.getMeter("honeybee");
+  const attributes = { "pool.id": pool.id };
+  // What only grows is a counter, what goes up and down a gauge.
+  const counters = [
+    "totalReceived",
+    "totalSent",
+    "failedSends",
+    "droppedErrors",
+    "missedEvents",
+  ] as const;
+  const gauges = [
+    "peerCount",
+    "inboxDepth",
+    "eventsDepth",
+    "errorsDepth",
+  ] as const;
+  for (const name of counters) {
+    meter.createObservableCounter(`honeybee.pool.${name}`)
+      .addCallback((result) => result.observe(pool.stats()[name], attributes));
+  }
+  for (const name of gauges) {
+    meter.createObservableGauge(`honeybee.pool.${name}`)
+      .addCallback((result) => result.observe(pool.stats()[name], attributes));
+  }
+}
+
+if (import.meta.main) {
+  const signal = interrupted();
+  const pool = new InboundPool("metered", { signal });
+  observe(pool);
+  const listener = listen({ port: port(), hostname: "127.0.0.1", signal });
+  for await (const incoming of listener) {
+    pool.add(crypto.randomUUID(), incoming.accept());
+  }
+  await pool.closed;
+}
