@@ -37,6 +37,7 @@ subscriber.on("message", (_channel, text) => {
   }
 });
 await subscriber.subscribe(CHANNEL);
+await listener.ready;
 console.log(`${pool.id} listens`);
 
 async function accept(): Promise<void> {

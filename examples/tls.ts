@@ -25,6 +25,8 @@ async function accept(): Promise<void> {
   }
 }
 void accept();
+// A listener that speaks TLS takes connections a moment after it was made.
+await listener.ready;
 
 const port = listener.addr.transport === "tcp" ? listener.addr.port : 0;
 await using connection = new Connection(`wss://localhost:${port}`, {
