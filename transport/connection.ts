@@ -115,11 +115,23 @@ const STREAM_CHUNK = {
  * - {@link Connection.send} keeps the order of its calls and waits for room.
  *
  * @example
- * ```ts ignore
- * await using connection = new Connection("wss://relay.example");
+ * ```ts
+ * import { Connection, upgrade } from "@honeybee/honeybee";
+ *
+ * // Something to talk to.
+ * const server = Deno.serve({ hostname: "127.0.0.1", port: 0 }, (request) => {
+ *   const { socket, response } = upgrade(request);
+ *   socket.write("welcome");
+ *   socket.close(1000);
+ *   return response;
+ * });
+ *
+ * const connection = new Connection(`ws://127.0.0.1:${server.addr.port}`);
  * await connection.connect();
  * connection.trySend("hello");
  * for await (const message of connection.incoming) console.log(message);
+ * await connection.close();
+ * await server.shutdown();
  * ```
  */
 export class Connection implements AsyncDisposable {

@@ -356,11 +356,26 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
  * too many requests are bounded.
  *
  * @example
- * ```ts ignore
- * await using listener = listen({ port: 8080 });
- * for await (const incoming of listener) {
- *   pool.add(crypto.randomUUID(), incoming.accept());
+ * ```ts
+ * import { Connection, InboundPool, listen } from "@honeybee/honeybee";
+ *
+ * const pool = new InboundPool("relay");
+ * const listener = listen({ hostname: "127.0.0.1", port: 0 });
+ * const accepting = (async () => {
+ *   for await (const incoming of listener) {
+ *     pool.add(crypto.randomUUID(), incoming.accept());
+ *   }
+ * })();
+ *
+ * // A peer, to try it.
+ * if (listener.addr.transport === "tcp") {
+ *   const peer = new Connection(`ws://127.0.0.1:${listener.addr.port}`);
+ *   await peer.connect();
+ *   await peer.close();
  * }
+ * await listener.close();
+ * await accepting;
+ * await pool.close();
  * ```
  *
  * @throws {ConfigError} When an option cannot be used.

@@ -20,7 +20,12 @@ import type { Socket } from "./socket.ts";
  * A request that does not suit is refused with the right status, and then thrown.
  *
  * @example
- * ```ts ignore
+ * ```ts
+ * import { createServer } from "node:http";
+ * import { InboundPool, upgradeNode } from "@honeybee/honeybee";
+ *
+ * const pool = new InboundPool("relay");
+ * const server = createServer((_, response) => response.end("hello"));
  * server.on("upgrade", (request, socket, head) => {
  *   try {
  *     pool.add(crypto.randomUUID(), upgradeNode(request, socket, head));
@@ -28,6 +33,7 @@ import type { Socket } from "./socket.ts";
  *     console.error(error); // it has been refused
  *   }
  * });
+ * // server.listen(8080);
  * ```
  *
  * @param head What came right behind the request: it is not lost.
