@@ -38,14 +38,28 @@ export interface InboundEvent extends PoolEvent, InboundExit {}
  *   peer is gone from the registry, and all that it had sent is in the inbox.
  *
  * @example
- * ```ts ignore
+ * ```ts
+ * import { Connection, InboundPool, upgrade } from "@honeybee/honeybee";
+ *
  * const pool = new InboundPool("relay");
- * Deno.serve((request) => {
+ * const server = Deno.serve({ hostname: "127.0.0.1", port: 0 }, (request) => {
  *   const { socket, response } = upgrade(request);
  *   pool.add(crypto.randomUUID(), socket);
  *   return response;
  * });
- * for await (const { id, data } of pool.inbox) pool.trySend(id, data);
+ *
+ * // A peer, to try it.
+ * const peer = new Connection(`ws://127.0.0.1:${server.addr.port}`);
+ * await peer.connect();
+ * peer.trySend("hello");
+ * for await (const { id, data } of pool.inbox) {
+ *   pool.trySend(id, data);
+ *   break;
+ * }
+ * console.log(await peer.incoming.take());
+ * await peer.close();
+ * await pool.close();
+ * await server.shutdown();
  * ```
  */
 export class InboundPool implements AsyncDisposable {

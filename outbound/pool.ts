@@ -63,12 +63,25 @@ interface Presence {
  * - {@link OutboundPool.errors} has the dials that failed.
  *
  * @example
- * ```ts ignore
- * await using pool = new OutboundPool("relays");
+ * ```ts
+ * import { OutboundPool } from "@honeybee/honeybee";
+ * import { MockDialer, MockSocket } from "@honeybee/honeybee/testing";
+ *
+ * const relay = new MockSocket(); // Stands in for the network.
+ * const pool = new OutboundPool("relays", {
+ *   dialer: new MockDialer([relay]).dial,
+ * });
  * const url = pool.connect("wss://relay.example");
  * await pool.whenConnected(url);
  * pool.trySend(url, "hello");
- * for await (const { id, data } of pool.inbox) console.log(id, data);
+ *
+ * relay.receive("welcome");
+ * for await (const { id, data } of pool.inbox) {
+ *   console.log(id, data);
+ *   break;
+ * }
+ * relay.receiveClose(1000);
+ * await pool.close();
  * ```
  */
 export class OutboundPool implements AsyncDisposable {
