@@ -349,7 +349,9 @@ export class Connection implements AsyncDisposable {
    * @throws The signal's reason when it aborts.
    */
   ping(options: { readonly signal?: AbortSignal } = {}): Promise<number> {
-    if (this.#pinger === undefined) return rejected(this.#unavailable("ping"));
+    if (this.#pinger === undefined || this.#state !== "connected") {
+      return rejected(this.#unavailable("ping"));
+    }
     if (!this.controlFrames) {
       return rejected(
         new ConnectionError(
