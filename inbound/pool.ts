@@ -77,7 +77,7 @@ export class InboundPool implements AsyncDisposable {
     this.#core = new PoolCore("inbound", id, options);
     this.#workerOptions = resolveInboundOptions(options);
     this.#options = options;
-    this.#core.follow(options.signal);
+    this.#core.follow(options.signal, () => void this.close());
   }
 
   /** Its name. */
@@ -270,12 +270,11 @@ export class InboundPool implements AsyncDisposable {
       }, { component: "inbound_worker", ...attributes }),
     }), (peer, error) => {
       if (error === undefined) return this.#leave(peer, session, GONE);
-      socket.terminate(error);
       this.#leave(peer, session, {
         kind: "dropped-error",
         error: core.workerFailed(id, error),
       });
-    });
+    }, (error) => socket.terminate(error));
   }
 
   #leave(

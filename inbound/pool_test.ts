@@ -316,13 +316,14 @@ Deno.test("A worker that says twice how it ended is believed once", async () => 
   assertEquals(pool.events.size, 0);
 });
 
-Deno.test("A worker that ends without a word has disconnected", async () => {
+Deno.test("A worker that ends without a word has disconnected, and what it left open is cut", async () => {
   await using pool = new InboundPool("pool", {
     workerFactory: () => workerOf(() => Promise.resolve()),
   });
-  pool.add("a", new MockSocket());
+  const socket = new MockSocket();
+  pool.add("a", socket);
   assertEquals((await pool.events.take())?.kind, "disconnected");
-  assertEquals(pool.has("a"), false);
+  assertEquals([pool.has("a"), socket.ended], [false, true]);
 });
 
 Deno.test("A worker that never ends is given up when the pool closes", async () => {
@@ -334,11 +335,51 @@ Deno.test("A worker that never ends is given up when the pool closes", async () 
         throw new Error("cannot stop");
       }),
   });
-  pool.add("a", new MockSocket());
+  const socket = new MockSocket();
+  pool.add("a", socket);
   const closed = pool.close();
   await clock.advance(10_000);
   await closed;
   const errors: string[] = [];
   for await (const { error } of pool.errors) errors.push(error.message);
-  assertEquals(errors.length, 2);
+  assertEquals([errors.length, socket.ended], [2, true]);
+});
+
+Deno.test("A worker that goes on after it has said how it ended is stopped when the pool closes", async () => {
+  const done = Promise.withResolvers<void>();
+  const pool = new InboundPool("pool", {
+    workerFactory: () =>
+      workerOf((plugin) => {
+        plugin.onExit({ kind: "disconnected" });
+        return done.promise;
+      }, done.resolve),
+  });
+  const socket = new MockSocket();
+  pool.add("a", socket);
+  assertEquals((await pool.events.take())?.kind, "disconnected");
+  await pool.close();
+  assertEquals([pool.errors.size, socket.ended], [0, true]);
+});
+
+Deno.test("What was missed of a peer's earlier stays is told with its next event", async () => {
+  await using pool = new InboundPool("pool", { eventsBufferSize: 1 });
+  addPeer(pool, "a").terminate();
+  await eventually(() => !pool.has("a"));
+  const again = addPeer(pool, "a");
+  addPeer(pool, "b").terminate();
+  await eventually(() => !pool.has("b"));
+  assertEquals((await pool.events.take())?.id, "b");
+  again.terminate();
+  const event = await pool.events.take();
+  assertEquals([event?.id, event?.session, event?.missed], ["a", 2, 1]);
+});
+
+Deno.test("A peer may have any id, also in the statistics", async () => {
+  await using pool = new InboundPool("pool");
+  for (const id of ["__proto__", "constructor", " "]) addPeer(pool, id);
+  assertEquals(Object.keys(pool.stats().peers), [
+    "__proto__",
+    "constructor",
+    " ",
+  ]);
 });

@@ -24,6 +24,7 @@ import {
 } from "./config.ts";
 import { DialGate } from "./dial_gate.ts";
 import {
+  checkVerdict,
   defaultVerdict,
   type ReconnectInfo,
   type ReconnectVerdict,
@@ -103,7 +104,7 @@ export class OutboundPool implements AsyncDisposable {
     this.#workerOptions = worker;
     this.#options = options;
     this.#gate = new DialGate(maxConcurrentDials);
-    this.#core.follow(options.signal);
+    this.#core.follow(options.signal, () => void this.close());
   }
 
   /** Its name. */
@@ -387,7 +388,10 @@ export class OutboundPool implements AsyncDisposable {
 
   #judge(info: ReconnectInfo): ReconnectVerdict {
     try {
-      return this.#options.shouldReconnect?.(info) ?? defaultVerdict(info);
+      const verdict = this.#options.shouldReconnect?.(info);
+      return verdict === undefined
+        ? defaultVerdict(info)
+        : checkVerdict(verdict);
     } catch (error) {
       this.#core.report(info.url, toError(error));
       return defaultVerdict(info);

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { delay } from "@std/async";
 import {
+  ConfigError,
   ConnectionError,
   HandshakeError,
   PoolError,
@@ -186,6 +187,24 @@ Deno.test("shouldReconnect overrules the verdict; one that throws does not count
   await pool.close();
 });
 
+for (const verdict of [NaN, Infinity, -1]) {
+  Deno.test(`shouldReconnect that says ${verdict} does not count, and is told of`, async () => {
+    const { pool, dialer, clock, sockets } = setUp([], {
+      shouldReconnect: () => verdict,
+    });
+    clock.setRandom(() => 0);
+    pool.connect(URL_A);
+    await clock.advance(0);
+    sockets[0]?.end({ code: 1006 });
+    await clock.advance(2_000);
+    assertEquals(dialer.attempts.length, 2);
+    const error = (await pool.errors.take())?.error;
+    assert(error instanceof ConfigError);
+    assertEquals(error.field, "shouldReconnect");
+    await pool.close();
+  });
+}
+
 Deno.test("Headers are asked for before each attempt", async () => {
   let count = 0;
   const { pool, dialer, clock } = setUp([new Error("no")], {
@@ -285,6 +304,19 @@ Deno.test("whenConnected waits for the next connection, and ends with the peer o
     (await assertRejects(() => closed, PoolError)).code,
     "pool-closed",
   );
+});
+
+Deno.test("whenConnected ends when the pool's signal aborts", async () => {
+  const lifetime = new AbortController();
+  const { pool, dialer } = setUp([], { signal: lifetime.signal });
+  dialer.otherwise = "never";
+  const waiting = pool.whenConnected(pool.connect(URL_A));
+  lifetime.abort();
+  assertEquals(
+    (await assertRejects(() => waiting, PoolError)).code,
+    "pool-closed",
+  );
+  await pool.closed;
 });
 
 Deno.test("remove and close give no event, whatever the peer does afterwards", async () => {

@@ -52,6 +52,21 @@ export function defaultVerdict(info: ReconnectInfo): ReconnectVerdict {
 }
 
 /**
+ * Refuses what is no verdict.
+ *
+ * @throws {ConfigError} `invalid-argument`.
+ */
+export function checkVerdict(verdict: ReconnectVerdict): ReconnectVerdict {
+  if (verdict === "reconnect" || verdict === "stop") return verdict;
+  if (Number.isFinite(verdict) && verdict >= 0) return verdict;
+  throw new ConfigError(
+    "invalid-argument",
+    "shouldReconnect",
+    `Cannot judge as the result of shouldReconnect must be "reconnect", "stop" or milliseconds from 0: current value is ${verdict}`,
+  );
+}
+
+/**
  * The delay before the next dial, in milliseconds: `base` doubled for each failure in a row
  * before this one, at most `longest`, spread from one to two times its length.
  */

@@ -68,8 +68,10 @@ export interface Peer<Plugin> {
   done: Promise<void>;
   /** It was removed, has left, or was given up: what its worker does changes nothing any more. */
   retired: boolean;
-  /** Its worker has ended. */
+  /** Its worker has ended, or was given up. */
   finished: boolean;
+  /** Lets go of what the worker was given; it may have left it open. */
+  readonly release: (error: Error | undefined) => void;
 }
 
 /** What is the same in both pools: registry, inbox, events, errors and lifetime. */
@@ -123,9 +125,9 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     this.errors = new Queue({ capacity: this.options.errorsBufferSize });
   }
 
-  /** Closes when the signal aborts. Called once the pool is whole. */
-  follow(signal: AbortSignal | undefined): void {
-    this.#removeListener = onAbort(signal, () => void this.close());
+  /** Closes when the signal aborts, by the pool's own `close`. Called once the pool is whole. */
+  follow(signal: AbortSignal | undefined, close: () => void): void {
+    this.#removeListener = onAbort(signal, close);
     if (this.#closing) this.#removeListener();
   }
 
@@ -159,12 +161,14 @@ export class PoolCore<Plugin, E extends PoolEvent> {
    * Takes a peer in and starts its worker.
    *
    * @param ended Called once when the worker has ended by itself, with what it threw.
+   * @param release Called when the worker has ended in whatever way, or was given up.
    */
   admit(
     id: string,
     worker: Worker<Plugin>,
     makePlugin: (peer: Peer<Plugin>, inbox: Sink<InboxMessage>) => Plugin,
     ended: (peer: Peer<Plugin>, error: Error | undefined) => void,
+    release: (error: Error | undefined) => void = () => {},
   ): Peer<Plugin> {
     const peer: Peer<Plugin> = {
       id,
@@ -173,6 +177,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
       done: DONE,
       retired: false,
       finished: false,
+      release,
     };
     this.peers.set(id, peer);
     const inbox: Sink<InboxMessage> = {
@@ -186,6 +191,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
       this.#past.received += peer.counter.received;
       peer.counter.sent = peer.counter.received = 0;
       this.#leaving.delete(peer);
+      peer.release(error);
       if (!peer.retired) ended(peer, error);
     });
     return peer;
@@ -195,7 +201,6 @@ export class PoolCore<Plugin, E extends PoolEvent> {
   retire(peer: Peer<Plugin>): void {
     peer.retired = true;
     if (this.peers.get(peer.id) === peer) this.peers.delete(peer.id);
-    this.events.forget(peer.id);
     if (!peer.finished) this.#leaving.add(peer);
   }
 
@@ -206,6 +211,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     reason: string,
   ): Promise<void> {
     this.retire(peer);
+    this.events.forget(peer.id);
     this.stop(peer, code, reason);
     await this.#ended(peer);
   }
@@ -262,14 +268,14 @@ export class PoolCore<Plugin, E extends PoolEvent> {
 
   stats(): PoolStats {
     let { sent, received } = this.#past;
-    const peers: Record<string, WorkerStats> = {};
     for (const peer of [...this.peers.values(), ...this.#leaving]) {
       sent += peer.counter.sent;
       received += peer.counter.received;
     }
-    for (const peer of this.peers.values()) {
-      peers[peer.id] = this.#statsOf(peer);
-    }
+    // Entries, since an id may be of any kind, `__proto__` too.
+    const peers = Object.fromEntries(
+      [...this.peers].map(([id, peer]) => [id, this.#statsOf(peer)]),
+    );
     return {
       peerCount: this.peers.size,
       totalReceived: received,
@@ -294,8 +300,9 @@ export class PoolCore<Plugin, E extends PoolEvent> {
   }
 
   async #close(): Promise<void> {
-    for (const peer of [...this.peers.values()]) {
-      this.retire(peer);
+    for (const peer of this.peers.values()) this.retire(peer);
+    // Those that left before are told too: a worker may go on after it has said that it is done.
+    for (const peer of [...this.#leaving]) {
       this.stop(peer, 1001, "The pool is closing");
     }
     await Promise.all([...this.#leaving].map((peer) => this.#ended(peer)));
@@ -312,12 +319,11 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     if (closeTimeout === 0) return await peer.done;
     const stop = new AbortController();
     const late = sleep(clock, closeTimeout + GRACE, stop.signal).then(() => {
+      const error = new Error("It did not end when stopped");
       this.#leaving.delete(peer);
       peer.finished = true;
-      this.report(
-        peer.id,
-        this.workerFailed(peer.id, new Error("It did not end when stopped")),
-      );
+      peer.release(error);
+      this.report(peer.id, this.workerFailed(peer.id, error));
     });
     await Promise.race([peer.done, handled(late)]);
     stop.abort();
