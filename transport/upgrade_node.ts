@@ -22,7 +22,8 @@ import type { Socket } from "./socket.ts";
  * @example
  * ```ts
  * import { createServer } from "node:http";
- * import { InboundPool, upgradeNode } from "@honeybee/honeybee";
+ * import { once } from "node:events";
+ * import { Connection, InboundPool, upgradeNode } from "@honeybee/honeybee";
  *
  * const pool = new InboundPool("relay");
  * const server = createServer((_, response) => response.end("hello"));
@@ -33,7 +34,19 @@ import type { Socket } from "./socket.ts";
  *     console.error(error); // it has been refused
  *   }
  * });
- * // server.listen(8080);
+ * server.listen(0, "127.0.0.1");
+ * await once(server, "listening");
+ *
+ * // A peer, to try it.
+ * const address = server.address();
+ * if (address !== null && typeof address === "object") {
+ *   const peer = new Connection(`ws://127.0.0.1:${address.port}`);
+ *   await peer.connect();
+ *   await peer.close();
+ * }
+ * await pool.close();
+ * server.close();
+ * await once(server, "close");
  * ```
  *
  * @param head What came right behind the request: it is not lost.
