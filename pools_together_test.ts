@@ -1,5 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async";
 import {
+  Connection,
   InboundPool,
   listen,
   type Listener,
@@ -9,7 +11,7 @@ import {
 import { dialNative } from "./transport/dial_native.ts";
 import { dialRaw } from "./transport/dial_raw.ts";
 import { upgrade } from "./transport/upgrade.ts";
-import { FaultProxy } from "./testing/mod.ts";
+import { eventually, FaultProxy } from "./testing/mod.ts";
 
 /** A listener whose peers go into a pool. */
 function serve(
@@ -195,4 +197,42 @@ Deno.test("On native sockets the deadlines hold, and nothing waits for a close t
   await Promise.all([out.close(), pool.close()]);
   proxy.cut();
   await server.shutdown();
+});
+
+Deno.test("1,000 cycles of connect and abort on one shared signal leave no listener and no socket", async () => {
+  const pool = new InboundPool("server");
+  const server = serve(pool);
+  const { signal } = new AbortController();
+  let listeners = 0;
+  const add = signal.addEventListener.bind(signal);
+  const remove = signal.removeEventListener.bind(signal);
+  signal.addEventListener = (...args: Parameters<typeof add>) => {
+    listeners++;
+    add(...args);
+  };
+  signal.removeEventListener = (...args: Parameters<typeof remove>) => {
+    listeners--;
+    remove(...args);
+  };
+  const dialers = [dialRaw, dialNative];
+  for (let i = 0; i < 1_000; i++) {
+    const connection = new Connection(`ws://127.0.0.1:${server.port}`, {
+      signal,
+      dialer: dialers[i % 2],
+      retry: false,
+    });
+    const attempt = new AbortController();
+    const connected = connection.connect({ signal: attempt.signal });
+    // At once, in the middle of the handshake, and when it is open.
+    if (i % 3 === 1) await delay(0);
+    if (i % 3 === 2) await connected;
+    attempt.abort();
+    await connection.close();
+    await connected.catch(() => {});
+  }
+  assertEquals(listeners, 0);
+  await eventually(() => pool.peers.length === 0);
+  await pool.close();
+  await server.listener.close();
+  await server.accepting;
 });

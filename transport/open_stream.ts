@@ -67,7 +67,7 @@ async function openTcp(
   host: Host,
   signal: AbortSignal,
 ): Promise<OpenedStream & { readonly stream: Deno.TcpConn }> {
-  const stream = await Deno.connect({ ...host, signal });
+  const stream = await connect(host, signal);
   try {
     // Without it two small messages in a row cost the delay of an acknowledgement.
     stream.setNoDelay(true);
@@ -75,6 +75,28 @@ async function openTcp(
   } catch (error) {
     close(stream);
     throw error;
+  }
+}
+
+/**
+ * Where the signal aborts when the connection is there but not handed over yet, the runtime throws
+ * and leaves it open, out of reach. So it is asked not to look, and we close it.
+ */
+async function connect(
+  host: Host,
+  signal: AbortSignal,
+): Promise<Deno.TcpConn> {
+  signal.throwIfAborted();
+  const cancel = new AbortController();
+  cancel.signal.throwIfAborted = () => {};
+  const removeListener = onAbort(signal, () => cancel.abort());
+  try {
+    const stream = await Deno.connect({ ...host, signal: cancel.signal });
+    if (signal.aborted) stream.close();
+    signal.throwIfAborted();
+    return stream;
+  } finally {
+    removeListener();
   }
 }
 
