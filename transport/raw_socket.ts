@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import type { ByteStream } from "./byte_stream.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { SOCKET_RULES } from "./config.ts";
@@ -105,6 +106,10 @@ export class RawSocket implements Socket {
   #lingers = false;
   /** The peer has ended its half of the stream. */
   #peerLeft = false;
+  /** The read that is being parsed had messages in it. */
+  #delivered = false;
+  /** Its messages may still be answered: the last word is not said yet. */
+  #answering = false;
   #end: SocketEnd | undefined;
 
   /** Takes over a stream on which the opening handshake is done. */
@@ -338,6 +343,7 @@ export class RawSocket implements Socket {
     if (this.#receiver.state !== "open") return;
     if (bytes.length === 0) return this.#wasDetached();
     this.#parsing = true;
+    this.#delivered = false;
     const size = bytes.length;
     let count = size;
     try {
@@ -362,7 +368,8 @@ export class RawSocket implements Socket {
    */
   #onEndOfStream(): void {
     this.#peerLeft = true;
-    if (!this.#writing || !this.#closing) this.#finish();
+    if (this.#answering || (this.#writing && this.#closing)) return;
+    this.#finish();
   }
 
   #fill(count: number): void {
@@ -377,6 +384,7 @@ export class RawSocket implements Socket {
     if (this.#ended) return false;
     if (this.#sent !== undefined) return true;
     if (this.#borrows) this.#lent++;
+    this.#delivered = true;
     // Set before the call, in which the reader may resume, close or cut the connection.
     this.#held = true;
     if (this.#reader?.message(data, size, this.#readAt) !== false) {
@@ -400,16 +408,18 @@ export class RawSocket implements Socket {
   #onClose(code: number, reason: string): void {
     if (this.#ended) return;
     this.#received = { code, reason };
+    this.#initiator ??= "peer";
     this.#drop();
     if (this.#sent === undefined) {
-      this.#sayClose("peer", code === 1005 ? undefined : code, reason);
       this.#schedule.cancel(this.#deadline);
       this.#deadline = this.#schedule.after(
         CLOSE_TIMEOUT,
         () => this.terminate(),
       );
     }
-    this.#closeWhenDone();
+    this.#afterReader(() =>
+      this.#sayLast("peer", code === 1005 ? undefined : code, reason)
+    );
   }
 
   /** The peer broke the protocol: it is told so, and the connection fails (section 7.1.7). */
@@ -419,12 +429,9 @@ export class RawSocket implements Socket {
     this.#error ??= error;
     this.#drop();
     const code = error instanceof ProtocolError ? error.closeCode : 1011;
-    if (this.#sent === undefined) {
-      this.#sayClose("local", code, error.message);
-    }
     this.#schedule.cancel(this.#deadline);
     this.#deadline = this.#schedule.after(LINGER, () => this.terminate());
-    this.#closeWhenDone();
+    this.#afterReader(() => this.#sayLast("local", code, error.message));
   }
 
   /** Nobody waits for messages any more: what comes is read and dropped. */
@@ -433,6 +440,29 @@ export class RawSocket implements Socket {
     if (this.#lent > 0) this.#buffer.forget();
     this.#lent = 0;
     this.#held = false;
+  }
+
+  /**
+   * Lets who has just got messages answer them first: what came in the same read as a close or
+   * a violation, but before it, is as good as any other message.
+   */
+  #afterReader(callback: () => void): void {
+    if (!this.#delivered) return callback();
+    this.#answering = true;
+    setImmediate(() => {
+      this.#answering = false;
+      if (!this.#ended) callback();
+    });
+  }
+
+  /** Our close frame, unless it is out already, and then the end. */
+  #sayLast(
+    initiator: "local" | "peer",
+    code: number | undefined,
+    reason: string,
+  ): void {
+    if (this.#sent === undefined) this.#sayClose(initiator, code, reason);
+    this.#closeWhenDone();
   }
 
   #sayClose(
