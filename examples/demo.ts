@@ -37,10 +37,11 @@ async function demo(): Promise<number> {
   await pause(3_000);
 
   display.say(`the server lets ${await first.cut(1 / 3)} of them go`);
-  await pause(2_500);
+  // Long enough for the client to notice, and shorter than its delay.
+  await pause(300);
   await client.whole();
   display.say("all are back");
-  await pause(1_500);
+  await pause(2_500);
 
   display.say("the server stops");
   await first.stop();
@@ -86,7 +87,7 @@ async function serve(port: number): Promise<number> {
 
 async function connect(url: string): Promise<number> {
   const signal = interrupted();
-  const client = new DemoClient(url, PEERS);
+  const client = new DemoClient(url, PEERS, true);
   const display = new Display({ client });
   display.say(`connecting to ${url}`);
   await aborted(signal);

@@ -9,6 +9,7 @@ const EVERY = 20;
 export class DemoClient {
   readonly tally = new Tally();
   readonly pool: OutboundPool;
+  readonly #foreign: boolean;
   readonly #urls: readonly string[];
   readonly #working: Promise<unknown>;
   readonly #timer: ReturnType<typeof setInterval>;
@@ -24,14 +25,19 @@ export class DemoClient {
   /** Connections all of whose messages came back. */
   complete = 0;
 
-  /** Connects some peers to a server. */
-  constructor(url: string, peers: number) {
+  /**
+   * Connects some peers to a server.
+   *
+   * @param foreign It may say other things than what it was sent: a greeting, say.
+   */
+  constructor(url: string, peers: number, foreign = false) {
+    this.#foreign = foreign;
     this.pool = new OutboundPool("demo-client", {
       connection: {
         pingInterval: 500,
         retry: { initialDelay: 200, maxDelay: 1_000 },
       },
-      worker: { reconnectDelay: 300 },
+      worker: { reconnectDelay: 600 },
     });
     this.#urls = Array.from(
       { length: peers },
@@ -101,6 +107,7 @@ export class DemoClient {
 
   async #read(): Promise<void> {
     for await (const { id, data, session } of this.pool.inbox) {
+      if (this.#foreign && !/^\d+$/.test(String(data))) continue;
       this.tally.take(`${id} ${session}`, data);
     }
   }

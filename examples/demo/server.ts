@@ -17,13 +17,14 @@ export class DemoServer {
       { hostname: "127.0.0.1", port, onListen() {} },
       (request, { remoteAddr }) => {
         try {
+          const { pathname } = new URL(request.url);
           const { socket, response } = upgrade(request, {
             remoteAddr,
             // The runtime's own timer for silent peers may outlive a connection, for half as
             // long as this: a short one lets the demo end when it is over.
             inactivityTimeout: 6_000,
           });
-          pool.add(crypto.randomUUID(), socket);
+          pool.add(`${pathname} ${crypto.randomUUID()}`, socket);
           return response;
         } catch (error) {
           return refusal(error);
@@ -51,7 +52,9 @@ export class DemoServer {
 
   async #echo(): Promise<void> {
     for await (const { id, data } of this.pool.inbox) {
-      this.tally.take(id, data);
+      // Clients other than the demo's may say what they like.
+      if (id.startsWith("/peer/")) this.tally.take(id, data);
+      else this.tally.count++;
       try {
         // trySend, since whoever awaits a send in the loop that reads makes all peers wait for one,
         // and two sides that both do so can wait for each other.
