@@ -26,7 +26,7 @@ export interface OutboundWorkerOptions extends Omit<LoggingOptions, "logger"> {
   readonly keepaliveTimeout?: number | undefined;
   /**
    * How long to wait after a loss before dialling, in milliseconds, spread from one to two times
-   * its length. It doubles while the peer flaps. @default 2000
+   * its length. It doubles while the peer flaps, 0 from 100 on. @default 2000
    */
   readonly reconnectDelay?: number | undefined;
   /** Where the doubling of `reconnectDelay` ends, in milliseconds, before the spread. @default 60000 */

@@ -66,9 +66,15 @@ export function checkVerdict(verdict: ReconnectVerdict): ReconnectVerdict {
   );
 }
 
+/** Milliseconds from which the delay of a peer that flaps grows where `reconnectDelay` is 0. */
+const GROWTH_FROM_0 = 100;
+
 /**
- * The delay before the next dial, in milliseconds: `base` doubled for each failure in a row
- * before this one, at most `longest`, spread from one to two times its length.
+ * The delay before the next dial, in milliseconds: `base` after the first failure, then doubled
+ * for each further one in a row, at most `longest`, spread from one to two times its length.
+ *
+ * A `base` of 0 dials at once after the first failure only: from the second one on the delay
+ * doubles from 100, so that a peer that flaps is no hot loop.
  */
 export function reconnectDelay(
   base: number,
@@ -76,6 +82,8 @@ export function reconnectDelay(
   failures: number,
   random: () => number,
 ): number {
-  const delay = base * 2 ** Math.max(0, failures - 1);
+  const delay = failures <= 1
+    ? base
+    : (base * 2 || GROWTH_FROM_0) * 2 ** (failures - 2);
   return Math.min(delay, Math.max(base, longest)) * (1 + random());
 }
