@@ -1,0 +1,100 @@
+// deno-lint-ignore-file no-console -- a program speaks to its terminal
+/**
+ * Many peers, and a server that is killed: raw and native peers in processes of their own send
+ * numbered texts through a server in another one. Nothing may be lost, the order must hold, and when
+ * the server has been killed and started again all must come back.
+ *
+ * `deno task soak [--full] [--raw N] [--native N] [--seconds N]`
+ *
+ * @module
+ */
+
+import { Program } from "./program.ts";
+
+const full = Deno.args.includes("--full");
+const raw = argument("--raw", full ? 10_000 : 500);
+const native = argument("--native", full ? 10_000 : 200);
+const seconds = argument("--seconds", full ? 600 : 5);
+const broken: string[] = [];
+
+for (const [kind, count] of [["raw", raw], ["native", native]] as const) {
+  console.log(`${kind}: ${count} peers, ${seconds} s of traffic`);
+  let server = new Program<Report>("soak_server.ts", []);
+  const { port = 0 } = await server.next();
+  const { rss: bare = 0 } = await server.next();
+  const started = performance.now();
+  const peers = new Program<Report>("soak_peers.ts", [
+    kind,
+    String(port),
+    String(count),
+    String(seconds),
+  ]);
+  await peers.line();
+  console.log(`  all connected after ${ms(performance.now() - started)}`);
+  const { rss: early = 0 } = await settled(server);
+  const result = await peers.next();
+  const { rss: late = 0 } = await settled(server);
+  console.log(
+    `  ${result.returned} messages came back, ${result.lost} lost, ${result.broken} out of order`,
+  );
+  console.log(
+    `  server: ${kib((early - bare) / count)} a peer at first, ${
+      kib((late - bare) / count)
+    } after the traffic`,
+  );
+  if (result.lost !== 0) broken.push(`${kind}: ${result.lost} lost`);
+  if (result.broken !== 0) broken.push(`${kind}: order was not kept`);
+
+  await peers.tell();
+  await server.kill();
+  server = new Program<Report>("soak_server.ts", [String(port)]);
+  const { recovery } = await peers.next();
+  if (recovery === undefined) broken.push(`${kind}: not all came back`);
+  else {
+    console.log(
+      `  server killed and restarted: all back ${
+        ms(recovery)
+      } after the last was lost`,
+    );
+  }
+  const status = await peers.ended();
+  if (!status.success) broken.push(`${kind}: the peers ended with an error`);
+  await server.kill();
+}
+
+for (const line of broken) console.log(`BROKEN ${line}`);
+console.log(`${broken.length === 0 ? 1 : 0} passed, ${broken.length} failed`);
+if (broken.length > 0) Deno.exitCode = 1;
+
+/** A report of one of the programs. */
+interface Report {
+  readonly port?: number;
+  readonly peers?: number;
+  readonly rss?: number;
+  readonly returned?: number;
+  readonly lost?: number;
+  readonly broken?: number;
+  readonly recovery?: number;
+}
+
+/** The server reports twice a second, also while nobody reads: takes what has come, and the next. */
+async function settled(server: Program<Report>): Promise<Partial<Report>> {
+  const start = performance.now();
+  let report: Partial<Report> = {};
+  for (let i = 0; i < 2; i++) report = await server.next();
+  while (performance.now() - start < 400) report = await server.next();
+  return report;
+}
+
+function argument(name: string, otherwise: number): number {
+  const place = Deno.args.indexOf(name);
+  return place < 0 ? otherwise : Number(Deno.args[place + 1]);
+}
+
+function ms(value: number): string {
+  return `${value.toFixed(0)} ms`;
+}
+
+function kib(value: number): string {
+  return `${(value / 1_024).toFixed(1)} KiB`;
+}

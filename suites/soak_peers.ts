@@ -1,0 +1,78 @@
+// deno-lint-ignore-file no-console -- it reports to the program that started it
+/**
+ * The peers of the soak, in a process of their own: dials `count` times, sends numbered texts,
+ * checks that each comes back once and in order, and says `ready`, then on each line of the
+ * standard input, when all is back, how long the slowest took.
+ *
+ * @module
+ */
+
+import { dialNative, dialRaw, OutboundPool } from "../mod.ts";
+
+const [kind, port = "", count = "", until = ""] = Deno.args;
+const pool = new OutboundPool("peers", {
+  dialer: kind === "native" ? dialNative : dialRaw,
+  worker: { reconnectDelay: 200, maxReconnectDelay: 1_000 },
+  connection: { retry: { initialDelay: 100, maxDelay: 500 } },
+});
+const urls = Array.from(
+  { length: Number(count) },
+  (_, i) => pool.connect(`ws://127.0.0.1:${port}/${kind}-${i}`),
+);
+const sent = new Map<string, number>();
+const received = new Map<string, number>();
+let broken = 0;
+let returned = 0;
+const reading = (async () => {
+  for await (const { id, data } of pool.inbox) {
+    returned++;
+    const number = Number(data);
+    if (number !== (received.get(id) ?? 0) + 1) {
+      broken++;
+      console.log(`BROKEN ${id}: ${data} came after ${received.get(id) ?? 0}`);
+    }
+    received.set(id, number);
+  }
+})();
+
+await Promise.all(urls.map((url) => pool.whenConnected(url)));
+console.log("ready");
+const end = performance.now() + Number(until) * 1_000;
+while (performance.now() < end) {
+  for (const url of urls) {
+    const number = (sent.get(url) ?? 0) + 1;
+    await pool.send(url, String(number));
+    sent.set(url, number);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 100));
+}
+const deadline = performance.now() + 10_000;
+const lost = () =>
+  urls.reduce(
+    (sum, url) => sum + (sent.get(url) ?? 0) - (received.get(url) ?? 0),
+    0,
+  );
+while (lost() > 0 && performance.now() < deadline) {
+  await new Promise((resolve) => setTimeout(resolve, 20));
+}
+console.log(JSON.stringify({ returned, lost: lost(), broken }));
+
+for await (const _ of Deno.stdin.readable) {
+  // The server has gone: the peers must notice, and come back.
+  const signal = AbortSignal.timeout(30_000);
+  const connected = new Set(urls);
+  for (let event = pool.events.shift(); event; event = pool.events.shift()) {
+    if (event.kind === "connected") connected.add(event.id);
+    else connected.delete(event.id);
+  }
+  while (connected.size > 0) {
+    const event = await pool.events.take({ signal });
+    if (event?.kind === "disconnected") connected.delete(event.id);
+  }
+  const start = performance.now();
+  await Promise.all(urls.map((url) => pool.whenConnected(url, { signal })));
+  console.log(JSON.stringify({ recovery: performance.now() - start }));
+  break;
+}
+await pool.close();
+await reading;
