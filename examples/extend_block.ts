@@ -1,14 +1,20 @@
+// deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
  * Swaps one block of an outbound worker: a forwarder that numbers the messages of each peer, so that
  * whoever passes them on can tell that none is missing.
+ *
+ * Sends lines to a server that echoes, and prints the numbered answers:
+ * `deno run --allow-net examples/extend_block.ts ws://127.0.0.1:8080 LINE...`
  *
  * @module
  */
 
 import {
+  DefaultOutboundWorker,
   forwarder,
   type ForwarderOptions,
   type InboxMessage,
+  OutboundPool,
 } from "@honeybee/honeybee";
 
 /** A message that carries its place among all that its peer has sent. */
@@ -41,4 +47,21 @@ export function numberingForwarder(): (options: ForwarderOptions) => void {
         onSpace: (callback) => output.onSpace(callback),
       },
     });
+}
+
+if (import.meta.main) {
+  const [server = "ws://127.0.0.1:8080", ...lines] = Deno.args;
+  await using pool = new OutboundPool("numbered", {
+    workerFactory: () =>
+      new DefaultOutboundWorker({ forwarder: numberingForwarder() }),
+  });
+  const url = pool.connect(server);
+  await pool.whenConnected(url);
+  for (const line of lines) await pool.send(url, line);
+  for (let left = lines.length; left > 0; left--) {
+    const message = await pool.inbox.take();
+    if (message && isNumbered(message)) {
+      console.log(message.number, message.data);
+    }
+  }
 }

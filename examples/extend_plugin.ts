@@ -1,5 +1,9 @@
+// deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
  * Wraps the plugin of a worker: a filter between worker and inbox.
+ *
+ * An echo server that passes over what begins with "#":
+ * `deno run --allow-net examples/extend_plugin.ts [PORT]`
  *
  * @module
  */
@@ -7,10 +11,13 @@
 import {
   DefaultInboundWorker,
   type InboundPlugin,
+  InboundPool,
   type InboundWorker,
   type InboxMessage,
   LENDER,
+  listen,
 } from "@honeybee/honeybee";
+import { interrupted, port } from "./interrupted.ts";
 
 /** The shipped worker, whose messages go into the inbox only where `wanted` says so. */
 export class FilteringWorker extends DefaultInboundWorker
@@ -39,4 +46,30 @@ export class FilteringWorker extends DefaultInboundWorker
       },
     });
   }
+}
+
+if (import.meta.main) {
+  const signal = interrupted();
+  const listener = listen({ port: port(), hostname: "127.0.0.1", signal });
+  const pool = new InboundPool("filtered", {
+    signal,
+    workerFactory: () =>
+      new FilteringWorker(({ data }) => !String(data).startsWith("#")),
+  });
+  if (listener.addr.transport === "tcp") {
+    console.log(`ws://127.0.0.1:${listener.addr.port}`);
+  }
+  const accept = async () => {
+    for await (const incoming of listener) {
+      pool.add(crypto.randomUUID(), incoming.accept());
+    }
+  };
+  const echo = async () => {
+    for await (const { id, data } of pool.inbox) {
+      // Never `await send` here: one slow peer would hold up all others.
+      if (pool.has(id)) pool.trySend(id, data);
+    }
+  };
+  await Promise.all([accept(), echo()]);
+  await pool.closed;
 }

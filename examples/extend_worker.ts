@@ -1,6 +1,10 @@
+// deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
  * A worker from nothing: holds two connections to one peer, takes messages from both, and
  * sends on the one whose pings come back sooner.
+ *
+ * Sends lines to a server that echoes, and prints the answers:
+ * `deno run --allow-net examples/extend_worker.ts ws://127.0.0.1:8080 LINE...`
  *
  * @module
  */
@@ -10,6 +14,7 @@ import {
   type Message,
   MessageQueue,
   type OutboundPlugin,
+  OutboundPool,
   type OutboundWorker,
   PoolError,
   Pulse,
@@ -115,5 +120,18 @@ export class TwinWorker implements OutboundWorker {
 
   #sent(): void {
     if (this.#plugin !== undefined) this.#plugin.counter.sent++;
+  }
+}
+
+if (import.meta.main) {
+  const [server = "ws://127.0.0.1:8080", ...lines] = Deno.args;
+  await using pool = new OutboundPool("twins", {
+    workerFactory: () => new TwinWorker(),
+  });
+  const url = pool.connect(server);
+  await pool.whenConnected(url);
+  for (const line of lines) await pool.send(url, line);
+  for (let left = lines.length; left > 0; left--) {
+    console.log((await pool.inbox.take())?.data);
   }
 }

@@ -98,6 +98,51 @@ Deno.test("The echo server answers the echo client, and drains when interrupted"
   await server.interrupt();
 });
 
+Deno.test("The demo ends by itself, in time, and finds nothing wrong", async () => {
+  const start = performance.now();
+  const said = await output(["--allow-net"], "demo", []);
+  assertStringIncludes(said, "All that was sent on connections that lived");
+  assertStringIncludes(said, "lets 12 of them go");
+  assert(performance.now() - start < 20_000, "It took more than 20 s");
+});
+
+Deno.test("The demo's halves talk to each other and to others, and drain when interrupted", async () => {
+  const port = freePort();
+  await using server = new Running(["--allow-net"], "demo", [
+    "--serve",
+    `${port}`,
+  ]);
+  const url = await server.says(/ws:\/\/127\.0\.0\.1:\d+/);
+  const said = await output(["--allow-net"], "echo_client", [url, "hello"]);
+  assertStringIncludes(said, "hello\n");
+  await using client = new Running(["--allow-net"], "demo", ["--connect", url]);
+  await client.says(/36\/36 connected/);
+  await client.interrupt();
+  await server.interrupt();
+});
+
+Deno.test("The extended workers talk to each other", async () => {
+  await using server = new Running(["--allow-net"], "extend_plugin", []);
+  const url = await server.says(/ws:\/\/127\.0\.0\.1:\d+/);
+  const numbered = await output(["--allow-net"], "extend_block", [
+    url,
+    "a",
+    "b",
+  ]);
+  assertEquals(numbered, "1 a\n2 b\n");
+  assertEquals(
+    await output(["--allow-net"], "extend_worker", [url, "c"]),
+    "c\n",
+  );
+  await using connection = new Connection(url, { retry: false });
+  await connection.connect();
+  await connection.send("# left out");
+  await connection.send("let through");
+  assertEquals(await connection.incoming.take(), "let through");
+  await connection.close();
+  await server.interrupt();
+});
+
 for (const name of ["serve", "node_http"]) {
   Deno.test(`${name} serves HTTP and WebSockets on one port`, async () => {
     await using server = new Running(["--allow-net"], name, []);
