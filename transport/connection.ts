@@ -5,6 +5,8 @@ import {
 } from "./connection_options.ts";
 import { numberOption } from "./config.ts";
 import { checkCloseArguments } from "./close_arguments.ts";
+import { classifyEnd, NEVER_OPEN } from "./connection_end.ts";
+import type { ConnectionStats, Heartbeat } from "./connection_stats.ts";
 import { dialAuto } from "./dial.ts";
 import { ConnectionError, toError } from "./errors.ts";
 import { flushAll } from "./flush.ts";
@@ -16,7 +18,12 @@ import { DONE, handled, onAbort, rejected } from "./promise.ts";
 import { Queue } from "./queue.ts";
 import { retry, RetryLimitError } from "./retry.ts";
 import { isRetryable } from "./retryable.ts";
-import { type MessageStream, streamOut } from "./stream.ts";
+import {
+  type MessageStream,
+  type SendStreamOptions,
+  STREAM_CHUNK,
+  streamOut,
+} from "./stream.ts";
 import type {
   DialOptions,
   PeerAddress,
@@ -42,68 +49,8 @@ const MOVES: Readonly<Record<ConnectionState, readonly ConnectionState[]>> = {
   closed: [],
 };
 
-/** A pong that answered one of our pings. */
-export interface Heartbeat {
-  /** When it arrived, in epoch milliseconds. */
-  readonly at: number;
-  /** The round trip in milliseconds. */
-  readonly latency: number;
-}
-
-/** Figures of a connection. The counters only grow. */
-export interface ConnectionStats {
-  /** Messages that arrived. */
-  readonly receivedMessages: number;
-  /** Payload bytes that arrived, before compression. */
-  readonly receivedBytes: number;
-  /** Messages that were buffered for sending, streamed ones when they are whole. */
-  readonly sentMessages: number;
-  /** Payload bytes that were buffered for sending, before compression. */
-  readonly sentBytes: number;
-  /** Pongs that answered our pings. */
-  readonly heartbeats: number;
-  /** The last round trip in milliseconds. */
-  readonly latency: number | undefined;
-  /** Messages that wait in `incoming`. */
-  readonly incomingDepth: number;
-  /** Errors that wait in `errors`. */
-  readonly errorsDepth: number;
-  /** Bytes that were sent and that the peer's side has not taken yet. */
-  readonly bufferedBytes: number;
-  /** Sends that failed, withdrawn ones too. */
-  readonly failedSends: number;
-}
-
-/** Options of {@link Connection.sendStream}. */
-export interface SendStreamOptions {
-  /** The kind of message. @default "binary" */
-  readonly type?: "text" | "binary" | undefined;
-  /** Most payload bytes of a fragment. @default 65536 */
-  readonly chunkSize?: number | undefined;
-  /** Ends the stream: before its first fragment it is withdrawn, later the connection ends. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** How a connection that never was open ended. */
-const NEVER_OPEN: SocketEnd = {
-  code: 1006,
-  reason: "",
-  clean: false,
-  initiator: "local",
-  received: undefined,
-  sent: undefined,
-  error: undefined,
-  inactive: false,
-};
-
 /** Heartbeats kept for a reader that is late; older ones say nothing new. */
 const HEARTBEATS_KEPT = 16;
-const STREAM_CHUNK = {
-  default: 65_536,
-  min: 1,
-  max: 2 ** 30,
-  unit: "bytes",
-} as const;
 
 /**
  * One WebSocket connection, over whatever kind of socket.
@@ -589,7 +536,9 @@ export class Connection implements AsyncDisposable {
   #end(end: SocketEnd): void {
     if (this.#state !== "closed") this.#shut();
     this.#removeListener();
-    const error = this.#closedByUser ? undefined : classify(end, this.#failure);
+    const error = this.#closedByUser
+      ? undefined
+      : classifyEnd(end, this.#failure);
     this.#log?.info("Closed", {
       code: end.code,
       reason: end.reason,
@@ -647,27 +596,4 @@ export class Connection implements AsyncDisposable {
       `Cannot ${action} as the state must be connected: current value is ${this.#state}`,
     );
   }
-}
-
-/** The one error for an end that the user did not ask for. */
-function classify(
-  end: SocketEnd,
-  failure: ConnectionError | undefined,
-): ConnectionError {
-  const cause = failure ?? end.error;
-  if (cause !== undefined) {
-    return new ConnectionError("read-error", cause.message, {
-      cause,
-      closeCode: end.code,
-      reason: end.reason,
-    });
-  }
-  const clean = [1000, 1001, 1005].includes(end.code);
-  return new ConnectionError(
-    clean ? "peer-closed-clean" : "peer-closed-unexpected",
-    end.code === 1006
-      ? "The peer's stream ended without a close frame"
-      : `The peer closed with ${end.code}${end.reason && `: ${end.reason}`}`,
-    { closeCode: end.code, reason: end.reason },
-  );
 }

@@ -21,6 +21,7 @@ export {
   UPGRADE_RULES,
 } from "./config.ts";
 export * from "./connection.ts";
+export * from "./connection_stats.ts";
 export type {
   ConnectionOptions,
   HeadersSource,
@@ -67,7 +68,7 @@ export * from "./retry.ts";
 export * from "./retryable.ts";
 export { sleep } from "./schedule.ts";
 export * from "./socket.ts";
-export type { MessageStream } from "./stream.ts";
+export type { MessageStream, SendStreamOptions } from "./stream.ts";
 export * from "./upgrade.ts";
 export * from "./upgrade_node.ts";
 export { normalizeUrl } from "./url.ts";

@@ -1,8 +1,27 @@
+import type { NumberRule } from "./config.ts";
 import { ConfigError } from "./errors.ts";
 import type { Message } from "./message.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { handled, onAbort } from "./promise.ts";
 import type { Socket } from "./socket.ts";
+
+/** Options of a connection's `sendStream`. */
+export interface SendStreamOptions {
+  /** The kind of message. @default "binary" */
+  readonly type?: "text" | "binary" | undefined;
+  /** Most payload bytes of a fragment. @default 65536 */
+  readonly chunkSize?: number | undefined;
+  /** Ends the stream: before its first fragment it is withdrawn, later the connection ends. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Most payload bytes of a fragment, when nobody says otherwise, and at the most. */
+export const STREAM_CHUNK: NumberRule = {
+  default: 65_536,
+  min: 1,
+  max: 2 ** 30,
+  unit: "bytes",
+};
 
 /** What a streamed message may be read from. */
 export type MessageStream =

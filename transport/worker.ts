@@ -1,5 +1,6 @@
 import type { Clock } from "./clock.ts";
-import type { Connection, ConnectionStats, Heartbeat } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import type { ConnectionStats, Heartbeat } from "./connection_stats.ts";
 import type { Message } from "./message.ts";
 import type { SendOptions } from "./outgoing.ts";
 import { onAbort } from "./promise.ts";
