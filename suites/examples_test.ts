@@ -121,6 +121,35 @@ Deno.test("The demo's halves talk to each other and to others, and drain when in
   await server.interrupt();
 });
 
+Deno.test("The metrics of the OpenTelemetry example reach a collector", async () => {
+  const names = new Set<string>();
+  const all = Promise.withResolvers<void>();
+  await using collector = Deno.serve(
+    { port: 0, hostname: "127.0.0.1" },
+    async (request) => {
+      const text = await request.text();
+      for (const [name] of text.matchAll(/honeybee\.pool\.\w+/g)) {
+        names.add(name);
+      }
+      if (names.size === 9) all.resolve();
+      return Response.json({});
+    },
+  );
+  await using metered = new Running(
+    ["--allow-net", "--allow-env"],
+    "otel",
+    [],
+    {
+      OTEL_DENO: "true",
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${collector.addr.port}`,
+      OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+      OTEL_METRIC_EXPORT_INTERVAL: "200",
+    },
+  );
+  await all.promise;
+  await metered.interrupt();
+});
+
 Deno.test("The extended workers talk to each other", async () => {
   await using server = new Running(["--allow-net"], "extend_plugin", []);
   const url = await server.says(/ws:\/\/127\.0\.0\.1:\d+/);

@@ -182,3 +182,24 @@ Deno.test("console takes the records", async () => {
   }
   assertEquals(said.some(([message]) => message === "Peer left"), true);
 });
+
+Deno.test("Taking a peer out leaves one record, without the query of its URL", async () => {
+  const logger = new LogCapture();
+  const pool = new OutboundPool("relays", {
+    logger,
+    dialer: new MockDialer([]).dial,
+  });
+  const url = pool.connect("ws://a.example/?token=secret");
+  await pool.whenConnected(url);
+  await pool.remove(url);
+  await pool.close();
+  const removed = logger.records.filter(({ message }) =>
+    message === "Peer removed"
+  );
+  assertEquals(removed.map(({ level }) => level), ["debug"]);
+  assertAttribute(
+    findLogRecord(logger.records, "Peer removed"),
+    "peer_id",
+    "ws://a.example",
+  );
+});

@@ -211,6 +211,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     reason: string,
   ): Promise<void> {
     this.retire(peer);
+    this.log?.debug("Peer removed", { peer_id: this.nameOf(peer.id) });
     this.events.forget(peer.id);
     this.stop(peer, code, reason);
     await this.#ended(peer);
