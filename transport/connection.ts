@@ -390,8 +390,10 @@ export class Connection implements AsyncDisposable {
           clock: this.#config.clock,
           isRetryable,
           onRetry: (info) => {
-            this.#log?.debug("Dial failed, trying again", { ...info });
-            this.#tell(this.#options.onRetry, info);
+            // Who is told of it sees to its record.
+            if (this.#options.onRetry !== undefined) {
+              this.#tell(this.#options.onRetry, info);
+            } else this.#log?.debug("Dial failed, trying again", { ...info });
           },
         },
       );

@@ -1,5 +1,5 @@
 import { flushAll } from "./flush.ts";
-import { PoolError, toError } from "./errors.ts";
+import { ConnectionError, PoolError, toError } from "./errors.ts";
 import { EventQueue, type PoolEvent } from "./event_queue.ts";
 import { createLog, type Log } from "./logging.ts";
 import type { Message } from "./message.ts";
@@ -351,6 +351,8 @@ export class PoolCore<Plugin, E extends PoolEvent> {
 
   #sendFailed(id: string, error: unknown): void {
     this.#failedSends++;
+    // What a connection refuses it logs itself.
+    if (error instanceof ConnectionError) return;
     this.log?.debug("Send failed", { peer_id: this.nameOf(id), error });
   }
 }
