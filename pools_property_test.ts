@@ -8,7 +8,7 @@ import { seededRandom } from "./testing/seeded_random.ts";
 import { socketPair } from "./testing/socket_pair.ts";
 
 const SCHEDULES = 2_000;
-const STEPS = 25;
+const STEPS = 15;
 const PEERS = 3;
 
 /** Both pools on one fake clock, joined by in-memory sockets, and all that they tell. */
