@@ -76,12 +76,20 @@ export const CONNECTION_RULES: Readonly<
 
 /** Options of a listener that are numbers. */
 export const LISTEN_RULES: Readonly<
-  Record<"port" | "maxHeadSize" | "maxPending" | "handshakeTimeout", NumberRule>
+  Record<
+    | "port"
+    | "maxHeadSize"
+    | "maxPending"
+    | "handshakeTimeout"
+    | "errorsBufferSize",
+    NumberRule
+  >
 > = {
   port: { default: 0, min: 0, max: 65_535, unit: "items" },
   maxHeadSize: bytes(16_384, 64),
   maxPending: items(1_024, 1),
   handshakeTimeout: duration(10_000),
+  errorsBufferSize: items(1_024, 1),
 };
 
 /** Options of `upgrade` that are numbers. */

@@ -3,9 +3,9 @@ import {
   type Server,
   type Socket,
 } from "node:net";
-import type { Duplex } from "node:stream";
 import { createServer as createTlsServer } from "node:tls";
 import type { ByteStream } from "./byte_stream.ts";
+import { HandshakeError } from "./errors.ts";
 import { NodeStream } from "./node_stream.ts";
 import { addressOf } from "./open_stream.ts";
 import { DONE, handled } from "./promise.ts";
@@ -53,6 +53,19 @@ export interface DoorOptions {
   readonly handshakeTimeout: number;
   /** Most TLS handshakes at a time; a further connection is cut. */
   readonly maxPending: number;
+  /** Called for who fails in the TLS handshake, or finds too many others in it. */
+  readonly onRefused: (
+    error: Error,
+    remoteAddr: PeerAddress | undefined,
+  ) => void;
+}
+
+/** The error for a connection that is cut as `limit` others are not through yet. */
+export function tooMany(limit: number): HandshakeError {
+  return new HandshakeError(
+    "aborted",
+    `Cannot let in as the connections that wait must be at most ${limit}`,
+  );
 }
 
 /**
@@ -140,13 +153,15 @@ class NodeDoor implements Door {
   readonly #server: Server;
   readonly #arrivals: Queue<Arrival | Error> = new Queue({ capacity: 1_024 });
   readonly #maxPending: number;
-  /** Connections whose TLS handshake is under way, by the port of the peer. */
-  readonly #pending = new Map<number, Socket>();
+  readonly #onRefused: DoorOptions["onRefused"];
+  /** Connections whose TLS handshake is under way, by the address of the peer. */
+  readonly #pending = new Map<string, Greeting>();
   #closed = false;
 
   constructor(options: DoorOptions) {
     const { hostname, tls, reusePort } = options;
     this.#maxPending = options.maxPending;
+    this.#onRefused = options.onRefused;
     // Tells at once whether the address can be had, and which port is free.
     const port = options.reusePort && options.port !== 0
       ? options.port
@@ -176,7 +191,7 @@ class NodeDoor implements Door {
     for (const left of this.#arrivals.extract(() => true)) {
       if (!(left instanceof Error)) left.stream.close();
     }
-    for (const socket of this.#pending.values()) socket.destroy();
+    for (const { socket } of this.#pending.values()) socket.destroy();
   }
 
   #createTlsServer(tls: TlsServerOptions, handshakeTimeout: number): Server {
@@ -192,12 +207,16 @@ class NodeDoor implements Door {
         rejectUnauthorized: true,
       }),
     }, (socket) => {
-      this.#forget(socket.remotePort);
+      this.#pending.delete(placeOf(socket));
       this.#arrive(socket);
     });
     server.on("connection", (socket: Socket) => this.#greet(socket));
     // A handshake that took too long is told of, and the connection left open.
-    server.on("tlsClientError", (_error, socket: Duplex) => socket.destroy());
+    server.on("tlsClientError", (cause: Error, socket: Socket) => {
+      const greeting = this.#pending.get(placeOf(socket));
+      if (greeting !== undefined) greeting.cause = cause;
+      socket.destroy();
+    });
     return server;
   }
 
@@ -222,17 +241,33 @@ class NodeDoor implements Door {
 
   /** Before the TLS handshake. */
   #greet(socket: Socket): void {
-    if (this.#closed || this.#pending.size >= this.#maxPending) {
+    if (this.#closed) {
       socket.destroy();
       return;
     }
-    const { remotePort = -1 } = socket;
-    this.#pending.set(remotePort, socket);
-    socket.once("close", () => this.#forget(remotePort, socket));
-  }
-
-  #forget(port = -1, socket = this.#pending.get(port)): void {
-    if (this.#pending.get(port) === socket) this.#pending.delete(port);
+    const address = addressOfSocket(socket);
+    if (this.#pending.size >= this.#maxPending) {
+      this.#onRefused(tooMany(this.#maxPending), address);
+      socket.destroy();
+      return;
+    }
+    const place = placeOf(socket);
+    const greeting: Greeting = { socket, cause: undefined };
+    this.#pending.set(place, greeting);
+    socket.once("close", () => {
+      if (this.#pending.get(place) !== greeting) return;
+      this.#pending.delete(place);
+      if (this.#closed) return;
+      const { cause } = greeting;
+      this.#onRefused(
+        new HandshakeError(
+          "connection-lost",
+          `The TLS handshake failed: ${cause?.message ?? "the peer left"}`,
+          { cause },
+        ),
+        address,
+      );
+    });
   }
 
   #arrive(socket: Socket): void {
@@ -241,14 +276,30 @@ class NodeDoor implements Door {
       return;
     }
     socket.setNoDelay(true);
-    const { remoteAddress: hostname, remotePort: port } = socket;
     this.#arrivals.push({
       stream: new NodeStream(socket),
-      remoteAddr: hostname === undefined || port === undefined
-        ? undefined
-        : { transport: "tcp", hostname, port },
+      remoteAddr: addressOfSocket(socket),
     });
   }
+}
+
+/** A TLS handshake that is under way. */
+interface Greeting {
+  readonly socket: Socket;
+  /** What ended it. */
+  cause: Error | undefined;
+}
+
+function placeOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
+}
+
+function addressOfSocket(
+  { remoteAddress: hostname, remotePort: port }: Socket,
+): PeerAddress | undefined {
+  return hostname === undefined || port === undefined
+    ? undefined
+    : { transport: "tcp", hostname, port };
 }
 
 /** A peer that has ended its half still takes what we have to say. */

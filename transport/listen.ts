@@ -21,8 +21,9 @@ import {
   type Door,
   openDoor,
   type TlsServerOptions,
+  tooMany,
 } from "./door.ts";
-import { HandshakeError } from "./errors.ts";
+import { HandshakeError, toError } from "./errors.ts";
 import { refuse } from "./refuse.ts";
 import { handled, onAbort } from "./promise.ts";
 import {
@@ -56,6 +57,22 @@ export interface ListenOptions extends AcceptOptions {
   readonly maxPending?: number | undefined;
   /** How long a connection may take until it is accepted, in milliseconds; 0 for ever. @default 10000 */
   readonly handshakeTimeout?: number | undefined;
+  /** Items that {@link Listener.errors} holds before the oldest go. @default 1024 */
+  readonly errorsBufferSize?: number | undefined;
+}
+
+/** Somebody who was not let in, without having been asked about; or a failure to accept at all. */
+export interface ListenErrorRecord {
+  /**
+   * Why: a {@link HandshakeError} with the `status` that was answered, where there was an answer. `timeout`
+   * for who took longer than `handshakeTimeout`, `aborted` for who came when `maxPending` others waited,
+   * `connection-lost` for who left, or failed to speak TLS. What the system said, when it handed out no connection.
+   */
+  readonly error: Error;
+  /** Who it was, where that is known. */
+  readonly remoteAddr: PeerAddress | undefined;
+  /** When, in epoch milliseconds. */
+  readonly at: number;
 }
 
 /** What goes with a refusal. */
@@ -188,8 +205,7 @@ function toRequest(arrival: UpgradeArrival): Request {
 }
 
 /** A connection that is not accepted yet. */
-interface Pending {
-  readonly stream: ByteStream;
+interface Pending extends Arrival {
   deadline: Task | undefined;
 }
 
@@ -204,6 +220,8 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
   readonly #pending = new Set<Pending>();
   readonly #stop = new AbortController();
   readonly #accepting: Promise<void>;
+  readonly #errors: Queue<ListenErrorRecord>;
+  #droppedErrors = 0;
   #removeListener = () => {};
 
   /** Use {@link listen}. */
@@ -213,6 +231,7 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
     this.#clock = options.clock ?? systemClock;
     this.#schedule = Schedule.of(this.#clock);
     this.#incoming = new Queue({ capacity: this.#limits.maxPending });
+    this.#errors = new Queue({ capacity: this.#limits.errorsBufferSize });
     this.#door = openDoor({
       port: this.#limits.port,
       hostname: options.hostname ?? "0.0.0.0",
@@ -221,6 +240,7 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
       reusePort: options.reusePort ?? false,
       handshakeTimeout: this.#limits.handshakeTimeout,
       maxPending: this.#limits.maxPending,
+      onRefused: (error, remoteAddr) => this.#report(error, remoteAddr),
     });
     this.#accepting = handled(this.#acceptAll());
     this.#removeListener = onAbort(options.signal, () => void this.close());
@@ -250,6 +270,19 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
     return this.#accepting;
   }
 
+  /**
+   * Who was not let in and why, save whom you yourself refused. Never holds the listener up: when nobody
+   * reads, the oldest go. Ends when the listener is closed.
+   */
+  get errors(): Queue<ListenErrorRecord> {
+    return this.#errors;
+  }
+
+  /** How many of {@link Listener.errors} gave way to newer ones. Only grows. */
+  get droppedErrors(): number {
+    return this.#droppedErrors;
+  }
+
   /** Who asks to be let in, each once. Ends when the listener is closed. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Incoming, undefined> {
     return this.#incoming[Symbol.asyncIterator]();
@@ -261,6 +294,7 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
     this.#stop.abort();
     this.#door.close();
     this.#incoming.close();
+    this.#errors.close();
     for (const pending of [...this.#pending]) this.#cut(pending);
     await this.#accepting.catch(() => {});
   }
@@ -284,30 +318,35 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
         if (failures++ === MOST_FAILURES || this.#door.closed) {
           this.#removeListener();
           this.#incoming.close();
+          this.#errors.close();
           throw error;
         }
+        this.#report(toError(error), undefined);
         await sleep(this.#clock, ACCEPT_PAUSE, signal).catch(() => {});
       }
     }
   }
 
   #greet(arrival: Arrival): void {
-    const { stream } = arrival;
-    const { size } = this.#pending;
-    if (this.#stop.signal.aborted || size >= this.#limits.maxPending) {
+    const { stream, remoteAddr } = arrival;
+    const { handshakeTimeout, maxPending } = this.#limits;
+    if (this.#stop.signal.aborted) return stream.close();
+    if (this.#pending.size >= maxPending) {
+      this.#report(tooMany(maxPending), remoteAddr);
       return stream.close();
     }
-    const pending: Pending = { stream, deadline: undefined };
+    const pending: Pending = { stream, remoteAddr, deadline: undefined };
     this.#pending.add(pending);
-    const { handshakeTimeout } = this.#limits;
     if (handshakeTimeout > 0) {
-      pending.deadline = this.#schedule.after(
-        handshakeTimeout,
-        () => this.#cut(pending),
-      );
+      pending.deadline = this.#schedule.after(handshakeTimeout, () => {
+        const message = `The handshake took longer than ${handshakeTimeout} ms`;
+        this.#report(new HandshakeError("timeout", message), remoteAddr);
+        this.#cut(pending);
+      });
     }
     this.#readRequest(arrival, pending).catch((error) => {
       if (!this.#decide(pending)) return;
+      this.#report(toRefusal(error), remoteAddr);
       handled(refuse(stream, error, this.#clock));
     });
   }
@@ -335,6 +374,14 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
     this.#incoming.push(incoming);
   }
 
+  #report(error: Error, remoteAddr: PeerAddress | undefined): void {
+    if (this.#errors.full) {
+      this.#errors.shift();
+      this.#droppedErrors++;
+    }
+    this.#errors.push({ error, remoteAddr, at: this.#clock.now() });
+  }
+
   /** The connection waits no longer. Says whether it did. */
   #decide(pending: Pending): boolean {
     this.#schedule.cancel(pending.deadline);
@@ -346,6 +393,13 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
     pending.stream.close();
     this.#incoming.extract((incoming) => !incoming.open);
   }
+}
+
+/** Why somebody is not let in whose stream may have broken. */
+function toRefusal(thrown: unknown): Error {
+  if (thrown instanceof HandshakeError) return thrown;
+  const cause = toError(thrown);
+  return new HandshakeError("connection-lost", cause.message, { cause });
 }
 
 /**
@@ -407,5 +461,6 @@ function resolve(
     maxHeadSize: number("maxHeadSize"),
     maxPending: number("maxPending"),
     handshakeTimeout: number("handshakeTimeout"),
+    errorsBufferSize: number("errorsBufferSize"),
   };
 }

@@ -16,7 +16,12 @@ import {
 } from "./certificates_support_test.ts";
 import { dialRaw, dialUpgrade } from "./dial_raw.ts";
 import { ConfigError, HandshakeError } from "./errors.ts";
-import { type Incoming, listen, type ListenOptions } from "./listen.ts";
+import {
+  type Incoming,
+  listen,
+  type Listener,
+  type ListenOptions,
+} from "./listen.ts";
 import { join, utf8 } from "./protocol/support_test.ts";
 import { HandPeer, TEXT, turns } from "./raw_support_test.ts";
 import { acceptKey } from "./protocol/handshake.ts";
@@ -66,6 +71,13 @@ async function ask(port: number, bytes: string | Uint8Array): Promise<string> {
   return await readAll(conn);
 }
 
+/** The codes of all refusals that were not read yet. */
+function refusals({ errors }: Listener): unknown[] {
+  return errors.extract(() => true).map(({ error }) =>
+    error instanceof HandshakeError ? error.code : error
+  );
+}
+
 async function readAll(conn: Deno.Conn): Promise<string> {
   const parts: Uint8Array[] = [];
   const buffer = new Uint8Array(4_096);
@@ -112,6 +124,9 @@ for (
     await using server = listenHere({ maxHeadSize: 2_000 });
     const answer = await ask(server.port, bytes);
     assertEquals(answer.split("\r\n")[0]?.slice(0, 12), `HTTP/1.1 ${status}`);
+    const error = server.listener.errors.shift()?.error;
+    assertInstanceOf(error, HandshakeError);
+    assertEquals(error.status, status);
     if (status === 426) {
       const header = what === "version 8"
         ? /^sec-websocket-version: 13\r$/mi
@@ -213,6 +228,7 @@ Deno.test("who has not sent his request after the deadline is cut, exactly", asy
   await clock.advance(1);
   assertEquals(await text, "");
   assertEquals(clock.pending, 0);
+  assertEquals(refusals(server.listener), ["timeout"]);
 });
 
 Deno.test("who is not accepted before the deadline is cut, and waits in no queue", async () => {
@@ -245,6 +261,27 @@ Deno.test("more than maxPending connections are cut at once", async () => {
   using _two = await connect();
   using three = await connect();
   assertEquals(await readAll(three), "");
+  const { addr } = server.listener;
+  assert(addr.transport === "tcp" && three.localAddr.transport === "tcp");
+  const record = server.listener.errors.shift();
+  assertInstanceOf(record?.error, HandshakeError);
+  assertEquals(record.error.code, "aborted");
+  assertEquals(record.remoteAddr, {
+    transport: "tcp",
+    hostname: HOST,
+    port: three.localAddr.port,
+  });
+});
+
+Deno.test("refusals that nobody reads give way to newer ones, and are counted", async () => {
+  await using server = listenHere({ errorsBufferSize: 2 });
+  for (const start of ["POST / HTTP/1.1", "GET / HTTP/1.0", "nonsense"]) {
+    await ask(server.port, request({ start }));
+  }
+  assertEquals(refusals(server.listener), ["bad-http-version", "bad-request"]);
+  assertEquals(server.listener.droppedErrors, 1);
+  await server.listener.close();
+  assertEquals(await server.listener.errors.take(), undefined);
 });
 
 Deno.test("a signal stops the accepting and cuts who is not accepted; who is lives on", async () => {
@@ -300,8 +337,10 @@ Deno.test("TLS: garbage and silence disturb nobody, and are cut", async () => {
   await using server = listenHere({ tls: TLS, handshakeTimeout: 50 });
   await server.listener.ready;
   await ask(server.port, request());
+  assertEquals(refusals(server.listener), ["connection-lost"]);
   using silent = await Deno.connect({ hostname: HOST, port: server.port });
   assertEquals(await readAll(silent), "");
+  assertEquals(refusals(server.listener), ["connection-lost"]);
   const dialled = dialRaw(server.url, { caCerts: [CA] });
   const socket = (await next(server.incoming)).accept();
   (await dialled).terminate();
@@ -315,6 +354,7 @@ Deno.test("TLS: more handshakes than maxPending are cut, and all when it closes"
   using one = await connect();
   using two = await connect();
   assertEquals(await readAll(two), "");
+  assertEquals(refusals(server.listener), ["aborted"]);
   await server.listener.close();
   assertEquals(await readAll(one), "");
 });
@@ -418,6 +458,7 @@ Deno.test("options that cannot be used throw", () => {
       { maxHeadSize: 0.5 },
       { maxPending: -1 },
       { handshakeTimeout: NaN },
+      { errorsBufferSize: 0 },
       { path: "/tmp/x", tls: TLS },
     ]
   ) assertThrows(() => listen({ hostname: HOST, ...options }), ConfigError);
@@ -478,6 +519,8 @@ Deno.test("a peer that leaves before it is accepted costs nothing", async () => 
   const early = await Deno.connect({ hostname: HOST, port: server.port });
   await early.write(utf8("GET /"));
   early.close();
-  await turns();
+  const record = await server.listener.errors.take();
+  assertInstanceOf(record?.error, HandshakeError);
+  assertEquals(record.error.code, "connection-lost");
   assertInstanceOf(server.listener.close(), Promise);
 });
