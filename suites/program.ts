@@ -4,13 +4,18 @@ export class Program<Report extends object> {
   readonly #lines: ReadableStreamDefaultReader<string>;
   #rest = "";
 
-  /** Starts `file` of this folder with the permissions of a peer. */
-  constructor(file: string, args: readonly string[]) {
+  /** Starts `file` of this folder with the permissions of a peer, and more flags of `deno run`. */
+  constructor(
+    file: string,
+    args: readonly string[],
+    flags: readonly string[] = [],
+  ) {
     this.#process = new Deno.Command(Deno.execPath(), {
       args: [
         "run",
         "--no-prompt",
         "--allow-net=127.0.0.1",
+        ...flags,
         new URL(file, import.meta.url).pathname,
         ...args,
       ],
