@@ -84,6 +84,8 @@ export class PoolCore<Plugin, E extends PoolEvent> {
   readonly errors: Queue<PoolErrorRecord>;
   readonly sessions: Sessions = new Sessions();
   readonly peers: Map<string, Peer<Plugin>> = new Map();
+  /** What a peer is called in logs and messages: its URL without the query, which may hold secrets. */
+  readonly nameOf: (id: string) => string;
 
   readonly #leaving = new Set<Peer<Plugin>>();
   readonly #closed = Promise.withResolvers<void>();
@@ -94,17 +96,14 @@ export class PoolCore<Plugin, E extends PoolEvent> {
   #failedSends = 0;
   #droppedErrors = 0;
 
-  /**
-   * @param nameOf What a peer is called in logs and messages: its URL without the query, which may
-   * hold secrets.
-   */
   constructor(
     component: string,
     id: string,
     options: PoolOptions,
-    readonly nameOf: (id: string) => string = (id) => id,
+    nameOf: (id: string) => string = (id) => id,
   ) {
     checkId("id", id);
+    this.nameOf = nameOf;
     this.options = resolvePoolOptions(options);
     this.id = id;
     this.log = createLog(options, {
