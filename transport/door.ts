@@ -1,8 +1,4 @@
-import {
-  createServer as createTcpServer,
-  type Server,
-  type Socket,
-} from "node:net";
+import { createServer as createTcpServer, type Server, Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import type { ByteStream } from "./byte_stream.ts";
 import { HandshakeError } from "./errors.ts";
@@ -213,7 +209,11 @@ class NodeDoor implements Door {
     server.on("connection", (socket: Socket) => this.#greet(socket));
     // A handshake that took too long is told of, and the connection left open.
     server.on("tlsClientError", (cause: Error, socket: Socket) => {
-      const greeting = this.#pending.get(placeOf(socket));
+      // One that has failed knows its peer no more; what it stood on still does.
+      const raw: unknown = Reflect.get(socket, "_parent");
+      const greeting = this.#pending.get(
+        placeOf(raw instanceof Socket ? raw : socket),
+      );
       if (greeting !== undefined) greeting.cause = cause;
       socket.destroy();
     });
@@ -259,9 +259,11 @@ class NodeDoor implements Door {
       this.#pending.delete(place);
       if (this.#closed) return;
       const { cause } = greeting;
+      // The runtime gives it no code of its own.
+      const late = cause?.message.includes("handshake timeout");
       this.#onRefused(
         new HandshakeError(
-          "connection-lost",
+          late ? "timeout" : "connection-lost",
           `The TLS handshake failed: ${cause?.message ?? "the peer left"}`,
           { cause },
         ),
