@@ -1,3 +1,5 @@
+import { constants, deflateRawSync } from "node:zlib";
+
 /** What a frame of an attacker is made of: nothing is checked, since it is meant to be wrong. */
 export interface HostileFrame {
   readonly opcode: number;
@@ -17,6 +19,7 @@ export const TEXT = 1;
 export const BINARY = 2;
 export const CLOSE = 8;
 export const PING = 9;
+export const PONG = 10;
 
 /** The bytes of a frame. A mask is always zero, so that the payload is what it looks like. */
 export function frame(
@@ -57,6 +60,16 @@ export function repeat(
   return all;
 }
 
+let bomb: Uint8Array | undefined;
+
+/** A text frame of 64 KiB that inflates to 64 MiB (RFC 7692, section 7.2.1). */
+export function deflateBomb(masked: boolean): Uint8Array<ArrayBuffer> {
+  bomb ??= deflateRawSync(new Uint8Array(67_108_864), {
+    finishFlush: constants.Z_SYNC_FLUSH,
+  }).subarray(0, -4);
+  return frame({ opcode: TEXT, payload: bomb, rsv1: true, masked });
+}
+
 /** What an attacker reads: the head of a request or an answer, and close frames behind it. */
 export class Observer {
   #bytes = new Uint8Array();
@@ -66,6 +79,8 @@ export class Observer {
   status: number | undefined;
   /** The code of the close frame that came. */
   closeCode: number | undefined;
+  /** Called with the payload of a ping. */
+  onPing: (payload: Uint8Array) => void = () => {};
   /** The head that came. */
   head = "";
 
@@ -113,7 +128,9 @@ export class Observer {
         ? view.getUint16(at + 2)
         : short;
       if (start + size > bytes.length) break;
-      if ((view.getUint8(at) & 15) === CLOSE && size >= 2) {
+      const opcode = view.getUint8(at) & 15;
+      if (opcode === PING) this.onPing(bytes.slice(start, start + size));
+      if (opcode === CLOSE && size >= 2) {
         this.closeCode = second > 127
           ? ((view.getUint8(start) ^ view.getUint8(start - 4)) << 8) |
             (view.getUint8(start + 1) ^ view.getUint8(start - 3))

@@ -2,6 +2,7 @@ import {
   BINARY,
   closing,
   CONTINUATION,
+  deflateBomb,
   frame,
   type HostileFrame,
   PING,
@@ -24,6 +25,8 @@ export interface Doors {
 export interface AttackTerms {
   /** How many attackers there are at a time. */
   readonly attackers: number;
+  /** The same with `--full`. @default as many */
+  readonly full?: number;
   /** How each of them must end. */
   readonly verdict: RegExp;
   /** What the victim must tell in events or errors. */
@@ -42,8 +45,11 @@ export interface ServerAttack extends AttackTerms {
   run(doors: Doors, number: number): Promise<string>;
 }
 
+const MIB = 1_048_576;
 /** Milliseconds that an attacker waits for what comes of it. */
 const PATIENCE = 4_000;
+/** The same for those whose listener has patience. */
+const LONG = 60_000;
 /** Milliseconds between the bytes of a slow one. */
 const DRIP = 25;
 const MANY = 100_000;
@@ -56,6 +62,35 @@ const LINES = [
   "Connection: Upgrade",
   "Sec-WebSocket-Version: 13",
   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+];
+
+/** Header lines that would end early, or hide another one, for who is lenient. */
+const INJECTIONS = [
+  "X-Line: a\nX-Injected: b",
+  "X-Return: a\rX-Injected: b",
+  "X-Nul: a\0b",
+  "X-Folded: a\r\n b",
+  "X Space: a",
+  "X-Before-Colon : a",
+  "\nX-Injected: b",
+];
+
+/** Windows that RFC 7692, section 7.1.2, does not have. */
+const WINDOWS = [
+  "server_max_window_bits=7",
+  "server_max_window_bits=16",
+  "client_max_window_bits=99999999999",
+  "client_max_window_bits=-1",
+  "server_max_window_bits=10; server_max_window_bits=10",
+  "server_max_window_bits",
+];
+
+/** What is no TLS handshake: HTTP, noise, and records that promise more than they hold. */
+const GARBAGE = [
+  ASCII.encode("GET / HTTP/1.1\r\n\r\n"),
+  Uint8Array.from({ length: 16_384 }, (_, i) => i * 167 + 13),
+  Uint8Array.of(0x16, 3, 1, 0xff, 0xff, 1, 2, 3),
+  Uint8Array.of(0x16, 3, 1, 0, 5, 1, 0, 0, 1, 0),
 ];
 
 function head(...more: string[]): Uint8Array {
@@ -145,13 +180,15 @@ export const ON_SERVERS: Readonly<Record<string, ServerAttack>> = {
       }),
   },
   "100,000 pings": {
-    attackers: 1,
+    attackers: 4,
     verdict: /^close 1000$/,
     seen: /^event disconnected/,
     once: true,
     run: (doors) =>
       inside(doors, async (wire) => {
-        await wire.write(repeat(frame({ opcode: PING }), MANY));
+        const ping = frame({ opcode: PING });
+        wire.answerPings();
+        await wire.write(repeat(ping, MANY), ping.length * 700);
         await wire.write(closing(1000));
       }),
   },
@@ -172,5 +209,176 @@ export const ON_SERVERS: Readonly<Record<string, ServerAttack>> = {
     verdict: /^close 1009$/,
     seen: /^event dropped-error: message-too-large/,
     run: one({ opcode: BINARY, claimed: 2n ** 40n }),
+  },
+  "length of 2^63": {
+    attackers: 4,
+    verdict: /^close 1002$/,
+    seen: /^event dropped-error: length-too-large/,
+    run: one({ opcode: BINARY, claimed: 2n ** 63n }),
+  },
+  "message of 1 MiB, less a byte": {
+    attackers: 6,
+    verdict: /^close 1001$/,
+    seen: /^event evicted-policy/,
+    rate: 8 * MIB,
+    once: true,
+    run: (doors) =>
+      inside(
+        doors,
+        (wire) =>
+          wire.write(
+            frame({ opcode: BINARY, payload: text(MIB) }).subarray(0, -1),
+            65_536,
+          ),
+      ),
+  },
+  "pings, pongs never read": {
+    attackers: 10,
+    verdict: /^(close 1001|cut)$/,
+    seen: /^event evicted-policy/,
+    rate: 4 * MIB,
+    once: true,
+    run: async (doors) => {
+      using wire = await doors.plain(false);
+      await wire.write(head());
+      const ping = frame({ opcode: PING, payload: text(125) });
+      await wire.write(repeat(ping, MANY));
+      wire.listen();
+      return await wire.verdict(PATIENCE);
+    },
+  },
+  "close, then 100,000 closes": {
+    attackers: 2,
+    verdict: /^(close 1000|cut)$/,
+    seen: /^event disconnected/,
+    run: (doors) =>
+      inside(doors, (wire) => wire.write(repeat(closing(1000), MANY))),
+  },
+  "close, then 8 MiB of data": {
+    attackers: 2,
+    verdict: /^(close 1000|cut)$/,
+    seen: /^event disconnected/,
+    run: (doors) =>
+      inside(doors, async (wire) => {
+        await wire.write(closing(1000));
+        await wire.write(
+          repeat(
+            frame({ opcode: TEXT, payload: text(100) }),
+            Math.floor(8 * MIB / 106),
+          ),
+        );
+      }),
+  },
+  "bad bytes in a header": {
+    attackers: INJECTIONS.length,
+    verdict: /^HTTP 400$/,
+    seen: /^listener error: bad-(header|request) 400/,
+    run: (doors, number) =>
+      ask(doors, head(INJECTIONS[number % INJECTIONS.length] ?? "")),
+  },
+  "deflate bomb, 64 MiB in 64 KiB": {
+    attackers: 40,
+    verdict: /^close 1009$/,
+    seen: /^event dropped-error: message-too-large/,
+    once: true,
+    run: (doors) =>
+      inside(doors, (wire) => wire.write(deflateBomb(true)), {
+        offer: "permessage-deflate",
+      }),
+  },
+  "bad window bits, then compressed": {
+    attackers: WINDOWS.length,
+    // The offer is declined (RFC 7692, section 7.1), and RSV1 has no meaning then.
+    verdict: /^close 1002$/,
+    seen: /^event dropped-error: reserved-bits/,
+    run: (doors, number) =>
+      inside(
+        doors,
+        (wire) =>
+          wire.write(frame({ opcode: TEXT, payload: text(5), rsv1: true })),
+        { offer: `permessage-deflate; ${WINDOWS[number % WINDOWS.length]}` },
+      ),
+  },
+  "extensions that are no list": {
+    attackers: 4,
+    verdict: /^HTTP 400$/,
+    seen: /^(listener error|accept threw): bad-extension 400/,
+    run: (doors) =>
+      ask(doors, head('Sec-WebSocket-Extensions: permessage-deflate; ="')),
+  },
+  "garbage to a TLS port": {
+    attackers: GARBAGE.length,
+    verdict: /^cut$/,
+    seen: /^listener error: connection-lost/,
+    run: async (doors, number) => {
+      using wire = await doors.secure();
+      await wire.write(GARBAGE[number % GARBAGE.length] ?? head());
+      return await wire.verdict(PATIENCE);
+    },
+  },
+  "silence to a TLS port": {
+    attackers: 50,
+    verdict: /^cut$/,
+    seen: /^listener error: timeout/,
+    connects: 500,
+    once: true,
+    run: async (doors) => {
+      using wire = await doors.secure();
+      return await wire.verdict(PATIENCE);
+    },
+  },
+  "FIN inside the head": {
+    attackers: 4,
+    verdict: /^cut$/,
+    seen: /^listener error: connection-lost/,
+    run: async (doors) => {
+      using wire = await doors.plain();
+      await wire.write(head().subarray(0, -2));
+      await wire.finish();
+      return await wire.verdict(PATIENCE);
+    },
+  },
+  "FIN behind the head": {
+    attackers: 4,
+    verdict: /^cut$/,
+    seen: /^event dropped-close: 1006/,
+    run: (doors) => inside(doors, (wire) => wire.finish()),
+  },
+  "FIN inside a frame": {
+    attackers: 4,
+    verdict: /^cut$/,
+    seen: /^event dropped-close: 1006/,
+    run: (doors) =>
+      inside(doors, async (wire) => {
+        await wire.write(
+          frame({ opcode: TEXT, payload: text(50) }).subarray(0, 20),
+        );
+        await wire.finish();
+      }),
+  },
+  "thousands that say nothing": {
+    attackers: 500,
+    full: 10_000,
+    verdict: /^cut$/,
+    seen: /^listener error: timeout/,
+    connects: 1_000,
+    once: true,
+    run: async (doors) => {
+      using wire = await doors.patient();
+      return await wire.verdict(LONG);
+    },
+  },
+  "thousands that only shake hands": {
+    attackers: 500,
+    full: 10_000,
+    verdict: /^(close 1001|cut)$/,
+    seen: /^event evicted-policy/,
+    connects: 1_000,
+    once: true,
+    run: async (doors) => {
+      using wire = await doors.patient();
+      await wire.write(head());
+      return await wire.verdict(LONG);
+    },
   },
 };

@@ -21,7 +21,7 @@ import {
   SERVER_CERT,
   SERVER_KEY,
 } from "../transport/certificates_support_test.ts";
-import { answer, Tally, type VictimReport } from "./hostile_control.ts";
+import { answer, pause, Tally, type VictimReport } from "./hostile_control.ts";
 
 const [patience = "1000", healthyUrl = ""] = Deno.args;
 const HEALTHY = "/healthy";
@@ -91,6 +91,8 @@ const control = answer(async (question) => {
       break;
     case "reset":
       collect();
+      // What was collected goes back to the system a little later.
+      await pause(50);
       seen = new Tally();
       peak = Deno.memoryUsage().rss;
   }

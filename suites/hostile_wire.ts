@@ -1,5 +1,5 @@
 import { pause } from "./hostile_control.ts";
-import { Observer } from "./hostile_frames.ts";
+import { frame, Observer, PONG } from "./hostile_frames.ts";
 
 /** Bounds what all attackers together write, so that it is the attack that weighs and not its mass. */
 export class Pace {
@@ -7,13 +7,17 @@ export class Pace {
   /** Bytes that were written. */
   bytes = 0;
 
+  readonly #rate: number;
+
   /** @param rate Bytes a second. */
-  constructor(public rate: number) {}
+  constructor(rate: number) {
+    this.#rate = rate;
+  }
 
   async take(bytes: number): Promise<void> {
     const now = performance.now();
     this.bytes += bytes;
-    this.#next = Math.max(this.#next, now) + bytes / this.rate * 1_000;
+    this.#next = Math.max(this.#next, now) + bytes / this.#rate * 1_000;
     if (this.#next > now + 2) await pause(this.#next - now);
   }
 }
@@ -29,6 +33,7 @@ export class Wire implements Disposable {
   readonly #pace: Pace;
   #watch = Promise.withResolvers<void>();
   #broken = false;
+  #written = Promise.resolve();
 
   /** @param listens Whether it reads from the beginning; else when {@link Wire.listen} is called. */
   constructor(conn: Deno.TcpConn, pace: Pace, head: boolean, listens = true) {
@@ -54,6 +59,12 @@ export class Wire implements Disposable {
   /** Begins to read. */
   listen(): void {
     this.#watch.resolve();
+  }
+
+  /** Answers pings from now on, so that it is not taken for dead. */
+  answerPings(): void {
+    this.observer.onPing = (payload) =>
+      void this.#all(frame({ opcode: PONG, payload }));
   }
 
   /** Writes at the common pace. Does nothing when the other side has gone. */
@@ -109,6 +120,10 @@ export class Wire implements Disposable {
   }
 
   async #all(bytes: Uint8Array): Promise<void> {
+    await (this.#written = this.#written.then(() => this.#put(bytes)));
+  }
+
+  async #put(bytes: Uint8Array): Promise<void> {
     try {
       for (let at = 0; at < bytes.length;) {
         at += await this.#conn.write(bytes.subarray(at));
