@@ -18,11 +18,15 @@ import {
   type VictimReport,
 } from "./hostile_control.ts";
 import { HealthyPeers, RoundTrips } from "./hostile_healthy.ts";
+import { ON_CLIENTS } from "./hostile_on_clients.ts";
 import { type AttackTerms, ON_SERVERS } from "./hostile_on_servers.ts";
 import { Program } from "./program.ts";
 
 /** Milliseconds of quiet before and after an attack. */
-const QUIET = 200;
+const QUIET = 120;
+/** Milliseconds that the victim is kept with hostile servers: with those of one attack, or until a deadline. */
+const LURED = 400;
+const DEADLINE = 1_400;
 /** Milliseconds of a round trip below which its growth says nothing. */
 const FLOOR = 1;
 /** Most memory that one attacker may hold, in bytes, and what the runtime's heap may grow by itself. */
@@ -47,9 +51,11 @@ const attacker = new Program<{ control: number; url: string }>(
   "hostile_attacker.ts",
   ports.map(String),
 );
-const { control: attackerPort = 0 } = await attacker.next();
+const { control: attackerPort = 0, url: hostileUrl = "" } = await attacker
+  .next();
 await healthy.start(ports[0] ?? 0);
 await pause(500);
+if (healthy.count !== 4) throw new Error("The healthy peers did not connect");
 
 for (const [name, terms] of Object.entries(ON_SERVERS)) {
   if (!name.includes(only)) continue;
@@ -64,12 +70,31 @@ for (const [name, terms] of Object.entries(ON_SERVERS)) {
   );
 }
 
+for (const [name, terms] of Object.entries(ON_CLIENTS)) {
+  if (!name.includes(only)) continue;
+  await judge(name, terms, terms.attackers, () => lure(name, terms));
+}
+
 await attacker.kill();
 await victim.kill();
 await healthy.close();
 print(rows);
 console.log(`${rows.length - failed} passed, ${failed} failed`);
 if (failed > 0) Deno.exitCode = 1;
+
+/** Has the victim dial the hostile server, again and again, and leave it after a while. */
+async function lure(name: string, terms: AttackTerms): Promise<AttackReport> {
+  const urls = Array.from(
+    { length: terms.attackers },
+    (_, i) => `${hostileUrl}/${encodeURIComponent(name)}/${i}`,
+  );
+  await ask(attackerPort, { ask: "served", name });
+  await ask(victimPort, { ask: "dial", urls });
+  await pause(terms.once ? DEADLINE : LURED);
+  const report = await ask<AttackReport>(attackerPort, { ask: "served", name });
+  await ask(victimPort, { ask: "undial" });
+  return report;
+}
 
 /** What one round of an attack did. */
 interface Round {

@@ -6,19 +6,39 @@
  */
 
 import { answer, type AttackReport, pause, Tally } from "./hostile_control.ts";
+import { ON_CLIENTS } from "./hostile_on_clients.ts";
 import { type Doors, ON_SERVERS } from "./hostile_on_servers.ts";
 import { Pace, Wire } from "./hostile_wire.ts";
 
 const MIB = 1_048_576;
 /** Milliseconds that an attack lasts at least, so that the others' round trips can be measured. */
-const LEAST = 500;
+const LEAST = 350;
+/** Milliseconds that a hostile server waits for what comes of its attack. */
+const PATIENCE = 4_000;
 
 const [plain = 0, secure = 0, patient = 0] = Deno.args.map(Number);
 
-const control = answer((question) =>
-  question.ask === "attack" ? attack(question.name, question.count) : {}
+/** What the hostile server has done since it was last asked. */
+let served = attackOn("");
+const server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+void serve();
+const control = answer((question) => {
+  if (question.ask === "attack") return attack(question.name, question.count);
+  const { verdicts, pace } = served;
+  served = attackOn("name" in question ? question.name : "");
+  return { verdicts: verdicts.counts, bytes: pace.bytes };
+});
+console.log(
+  JSON.stringify({ control, url: `ws://127.0.0.1:${server.addr.port}` }),
 );
-console.log(JSON.stringify({ control }));
+
+/** A fresh account of an attack on clients. */
+function attackOn(name: string): { verdicts: Tally; pace: Pace } {
+  return {
+    verdicts: new Tally(),
+    pace: new Pace(ON_CLIENTS[name]?.rate ?? MIB),
+  };
+}
 
 /** Attacks servers with `count` attackers at a time. */
 async function attack(name: string, count: number): Promise<AttackReport> {
@@ -49,4 +69,23 @@ async function attack(name: string, count: number): Promise<AttackReport> {
     }),
   );
   return { verdicts: verdicts.counts, bytes: pace.bytes };
+}
+
+/** Attacks every client that dials, in the way that its path asks for. */
+async function serve(): Promise<void> {
+  let number = 0;
+  for await (const conn of server) {
+    void oppose(conn, number++);
+  }
+}
+
+async function oppose(conn: Deno.TcpConn, number: number): Promise<void> {
+  const { verdicts, pace } = served;
+  using wire = new Wire(conn, pace, true);
+  await wire.answered();
+  const [, name = ""] = /^GET \/([^/ ]*)/.exec(wire.observer.head) ?? [];
+  const terms = ON_CLIENTS[decodeURIComponent(name)];
+  if (terms === undefined) return;
+  await terms.serve(wire, number);
+  verdicts.add(await wire.verdict(PATIENCE));
 }

@@ -1,7 +1,8 @@
 /** What a program of the hostile suite can be asked. */
 export type Question =
-  | { readonly ask: "reset" | "report" | "served" | "undial" }
+  | { readonly ask: "reset" | "report" | "undial" }
   | { readonly ask: "attack"; readonly name: string; readonly count: number }
+  | { readonly ask: "served"; readonly name: string }
   | { readonly ask: "dial"; readonly urls: readonly string[] };
 
 /** What the victim has to say since it was last reset. */

@@ -183,5 +183,6 @@ function describe(error: unknown): string {
   if (error instanceof ProtocolError) return `${error.code} ${error.closeCode}`;
   if (!(error instanceof Error)) return String(error);
   if (error.cause !== undefined) return describe(error.cause);
-  return String(Reflect.get(error, "code") ?? error.message);
+  const closeCode = Reflect.get(error, "closeCode") ?? "";
+  return `${Reflect.get(error, "code") ?? error.message} ${closeCode}`.trim();
 }

@@ -1,6 +1,9 @@
 import { pause } from "./hostile_control.ts";
 import { frame, Observer, PONG } from "./hostile_frames.ts";
 
+/** Milliseconds by which a timer that came late is made up for. */
+const LATE = 10;
+
 /** Bounds what all attackers together write, so that it is the attack that weighs and not its mass. */
 export class Pace {
   #next = 0;
@@ -17,7 +20,7 @@ export class Pace {
   async take(bytes: number): Promise<void> {
     const now = performance.now();
     this.bytes += bytes;
-    this.#next = Math.max(this.#next, now) + bytes / this.#rate * 1_000;
+    this.#next = Math.max(this.#next, now - LATE) + bytes / this.#rate * 1_000;
     if (this.#next > now + 2) await pause(this.#next - now);
   }
 }
