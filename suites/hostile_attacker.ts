@@ -54,6 +54,10 @@ async function attack(name: string, count: number): Promise<AttackReport> {
   const doors: Doors = {
     plain: (listens) => open(plain, listens),
     secure: () => open(secure),
+    tls: async () => {
+      await connects.take(1);
+      return await Wire.secure(secure, pace);
+    },
     patient: () => open(patient),
   };
   const until = performance.now() + LEAST;

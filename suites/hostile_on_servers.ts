@@ -17,6 +17,8 @@ export interface Doors {
   plain(listens?: boolean): Promise<Wire>;
   /** A TCP connection to the TLS listener. */
   secure(): Promise<Wire>;
+  /** A connection to the TLS listener, with TLS. */
+  tls(): Promise<Wire>;
   /** A connection to the listener that has patience. */
   patient(): Promise<Wire>;
 }
@@ -112,10 +114,9 @@ async function ask(
 async function inside(
   doors: Doors,
   attack: (wire: Wire) => Promise<unknown>,
-  options: { offer?: string; patient?: boolean } = {},
+  { offer, tls = false }: { offer?: string; tls?: boolean } = {},
 ): Promise<string> {
-  using wire = await (options.patient ? doors.patient() : doors.plain());
-  const { offer } = options;
+  using wire = await (tls ? doors.tls() : doors.plain());
   await wire.write(
     head(...offer === undefined ? [] : [`Sec-WebSocket-Extensions: ${offer}`]),
   );
@@ -126,6 +127,14 @@ async function inside(
 /** One frame behind the handshake. */
 function one(wrong: HostileFrame): ServerAttack["run"] {
   return (doors) => inside(doors, (wire) => wire.write(frame(wrong)));
+}
+
+/** A message that never ends, in fragments with this payload. */
+async function writeFragments(wire: Wire, payload: Uint8Array): Promise<void> {
+  const first = frame({ opcode: TEXT, payload, fin: false });
+  const next = frame({ opcode: CONTINUATION, payload, fin: false });
+  await wire.write(first);
+  await wire.write(repeat(next, MANY - 1));
 }
 
 const text = (size: number) => new Uint8Array(size).fill(97);
@@ -158,26 +167,13 @@ export const ON_SERVERS: Readonly<Record<string, ServerAttack>> = {
     attackers: 4,
     verdict: /^close 1009$/,
     seen: /^event dropped-error: too-many-fragments/,
-    run: (doors) =>
-      inside(doors, async (wire) => {
-        const tiny = { payload: text(1), fin: false };
-        await wire.write(frame({ opcode: TEXT, ...tiny }));
-        await wire.write(
-          repeat(frame({ opcode: CONTINUATION, ...tiny }), MANY - 1),
-        );
-      }),
+    run: (doors) => inside(doors, (wire) => writeFragments(wire, text(1))),
   },
   "100,000 empty fragments": {
     attackers: 4,
     verdict: /^close 1009$/,
     seen: /^event dropped-error: too-many-fragments/,
-    run: (doors) =>
-      inside(doors, async (wire) => {
-        await wire.write(frame({ opcode: TEXT, fin: false }));
-        await wire.write(
-          repeat(frame({ opcode: CONTINUATION, fin: false }), MANY - 1),
-        );
-      }),
+    run: (doors) => inside(doors, (wire) => writeFragments(wire, text(0))),
   },
   "100,000 pings": {
     attackers: 4,
@@ -305,6 +301,38 @@ export const ON_SERVERS: Readonly<Record<string, ServerAttack>> = {
     seen: /^(listener error|accept threw): bad-extension 400/,
     run: (doors) =>
       ask(doors, head('Sec-WebSocket-Extensions: permessage-deflate; ="')),
+  },
+  "TLS: head, a byte at a time": {
+    attackers: 20,
+    verdict: /^cut$/,
+    seen: /^listener error: timeout/,
+    once: true,
+    run: async (doors) => {
+      using wire = await doors.tls();
+      await wire.drip(head(), DRIP);
+      return await wire.verdict(PATIENCE);
+    },
+  },
+  "TLS: 100,000 tiny fragments": {
+    attackers: 4,
+    verdict: /^close 1009$/,
+    seen: /^event dropped-error: too-many-fragments/,
+    run: (doors) =>
+      inside(doors, (wire) => writeFragments(wire, text(1)), { tls: true }),
+  },
+  "TLS: frame without a mask": {
+    attackers: 4,
+    verdict: /^close 1002$/,
+    seen: /^event dropped-error: mask-missing/,
+    run: (doors) =>
+      inside(
+        doors,
+        (wire) =>
+          wire.write(
+            frame({ opcode: TEXT, payload: text(5), masked: false }),
+          ),
+        { tls: true },
+      ),
   },
   "garbage to a TLS port": {
     attackers: GARBAGE.length,

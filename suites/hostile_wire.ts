@@ -1,3 +1,4 @@
+import { CA } from "../transport/certificates_support_test.ts";
 import { pause } from "./hostile_control.ts";
 import { frame, Observer, PONG } from "./hostile_frames.ts";
 
@@ -32,14 +33,14 @@ export class Wire implements Disposable {
   readonly observer: Observer;
   /** Resolves when nothing more comes: `end` or `reset`. */
   readonly ended: Promise<string>;
-  readonly #conn: Deno.TcpConn;
+  readonly #conn: Deno.Conn;
   readonly #pace: Pace;
   #watch = Promise.withResolvers<void>();
   #broken = false;
   #written = Promise.resolve();
 
   /** @param listens Whether it reads from the beginning; else when {@link Wire.listen} is called. */
-  constructor(conn: Deno.TcpConn, pace: Pace, head: boolean, listens = true) {
+  constructor(conn: Deno.Conn, pace: Pace, head: boolean, listens = true) {
     this.#conn = conn;
     this.#pace = pace;
     this.observer = new Observer(head);
@@ -52,6 +53,16 @@ export class Wire implements Disposable {
     const conn = await Deno.connect({ hostname: "127.0.0.1", port });
     conn.setNoDelay(true);
     return new Wire(conn, pace, true, listens);
+  }
+
+  /** Dials, and speaks TLS. */
+  static async secure(port: number, pace: Pace): Promise<Wire> {
+    const conn = await Deno.connectTls({
+      hostname: "127.0.0.1",
+      port,
+      caCerts: [CA],
+    });
+    return new Wire(conn, pace, true);
   }
 
   /** The other side has gone, as far as a writer can tell. */
