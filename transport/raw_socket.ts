@@ -26,6 +26,10 @@ import type {
 
 /** Milliseconds the peer has to close its half of the stream after the closing handshake. */
 const LINGER = 1_000;
+/** Pings and pongs in one read that count as a flood. */
+const MOST_CONTROLS = 16;
+/** Milliseconds between the reads of a flood. */
+const FLOOD_PAUSE = 5;
 /** Milliseconds a closing handshake may take when nobody says otherwise. */
 const CLOSE_TIMEOUT = 5_000;
 /** Output that is not kept back any longer in the hope of more. */
@@ -108,6 +112,10 @@ export class RawSocket implements Socket {
   #peerLeft = false;
   /** The read that is being parsed had messages in it. */
   #delivered = false;
+  /** Pings and pongs that were in the read that was parsed last. */
+  #controls = 0;
+  /** Goes on reading after a piece of a flood. */
+  #pause: Task | undefined;
   /** Its messages may still be answered: the last word is not said yet. */
   #answering = false;
   #end: SocketEnd | undefined;
@@ -301,7 +309,8 @@ export class RawSocket implements Socket {
 
   /** Whether reading has to wait, or has come to its end. */
   get #waits(): boolean {
-    return this.#held || this.#lent > 0 || this.#peerLeft || this.#ended;
+    return this.#held || this.#lent > 0 || this.#pause !== undefined ||
+      this.#peerLeft || this.#ended;
   }
 
   async #readAll(): Promise<void> {
@@ -316,10 +325,13 @@ export class RawSocket implements Socket {
         this.#readAt = this.#clock.now();
         if (target !== undefined) this.#fill(count);
         else {
-          const changed = this.#buffer.used(count, this.#readAt);
           this.#parse(buffer.subarray(0, count));
-          // It keeps views of the memory that it was given last.
-          if (changed) this.#receiver.release();
+          const flood = this.#controls > MOST_CONTROLS;
+          if (this.#buffer.used(count, this.#readAt, flood)) {
+            // It keeps views of the memory that it was given last.
+            this.#receiver.release();
+          }
+          if (flood) this.#pauseReading();
         }
       } while (!this.#waits);
     } catch (error) {
@@ -327,6 +339,18 @@ export class RawSocket implements Socket {
     } finally {
       this.#reading = false;
     }
+  }
+
+  /**
+   * What floods is read in small pieces with pauses between them: a read that finds bytes waiting does not let
+   * the runtime look at other connections, so that these would starve.
+   */
+  #pauseReading(): void {
+    if (this.#ended) return;
+    this.#pause = this.#schedule.after(FLOOD_PAUSE, () => {
+      this.#pause = undefined;
+      this.#read();
+    });
   }
 
   /** Where a large message may be read to. */
@@ -344,6 +368,7 @@ export class RawSocket implements Socket {
     if (bytes.length === 0) return this.#wasDetached();
     this.#parsing = true;
     this.#delivered = false;
+    this.#controls = 0;
     const size = bytes.length;
     let count = size;
     try {
@@ -394,6 +419,7 @@ export class RawSocket implements Socket {
   }
 
   #onPing(payload: Uint8Array): void {
+    this.#controls++;
     if (this.#ended || this.#sent !== undefined) return;
     this.#sender.pong(payload);
     this.#wrote();
@@ -401,6 +427,7 @@ export class RawSocket implements Socket {
   }
 
   #onPong(payload: Uint8Array): void {
+    this.#controls++;
     if (this.#ended || this.#sent !== undefined) return;
     this.#reader?.pong(payload, this.#readAt);
   }
@@ -530,6 +557,7 @@ export class RawSocket implements Socket {
     };
     this.#end = end;
     this.#schedule.cancel(this.#deadline);
+    this.#schedule.cancel(this.#pause);
     try {
       this.#stream.close();
     } catch {

@@ -25,11 +25,13 @@ export class ReadBuffer {
   /**
    * Tells how much a read gave, and when.
    *
+   * @param small Whether the next read is to be a small one.
    * @returns Whether the next read gets other bytes than this one had.
    */
-  used(count: number, at: number): boolean {
+  used(count: number, at: number, small: boolean): boolean {
     const before = this.#size;
-    if (count === before) this.#size = Math.min(LARGEST, STEP * before);
+    if (small) this.#size = SMALLEST;
+    else if (count === before) this.#size = Math.min(LARGEST, STEP * before);
     else if (at - this.#usedAt > IDLE_AFTER) this.#size = SMALLEST;
     this.#usedAt = at;
     return this.#size !== before;
