@@ -55,6 +55,8 @@ const LONG = 60_000;
 /** Milliseconds between the bytes of a slow one. */
 const DRIP = 25;
 const MANY = 100_000;
+/** Bytes a second that no loopback reaches: the victim takes what it wants. */
+const UNBOUNDED = 2 ** 40;
 const ASCII = new TextEncoder();
 const MUCH = "x".repeat(65_536);
 
@@ -177,14 +179,29 @@ export const ON_SERVERS: Readonly<Record<string, ServerAttack>> = {
   },
   "100,000 pings": {
     attackers: 4,
-    verdict: /^close 1000$/,
-    seen: /^event disconnected/,
+    // Its own pongs stand in the queue behind its flood.
+    verdict: /^close (1000|1001)$/,
+    seen: /^event (disconnected|evicted-policy)/,
+    rate: UNBOUNDED,
     once: true,
     run: (doors) =>
       inside(doors, async (wire) => {
         const ping = frame({ opcode: PING });
         wire.answerPings();
         await wire.write(repeat(ping, MANY), ping.length * 700);
+        await wire.write(closing(1000));
+      }),
+  },
+  "100,000 tiny messages": {
+    attackers: 4,
+    verdict: /^close 1000$/,
+    seen: /^event disconnected/,
+    once: true,
+    run: (doors) =>
+      inside(doors, async (wire) => {
+        const message = frame({ opcode: TEXT, payload: text(1) });
+        wire.answerPings();
+        await wire.write(repeat(message, MANY), message.length * 600);
         await wire.write(closing(1000));
       }),
   },
@@ -232,7 +249,7 @@ export const ON_SERVERS: Readonly<Record<string, ServerAttack>> = {
     attackers: 10,
     verdict: /^(close 1001|cut)$/,
     seen: /^event evicted-policy/,
-    rate: 4 * MIB,
+    rate: UNBOUNDED,
     once: true,
     run: async (doors) => {
       using wire = await doors.plain(false);
