@@ -18,15 +18,16 @@ import {
   type VictimReport,
 } from "./hostile_control.ts";
 import { HealthyPeers, RoundTrips } from "./hostile_healthy.ts";
-import { ON_CLIENTS } from "./hostile_on_clients.ts";
-import { type AttackTerms, ON_SERVERS } from "./hostile_on_servers.ts";
+import { ON_INBOUND } from "./hostile_on_inbound.ts";
+import { ON_LISTENERS } from "./hostile_on_listeners.ts";
+import { ON_OUTBOUND } from "./hostile_on_outbound.ts";
+import type { AttackTerms } from "./hostile_terms.ts";
 import { Program } from "./program.ts";
 
 /** Milliseconds of quiet before and after an attack. */
 const QUIET = 120;
-/** Milliseconds that the victim is kept with hostile servers: with those of one attack, or until a deadline. */
+/** Milliseconds that the victim is kept with hostile servers, when the attack does not say. */
 const LURED = 400;
-const DEADLINE = 1_400;
 /** Milliseconds of a round trip below which its growth says nothing. */
 const FLOOR = 1;
 /** Most memory that one attacker may hold, in bytes, and what the runtime's heap may grow by itself. */
@@ -57,7 +58,9 @@ await healthy.start(ports[0] ?? 0);
 await pause(500);
 if (healthy.count !== 4) throw new Error("The healthy peers did not connect");
 
-for (const [name, terms] of Object.entries(ON_SERVERS)) {
+for (
+  const [name, terms] of Object.entries({ ...ON_LISTENERS, ...ON_INBOUND })
+) {
   if (!name.includes(only)) continue;
   const count = full ? terms.full ?? terms.attackers : terms.attackers;
   const question: Question = { ask: "attack", name, count };
@@ -70,7 +73,7 @@ for (const [name, terms] of Object.entries(ON_SERVERS)) {
   );
 }
 
-for (const [name, terms] of Object.entries(ON_CLIENTS)) {
+for (const [name, terms] of Object.entries(ON_OUTBOUND)) {
   if (!name.includes(only)) continue;
   await judge(name, terms, terms.attackers, () => lure(name, terms));
 }
@@ -90,7 +93,7 @@ async function lure(name: string, terms: AttackTerms): Promise<AttackReport> {
   );
   await ask(attackerPort, { ask: "served", name });
   await ask(victimPort, { ask: "dial", urls });
-  await pause(terms.once ? DEADLINE : LURED);
+  await pause(terms.lasts ?? LURED);
   const report = await ask<AttackReport>(attackerPort, { ask: "served", name });
   await ask(victimPort, { ask: "undial" });
   return report;

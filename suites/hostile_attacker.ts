@@ -6,15 +6,14 @@
  */
 
 import { answer, type AttackReport, pause, Tally } from "./hostile_control.ts";
-import { ON_CLIENTS } from "./hostile_on_clients.ts";
-import { type Doors, ON_SERVERS } from "./hostile_on_servers.ts";
+import { ON_INBOUND } from "./hostile_on_inbound.ts";
+import { ON_LISTENERS } from "./hostile_on_listeners.ts";
+import { ON_OUTBOUND } from "./hostile_on_outbound.ts";
+import { type Doors, MIB, PATIENCE } from "./hostile_terms.ts";
 import { Pace, Wire } from "./hostile_wire.ts";
 
-const MIB = 1_048_576;
 /** Milliseconds that an attack lasts at least, so that the others' round trips can be measured. */
 const LEAST = 350;
-/** Milliseconds that a hostile server waits for what comes of its attack. */
-const PATIENCE = 4_000;
 
 const [plain = 0, secure = 0, patient = 0] = Deno.args.map(Number);
 
@@ -36,13 +35,13 @@ console.log(
 function attackOn(name: string): { verdicts: Tally; pace: Pace } {
   return {
     verdicts: new Tally(),
-    pace: new Pace(ON_CLIENTS[name]?.rate ?? MIB),
+    pace: new Pace(ON_OUTBOUND[name]?.rate ?? MIB),
   };
 }
 
 /** Attacks servers with `count` attackers at a time. */
 async function attack(name: string, count: number): Promise<AttackReport> {
-  const terms = ON_SERVERS[name];
+  const terms = ON_LISTENERS[name] ?? ON_INBOUND[name];
   const verdicts = new Tally();
   if (terms === undefined) return { verdicts: {}, bytes: 0 };
   const pace = new Pace(terms.rate ?? MIB);
@@ -88,7 +87,7 @@ async function oppose(conn: Deno.TcpConn, number: number): Promise<void> {
   using wire = new Wire(conn, pace, true);
   await wire.answered();
   const [, name = ""] = /^GET \/([^/ ]*)/.exec(wire.observer.head) ?? [];
-  const terms = ON_CLIENTS[decodeURIComponent(name)];
+  const terms = ON_OUTBOUND[decodeURIComponent(name)];
   if (terms === undefined) return;
   await terms.serve(wire, number);
   verdicts.add(await wire.verdict(PATIENCE));

@@ -29,7 +29,7 @@ const connection = {
   pingInterval: 250,
   writeTimeout: 1_500,
   closeTimeout: 500,
-  handshakeTimeout: 1_000,
+  handshakeTimeout: 700,
 };
 const inbound = new InboundPool("victim", {
   worker: { inactivityTimeout: 1_000 },
@@ -51,8 +51,8 @@ const outbound = new OutboundPool("victim", {
 });
 const host = { hostname: "127.0.0.1", compression: true };
 const tls = { cert: SERVER_CERT, key: SERVER_KEY };
-const plain = listen({ ...host, handshakeTimeout: 1_000 });
-const secure = listen({ ...host, handshakeTimeout: 1_000, tls });
+const plain = listen({ ...host, handshakeTimeout: 700 });
+const secure = listen({ ...host, handshakeTimeout: 700, tls });
 const slow = listen({ ...host, handshakeTimeout: Number(patience) });
 await secure.ready;
 

@@ -9,75 +9,19 @@ import {
   repeat,
   TEXT,
 } from "./hostile_frames.ts";
+import {
+  type Doors,
+  DRIP,
+  head,
+  LONG,
+  MANY,
+  MIB,
+  PATIENCE,
+  type ServerAttack,
+  text,
+  UNBOUNDED,
+} from "./hostile_terms.ts";
 import type { Wire } from "./hostile_wire.ts";
-
-/** Where an attacker on servers can go. */
-export interface Doors {
-  /** A connection to the plain listener. @param listens Whether it reads from the beginning. */
-  plain(listens?: boolean): Promise<Wire>;
-  /** A TCP connection to the TLS listener. */
-  secure(): Promise<Wire>;
-  /** A connection to the TLS listener, with TLS. */
-  tls(): Promise<Wire>;
-  /** A connection to the listener that has patience. */
-  patient(): Promise<Wire>;
-}
-
-/** What an attack is like, and what has to come of it. */
-export interface AttackTerms {
-  /** How many attackers there are at a time. */
-  readonly attackers: number;
-  /** The same with `--full`. @default as many */
-  readonly full?: number;
-  /** How each of them must end. */
-  readonly verdict: RegExp;
-  /** What the victim must tell in events or errors. */
-  readonly seen: RegExp;
-  /** Bytes a second that all attackers write together. @default 1 MiB */
-  readonly rate?: number;
-  /** Connections a second that they make. @default 100 */
-  readonly connects?: number;
-  /** Whether each attacks only once, since it takes its time. @default false */
-  readonly once?: boolean;
-}
-
-/** An attack on a listener and an inbound pool. */
-export interface ServerAttack extends AttackTerms {
-  /** One attacker's part. Gives how it ended for him. */
-  run(doors: Doors, number: number): Promise<string>;
-}
-
-const MIB = 1_048_576;
-/** Milliseconds that an attacker waits for what comes of it. */
-const PATIENCE = 4_000;
-/** The same for those whose listener has patience. */
-const LONG = 60_000;
-/** Milliseconds between the bytes of a slow one. */
-const DRIP = 25;
-const MANY = 100_000;
-/** Bytes a second that no loopback reaches: the victim takes what it wants. */
-const UNBOUNDED = 2 ** 40;
-const ASCII = new TextEncoder();
-const MUCH = "x".repeat(65_536);
-
-const LINES = [
-  "Host: a.test",
-  "Upgrade: websocket",
-  "Connection: Upgrade",
-  "Sec-WebSocket-Version: 13",
-  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-];
-
-/** Header lines that would end early, or hide another one, for who is lenient. */
-const INJECTIONS = [
-  "X-Line: a\nX-Injected: b",
-  "X-Return: a\rX-Injected: b",
-  "X-Nul: a\0b",
-  "X-Folded: a\r\n b",
-  "X Space: a",
-  "X-Before-Colon : a",
-  "\nX-Injected: b",
-];
 
 /** Windows that RFC 7692, section 7.1.2, does not have. */
 const WINDOWS = [
@@ -88,29 +32,6 @@ const WINDOWS = [
   "server_max_window_bits=10; server_max_window_bits=10",
   "server_max_window_bits",
 ];
-
-/** What is no TLS handshake: HTTP, noise, and records that promise more than they hold. */
-const GARBAGE = [
-  ASCII.encode("GET / HTTP/1.1\r\n\r\n"),
-  Uint8Array.from({ length: 16_384 }, (_, i) => i * 167 + 13),
-  Uint8Array.of(0x16, 3, 1, 0xff, 0xff, 1, 2, 3),
-  Uint8Array.of(0x16, 3, 1, 0, 5, 1, 0, 0, 1, 0),
-];
-
-function head(...more: string[]): Uint8Array {
-  const lines = ["GET /hostile HTTP/1.1", ...LINES, ...more, "", ""];
-  return ASCII.encode(lines.join("\r\n"));
-}
-
-/** Sends a head, and gives how it ends. */
-async function ask(
-  doors: Doors,
-  bytes: Uint8Array,
-): Promise<string> {
-  using wire = await doors.plain();
-  await wire.write(bytes);
-  return await wire.verdict(PATIENCE);
-}
 
 /** Gets in, does its part, and gives how it ends. */
 async function inside(
@@ -139,21 +60,8 @@ async function writeFragments(wire: Wire, payload: Uint8Array): Promise<void> {
   await wire.write(repeat(next, MANY - 1));
 }
 
-const text = (size: number) => new Uint8Array(size).fill(97);
-
-/** The attacks on servers, by name. */
-export const ON_SERVERS: Readonly<Record<string, ServerAttack>> = {
-  "head, a byte at a time": {
-    attackers: 50,
-    verdict: /^cut$/,
-    seen: /^listener error: timeout/,
-    once: true,
-    run: async (doors) => {
-      using wire = await doors.plain();
-      await wire.drip(head(), DRIP);
-      return await wire.verdict(PATIENCE);
-    },
-  },
+/** The attacks by peers of an inbound pool, by name. */
+export const ON_INBOUND: Readonly<Record<string, ServerAttack>> = {
   "frame, a byte at a time": {
     attackers: 50,
     verdict: /^close 1001$/,
@@ -193,7 +101,7 @@ export const ON_SERVERS: Readonly<Record<string, ServerAttack>> = {
       }),
   },
   "100,000 tiny messages": {
-    attackers: 4,
+    attackers: 2,
     verdict: /^close 1000$/,
     seen: /^event disconnected/,
     once: true,
@@ -204,12 +112,6 @@ export const ON_SERVERS: Readonly<Record<string, ServerAttack>> = {
         await wire.write(repeat(message, MANY), message.length * 600);
         await wire.write(closing(1000));
       }),
-  },
-  "head of 64 KiB": {
-    attackers: 4,
-    verdict: /^HTTP 431$/,
-    seen: /^listener error: head-too-large 431/,
-    run: (doors) => ask(doors, head(`X-Large: ${MUCH}`)),
   },
   "frame without a mask": {
     attackers: 4,
@@ -282,13 +184,6 @@ export const ON_SERVERS: Readonly<Record<string, ServerAttack>> = {
         );
       }),
   },
-  "bad bytes in a header": {
-    attackers: INJECTIONS.length,
-    verdict: /^HTTP 400$/,
-    seen: /^listener error: bad-(header|request) 400/,
-    run: (doors, number) =>
-      ask(doors, head(INJECTIONS[number % INJECTIONS.length] ?? "")),
-  },
   "deflate bomb, 64 MiB in 64 KiB": {
     attackers: 40,
     verdict: /^close 1009$/,
@@ -312,24 +207,6 @@ export const ON_SERVERS: Readonly<Record<string, ServerAttack>> = {
         { offer: `permessage-deflate; ${WINDOWS[number % WINDOWS.length]}` },
       ),
   },
-  "extensions that are no list": {
-    attackers: 4,
-    verdict: /^HTTP 400$/,
-    seen: /^(listener error|accept threw): bad-extension 400/,
-    run: (doors) =>
-      ask(doors, head('Sec-WebSocket-Extensions: permessage-deflate; ="')),
-  },
-  "TLS: head, a byte at a time": {
-    attackers: 20,
-    verdict: /^cut$/,
-    seen: /^listener error: timeout/,
-    once: true,
-    run: async (doors) => {
-      using wire = await doors.tls();
-      await wire.drip(head(), DRIP);
-      return await wire.verdict(PATIENCE);
-    },
-  },
   "TLS: 100,000 tiny fragments": {
     attackers: 4,
     verdict: /^close 1009$/,
@@ -351,38 +228,6 @@ export const ON_SERVERS: Readonly<Record<string, ServerAttack>> = {
         { tls: true },
       ),
   },
-  "garbage to a TLS port": {
-    attackers: GARBAGE.length,
-    verdict: /^cut$/,
-    seen: /^listener error: connection-lost/,
-    run: async (doors, number) => {
-      using wire = await doors.secure();
-      await wire.write(GARBAGE[number % GARBAGE.length] ?? head());
-      return await wire.verdict(PATIENCE);
-    },
-  },
-  "silence to a TLS port": {
-    attackers: 50,
-    verdict: /^cut$/,
-    seen: /^listener error: timeout/,
-    connects: 500,
-    once: true,
-    run: async (doors) => {
-      using wire = await doors.secure();
-      return await wire.verdict(PATIENCE);
-    },
-  },
-  "FIN inside the head": {
-    attackers: 4,
-    verdict: /^cut$/,
-    seen: /^listener error: connection-lost/,
-    run: async (doors) => {
-      using wire = await doors.plain();
-      await wire.write(head().subarray(0, -2));
-      await wire.finish();
-      return await wire.verdict(PATIENCE);
-    },
-  },
   "FIN behind the head": {
     attackers: 4,
     verdict: /^cut$/,
@@ -400,18 +245,6 @@ export const ON_SERVERS: Readonly<Record<string, ServerAttack>> = {
         );
         await wire.finish();
       }),
-  },
-  "thousands that say nothing": {
-    attackers: 500,
-    full: 10_000,
-    verdict: /^cut$/,
-    seen: /^listener error: timeout/,
-    connects: 1_000,
-    once: true,
-    run: async (doors) => {
-      using wire = await doors.patient();
-      return await wire.verdict(LONG);
-    },
   },
   "thousands that only shake hands": {
     attackers: 500,

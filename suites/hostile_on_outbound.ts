@@ -10,7 +10,14 @@ import {
   repeat,
   TEXT,
 } from "./hostile_frames.ts";
-import type { AttackTerms } from "./hostile_on_servers.ts";
+import {
+  type AttackTerms,
+  DRIP,
+  MANY,
+  MIB,
+  text,
+  UNBOUNDED,
+} from "./hostile_terms.ts";
 import type { Wire } from "./hostile_wire.ts";
 
 /** An attack on an outbound pool that has dialled, and whose request has been read. */
@@ -20,12 +27,6 @@ export interface ClientAttack extends AttackTerms {
 }
 
 const ASCII = new TextEncoder();
-const MIB = 1_048_576;
-const MANY = 100_000;
-/** Bytes a second that no loopback reaches: the victim takes what it wants. */
-const UNBOUNDED = 2 ** 40;
-/** Milliseconds between the bytes of a slow one. */
-const DRIP = 25;
 
 /** The head of an answer: right, unless it is changed. */
 function head(
@@ -100,7 +101,6 @@ function wrongFrame(
 }
 
 const unmasked = (wrong: HostileFrame) => frame({ masked: false, ...wrong });
-const text = (size: number) => new Uint8Array(size).fill(97);
 
 /** A fragment, and as many as there may be behind it. */
 function fragments(payload: Uint8Array): Uint8Array {
@@ -111,19 +111,19 @@ function fragments(payload: Uint8Array): Uint8Array {
 }
 
 /** The attacks on clients, by name. */
-export const ON_CLIENTS: Readonly<Record<string, ClientAttack>> = {
+export const ON_OUTBOUND: Readonly<Record<string, ClientAttack>> = {
   "server: silence": {
     attackers: 50,
     verdict: /^cut$/,
     seen: /^pool error: timeout/,
-    once: true,
+    lasts: 1_000,
     serve: () => Promise.resolve(),
   },
   "server: head, a byte at a time": {
     attackers: 50,
     verdict: /^cut$/,
     seen: /^pool error: timeout/,
-    once: true,
+    lasts: 1_000,
     serve: (wire) => wire.drip(head(wire), DRIP),
   },
   "server: head without an end": {
@@ -191,7 +191,7 @@ export const ON_CLIENTS: Readonly<Record<string, ClientAttack>> = {
     },
     attackers: 2,
     rate: UNBOUNDED,
-    once: true,
+    lasts: 1_500,
   },
   "server: deflate bomb, 64 MiB in 64 KiB": wrongFrame(
     1009,
