@@ -170,16 +170,22 @@ export const ON_OUTBOUND: Readonly<Record<string, ClientAttack>> = {
     /^event disconnected: length-too-large/,
     () => unmasked({ opcode: BINARY, claimed: 2n ** 63n }),
   ),
-  "server: 100,000 tiny fragments": wrongFrame(
-    1009,
-    /^event disconnected: too-many-fragments/,
-    () => fragments(text(1)),
-  ),
-  "server: 100,000 empty fragments": wrongFrame(
-    1009,
-    /^event disconnected: too-many-fragments/,
-    () => fragments(text(0)),
-  ),
+  "server: 100,000 tiny fragments": {
+    ...wrongFrame(
+      1009,
+      /^event disconnected: too-many-fragments/,
+      () => fragments(text(1)),
+    ),
+    lasts: 800,
+  },
+  "server: 100,000 empty fragments": {
+    ...wrongFrame(
+      1009,
+      /^event disconnected: too-many-fragments/,
+      () => fragments(text(0)),
+    ),
+    lasts: 800,
+  },
   "server: 100,000 pings, then close": {
     verdict: /^close 1000$/,
     seen: /^event disconnected: peer-closed-clean 1000/,
