@@ -54,7 +54,10 @@ export interface ConnectionOptions
   readonly pingInterval?: number | undefined;
   /** The connection ends when the peer takes nothing for this long. @default 30000 */
   readonly writeTimeout?: number | undefined;
-  /** How long the closing handshake may take before the socket is cut. @default 5000 */
+  /**
+   * How long the closing handshake may take before the socket is cut; 0 for ever. In a pool it bounds the wait
+   * for workers too: with 0, a worker of your own that never ends keeps `close()` waiting. @default 5000
+   */
   readonly closeTimeout?: number | undefined;
   /** No message is buffered while this many bytes wait to go out. @default 1 MiB */
   readonly highWaterMark?: number | undefined;
