@@ -65,7 +65,7 @@ export const ON_LISTENERS: Readonly<Record<string, ServerAttack>> = {
   "extensions that are no list": {
     attackers: 4,
     verdict: /^HTTP 400$/,
-    seen: /^(listener error|accept threw): bad-extension 400/,
+    seen: /^listener error: bad-extension 400/,
     run: (doors) =>
       ask(doors, head('Sec-WebSocket-Extensions: permessage-deflate; ="')),
   },

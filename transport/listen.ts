@@ -27,6 +27,7 @@ import { HandshakeError, toError } from "./errors.ts";
 import { refuse } from "./refuse.ts";
 import { handled, onAbort } from "./promise.ts";
 import {
+  checkOrigin,
   checkUpgradeHead,
   createUpgradeResponse,
 } from "./protocol/handshake_server.ts";
@@ -123,8 +124,10 @@ export class Incoming {
   /**
    * Lets the peer in. The socket may be used at once.
    *
-   * @throws {HandshakeError} When its origin does not suit: it has been refused then. `connection-lost` when
-   * it was refused, accepted or given up already.
+   * What is wrong with a request, its origin by the `origins` of the listener too, was found before this.
+   *
+   * @throws {HandshakeError} When its origin is not of those that are given here: it has been refused then.
+   * `connection-lost` when it was refused, accepted or given up already.
    * @throws {ConfigError} When an option cannot be used.
    */
   accept(options: AcceptOptions = {}): Socket {
@@ -359,6 +362,7 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
     );
     const head = parseRequestHead(text);
     checkUpgradeHead(head, this.#options.upgrade);
+    checkOrigin(head, this.#options.origins);
     const incoming = new Incoming(
       {
         ...arrival,
@@ -367,7 +371,8 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
         secure: this.#options.tls !== undefined,
         clock: this.#clock,
       },
-      this.#options,
+      // A peer of another origin is no concern of whoever accepts.
+      { ...this.#options, origins: undefined },
       () => this.#decide(pending),
       () => this.#pending.has(pending),
     );

@@ -106,6 +106,16 @@ for (
     ["two keys", request({}, `Sec-WebSocket-Key: ${KEY}`), 400],
     ["version 8", request({ version: "Sec-WebSocket-Version: 8" }), 426],
     ["no version", request({ version: "" }), 426],
+    [
+      "extensions that are no list",
+      request({}, 'Sec-WebSocket-Extensions: permessage-deflate; ="'),
+      400,
+    ],
+    [
+      "a subprotocol that is no token",
+      request({}, "Sec-WebSocket-Protocol: a b"),
+      400,
+    ],
     ["no host", request({ host: "" }), 400],
     ["a host that is none", request({ host: "Host: user@a b" }), 400],
     ["a host with credentials", request({ host: "Host: user:pw@a" }), 400],
@@ -185,19 +195,31 @@ Deno.test("origins and protocols choose who is let in", async () => {
     origins: ["https://good.test"],
     protocols: ["b", "a"],
   });
+  // It is not handed over, so that `accept` cannot throw for it.
   const refused = ask(server.port, request({}, "Origin: https://bad.test"));
-  const bad = await next(server.incoming);
-  const error = assertThrows(() => bad.accept(), HandshakeError);
-  assertEquals(error.status, 403);
   assert((await refused).startsWith("HTTP/1.1 403"));
+  assertEquals(refusals(server.listener), ["origin-refused"]);
   const dialled = dialRaw(server.url, {
     protocols: ["a", "b"],
     headers: { origin: "https://good.test" },
   });
-  const socket = (await next(server.incoming)).accept();
+  const incoming = await next(server.incoming);
+  const socket = incoming.accept();
   const client = await dialled;
   assertEquals([socket.protocol, client.protocol], ["b", "b"]);
   for (const each of [socket, client]) each.terminate();
+});
+
+Deno.test("an origin that accept() refuses is refused with 403, and thrown", async () => {
+  await using server = listenHere();
+  const refused = ask(server.port, request({}, "Origin: https://bad.test"));
+  const incoming = await next(server.incoming);
+  const error = assertThrows(
+    () => incoming.accept({ origins: ["https://good.test"] }),
+    HandshakeError,
+  );
+  assertEquals([error.code, error.status], ["origin-refused", 403]);
+  assert((await refused).startsWith("HTTP/1.1 403"));
 });
 
 Deno.test("a request can be rejected with a status, headers and a body, and only once", async () => {

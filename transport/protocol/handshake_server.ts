@@ -8,6 +8,7 @@ import {
   refuse,
   VERSION,
 } from "./handshake_rules.ts";
+import { parseExtensions } from "./extension.ts";
 import { formatHead, type RequestHead } from "./head.ts";
 import { answerDeflate, type CompressionOptions } from "./negotiation.ts";
 import { isHost, isUpgrade, listItems } from "./token.ts";
@@ -105,6 +106,12 @@ export function checkUpgradeHead(
       "Sec-WebSocket-Key must be 16 bytes in base64",
     );
   }
+  // What no server could take, whatever it would choose among the offers.
+  answering(400, () => {
+    checkProtocols(listItems(headers.get("sec-websocket-protocol") ?? ""));
+    const offers = headers.get("sec-websocket-extensions");
+    if (offers !== undefined) parseExtensions(offers);
+  });
   return key;
 }
 
@@ -140,17 +147,16 @@ export function checkUpgradeRequest(
 ): HandshakeAgreement & { readonly key: string } {
   const key = checkUpgradeHead(head, policy.upgrade);
   const { headers } = head;
-  checkOrigin(headers.get("origin"), policy.origins);
+  checkOrigin(head, policy.origins);
   if (!isWebSocket(policy.upgrade ?? "websocket")) {
     return { key, protocol: "", extensions: "", deflate: undefined };
   }
   const offered = listItems(headers.get("sec-websocket-protocol") ?? "");
-  answering(400, () => checkProtocols(offered));
   const protocol = chooseProtocol(offered, policy.protocols);
   const offers = headers.get("sec-websocket-extensions");
   const deflate = offers === undefined
     ? undefined
-    : answering(400, () => answerDeflate(offers, policy.compression));
+    : answerDeflate(offers, policy.compression);
   return {
     key,
     protocol,
@@ -216,11 +222,17 @@ function isTarget(target: string): boolean {
   return url !== null && url.username === "" && url.password === "";
 }
 
-function checkOrigin(
-  origin: string | undefined,
+/**
+ * A server's check of where a request comes from (RFC 6455, section 4.2.2).
+ *
+ * @throws {HandshakeError} `origin-refused`, with status 403.
+ */
+export function checkOrigin(
+  head: RequestHead,
   choice: OriginChoice | undefined,
 ): void {
   if (choice === undefined) return;
+  const origin = head.headers.get("origin");
   const welcome = typeof choice === "function"
     ? choice(origin)
     : origin === undefined || choice.includes(origin);
