@@ -20,7 +20,7 @@ export interface QueueOptions<T> {
   readonly maxWeight?: number;
   /** What an item weighs; must give the same each time. @default nothing weighs anything */
   readonly weigh?: (item: T) => number;
-  /** Called when a reader finds the queue empty, before it waits. */
+  /** Called when a reader finds the queue empty, before it waits, and before producers are called for more. */
   readonly onIdle?: () => void;
   /** Called with what a reader has done with when it comes for more or leaves. */
   readonly onDone?: (item: T) => void;
@@ -316,7 +316,6 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
 
   #enqueue(waiter: Waiter<T>): void {
     (this.#waiters ??= []).push(waiter);
-    this.#onIdle?.();
   }
 
   #withdraw(waiter: Waiter<T>): void {
@@ -429,12 +428,10 @@ class BatchIterator<T> implements AsyncIterableIterator<T[], undefined> {
       this.#pending = undefined;
     }
     const batch = first === undefined ? [] : [first];
-    if (!this.#left) {
-      for (
-        let item = this.#queue.shift();
-        item !== undefined;
-        item = this.#queue.shift()
-      ) batch.push(item);
+    // What comes in for what is taken out belongs to the next batch: this one is to be answered.
+    for (let left = this.#left ? 0 : this.#queue.size; left > 0; left--) {
+      const item = this.#queue.shift();
+      if (item !== undefined) batch.push(item);
     }
     if (batch.length === 0) return END;
     if (this.#onDone !== undefined) this.#last = batch;
