@@ -8,6 +8,7 @@
  * @module
  */
 import { findPeers, start } from "./peers.ts";
+import { cpuOf, memoryOf } from "./process.ts";
 
 const value = (name: string, fallback: number): number =>
   Deno.args.includes(name)
@@ -22,17 +23,6 @@ const PONG = [0x8a, 0x80, 0, 0, 0, 0];
 let pings = 0;
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-function memoryOf(pid: number): number {
-  const text = Deno.readTextFileSync(`/proc/${pid}/status`);
-  return Number(/VmRSS:\s+(\d+)/.exec(text)?.[1]);
-}
-
-function cpuOf(pid: number): number {
-  const text = Deno.readTextFileSync(`/proc/${pid}/stat`);
-  const fields = text.split(") ")[1]?.split(" ") ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
 
 async function answer(conn: Deno.Conn, buffer: Uint8Array): Promise<void> {
   for (;;) {

@@ -8,6 +8,9 @@
  */
 
 import { cpuUsage } from "node:process";
+import { DeflateClient } from "./deflate_client.ts";
+import { frame } from "./frame.ts";
+import { cpuOf } from "./process.ts";
 
 /** What to do. */
 export interface LoadOptions {
@@ -26,6 +29,8 @@ export interface LoadOptions {
   readonly pid: number;
   /** PEM of the certificate to trust, for TLS. */
   readonly caCert?: string;
+  /** With permessage-deflate: texts of JSON, and answers are counted by their frames. */
+  readonly deflate?: boolean;
 }
 
 /** What came of it. */
@@ -40,8 +45,6 @@ export interface LoadResult {
   readonly checked: number;
 }
 
-const KEY = new Uint8Array([0x37, 0xfa, 0x21, 0x3d]);
-const TICKS_A_SECOND = 100;
 const CHECK_EVERY = 256;
 
 /** A payload of about `size` bytes, always the same. */
@@ -62,38 +65,20 @@ export function makePayload(
   return bytes.slice(0, end);
 }
 
-/** A frame (RFC 6455, section 5.2), masked or not. */
-export function frame(
-  opcode: number,
-  payload: Uint8Array,
-  masked: boolean,
-): Uint8Array {
-  const { length } = payload;
-  const head = [0x80 | opcode];
-  const bit = masked ? 0x80 : 0;
-  if (length < 126) head.push(bit | length);
-  else if (length < 65_536) head.push(bit | 126, length >> 8, length & 0xff);
-  else {
-    head.push(bit | 127, 0, 0, 0, 0);
-    for (const shift of [24, 16, 8, 0]) head.push((length >> shift) & 0xff);
-  }
-  if (masked) head.push(...KEY);
-  const whole = new Uint8Array(head.length + length);
-  whole.set(head);
-  for (let i = 0; i < length; i++) {
-    whole[head.length + i] = (payload[i] ?? 0) ^
-      (masked ? KEY[i & 3] ?? 0 : 0);
-  }
-  return whole;
-}
-
 function repeat(bytes: Uint8Array, count: number): Uint8Array {
   const whole = new Uint8Array(bytes.length * count);
   for (let i = 0; i < count; i++) whole.set(bytes, i * bytes.length);
   return whole;
 }
 
-async function open(options: LoadOptions): Promise<Deno.Conn> {
+/** Where to connect to. */
+export type Target = Pick<
+  LoadOptions,
+  "hostname" | "port" | "kind" | "caCert" | "deflate"
+>;
+
+/** Opens a connection; of a WebSocket server, with the handshake done. */
+export async function open(options: Target): Promise<Deno.Conn> {
   const { hostname, port, caCert } = options;
   const tcp = await Deno.connect({ hostname, port });
   tcp.setNoDelay(true);
@@ -104,7 +89,11 @@ async function open(options: LoadOptions): Promise<Deno.Conn> {
   const key = btoa("0123456789abcdef");
   await conn.write(
     new TextEncoder().encode(
-      `GET / HTTP/1.1\r\nHost: ${hostname}:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+      `GET / HTTP/1.1\r\nHost: ${hostname}:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n${
+        options.deflate
+          ? "Sec-WebSocket-Extensions: permessage-deflate\r\n"
+          : ""
+      }\r\n`,
     ),
   );
   let head = "";
@@ -185,12 +174,6 @@ class Client {
   }
 }
 
-function cpuOf(pid: number): number {
-  const fields =
-    Deno.readTextFileSync(`/proc/${pid}/stat`).split(") ")[1]?.split(" ") ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND;
-}
-
 async function run(options: LoadOptions): Promise<LoadResult> {
   const payload = makePayload(options.type, options.size);
   const opcode = options.type === "binary" ? 2 : 1;
@@ -202,7 +185,14 @@ async function run(options: LoadOptions): Promise<LoadResult> {
     Array.from({ length: options.connections }, () => open(options)),
   );
   const clients = conns.map((conn) =>
-    new Client(conn, out, expected, options.window)
+    options.deflate
+      ? new DeflateClient(
+        conn,
+        options.size,
+        options.window,
+        () => void Client.messages++,
+      )
+      : new Client(conn, out, expected, options.window)
   );
   const running = clients.map((client) => client.run());
   const pause = (seconds: number) =>
@@ -223,7 +213,8 @@ async function run(options: LoadOptions): Promise<LoadResult> {
     seconds,
     loadCpu: (used.user + used.system) / 1e6 / seconds,
     serverCpu: (cpuOf(options.pid) - server) / seconds,
-    checked: Client.checked,
+    // The first answer of each connection is compared.
+    checked: options.deflate ? conns.length : Client.checked,
   };
   for (const conn of conns) conn.close();
   return result;
