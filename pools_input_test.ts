@@ -216,3 +216,14 @@ Deno.test("A close code that may not be sent, and a reason of over 123 bytes, ar
   assertEquals([end.code, end.clean], [3000, true]);
   assertEquals((await other.closed).reason, "ä".repeat(61));
 });
+
+Deno.test("A connection to what is neither a URL nor a socket is refused", () => {
+  for (const target of [undefined, null, 5, {}]) {
+    const error = assertThrows(
+      () => Reflect.construct(Connection, [target]),
+      ConfigError,
+      "must be a URL or a Socket",
+    );
+    assertEquals(error.code, "invalid-argument");
+  }
+});

@@ -6,6 +6,13 @@
 
 export * from "./config.ts";
 export * from "./pool.ts";
-export * from "./reconnect.ts";
+export {
+  defaultVerdict,
+  LONG_WAIT,
+  reconnectDelay,
+  type ReconnectInfo,
+  type ReconnectVerdict,
+  type ShouldReconnect,
+} from "./reconnect.ts";
 export * from "./session.ts";
 export * from "./worker.ts";

@@ -2,7 +2,14 @@ import type { ByteStream } from "./byte_stream.ts";
 import type { Clock } from "./clock.ts";
 import { makeCodecs, resolveCompression } from "./compression_options.ts";
 import { ConfigError, toError } from "./errors.ts";
-import { numberOption, SOCKET_RULES } from "./config.ts";
+import {
+  checkMethods,
+  checkOptions,
+  checkWord,
+  numberOption,
+  refuseOption,
+  SOCKET_RULES,
+} from "./config.ts";
 import {
   checkUpgradeRequest,
   createUpgradeResponse,
@@ -72,16 +79,22 @@ export function toHeaders(headers: HeadersInit | undefined): Headers {
 }
 
 /**
- * Answers an opening handshake with a 101 and makes a socket of the stream.
+ * Refuses options that no peer can be let in with.
  *
- * @throws {HandshakeError} When the request does not suit. Nothing has been written then.
- * @throws {ConfigError} When an option cannot be used.
+ * @throws {ConfigError} `invalid-option`.
  */
-export function acceptRaw(
-  arrival: UpgradeArrival,
-  options: AcceptOptions,
-): RawSocket {
-  const compression = resolveCompression(options.compression);
+export function checkAcceptOptions(options: AcceptOptions): void {
+  checkOptions("options", options);
+  checkMethods("clock", options.clock, ["now", "timer", "random"]);
+  checkWord("binary", ["view", "copy", "borrow"], options.binary);
+  for (const name of ["protocols", "origins"] as const) {
+    const value: unknown = options[name];
+    const fits = value === undefined || typeof value === "function" ||
+      Array.isArray(value) && value.every((item) => typeof item === "string");
+    if (!fits) {
+      throw refuseOption(name, "a list of strings or a function", value);
+    }
+  }
   for (
     const name of [
       "maxMessageSize",
@@ -92,6 +105,22 @@ export function acceptRaw(
   ) {
     numberOption(name, SOCKET_RULES[name], options[name]);
   }
+  resolveCompression(options.compression);
+  toHeaders(options.headers);
+}
+
+/**
+ * Answers an opening handshake with a 101 and makes a socket of the stream.
+ *
+ * @throws {HandshakeError} When the request does not suit. Nothing has been written then.
+ * @throws {ConfigError} When an option cannot be used.
+ */
+export function acceptRaw(
+  arrival: UpgradeArrival,
+  options: AcceptOptions,
+): RawSocket {
+  checkAcceptOptions(options);
+  const compression = resolveCompression(options.compression);
   const headers = toHeaders(options.headers);
   const { key, protocol, extensions, deflate } = checkUpgradeRequest(
     arrival.head,

@@ -8,7 +8,7 @@ import { checkCloseArguments } from "./close_arguments.ts";
 import { classifyEnd, NEVER_OPEN } from "./connection_end.ts";
 import type { ConnectionStats, Heartbeat } from "./connection_stats.ts";
 import { dialAuto } from "./dial.ts";
-import { ConnectionError, toError } from "./errors.ts";
+import { ConfigError, ConnectionError, toError } from "./errors.ts";
 import { flushAll } from "./flush.ts";
 import { createLog, type Log } from "./logging.ts";
 import { checkMessage, type Message } from "./message.ts";
@@ -123,6 +123,7 @@ export class Connection implements AsyncDisposable {
   constructor(target: string | URL | Socket, options: ConnectionOptions = {}) {
     this.#config = resolveConnectionOptions(options);
     this.#options = options;
+    checkTarget(target);
     const socket = typeof target === "string" || target instanceof URL
       ? undefined
       : target;
@@ -598,4 +599,21 @@ export class Connection implements AsyncDisposable {
       `Cannot ${action} as the state must be connected: current value is ${this.#state}`,
     );
   }
+}
+
+/** @throws {ConfigError} `invalid-argument` for what is neither a URL nor a socket. */
+function checkTarget(target: unknown): void {
+  if (typeof target === "string" || target instanceof URL) return;
+  if (
+    typeof target === "object" && target !== null &&
+    typeof Reflect.get(target, "url") === "string" &&
+    typeof Reflect.get(target, "start") === "function"
+  ) return;
+  throw new ConfigError(
+    "invalid-argument",
+    "url",
+    `Cannot make a connection as its first argument must be a URL or a Socket: current value is ${
+      target instanceof WebSocket ? "a bare WebSocket" : String(target)
+    }`,
+  );
 }

@@ -21,11 +21,13 @@ const RAW_ONLY = [
  */
 export const dialAuto: Dialer = (
   url: string,
-  options: DialOptions,
+  options: DialOptions = {},
 ): Promise<Socket> =>
   needsRaw(options) ? dialRaw(url, options) : dialNative(url, options);
 
 function needsRaw(options: DialOptions): boolean {
+  // What is no object is left to the dialer to refuse.
+  if (options === null) return true;
   const { pingInterval = CONNECTION_RULES.pingInterval.default } = options;
   return pingInterval !== 0 || options.binary === "borrow" ||
     options.proxy === false ||

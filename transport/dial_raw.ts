@@ -1,7 +1,12 @@
 import { readHead, writeAll } from "./byte_stream_io.ts";
 import { systemClock } from "./clock.ts";
 import { makeCodecs, resolveCompression } from "./compression_options.ts";
-import { CONNECTION_RULES, numberOption } from "./config.ts";
+import {
+  checkOptions,
+  checkScope,
+  CONNECTION_RULES,
+  numberOption,
+} from "./config.ts";
 import {
   ConfigError,
   ConnectionError,
@@ -40,8 +45,9 @@ export interface UpgradedStream extends UpgradeAgreement, OpenedStream {
  */
 export const dialRaw: Dialer = async (
   url: string,
-  options: DialOptions,
+  options: DialOptions = {},
 ): Promise<Socket> => {
+  checkOptions("options", options);
   const compression = resolveCompression(options.compression);
   const upgraded = await dialUpgrade(url, {
     ...options,
@@ -93,6 +99,8 @@ export async function dialUpgrade(
   url: string | URL,
   options: DialUpgradeOptions,
 ): Promise<UpgradedStream> {
+  checkOptions("options", options);
+  checkScope("", { signal: options.signal, clock: options.clock });
   const parsed = new URL(normalizeUrl(url));
   const timeout = numberOption(
     "handshakeTimeout",

@@ -1,6 +1,7 @@
 import {
   type AcceptOptions,
   acceptRaw,
+  checkAcceptOptions,
   requestUrl,
   toHeaders,
   type UpgradeArrival,
@@ -32,6 +33,7 @@ import {
   createUpgradeResponse,
 } from "./protocol/handshake_server.ts";
 import { parseRequestHead } from "./protocol/head.ts";
+import { isUpgrade } from "./protocol/token.ts";
 import { Queue } from "./queue.ts";
 import { Schedule, sleep, type Task } from "./schedule.ts";
 import type { PeerAddress, Socket } from "./socket.ts";
@@ -128,14 +130,15 @@ export class Incoming {
    *
    * @throws {HandshakeError} When its origin is not of those that are given here: it has been refused then.
    * `connection-lost` when it was refused, accepted or given up already.
-   * @throws {ConfigError} When an option cannot be used.
+   * @throws {ConfigError} When an option cannot be used. The peer is told 500.
    */
   accept(options: AcceptOptions = {}): Socket {
     this.#settle();
     try {
       return acceptRaw(this.#arrival, { ...this.#options, ...options });
     } catch (error) {
-      handled(refuse(this.#arrival.stream, error, this.#arrival.clock));
+      const { stream, clock } = this.#arrival;
+      handled(refuse(stream, toAnswer(error), clock));
       throw error;
     }
   }
@@ -400,6 +403,15 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
   }
 }
 
+/** What a peer is told when it was not let in. Our own mistakes are none of its business. */
+function toAnswer(thrown: unknown): HandshakeError {
+  return thrown instanceof HandshakeError ? thrown : new HandshakeError(
+    "refused",
+    "Internal Server Error",
+    { status: 500, cause: thrown },
+  );
+}
+
 /** Why somebody is not let in whose stream may have broken. */
 function toRefusal(thrown: unknown): Error {
   if (thrown instanceof HandshakeError) return thrown;
@@ -456,6 +468,11 @@ function resolve(
       throw refuseOption(name, "a string", value);
     }
   }
+  if (options.upgrade !== undefined && !isUpgrade(options.upgrade)) {
+    throw refuseOption("upgrade", "an HTTP token", options.upgrade);
+  }
+  checkAcceptOptions(options);
+  checkOptions("tls", options.tls);
   if (options.path !== undefined && options.tls !== undefined) {
     throw refuseOption("tls", "left out with a path", options.tls);
   }

@@ -549,3 +549,36 @@ Deno.test("a peer that leaves before it is accepted costs nothing", async () => 
   assertEquals(record.error.code, "connection-lost");
   assertInstanceOf(server.listener.close(), Promise);
 });
+
+Deno.test("listen refuses at once what no peer could be let in with", () => {
+  const bad: readonly [field: string, options: object][] = [
+    ["upgrade", { upgrade: "a b" }],
+    ["upgrade", { upgrade: "" }],
+    ["tls", { tls: null }],
+    ["protocols", { protocols: "chat" }],
+    ["origins", { origins: 3 }],
+    ["headers", { headers: { "a b": "c" } }],
+    ["compression", { compression: "yes" }],
+    ["binary", { binary: "blob" }],
+    ["maxMessageSize", { maxMessageSize: -1 }],
+  ];
+  for (const [field, options] of bad) {
+    const error = assertThrows(() => listen(options), ConfigError);
+    assertEquals(error.field, field);
+  }
+});
+
+Deno.test("accept() with an option that cannot be used throws, and the peer is told 500", async () => {
+  for (
+    const options of [{ protocols: "chat" }, { clock: 1 }, { binary: "x" }]
+  ) {
+    await using server = listenHere();
+    const answer = ask(server.port, request());
+    const incoming = await next(server.incoming);
+    assertThrows(
+      () => Reflect.apply(incoming.accept, incoming, [options]),
+      ConfigError,
+    );
+    assert((await answer).startsWith("HTTP/1.1 500 "));
+  }
+});
