@@ -63,8 +63,10 @@ async function run(how: "items" | "batches"): Promise<number> {
   return count / (performance.now() - start) * 1_000;
 }
 
+const medians: Record<string, number> = {};
 for (const how of ["items", "batches"] as const) {
   const rates: number[] = [];
   for (let round = 0; round < ROUNDS; round++) rates.push(await run(how));
-  console.log(`inbox, ${how}: ${median(rates).toFixed(0)} messages/s`);
+  medians[how] = median(rates);
 }
+console.log(JSON.stringify(medians));

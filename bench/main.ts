@@ -1,7 +1,8 @@
 // deno-lint-ignore-file no-console -- its tables go to standard output
 /**
  * Measures echo servers side by side: `deno task bench [--full] [--json]
- * [--plot FILE] [--only NAME] [--rounds N] [--seconds N]`.
+ * [--plot FILE] [--only NAME] [--rounds N] [--seconds N]`. NAME is a part of the
+ * name of an echo, or one of clients, streams, fanIn, idle, inbox.
  *
  * Servers and load are processes of their own; the peers of a workload take turns,
  * and each round begins with another one.
@@ -11,6 +12,15 @@
 import { type Certificate, makeCertificate } from "./certificate.ts";
 import type { LoadOptions, LoadResult } from "./load.ts";
 import { findPeers, type Peer, type Running, start } from "./peers.ts";
+import {
+  clients,
+  fanIn,
+  idle,
+  inbox,
+  type Section,
+  sectionTable,
+  streams,
+} from "./more.ts";
 import { plot } from "./plot.ts";
 import { figure, type Outcome, table } from "./report.ts";
 import { type Workload, WORKLOADS } from "./workloads.ts";
@@ -50,13 +60,16 @@ async function measure(
   const skipped: Record<string, string> = {};
   const running = new Map<Peer, Running>();
   const results = new Map<Peer, LoadResult[]>();
-  const { type, connections, size, window, tls } = workload;
+  const { type, connections, size, window, tls, deflate } = workload;
   const args = certificate === undefined
     ? []
     : ["--cert", certificate.cert, "--key", certificate.key];
+  if (deflate) args.push("--deflate");
   try {
     for (const peer of peers) {
-      if (tls && peer.kind === "tcp") continue;
+      if ((tls || deflate) && peer.kind === "tcp") continue;
+      // The runtime's own server has no compression.
+      if (deflate && peer.name === "native") continue;
       if (peer.skipped !== undefined) skipped[peer.name] = peer.skipped;
       else {
         try {
@@ -84,6 +97,7 @@ async function measure(
             window,
             seconds,
             warmup: round === 0 ? 0.5 : 0.2,
+            deflate,
             ...(certificate && { caCert: certificate.ca }),
           });
           results.get(peer)?.push(result);
@@ -107,7 +121,11 @@ const seconds = Number(value("--seconds") ?? (full ? 1.5 : 0.5));
 const chosen = WORKLOADS.filter(({ name, short }) =>
   only === undefined ? full || short : name.includes(only)
 );
-if (chosen.length === 0) {
+const MORE = { clients, streams, fanIn, idle, inbox };
+const more = Object.entries(MORE).filter(([name]) =>
+  only === undefined ? full : name === only
+);
+if (chosen.length + more.length === 0) {
   console.error(`No workload has ${only} in its name`);
   Deno.exit(2);
 }
@@ -134,6 +152,12 @@ try {
 } finally {
   await Deno.remove(folder, { recursive: true });
 }
+const sections: Section[] = [];
+for (const [, run] of more) {
+  const section = await run({ rounds, seconds });
+  sections.push(section);
+  if (!flag("--json")) console.log(sectionTable(section) + "\n");
+}
 const machine = {
   cores: navigator.hardwareConcurrency,
   memory: Deno.systemMemoryInfo().total,
@@ -141,7 +165,8 @@ const machine = {
   rounds,
   seconds,
 };
-if (flag("--json")) console.log(JSON.stringify({ machine, outcomes }, null, 2));
-else console.log(JSON.stringify(machine));
+if (flag("--json")) {
+  console.log(JSON.stringify({ machine, outcomes, sections }, null, 2));
+} else console.log(JSON.stringify(machine));
 const file = value("--plot");
 if (file !== undefined) await Deno.writeTextFile(file, plot(outcomes));

@@ -15,6 +15,8 @@ export interface Workload {
   readonly size: number;
   readonly window: number;
   readonly tls: boolean;
+  /** With permessage-deflate, level 1 and context takeover. */
+  readonly deflate: boolean;
   /** Whether it belongs to the short run too. */
   readonly short: boolean;
   readonly goals: readonly Goal[];
@@ -31,18 +33,23 @@ function echo(
   size: number,
   window: number,
   goals: string,
-  options: { readonly tls?: boolean; readonly short?: boolean } = {},
+  options: {
+    readonly tls?: boolean;
+    readonly deflate?: boolean;
+    readonly short?: boolean;
+  } = {},
 ): Workload {
-  const { tls = false, short = false } = options;
+  const { tls = false, deflate = false, short = false } = options;
   return {
-    name: `${tls ? "TLS, " : ""}${type}, ${connections} conn, ${
-      sizeName(size)
-    }, ${window} in flight`,
+    name: `${tls ? "TLS, " : ""}${
+      deflate ? "deflate, " : ""
+    }${type}, ${connections} conn, ${sizeName(size)}, ${window} in flight`,
     type,
     connections,
     size,
     window,
     tls,
+    deflate,
     short,
     goals: goals.split(";").filter(Boolean).map((goal) => {
       const [of = "", against = "", ratio] = goal.split("/");
@@ -84,4 +91,5 @@ export const WORKLOADS: readonly Workload[] = [
   echo("binary", 1, 16_384, 64, ""),
   echo("binary", 64, 125, 64, TLS, { tls: true, short: true }),
   echo("binary", 64, 16_384, 16, TLS, { tls: true }),
+  echo("json", 16, 1_024, 16, "pool/ws/1", { deflate: true, short: true }),
 ];

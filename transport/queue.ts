@@ -20,7 +20,7 @@ export interface QueueOptions<T> {
   readonly maxWeight?: number;
   /** What an item weighs; must give the same each time. @default nothing weighs anything */
   readonly weigh?: (item: T) => number;
-  /** Called when a reader finds the queue empty, before it waits, and before producers are called for more. */
+  /** Called when a reader finds the queue empty, before it waits. */
   readonly onIdle?: () => void;
   /** Called with what a reader has done with when it comes for more or leaves. */
   readonly onDone?: (item: T) => void;
@@ -316,6 +316,7 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
 
   #enqueue(waiter: Waiter<T>): void {
     (this.#waiters ??= []).push(waiter);
+    this.#onIdle?.();
   }
 
   #withdraw(waiter: Waiter<T>): void {

@@ -238,3 +238,23 @@ Deno.test("A reader that finds nothing says so before it waits", () => {
   assertEquals(idle, 1);
   queue.close();
 });
+
+Deno.test("A batch has what was there when it was taken, not what came in for it", async () => {
+  const queue = new Queue<number>({ capacity: 4 });
+  for (let i = 0; i < 4; i++) queue.push(i);
+  const more = (next: number) => {
+    if (next < 12) {
+      queue.push(next);
+      queue.onSpace(() => more(next + 1));
+    } else queue.close();
+  };
+  queue.onSpace(() => more(4));
+  const sizes: number[] = [];
+  const all: number[] = [];
+  for await (const batch of queue.batches()) {
+    sizes.push(batch.length);
+    all.push(...batch);
+  }
+  assertEquals(all, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+  assertEquals(sizes.every((size) => size <= 4), true);
+});

@@ -15,5 +15,7 @@ for await (const incoming of listener) void echo(incoming.accept());
 
 async function echo(socket: Parameters<typeof Connection.fromSocket>[0]) {
   const connection = Connection.fromSocket(socket, { binary });
-  for await (const message of connection.incoming) connection.send(message);
+  for await (const batch of connection.incoming.batches()) {
+    for (const message of batch) connection.send(message);
+  }
 }
