@@ -9,7 +9,7 @@
 
 import { createServer } from "node:http";
 import { InboundPool, upgradeNode } from "@honeybee/honeybee";
-import { interrupted, port } from "./interrupted.ts";
+import { CLOSE_TIMEOUT, interrupted, port } from "./interrupted.ts";
 
 const PAGE = `<!doctype html>
 <meta charset="utf-8">
@@ -35,7 +35,10 @@ const PAGE = `<!doctype html>
 </script>`;
 
 const signal = interrupted();
-const pool = new InboundPool("browser", { signal });
+const pool = new InboundPool("browser", {
+  signal,
+  connection: { closeTimeout: CLOSE_TIMEOUT },
+});
 const server = createServer((_request, response) => {
   response.setHeader("content-type", "text/html; charset=utf-8");
   response.end(PAGE);

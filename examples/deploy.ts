@@ -18,10 +18,10 @@ import {
   refusal,
   upgrade,
 } from "@honeybee/honeybee";
-import { interrupted } from "./interrupted.ts";
+import { CLOSE_TIMEOUT, interrupted } from "./interrupted.ts";
 
 /** What is left of the 5 seconds after SIGINT is for the rest of the program. */
-const closeTimeout = 3_000;
+const closeTimeout = CLOSE_TIMEOUT;
 const signal = interrupted();
 const peers = new InboundPool("peers", {
   signal,

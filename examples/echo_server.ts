@@ -8,7 +8,7 @@
  */
 
 import { InboundPool, listen } from "@honeybee/honeybee";
-import { interrupted, port } from "./interrupted.ts";
+import { CLOSE_TIMEOUT, interrupted, port } from "./interrupted.ts";
 
 const signal = interrupted();
 const listener = listen({
@@ -19,6 +19,7 @@ const listener = listen({
 });
 const pool = new InboundPool("echo", {
   signal,
+  connection: { closeTimeout: CLOSE_TIMEOUT },
   // A peer that says nothing for two minutes, and answers no ping, has gone.
   worker: { inactivityTimeout: 120_000 },
 });

@@ -1,7 +1,19 @@
-/** A signal that aborts on SIGINT and SIGTERM: give it to pools and listeners, and they drain. */
+/** Milliseconds that a peer has to answer the close frame. */
+export const CLOSE_TIMEOUT = 3_000;
+/** Milliseconds after which the process ends, whatever still holds it. */
+const LIMIT = 4_500;
+
+/**
+ * A signal that aborts on SIGINT and SIGTERM: give it to pools and listeners, and they drain. What cannot be
+ * cut (a native socket whose peer is mute, an HTTP connection that is kept alive) must not hold the
+ * process for longer than 5 s.
+ */
 export function interrupted(): AbortSignal {
   const controller = new AbortController();
-  const stop = () => controller.abort();
+  const stop = () => {
+    controller.abort();
+    Deno.unrefTimer(setTimeout(() => Deno.exit(), LIMIT));
+  };
   const signals = ["SIGINT", "SIGTERM"] as const;
   for (const name of signals) Deno.addSignalListener(name, stop);
   controller.signal.addEventListener("abort", () => {

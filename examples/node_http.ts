@@ -10,12 +10,12 @@
 
 import { createServer } from "node:http";
 import { InboundPool, upgradeNode } from "@honeybee/honeybee";
-import { interrupted, port } from "./interrupted.ts";
+import { CLOSE_TIMEOUT, interrupted, port } from "./interrupted.ts";
 
 const signal = interrupted();
 const pool = new InboundPool("node", {
   signal,
-  connection: { pingInterval: 1_000 },
+  connection: { pingInterval: 1_000, closeTimeout: CLOSE_TIMEOUT },
 });
 const server = createServer((_request, response) => {
   const latencies = pool.peers.map((id) =>

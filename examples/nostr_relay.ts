@@ -9,7 +9,7 @@
  */
 
 import { InboundPool, listen } from "@honeybee/honeybee";
-import { interrupted, port } from "./interrupted.ts";
+import { CLOSE_TIMEOUT, interrupted, port } from "./interrupted.ts";
 
 /** An event (NIP-01). */
 interface NostrEvent {
@@ -43,7 +43,10 @@ const listener = listen({
 if (listener.addr.transport === "tcp") {
   console.log(`ws://127.0.0.1:${listener.addr.port}`);
 }
-const pool = new InboundPool("relay", { signal });
+const pool = new InboundPool("relay", {
+  signal,
+  connection: { closeTimeout: CLOSE_TIMEOUT },
+});
 const events = new Map<string, NostrEvent>();
 const subscriptions = new Map<string, Map<string, readonly Filter[]>>();
 

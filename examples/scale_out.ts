@@ -12,11 +12,14 @@
 
 import { Redis } from "ioredis";
 import { InboundPool, listen } from "@honeybee/honeybee";
-import { interrupted, port } from "./interrupted.ts";
+import { CLOSE_TIMEOUT, interrupted, port } from "./interrupted.ts";
 
 const CHANNEL = "honeybee:chat";
 const signal = interrupted();
-const pool = new InboundPool(`process-${Deno.pid}`, { signal });
+const pool = new InboundPool(`process-${Deno.pid}`, {
+  signal,
+  connection: { closeTimeout: CLOSE_TIMEOUT },
+});
 const listener = listen({
   port: port(),
   hostname: "127.0.0.1",

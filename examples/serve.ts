@@ -8,10 +8,13 @@
  */
 
 import { InboundPool, refusal, upgrade } from "@honeybee/honeybee";
-import { interrupted, port } from "./interrupted.ts";
+import { CLOSE_TIMEOUT, interrupted, port } from "./interrupted.ts";
 
 const signal = interrupted();
-const pool = new InboundPool("chat", { signal });
+const pool = new InboundPool("chat", {
+  signal,
+  connection: { closeTimeout: CLOSE_TIMEOUT },
+});
 
 const server = Deno.serve({
   port: port(),

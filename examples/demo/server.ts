@@ -1,3 +1,4 @@
+import { CLOSE_TIMEOUT } from "../interrupted.ts";
 import { InboundPool, refusal, upgrade } from "@honeybee/honeybee";
 import { Tally } from "./tally.ts";
 
@@ -12,7 +13,9 @@ export class DemoServer {
 
   /** Listens on a port, 0 for any that is free. */
   constructor(port: number) {
-    const pool = this.pool = new InboundPool("demo-server");
+    const pool = this.pool = new InboundPool("demo-server", {
+      connection: { closeTimeout: CLOSE_TIMEOUT },
+    });
     this.#server = Deno.serve(
       { hostname: "127.0.0.1", port, onListen() {} },
       (request, { remoteAddr }) => {
