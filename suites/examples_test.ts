@@ -8,7 +8,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Connection } from "@honeybee/honeybee";
 import { finalizeEvent, generateSecretKey } from "nostr-tools/pure";
 import { Relay, useWebSocketImplementation } from "nostr-tools/relay";
-import { command, output, ROOT, Running } from "./running.ts";
+import { output, ROOT, Running } from "./running.ts";
 
 const decoder = new TextDecoder();
 
