@@ -51,7 +51,12 @@ export class Program<Report extends object> {
   async tell(): Promise<void> {
     const writer = this.#process.stdin.getWriter();
     await writer.write(new TextEncoder().encode("\n"));
-    await writer.close();
+    writer.releaseLock();
+  }
+
+  /** Says to it that there is no more to come. */
+  async finish(): Promise<void> {
+    await this.#process.stdin.close();
   }
 
   /** Waits for its end. */

@@ -4,7 +4,7 @@
  * numbered texts through a server in another one. Nothing may be lost, the order must hold, and when
  * the server has been killed and started again all must come back.
  *
- * `deno task soak [--full] [--raw N] [--native N] [--seconds N]`
+ * `deno task soak [--full] [--raw N] [--native N] [--seconds N] [--restarts N]`
  *
  * @module
  */
@@ -15,6 +15,9 @@ const full = Deno.args.includes("--full");
 const raw = argument("--raw", full ? 10_000 : 500);
 const native = argument("--native", full ? 10_000 : 200);
 const seconds = argument("--seconds", full ? 600 : 5);
+const restarts = argument("--restarts", full ? 10 : 2);
+/** `maxConcurrentDials` of an outbound pool, as it is by default. */
+const DIALS = 64;
 const broken: string[] = [];
 
 for (const [kind, count] of [["raw", raw], ["native", native]] as const) {
@@ -45,18 +48,23 @@ for (const [kind, count] of [["raw", raw], ["native", native]] as const) {
   if (result.lost !== 0) broken.push(`${kind}: ${result.lost} lost`);
   if (result.broken !== 0) broken.push(`${kind}: order was not kept`);
 
-  await peers.tell();
-  await server.kill();
-  server = new Program<Report>("soak_server.ts", [String(port)]);
-  const { recovery } = await peers.next();
-  if (recovery === undefined) broken.push(`${kind}: not all came back`);
-  else {
+  for (let restart = 1; restart <= restarts; restart++) {
+    await peers.tell();
+    await server.kill();
+    server = new Program<Report>("soak_server.ts", [String(port)]);
+    const { recovery, mostDials = Infinity } = await peers.next();
+    if (recovery === undefined) {
+      broken.push(`${kind}: not all came back`);
+      break;
+    }
+    if (mostDials > DIALS) broken.push(`${kind}: ${mostDials} dials at once`);
     console.log(
-      `  server killed and restarted: all back ${
+      `  server killed and restarted (${restart}): all back, and traffic with them, ${
         ms(recovery)
-      } after the last was lost`,
+      } after the last was lost, ${mostDials} dials at once at most`,
     );
   }
+  await peers.finish();
   const status = await peers.ended();
   if (!status.success) broken.push(`${kind}: the peers ended with an error`);
   await server.kill();
@@ -75,6 +83,7 @@ interface Report {
   readonly lost?: number;
   readonly broken?: number;
   readonly recovery?: number;
+  readonly mostDials?: number;
 }
 
 /** The server reports twice a second, also while nobody reads: takes what has come, and the next. */

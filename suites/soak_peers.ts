@@ -1,8 +1,9 @@
 // deno-lint-ignore-file no-console -- it reports to the program that started it
 /**
  * The peers of the soak, in a process of their own: dials `count` times, sends numbered texts,
- * checks that each comes back once and in order, and says `ready`, then on each line of the
- * standard input, when all is back, how long the slowest took.
+ * checks that each comes back once and in order, and says `ready`; then for each line of the
+ * standard input waits until all peers were lost and are back, and says how long that took and how many dials
+ * were under way at most.
  *
  * @module
  */
@@ -10,8 +11,20 @@
 import { dialNative, dialRaw, OutboundPool } from "../mod.ts";
 
 const [kind, port = "", count = "", until = ""] = Deno.args;
+/** Dials that are under way, and the most that were at one time. */
+let dials = 0;
+let mostDials = 0;
+let lastLost = 0;
+const dial = kind === "native" ? dialNative : dialRaw;
 const pool = new OutboundPool("peers", {
-  dialer: kind === "native" ? dialNative : dialRaw,
+  dialer: async (url, options) => {
+    mostDials = Math.max(mostDials, ++dials);
+    try {
+      return await dial(url, options);
+    } finally {
+      dials--;
+    }
+  },
   worker: { reconnectDelay: 200, maxReconnectDelay: 1_000 },
   connection: { retry: { initialDelay: 100, maxDelay: 500 } },
 });
@@ -57,22 +70,28 @@ while (lost() > 0 && performance.now() < deadline) {
 }
 console.log(JSON.stringify({ returned, lost: lost(), broken }));
 
+const connected = new Set(urls);
 for await (const _ of Deno.stdin.readable) {
-  // The server has gone: the peers must notice, and come back.
-  const signal = AbortSignal.timeout(30_000);
-  const connected = new Set(urls);
-  for (let event = pool.events.shift(); event; event = pool.events.shift()) {
-    if (event.kind === "connected") connected.add(event.id);
-    else connected.delete(event.id);
-  }
-  while (connected.size > 0) {
+  // The server has gone: the peers must notice, and come back, and their messages with them.
+  const signal = AbortSignal.timeout(60_000);
+  const gone = new Set<string>();
+  mostDials = 0;
+  while (gone.size < urls.length || connected.size < urls.length) {
     const event = await pool.events.take({ signal });
-    if (event?.kind === "disconnected") connected.delete(event.id);
+    if (event?.kind === "disconnected") {
+      gone.add(event.id);
+      connected.delete(event.id);
+      if (gone.size === urls.length) lastLost = performance.now();
+    } else if (event?.kind === "connected") connected.add(event.id);
   }
-  const start = performance.now();
-  await Promise.all(urls.map((url) => pool.whenConnected(url, { signal })));
-  console.log(JSON.stringify({ recovery: performance.now() - start }));
-  break;
+  const recovery = performance.now() - lastLost;
+  received.clear();
+  for (const url of urls) await pool.send(url, "1");
+  while (received.size < urls.length) {
+    signal.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  console.log(JSON.stringify({ recovery, mostDials, broken }));
 }
 await pool.close();
 await reading;
