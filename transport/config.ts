@@ -173,6 +173,22 @@ export function refuseOption(
   );
 }
 
+/** A {@link ConfigError} that says which argument of a call had which value, and what it must be. */
+export function refuseArgument(
+  action: string,
+  field: string,
+  rule: string,
+  value: unknown,
+): ConfigError {
+  return new ConfigError(
+    "invalid-argument",
+    field,
+    `Cannot ${action} as ${field} must be ${rule}: current value is ${
+      show(value)
+    }`,
+  );
+}
+
 /**
  * The value of an option that is a number, or its default.
  *
@@ -262,6 +278,31 @@ export function checkOptions(field: string, value: unknown): void {
   ) throw refuseOption(field, "an object", value);
 }
 
+/**
+ * Refuses an option that is given and is no signal.
+ *
+ * @throws {ConfigError} `invalid-option`.
+ */
+export function checkSignal(field: string, value: unknown): void {
+  if (value !== undefined && !(value instanceof AbortSignal)) {
+    throw refuseOption(field, "an AbortSignal", value);
+  }
+}
+
+/**
+ * The signal in the options of a call, where there are any.
+ *
+ * @throws {ConfigError} `invalid-option` when either cannot be used.
+ */
+export function signalOf(
+  options: { readonly signal?: AbortSignal | undefined } | undefined,
+): AbortSignal | undefined {
+  if (options === undefined) return undefined;
+  checkOptions("options", options);
+  checkSignal("signal", options.signal);
+  return options.signal;
+}
+
 /** The options that every scope has. */
 export interface ScopeOptions {
   readonly signal?: AbortSignal | undefined;
@@ -278,11 +319,7 @@ export interface ScopeOptions {
  * @throws {ConfigError} `invalid-option`.
  */
 export function checkScope(prefix: string, options: ScopeOptions): void {
-  if (
-    options.signal !== undefined && !(options.signal instanceof AbortSignal)
-  ) {
-    throw refuseOption(`${prefix}signal`, "an AbortSignal", options.signal);
-  }
+  checkSignal(`${prefix}signal`, options.signal);
   checkMethods(`${prefix}clock`, options.clock, ["now", "timer", "random"]);
   checkMethods(`${prefix}logger`, options.logger, LOG_LEVELS);
   checkBoolean(`${prefix}loggingEnabled`, options.loggingEnabled);

@@ -1,5 +1,7 @@
 import {
   checkMethods,
+  checkOptions,
+  checkSignal,
   CONNECTION_RULES,
   numberOption,
   refuseOption,
@@ -70,7 +72,7 @@ const UNSUPPORTED = {
  */
 export const dialNative: Dialer = (
   url: string,
-  options: DialOptions,
+  options: DialOptions = {},
 ): Promise<Socket> => handled(dial(url, options));
 
 async function dial(url: string, options: DialOptions): Promise<Socket> {
@@ -87,6 +89,8 @@ async function dial(url: string, options: DialOptions): Promise<Socket> {
 }
 
 function check(options: DialOptions): number {
+  checkOptions("options", options);
+  checkSignal("signal", options.signal);
   for (const [field, asksForNothing] of Object.entries(UNSUPPORTED)) {
     const value: unknown = Reflect.get(options, field);
     if (value === undefined || asksForNothing(value)) continue;

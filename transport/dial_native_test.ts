@@ -396,3 +396,13 @@ function portOfServer(server: WebSocketServer): number {
   const address = server.address();
   return typeof address === "object" ? address?.port ?? 0 : 0;
 }
+
+Deno.test("dialNative refuses what are no options", async () => {
+  for (const wrong of [null, 5, "junk", { signal: 1 }]) {
+    const error = await assertRejects(
+      () => Reflect.apply(dialNative, undefined, ["ws://127.0.0.1:9", wrong]),
+      ConfigError,
+    );
+    assertEquals(error.code, "invalid-option");
+  }
+});

@@ -468,6 +468,9 @@ function resolve(
       throw refuseOption(name, "a string", value);
     }
   }
+  if (options.hostname === "") {
+    throw refuseOption("hostname", "a string that is not empty", "");
+  }
   if (options.upgrade !== undefined && !isUpgrade(options.upgrade)) {
     throw refuseOption("upgrade", "an HTTP token", options.upgrade);
   }

@@ -479,6 +479,7 @@ Deno.test("options that cannot be used throw", () => {
   for (
     const options of [
       { port: -1 },
+      { hostname: "" },
       { port: 70_000 },
       { maxHeadSize: 0.5 },
       { maxPending: -1 },

@@ -1,4 +1,10 @@
 import { type Clock, systemClock } from "./clock.ts";
+import {
+  checkFunction,
+  checkOptions,
+  refuseArgument,
+  signalOf,
+} from "./config.ts";
 import { sleep } from "./schedule.ts";
 
 /**
@@ -18,26 +24,63 @@ export interface JitterOptions {
   readonly random?: () => number;
 }
 
-/** Doubles from `initial` up to `max` milliseconds; jitter is applied after the cap. */
+/** @throws {ConfigError} `invalid-argument` for what is not a number of the range. */
+function check(field: string, value: number, max = Infinity): void {
+  if (typeof value === "number" && value >= 0 && value <= max) return;
+  throw refuseArgument(
+    "make a retry policy",
+    field,
+    `a number from 0 to ${max}`,
+    value,
+  );
+}
+
+/** @throws {ConfigError} `invalid-argument` for what cannot be called. */
+function checkCallable(action: string, field: string, value: unknown): void {
+  if (typeof value === "function") return;
+  throw refuseArgument(action, field, "a function", value);
+}
+
+/**
+ * Doubles from `initial` up to `max` milliseconds; jitter is applied after the cap.
+ *
+ * @throws {ConfigError} For what is not a number of the range.
+ */
 export function exponential(
   initial: number,
   max: number,
   options: JitterOptions = {},
 ): RetryPolicy {
+  checkOptions("options", options);
   const { jitter = 0, random = systemClock.random } = options;
+  check("initial", initial);
+  check("max", max);
+  check("jitter", jitter, 1);
+  checkFunction("random", random);
   return (attempt) => {
     const delay = Math.min(max, initial * 2 ** (attempt - 1));
     return delay * (1 + jitter * (2 * random() - 1));
   };
 }
 
-/** Waits `delay` milliseconds each time. */
+/**
+ * Waits `delay` milliseconds each time.
+ *
+ * @throws {ConfigError} For what is not a number of at least 0.
+ */
 export function constant(delay: number): RetryPolicy {
+  check("delay", delay);
   return () => delay;
 }
 
-/** Waits `step` milliseconds longer each time, up to `max`. */
+/**
+ * Waits `step` milliseconds longer each time, up to `max`.
+ *
+ * @throws {ConfigError} For what is not a number of at least 0.
+ */
 export function linear(step: number, max = Infinity): RetryPolicy {
+  check("step", step);
+  check("max", max);
   return (attempt) => Math.min(max, step * attempt);
 }
 
@@ -51,8 +94,14 @@ export function never(): RetryPolicy {
   return () => -1;
 }
 
-/** Gives up after `retries` retries; until then as `policy` says. */
+/**
+ * Gives up after `retries` retries; until then as `policy` says.
+ *
+ * @throws {ConfigError} For what is not a number of at least 0, or no policy.
+ */
 export function maxAttempts(retries: number, policy: RetryPolicy): RetryPolicy {
+  check("retries", retries);
+  checkCallable("make a retry policy", "policy", policy);
   return (attempt) => attempt > retries ? -1 : policy(attempt);
 }
 
@@ -106,6 +155,7 @@ export interface RetryOptions {
  *
  * @throws What `fn` threw, when it is a {@link DoNotRetryError} or not retryable.
  * @throws {RetryLimitError} When the policy gives up.
+ * @throws {ConfigError} When an argument cannot be used; nothing has been run then.
  * @throws The signal's reason, at once, when it aborts.
  */
 export async function retry<T>(
@@ -113,8 +163,12 @@ export async function retry<T>(
   policy: RetryPolicy,
   options: RetryOptions = {},
 ): Promise<T> {
-  const { signal, clock = systemClock, onRetry, isRetryable = () => true } =
-    options;
+  checkCallable("retry", "fn", fn);
+  checkCallable("retry", "policy", policy);
+  const signal = signalOf(options);
+  const { clock = systemClock, onRetry, isRetryable = () => true } = options;
+  checkFunction("onRetry", onRetry);
+  checkFunction("isRetryable", isRetryable);
   for (let attempt = 1;; attempt++) {
     signal?.throwIfAborted();
     try {

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FakeClock } from "../testing/fake_clock.ts";
 import { resolveConnectionOptions } from "./connection_options.ts";
 import { ConfigError, ConnectionError, HandshakeError } from "./errors.ts";
@@ -162,4 +162,48 @@ Deno.test("Only what another try may mend is retried", () => {
   for (const [error, retryable] of table) {
     assertEquals(isRetryable(error), retryable, String(error));
   }
+});
+
+Deno.test("A policy is not made of what is no number from 0 up", () => {
+  for (const wrong of [NaN, -1, "5", null]) {
+    const number = wrong as number;
+    for (
+      const make of [
+        () => exponential(number, 1),
+        () => exponential(1, number),
+        () => exponential(1, 1, { jitter: number }),
+        () => constant(number),
+        () => linear(number),
+        () => linear(1, number),
+        () => maxAttempts(number, always()),
+      ]
+    ) {
+      const error = assertThrows(make, ConfigError, "Cannot make");
+      assertEquals(error.code, "invalid-argument");
+    }
+  }
+  assertThrows(() => exponential(1, 1, { jitter: 1.1 }), ConfigError, "jitter");
+  // @ts-expect-error: what JavaScript may do.
+  assertThrows(() => maxAttempts(1, 3), ConfigError, "policy");
+  assertEquals(exponential(3, Infinity)(2), 6);
+});
+
+Deno.test("retry refuses arguments that it cannot use before it runs anything", async () => {
+  let runs = 0;
+  const fn = () => void runs++;
+  const wrong: readonly (readonly [string, unknown, unknown, unknown])[] = [
+    ["fn", 3, never(), {}],
+    ["policy", fn, 3, {}],
+    ["options", fn, never(), null],
+    ["signal", fn, never(), { signal: 1 }],
+    ["onRetry", fn, never(), { onRetry: 1 }],
+  ];
+  for (const [field, ...args] of wrong) {
+    const error = await assertRejects(
+      () => Reflect.apply(retry, undefined, args),
+      ConfigError,
+    );
+    assertEquals(error.field, field);
+  }
+  assertEquals(runs, 0);
 });

@@ -1,7 +1,9 @@
 import {
   checkMethods,
+  checkOptions,
   CONNECTION_RULES,
   numberOption,
+  refuseArgument,
   refuseOption,
   SOCKET_RULES,
   UPGRADE_RULES,
@@ -93,6 +95,9 @@ export function upgrade(
   request: Request,
   options: UpgradeOptions = {},
 ): Upgrade {
+  if (!(request instanceof Request)) {
+    throw refuseArgument("upgrade", "request", "a Request", request);
+  }
   const idleTimeout = check(options);
   const protocol = checkRequest(request, options);
   // The request cannot be asked any more once it has been upgraded.
@@ -129,6 +134,7 @@ export function refusal(error: unknown): Response {
 
 /** @returns The inactivity timeout in milliseconds. */
 function check(options: UpgradeOptions): number {
+  checkOptions("options", options);
   const { compression, fragmentSize, protocols, origins } = options;
   if (compression !== undefined && compression !== false) {
     throw unsupported("compression");

@@ -405,3 +405,18 @@ for (const [field, value, code] of REFUSED) {
     assertEquals(error.code, code);
   });
 }
+
+Deno.test("what is no Request and what are no options is refused by name", () => {
+  for (const wrong of [undefined, null, 5, {}]) {
+    const error = assertThrows(
+      () => Reflect.apply(upgrade, undefined, [wrong]),
+      ConfigError,
+    );
+    assertEquals(error.field, "request");
+  }
+  const error = assertThrows(
+    () => Reflect.apply(upgrade, undefined, [foreignRequest(), null]),
+    ConfigError,
+  );
+  assertEquals(error.field, "options");
+});
