@@ -3,7 +3,13 @@ import {
   resolveConnectionOptions,
   type ResolvedConnectionOptions,
 } from "./connection_options.ts";
-import { numberOption } from "./config.ts";
+import {
+  checkOptions,
+  checkWord,
+  CONNECTION_RULES,
+  numberOption,
+  signalOf,
+} from "./config.ts";
 import { checkCloseArguments } from "./close_arguments.ts";
 import { classifyEnd, NEVER_OPEN } from "./connection_end.ts";
 import type { ConnectionStats, Heartbeat } from "./connection_stats.ts";
@@ -12,13 +18,14 @@ import { ConfigError, ConnectionError, toError } from "./errors.ts";
 import { flushAll } from "./flush.ts";
 import { createLog, type Log } from "./logging.ts";
 import { checkMessage, type Message } from "./message.ts";
-import { Outgoing, type SendOptions } from "./outgoing.ts";
+import { checkSendOptions, Outgoing, type SendOptions } from "./outgoing.ts";
 import { Pinger } from "./pinger.ts";
 import { DONE, handled, onAbort, rejected } from "./promise.ts";
 import { Queue } from "./queue.ts";
 import { retry, RetryLimitError } from "./retry.ts";
 import { isRetryable } from "./retryable.ts";
 import {
+  checkStream,
   type MessageStream,
   type SendStreamOptions,
   STREAM_CHUNK,
@@ -224,8 +231,14 @@ export class Connection implements AsyncDisposable {
         ),
       );
     }
-    if (options.signal?.aborted) return rejected(options.signal.reason);
-    return handled(this.#connect(options.signal));
+    let signal: AbortSignal | undefined;
+    try {
+      signal = signalOf(options);
+      signal?.throwIfAborted();
+    } catch (error) {
+      return rejected(error);
+    }
+    return handled(this.#connect(signal));
   }
 
   /**
@@ -242,6 +255,7 @@ export class Connection implements AsyncDisposable {
     const outgoing = this.#outgoing;
     try {
       checkMessage(data);
+      if (options !== undefined) checkSendOptions(options);
       if (outgoing === undefined) throw this.#unavailable("send");
     } catch (error) {
       return this.#failedSend(error);
@@ -297,6 +311,12 @@ export class Connection implements AsyncDisposable {
    * @throws The signal's reason when it aborts.
    */
   ping(options: { readonly signal?: AbortSignal } = {}): Promise<number> {
+    let signal: AbortSignal | undefined;
+    try {
+      signal = signalOf(options);
+    } catch (error) {
+      return rejected(error);
+    }
     if (this.#pinger === undefined || this.#state !== "connected") {
       return rejected(this.#unavailable("ping"));
     }
@@ -308,7 +328,7 @@ export class Connection implements AsyncDisposable {
         ),
       );
     }
-    return handled(this.#pinger.ping(options.signal));
+    return handled(this.#pinger.ping(signal));
   }
 
   /**
@@ -326,9 +346,15 @@ export class Connection implements AsyncDisposable {
     reason = "",
     options: SocketCloseOptions = {},
   ): Promise<SocketEnd> {
-    const { timeout = this.#config.closeTimeout } = options;
+    let timeout = this.#config.closeTimeout;
     try {
       checkCloseArguments(code, reason);
+      checkOptions("options", options);
+      timeout = numberOption(
+        "timeout",
+        { ...CONNECTION_RULES.closeTimeout, default: timeout },
+        options.timeout,
+      );
     } catch (error) {
       return rejected(error);
     }
@@ -499,9 +525,17 @@ export class Connection implements AsyncDisposable {
 
   async #sendStream(
     stream: MessageStream,
-    { type = "binary", chunkSize: size, signal }: SendStreamOptions,
+    options: SendStreamOptions,
   ): Promise<void> {
-    const chunkSize = numberOption("chunkSize", STREAM_CHUNK, size);
+    checkStream(stream);
+    const signal = signalOf(options);
+    const { type = "binary" } = options;
+    checkWord("type", ["text", "binary"], type);
+    const chunkSize = numberOption(
+      "chunkSize",
+      STREAM_CHUNK,
+      options.chunkSize,
+    );
     const socket = this.#socket;
     const outgoing = this.#outgoing;
     if (socket === undefined || outgoing === undefined) {

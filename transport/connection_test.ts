@@ -567,3 +567,67 @@ Deno.test("1,000 cycles of connect and abort on shared signals leave no listener
   await clock.settle();
   assertEquals([listeners, clock.pending, dialer.inFlight], [0, 0, 0]);
 });
+
+Deno.test("Options and streams that cannot be used are refused by name, and the connection lives on", async () => {
+  const { client, server } = pair();
+  const dialling = new Connection(TARGET);
+  const wrong: readonly (readonly [string, () => unknown])[] = [
+    ...[null, 3].flatMap((
+      options,
+    ) =>
+      [
+        ["options", () => Reflect.apply(client.send, client, ["a", options])],
+        ["options", () => Reflect.apply(client.ping, client, [options])],
+        [
+          "options",
+          () => Reflect.apply(dialling.connect, dialling, [options]),
+        ],
+        [
+          "options",
+          () => Reflect.apply(client.sendStream, client, [["a"], options]),
+        ],
+        [
+          "options",
+          () => Reflect.apply(client.close, client, [1000, "", options]),
+        ],
+      ] as const
+    ),
+    ...[null, -1, NaN, "1"].flatMap((timeout) =>
+      [
+        [
+          "timeout",
+          () => Reflect.apply(client.send, client, ["a", { timeout }]),
+        ],
+        [
+          "timeout",
+          () => Reflect.apply(client.close, client, [1000, "", { timeout }]),
+        ],
+      ] as const
+    ),
+    ["signal", () => Reflect.apply(client.send, client, ["a", { signal: 1 }])],
+    ["signal", () => Reflect.apply(client.ping, client, [{ signal: 1 }])],
+    [
+      "signal",
+      () => Reflect.apply(dialling.connect, dialling, [{ signal: 1 }]),
+    ],
+    [
+      "type",
+      () => Reflect.apply(client.sendStream, client, [["a"], { type: "x" }]),
+    ],
+    ...[null, 5, {}, new ArrayBuffer(1), new Blob()].map((stream) =>
+      [
+        "stream",
+        () => Reflect.apply(client.sendStream, client, [stream]),
+      ] as const
+    ),
+  ];
+  for (const [field, call] of wrong) {
+    const error = await assertRejects(async () => await call(), ConfigError);
+    assertEquals(error.field, field);
+  }
+  assertEquals(client.state, "connected");
+  assertEquals(dialling.state, "disconnected");
+  await client.send("alive", {});
+  assertEquals(await server.incoming.take(), "alive");
+  await client.close();
+});

@@ -1,4 +1,10 @@
 import type { Clock } from "./clock.ts";
+import {
+  MAX_DURATION,
+  numberOption,
+  type NumberRule,
+  signalOf,
+} from "./config.ts";
 import { ConnectionError } from "./errors.ts";
 import type { Message } from "./message.ts";
 import { DONE, handled, onAbort, rejected } from "./promise.ts";
@@ -11,6 +17,23 @@ export interface SendOptions {
   readonly signal?: AbortSignal | undefined;
   /** How long the message may wait for room, in milliseconds; 0 for ever. @default 0 */
   readonly timeout?: number | undefined;
+}
+
+const TIMEOUT: NumberRule = {
+  default: 0,
+  min: 0,
+  max: MAX_DURATION,
+  unit: "ms",
+};
+
+/**
+ * Refuses options that no message can be sent with.
+ *
+ * @throws {ConfigError} `invalid-option`.
+ */
+export function checkSendOptions(options: SendOptions): void {
+  signalOf(options);
+  numberOption("timeout", TIMEOUT, options.timeout);
 }
 
 /** What an {@link Outgoing} needs. */

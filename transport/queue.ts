@@ -1,3 +1,4 @@
+import { signalOf } from "./config.ts";
 import { handled, onAbort, rejected } from "./promise.ts";
 
 /** Where items go on to: one that is full is told no more until it has space. */
@@ -138,11 +139,17 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
    *
    * @returns The item, `undefined` once the queue is closed and empty.
    * @throws The signal's reason when it aborts first; no item is lost by that.
+   * @throws {ConfigError} `invalid-option`.
    */
   take(
-    options: { readonly signal?: AbortSignal } = {},
+    options?: { readonly signal?: AbortSignal },
   ): Promise<T | undefined> {
-    const { signal } = options;
+    let signal: AbortSignal | undefined;
+    try {
+      signal = signalOf(options);
+    } catch (error) {
+      return rejected(error);
+    }
     if (signal?.aborted) return rejected(signal.reason);
     if (this.#taken !== undefined) this.#onDone?.(this.#taken);
     this.#taken = undefined;

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { seededRandom } from "../testing/seeded_random.ts";
+import { ConfigError } from "./errors.ts";
 import { Queue } from "./queue.ts";
 
 function queueOf(capacity: number): Queue<number> {
@@ -257,4 +258,16 @@ Deno.test("A batch has what was there when it was taken, not what came in for it
   }
   assertEquals(all, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
   assertEquals(sizes.every((size) => size <= 4), true);
+});
+
+Deno.test("take refuses options that it cannot use", async () => {
+  const queue = queueOf(1);
+  for (const wrong of [null, 3, { signal: 1 }]) {
+    await assertRejects(
+      () => Reflect.apply(queue.take, queue, [wrong]),
+      ConfigError,
+    );
+  }
+  queue.push(1);
+  assertEquals(await queue.take(), 1);
 });

@@ -28,6 +28,20 @@ export type MessageStream =
   | ReadableStream<Uint8Array | string>
   | AsyncIterable<Uint8Array | string>;
 
+/**
+ * Refuses what cannot be read piece by piece.
+ *
+ * @throws {ConfigError} `invalid-argument`.
+ */
+export function checkStream(stream: unknown): void {
+  const source: object = Object(stream);
+  if (Symbol.asyncIterator in source || Symbol.iterator in source) return;
+  throw refuse(
+    "a ReadableStream or iterable",
+    stream === null ? "null" : typeof stream,
+  );
+}
+
 interface Piece {
   readonly payload: Uint8Array;
   readonly last: boolean;
