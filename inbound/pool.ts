@@ -122,7 +122,7 @@ export class InboundPool implements AsyncDisposable {
    * lost then, so prefer `upgrade`.
    *
    * @throws {PoolError} `peer-exists`, `pool-closed`, `worker-failed`. The socket is untouched then.
-   * @throws {ConfigError} When the id is empty, or the socket is none.
+   * @throws {ConfigError} When the id is empty, or the socket is none or was given to a pool before.
    */
   add(id: string, socket: Socket | WebSocket): void {
     this.#check("add", id, socket);
@@ -142,7 +142,7 @@ export class InboundPool implements AsyncDisposable {
    * event; what it had sent is in the inbox before anything of the new one.
    *
    * @throws {PoolError} `peer-not-found`, `pool-closed`, `worker-failed`. Nothing has changed then.
-   * @throws {ConfigError} When the id is empty, or the socket is none.
+   * @throws {ConfigError} When the id is empty, or the socket is none or was given to a pool before.
    */
   replace(id: string, socket: Socket | WebSocket): void {
     this.#check("replace", id, socket);
@@ -219,7 +219,14 @@ export class InboundPool implements AsyncDisposable {
   #check(action: string, id: string, socket: unknown): void {
     this.#core.checkOpen(action);
     checkId("id", id);
-    if (isSocket(socket)) return;
+    if (isSocket(socket)) {
+      if (!taken.has(socket)) return;
+      throw new ConfigError(
+        "invalid-argument",
+        "socket",
+        `Cannot ${action} as socket must be one that no pool has taken: current value is in use, or was`,
+      );
+    }
     throw new ConfigError(
       "invalid-argument",
       "socket",
@@ -275,6 +282,7 @@ export class InboundPool implements AsyncDisposable {
         error: core.workerFailed(id, error),
       });
     }, (error) => socket.terminate(error));
+    taken.add(given);
   }
 
   #leave(
@@ -297,7 +305,10 @@ export class InboundPool implements AsyncDisposable {
 
 const GONE: InboundExit = { kind: "disconnected" };
 
-function isSocket(value: unknown): boolean {
+/** Sockets that a pool has taken, to tell who gives one twice. */
+const taken = new WeakSet<object>();
+
+function isSocket(value: unknown): value is object {
   if (value instanceof WebSocket) return true;
   return typeof value === "object" && value !== null &&
     typeof Reflect.get(value, "start") === "function" &&

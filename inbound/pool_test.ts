@@ -1,6 +1,10 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Connection } from "../transport/connection.ts";
-import { ConnectionError, PoolError } from "../transport/errors.ts";
+import {
+  ConfigError,
+  ConnectionError,
+  PoolError,
+} from "../transport/errors.ts";
 import { delay } from "@std/async";
 import {
   eventually,
@@ -382,4 +386,21 @@ Deno.test("A peer may have any id, also in the statistics", async () => {
     "constructor",
     " ",
   ]);
+});
+
+Deno.test("A socket that a pool has is not taken a second time", async () => {
+  await using pool = new InboundPool("pool");
+  const { client, server } = socketPair();
+  await using _peer = Connection.fromSocket(client);
+  pool.add("a", server);
+  for (
+    const again of [
+      () => pool.add("b", server),
+      () => pool.replace("a", server),
+    ]
+  ) {
+    const error = assertThrows(again, ConfigError, "no pool has taken");
+    assertEquals(error.field, "socket");
+  }
+  assertEquals(pool.peers, ["a"]);
 });

@@ -6,7 +6,10 @@ import {
   OUTBOUND_POOL_RULES,
   OUTBOUND_WORKER_RULES,
 } from "../transport/config.ts";
-import type { HeadersSource } from "../transport/connection_options.ts";
+import {
+  checkHeaders,
+  type HeadersSource,
+} from "../transport/connection_options.ts";
 import type { LoggingOptions } from "../transport/logging.ts";
 import type { PoolOptions } from "../transport/pool_options.ts";
 import type { Dialer } from "../transport/socket.ts";
@@ -77,6 +80,7 @@ export function resolveOutboundOptions(
 ): ResolvedOutboundWorkerOptions & { readonly maxConcurrentDials: number } {
   checkFunction("workerFactory", options.workerFactory);
   checkFunction("dialer", options.dialer);
+  checkHeaders("headers", options.headers);
   checkFunction("shouldReconnect", options.shouldReconnect);
   checkOptions("worker", options.worker);
   const worker = options.worker ?? {};

@@ -2,8 +2,11 @@ import { createLog } from "../transport/logging.ts";
 import { dialAuto } from "../transport/dial.ts";
 import { PoolError, toError } from "../transport/errors.ts";
 import type { PoolEvent } from "../transport/event_queue.ts";
-import type { HeadersSource } from "../transport/connection_options.ts";
-import { checkFunction } from "../transport/config.ts";
+import {
+  checkHeaders,
+  type HeadersSource,
+} from "../transport/connection_options.ts";
+import { checkFunction, checkOptions, signalOf } from "../transport/config.ts";
 import type { Message } from "../transport/message.ts";
 import type { SendOptions } from "../transport/outgoing.ts";
 import {
@@ -152,7 +155,9 @@ export class OutboundPool implements AsyncDisposable {
   connect(url: string | URL, options: ConnectOptions = {}): string {
     this.#core.checkOpen("connect");
     const id = normalizeUrl(url);
+    checkOptions("options", options);
     checkFunction("dialer", options.dialer);
+    checkHeaders("headers", options.headers);
     if (this.#core.peers.has(id)) {
       throw new PoolError(
         "peer-exists",
@@ -228,9 +233,10 @@ export class OutboundPool implements AsyncDisposable {
     url: string | URL,
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<void> {
-    const { signal } = options;
+    let signal: AbortSignal | undefined;
     let presence: Presence | undefined;
     try {
+      signal = signalOf(options);
       signal?.throwIfAborted();
       presence = this.#presences.get(this.#peer("wait", url));
     } catch (error) {

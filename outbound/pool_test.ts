@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { delay } from "@std/async";
 import {
   ConfigError,
@@ -397,4 +397,29 @@ Deno.test("1,000 cycles of connect and abort on one signal leave no listener and
   }
   await delay(0);
   assertEquals(listeners, 0);
+});
+
+Deno.test("Options that cannot be used are refused when they are given", async () => {
+  const { pool } = setUp();
+  for (const options of [null, 5, "junk"]) {
+    const connect = () => Reflect.apply(pool.connect, pool, [URL_A, options]);
+    assertEquals(assertThrows(connect, ConfigError).field, "options");
+  }
+  for (const headers of [3, null, { "a b": "c" }, [["a"]]]) {
+    const wrong = { headers };
+    for (
+      const use of [
+        () => Reflect.apply(pool.connect, pool, [URL_A, wrong]),
+        () => Reflect.construct(OutboundPool, ["pool", wrong]),
+      ]
+    ) assertEquals(assertThrows(use, ConfigError).field, "headers");
+  }
+  assertEquals(pool.peers, []);
+  pool.connect(URL_A, { headers: new Map([["a", "b"]]) });
+  const waiting = await assertRejects(
+    () => Reflect.apply(pool.whenConnected, pool, [URL_A, { signal: 1 }]),
+    ConfigError,
+  );
+  assertEquals(waiting.field, "signal");
+  await pool.close();
 });

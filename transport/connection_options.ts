@@ -96,6 +96,26 @@ export interface ResolvedConnectionOptions {
 const RULES = CONNECTION_RULES;
 
 /**
+ * Refuses headers that no request can have.
+ *
+ * @throws {ConfigError} `invalid-option`.
+ */
+export function checkHeaders(field: string, value: unknown): void {
+  if (value === undefined || typeof value === "function") return;
+  const refused = (rule: string) => refuseOption(field, rule, value);
+  if (typeof value !== "object" || value === null) {
+    throw refused("an object, a list of pairs or a function");
+  }
+  // Others that can be iterated may be so only once.
+  if (Symbol.iterator in value && !Array.isArray(value)) return;
+  try {
+    new Headers(Array.isArray(value) ? value : { ...value });
+  } catch {
+    throw refused("made of names and values that HTTP allows");
+  }
+}
+
+/**
  * Checks a connection's options and fills in the defaults.
  *
  * @param prefix What stands before the fields' names in a message, for example `connection.`.
@@ -116,6 +136,19 @@ export function resolveConnectionOptions(
       "closeHandler",
     ] as const
   ) checkFunction(prefix + name, options[name]);
+  checkHeaders(`${prefix}headers`, options.headers);
+  const { protocols = [] } = options;
+  if (
+    typeof protocols !== "string" &&
+    !(Array.isArray(protocols) &&
+      protocols.every((item) => typeof item === "string"))
+  ) {
+    throw refuseOption(
+      `${prefix}protocols`,
+      "a string or a list of strings",
+      protocols,
+    );
+  }
   checkWord(`${prefix}binary`, ["view", "copy", "borrow"], options.binary);
   if (typeof options.compression !== "boolean") {
     checkOptions(`${prefix}compression`, options.compression);

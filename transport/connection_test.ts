@@ -631,3 +631,20 @@ Deno.test("Options and streams that cannot be used are refused by name, and the 
   assertEquals(await server.incoming.take(), "alive");
   await client.close();
 });
+
+Deno.test("Headers and subprotocols that no request can have are refused at once", () => {
+  for (
+    const [field, value] of [
+      ["headers", 3],
+      ["headers", { "a b": "c" }],
+      ["protocols", 3],
+      ["protocols", [1]],
+    ] as const
+  ) {
+    const error = assertThrows(
+      () => Reflect.construct(Connection, [TARGET, { [field]: value }]),
+      ConfigError,
+    );
+    assertEquals(error.field, field);
+  }
+});
