@@ -99,7 +99,8 @@ export async function dialUpgrade(
   url: string | URL,
   options: DialUpgradeOptions,
 ): Promise<UpgradedStream> {
-  checkOptions("options", options);
+  // Unlike other options these cannot be left out.
+  checkOptions("options", options ?? null);
   checkScope("", { signal: options.signal, clock: options.clock });
   const parsed = new URL(normalizeUrl(url));
   const timeout = numberOption(

@@ -8,7 +8,7 @@ import {
 import { FakeClock, RecordingReader } from "../testing/mod.ts";
 import { CA, SERVER_CERT, SERVER_KEY } from "./certificates_support_test.ts";
 import { dialAuto } from "./dial.ts";
-import { dialRaw } from "./dial_raw.ts";
+import { dialRaw, dialUpgrade } from "./dial_raw.ts";
 import { ConfigError, ConnectionError, HandshakeError } from "./errors.ts";
 import { listen } from "./listen.ts";
 import { acceptKey } from "./protocol/handshake.ts";
@@ -490,4 +490,12 @@ Deno.test("dialAuto dials raw by default and native without pings", async () => 
     socket.close(1000);
     await Promise.all([socket.closed, server?.closed]);
   }
+});
+
+Deno.test("dialUpgrade cannot do without options, and says so", async () => {
+  const error = await assertRejects(
+    () => Reflect.apply(dialUpgrade, undefined, ["ws://127.0.0.1:9"]),
+    ConfigError,
+  );
+  assertEquals(error.field, "options");
 });
