@@ -46,6 +46,9 @@ for (const [kind, count] of [["raw", raw], ["native", native]] as const) {
     } after the traffic`,
   );
   if (result.lost !== 0) broken.push(`${kind}: ${result.lost} lost`);
+  if (result.ended !== 0) {
+    broken.push(`${kind}: ${result.ended} connections ended by themselves`);
+  }
   if (result.broken !== 0) broken.push(`${kind}: order was not kept`);
 
   for (let restart = 1; restart <= restarts; restart++) {
@@ -81,6 +84,7 @@ interface Report {
   readonly rss?: number;
   readonly returned?: number;
   readonly lost?: number;
+  readonly ended?: number;
   readonly broken?: number;
   readonly recovery?: number;
   readonly mostDials?: number;

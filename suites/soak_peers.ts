@@ -54,7 +54,12 @@ const end = performance.now() + Number(until) * 1_000;
 while (performance.now() < end) {
   for (const url of urls) {
     const number = (sent.get(url) ?? 0) + 1;
-    await pool.send(url, String(number));
+    try {
+      await pool.send(url, String(number));
+    } catch {
+      // It has been lost, which the events tell.
+      continue;
+    }
     sent.set(url, number);
   }
   await new Promise((resolve) => setTimeout(resolve, 100));
@@ -68,7 +73,15 @@ const lost = () =>
 while (lost() > 0 && performance.now() < deadline) {
   await new Promise((resolve) => setTimeout(resolve, 20));
 }
-console.log(JSON.stringify({ returned, lost: lost(), broken }));
+// Nobody has told a connection to end.
+let ended = 0;
+for (let event = pool.events.shift(); event; event = pool.events.shift()) {
+  if (event.kind === "connected") continue;
+  ended++;
+  const { id, kind, closeCode, reason, error } = event;
+  console.error(`BROKEN ${id} ${kind} ${closeCode} ${reason}`, error);
+}
+console.log(JSON.stringify({ returned, lost: lost(), broken, ended }));
 
 const connected = new Set(urls);
 for await (const _ of Deno.stdin.readable) {
