@@ -7,6 +7,32 @@
  * one connection is in `@honeybee/honeybee/transport`, helpers for tests are in
  * `@honeybee/honeybee/testing`.
  *
+ * @example Two pools that talk to each other
+ * ```ts
+ * import { InboundPool, listen, OutboundPool } from "@honeybee/honeybee";
+ *
+ * const server = new InboundPool("server");
+ * const listener = listen({ hostname: "127.0.0.1" });
+ * const accepting = (async () => {
+ *   for await (const incoming of listener) {
+ *     server.add(crypto.randomUUID(), incoming.accept());
+ *   }
+ * })();
+ *
+ * const client = new OutboundPool("client");
+ * const { addr } = listener;
+ * const port = addr.transport === "tcp" ? addr.port : 0;
+ * const url = client.connect(`ws://127.0.0.1:${port}`);
+ * await client.whenConnected(url);
+ * client.trySend(url, "hello");
+ * console.log((await server.inbox.take())?.data); // hello
+ *
+ * await client.close();
+ * await listener.close();
+ * await server.close();
+ * await accepting;
+ * ```
+ *
  * @module
  */
 

@@ -1,6 +1,17 @@
 /**
  * A pool for peers that you connect to and that must stay connected.
  *
+ * @example A peer that stays connected until it is removed
+ * ```ts
+ * import { OutboundPool } from "@honeybee/honeybee/outbound";
+ *
+ * const pool = new OutboundPool("relays");
+ * const url = pool.connect("ws://127.0.0.1:7447");
+ * console.log(pool.peerStats(url));
+ * await pool.remove(url);
+ * await pool.close();
+ * ```
+ *
  * @module
  */
 

@@ -47,7 +47,7 @@ export class Log {
   readonly #least: number;
   readonly #attributes: LogAttributes;
 
-  /** Use {@link createLog}. */
+  /** What is below `least` is dropped, and every record gets `attributes`. */
   constructor(logger: Logger, least: number, attributes: LogAttributes) {
     this.#logger = logger;
     this.#least = least;

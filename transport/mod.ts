@@ -1,6 +1,26 @@
 /**
  * Everything about one connection, and what both pools share.
  *
+ * @example A listener and one connection to it
+ * ```ts
+ * import { Connection, listen } from "@honeybee/honeybee/transport";
+ *
+ * const listener = listen({ hostname: "127.0.0.1" });
+ * const { addr } = listener;
+ * const port = addr.transport === "tcp" ? addr.port : 0;
+ * const connection = new Connection(`ws://127.0.0.1:${port}`);
+ * const connecting = connection.connect();
+ * for await (const incoming of listener) {
+ *   const peer = Connection.fromSocket(incoming.accept());
+ *   await connecting;
+ *   console.log(`${await connection.ping()} ms away`);
+ *   await peer.close();
+ *   break;
+ * }
+ * await connection.close();
+ * await listener.close();
+ * ```
+ *
  * @module
  */
 
