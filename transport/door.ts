@@ -1,7 +1,7 @@
-import { createServer as createTcpServer, type Server, Socket } from "node:net";
+import { createServer as createTcpServer, Server, Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import type { ByteStream } from "./byte_stream.ts";
-import { HandshakeError } from "./errors.ts";
+import { ConfigError, HandshakeError } from "./errors.ts";
 import { NodeStream } from "./node_stream.ts";
 import { addressOf } from "./open_stream.ts";
 import { DONE, handled } from "./promise.ts";
@@ -206,6 +206,14 @@ class NodeDoor implements Door {
       this.#pending.delete(placeOf(socket));
       this.#arrive(socket);
     });
+    // What node:tls had before was no server of sockets.
+    if (!(server instanceof Server)) {
+      throw new ConfigError(
+        "unsupported",
+        "tls",
+        "Cannot listen as tls needs a later runtime: Deno 2.8 or newer",
+      );
+    }
     server.on("connection", (socket: Socket) => this.#greet(socket));
     // A handshake that took too long is told of, and the connection left open.
     server.on("tlsClientError", (cause: Error, socket: Socket) => {
