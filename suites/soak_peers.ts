@@ -17,6 +17,8 @@ let mostDials = 0;
 let lastLost = 0;
 const dial = kind === "native" ? dialNative : dialRaw;
 const pool = new OutboundPool("peers", {
+  // All of them come and go at once.
+  eventsBufferSize: 8 * Number(count) + 1_024,
   dialer: async (url, options) => {
     mostDials = Math.max(mostDials, ++dials);
     try {
@@ -42,7 +44,9 @@ const reading = (async () => {
     const number = Number(data);
     if (number !== (received.get(id) ?? 0) + 1) {
       broken++;
-      console.log(`BROKEN ${id}: ${data} came after ${received.get(id) ?? 0}`);
+      console.error(
+        `BROKEN ${id}: ${data} came after ${received.get(id) ?? 0}`,
+      );
     }
     received.set(id, number);
   }

@@ -28,6 +28,13 @@ void (async () => {
     pool.send(id, data).catch(() => {});
   }
 })();
+void (async () => {
+  for await (const { id, kind, closeCode, error } of pool.events) {
+    // Peers that are done, or that were killed, are no news.
+    if (kind === "disconnected") continue;
+    console.error(`${id} ${kind} ${closeCode ?? ""}`, error?.cause ?? error);
+  }
+})();
 let count = 0;
 for await (const incoming of listener) {
   pool.add(`peer-${count++}`, incoming.accept());
