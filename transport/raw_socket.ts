@@ -12,6 +12,7 @@ import type { Role } from "./protocol/frame.ts";
 import { Receiver } from "./protocol/receiver.ts";
 import { Sender } from "./protocol/sender.ts";
 import { ReadBuffer } from "./read_buffer.ts";
+import { joinReaders, leaveReaders, mayRead, readDone } from "./read_turns.ts";
 import { Schedule, type Task } from "./schedule.ts";
 import type {
   CloseFrame,
@@ -116,6 +117,8 @@ export class RawSocket implements Socket {
   #controls = 0;
   /** Goes on reading after a piece of a flood. */
   #pause: Task | undefined;
+  /** The next read waits for those of other sockets. */
+  #inLine = false;
   /** Its messages may still be answered: the last word is not said yet. */
   #answering = false;
   #end: SocketEnd | undefined;
@@ -174,6 +177,7 @@ export class RawSocket implements Socket {
     this.#reader = reader;
     if (this.#end !== undefined) return reader.end(this.#end);
     this.#readAt = this.#clock.now();
+    joinReaders();
     this.#read();
   }
 
@@ -300,7 +304,19 @@ export class RawSocket implements Socket {
     const rest = this.#rest;
     this.#rest = undefined;
     if (rest !== undefined) this.#parse(rest);
-    if (!this.#waits) void this.#readAll();
+    if (this.#mayRead()) void this.#readAll();
+  }
+
+  /** Its turn to read has come. */
+  readOn(): void {
+    this.#inLine = false;
+    this.#read();
+  }
+
+  #mayRead(): boolean {
+    if (this.#waits) return false;
+    this.#inLine = !mayRead(this);
+    return !this.#inLine;
   }
 
   get #ended(): boolean {
@@ -309,8 +325,8 @@ export class RawSocket implements Socket {
 
   /** Whether reading has to wait, or has come to its end. */
   get #waits(): boolean {
-    return this.#held || this.#lent > 0 || this.#pause !== undefined ||
-      this.#peerLeft || this.#ended;
+    return this.#held || this.#lent > 0 || this.#inLine ||
+      this.#pause !== undefined || this.#peerLeft || this.#ended;
   }
 
   async #readAll(): Promise<void> {
@@ -320,6 +336,7 @@ export class RawSocket implements Socket {
         const target = this.#target();
         const buffer = target ?? this.#buffer.take();
         const count = await this.#stream.read(buffer);
+        readDone();
         if (this.#ended) return;
         if (count === null) return this.#onEndOfStream();
         this.#readAt = this.#clock.now();
@@ -333,7 +350,7 @@ export class RawSocket implements Socket {
           }
           if (flood) this.#pauseReading();
         }
-      } while (!this.#waits);
+      } while (this.#mayRead());
     } catch (error) {
       this.#fail(error);
     } finally {
@@ -556,6 +573,7 @@ export class RawSocket implements Socket {
       inactive: false,
     };
     this.#end = end;
+    if (this.#reader !== undefined) leaveReaders();
     this.#schedule.cancel(this.#deadline);
     this.#schedule.cancel(this.#pause);
     try {
