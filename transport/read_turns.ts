@@ -2,8 +2,10 @@ import { setImmediate } from "node:timers";
 
 /** Operations that the runtime lets come back in one turn of the event loop. */
 const TURN = 128;
+/** Reads in one turn from which on others may wait: writes have their share of the turn. */
+const FULL = 64;
 /** Milliseconds without a read that comes back, after which none waits in the runtime. */
-const QUIET = 1;
+const QUIET = 3;
 
 /** Something that reads again and again. */
 export interface Readable {
@@ -56,7 +58,7 @@ export function readDone(): void {
 function turn(): void {
   armed = false;
   clearTimeout(quiet);
-  const more = count >= TURN;
+  const more = count >= FULL;
   sum += count;
   count = 0;
   if (!more) return admit();
