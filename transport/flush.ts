@@ -1,11 +1,11 @@
 import { setImmediate } from "node:timers";
 
 /**
- * Most writes in one turn of the event loop. The runtime lets a turn do 128 operations at once. What is
- * above that waits, the newest first, so that under load the middle of a long line waits for ever;
+ * Most writes in one turn of the event loop. The runtime lets a turn do 128 operations at once, reads
+ * too. What is above that waits, the newest first, so that under load the middle of a long line waits for ever;
  * a line of our own is fair.
  */
-const MOST_WRITES = 128;
+const MOST_WRITES = 100;
 
 /** Something whose output waits to be written. */
 export interface Flushable {

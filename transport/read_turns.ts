@@ -4,8 +4,11 @@ import { setImmediate } from "node:timers";
 const TURN = 128;
 /** Reads in one turn from which on others may wait: writes have their share of the turn. */
 const FULL = 64;
-/** Milliseconds without a read that comes back, after which none waits in the runtime. */
-const QUIET = 3;
+/**
+ * Timers in a row without a read that comes back, after which none waits in the runtime. Not one: it may
+ * be due when the event loop has been busy, and the runtime had no time for reads.
+ */
+const QUIET_TIMERS = 3;
 
 /** Something that reads again and again. */
 export interface Readable {
@@ -63,12 +66,16 @@ function turn(): void {
   count = 0;
   if (!more) return admit();
   waits = sum >= 2 * sockets;
-  if (waits) quiet = setTimeout(() => setImmediate(settle), QUIET);
+  if (waits) listenFor(QUIET_TIMERS);
 }
 
-/** Nothing came back for a while, unless it did in this very turn. */
-function settle(): void {
-  if (!armed) admit();
+/** Admits the next ones, unless something comes back before so many timers are over. */
+function listenFor(timers: number): void {
+  quiet = setTimeout(() => {
+    if (timers > 1) listenFor(timers - 1);
+    // Something may come back in this very turn.
+    else setImmediate(() => armed || admit());
+  }, 0);
 }
 
 function admit(): void {
