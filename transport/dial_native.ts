@@ -17,8 +17,9 @@ import {
 import { NativeSocket } from "./native_socket.ts";
 import { handled, onAbort } from "./promise.ts";
 import { isFieldValue } from "./protocol/token.ts";
+import { onDeno } from "./runtime.ts";
 import { Schedule } from "./schedule.ts";
-import type { Dialer, DialOptions, Socket } from "./socket.ts";
+import type { DialOptions, Socket } from "./socket.ts";
 import { normalizeUrl } from "./url.ts";
 
 /** Options that the runtime's client cannot heed, and how one looks that asks for nothing. */
@@ -70,10 +71,12 @@ const UNSUPPORTED = {
  * @throws {ConfigError} `invalid-url`; `invalid-option`; `unsupported` for an option that needs `dialRaw`.
  * @throws The signal's reason when it aborts.
  */
-export const dialNative: Dialer = (
+export function dialNative(
   url: string,
   options: DialOptions = {},
-): Promise<Socket> => handled(dial(url, options));
+): Promise<Socket> {
+  return handled(dial(url, options));
+}
 
 async function dial(url: string, options: DialOptions): Promise<Socket> {
   const target = normalizeUrl(url);
@@ -234,7 +237,8 @@ function checkAnswer(
       }, which was not offered`,
     );
   }
-  if (extensions !== "") {
+  // Other runtimes offer permessage-deflate, and check the answer.
+  if (onDeno && extensions !== "") {
     return new HandshakeError(
       "bad-extension",
       "Cannot connect as the server chose an extension where none was offered",

@@ -13,7 +13,8 @@ import {
   HandshakeError,
   toError,
 } from "./errors.ts";
-import { type OpenedStream, openStream } from "./open_stream.ts";
+import type { OpenedStream } from "./open_node.ts";
+import { openStream } from "./open_stream.ts";
 import { onAbort } from "./promise.ts";
 import { createKey } from "./protocol/handshake.ts";
 import {
@@ -25,7 +26,7 @@ import {
 import { parseResponseHead } from "./protocol/head.ts";
 import { RawSocket } from "./raw_socket.ts";
 import { Schedule } from "./schedule.ts";
-import type { Dialer, DialOptions, Socket } from "./socket.ts";
+import type { DialOptions, Socket } from "./socket.ts";
 import { normalizeUrl } from "./url.ts";
 
 /** What was agreed on, and what came right behind the server's answer. */
@@ -43,10 +44,10 @@ export interface UpgradedStream extends UpgradeAgreement, OpenedStream {
  * A TLS handshake that is given up ends the dial at once; the runtime itself keeps the TCP
  * connection until the server leaves. One with a client certificate (`cert`) is really cut.
  */
-export const dialRaw: Dialer = async (
+export async function dialRaw(
   url: string,
   options: DialOptions = {},
-): Promise<Socket> => {
+): Promise<Socket> {
   checkOptions("options", options);
   const compression = resolveCompression(options.compression);
   const upgraded = await dialUpgrade(url, {
@@ -72,7 +73,7 @@ export const dialRaw: Dialer = async (
     clock: options.clock,
     ...makeCodecs("client", deflate, compression),
   });
-};
+}
 
 /** Options of {@link dialUpgrade}. */
 export interface DialUpgradeOptions extends Omit<DialOptions, "compression"> {

@@ -6,6 +6,7 @@ import { NodeStream } from "./node_stream.ts";
 import { addressOf } from "./open_stream.ts";
 import { DONE, handled } from "./promise.ts";
 import { Queue } from "./queue.ts";
+import { onDeno } from "./runtime.ts";
 import type { PeerAddress } from "./socket.ts";
 
 /** What a TLS server brings, PEM-encoded. */
@@ -71,6 +72,7 @@ export function tooMany(limit: number): HandshakeError {
  */
 export function openDoor(options: DoorOptions): Door {
   const { path, hostname, port } = options;
+  if (!onDeno) return new NodeDoor(options);
   if (path !== undefined) {
     return new RuntimeDoor(Deno.listen({ transport: "unix", path }));
   }
@@ -140,11 +142,11 @@ class TcpDoor extends RuntimeDoor<Deno.TcpConn> {
 }
 
 /**
- * A door of `node:net` or `node:tls`: for TLS without Nagle's delay, which the runtime's own TLS
- * listener cannot switch off, and for `reusePort`.
+ * A door of `node:net` or `node:tls`: for TLS without Nagle's delay, which Deno's own TLS
+ * listener cannot switch off, for `reusePort`, and for other runtimes.
  */
 class NodeDoor implements Door {
-  readonly addr: PeerAddress;
+  readonly #given: PeerAddress;
   readonly ready: Promise<void>;
   readonly #server: Server;
   readonly #arrivals: Queue<Arrival | Error> = new Queue({ capacity: 1_024 });
@@ -155,18 +157,33 @@ class NodeDoor implements Door {
   #closed = false;
 
   constructor(options: DoorOptions) {
-    const { hostname, tls, reusePort } = options;
+    const { hostname, path, tls, reusePort } = options;
     this.#maxPending = options.maxPending;
     this.#onRefused = options.onRefused;
     // Tells at once whether the address can be had, and which port is free.
-    const port = options.reusePort && options.port !== 0
-      ? options.port
-      : probe(hostname, options.port);
-    this.addr = { transport: "tcp", hostname, port };
+    const port = onDeno && !(reusePort && options.port !== 0)
+      ? probe(hostname, options.port)
+      : options.port;
+    this.#given = path === undefined
+      ? { transport: "tcp", hostname, port }
+      : { transport: "unix", path };
     this.#server = tls === undefined
       ? createTcpServer(HALF_OPEN, (socket) => this.#arrive(socket))
       : this.#createTlsServer(tls, options.handshakeTimeout);
-    this.ready = handled(this.#listen({ host: hostname, port, reusePort }));
+    this.ready = handled(
+      this.#listen(
+        path === undefined ? { host: hostname, port, reusePort } : { path },
+      ),
+    );
+  }
+
+  /** Outside of Deno a port that the system chose is known once it listens. */
+  get addr(): PeerAddress {
+    const found = this.#server.address();
+    return found === null || typeof found === "string" ||
+        this.#given.transport !== "tcp"
+      ? this.#given
+      : { ...this.#given, port: found.port };
   }
 
   get closed(): boolean {
@@ -230,7 +247,9 @@ class NodeDoor implements Door {
 
   /** @throws What the system said, when it does not let us listen. */
   #listen(
-    where: { host: string; port: number; reusePort: boolean },
+    where:
+      | { host: string; port: number; reusePort: boolean }
+      | { path: string },
   ): Promise<void> {
     return new Promise((resolve, reject) => {
       const server = this.#server;

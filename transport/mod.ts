@@ -77,7 +77,7 @@ export type {
 export { type Message, messageSize } from "./message.ts";
 export { NativeSocket, type NativeSocketOptions } from "./native_socket.ts";
 export { NodeStream } from "./node_stream.ts";
-export type { OpenedStream } from "./open_stream.ts";
+export type { OpenedStream } from "./open_node.ts";
 export type { SendOptions } from "./outgoing.ts";
 export type { PoolErrorRecord, PoolStats } from "./pool.ts";
 export type { PoolConnectionOptions, PoolOptions } from "./pool_options.ts";

@@ -12,9 +12,13 @@ const REDIRECTS = [301, 302, 303, 307, 308];
 
 /** The error of an `ErrorEvent` of the runtime's WebSocket: the only place where a cause is told. */
 export function eventError(event: Event): Error {
-  if (!(event instanceof ErrorEvent)) return new Error("The WebSocket failed");
-  const error: unknown = event.error;
-  return error instanceof Error ? error : new Error(event.message);
+  // Node 22 has such events, and no name for them.
+  const error: unknown = Reflect.get(event, "error");
+  const message: unknown = Reflect.get(event, "message");
+  if (error instanceof Error) return error;
+  return new Error(
+    typeof message === "string" ? message : "The WebSocket failed",
+  );
 }
 
 /**

@@ -267,7 +267,7 @@ export class NativeSocket implements Socket {
     // What escapes from here ends the process.
     try {
       if (event instanceof MessageEvent) this.#onMessage(event.data);
-      else if (event instanceof CloseEvent) this.#onClose(event);
+      else if (isClose(event)) this.#onClose(event);
       else if (event.type === "open") this.#onOpen();
       else this.#onError(eventError(event));
     } catch (thrown) {
@@ -431,4 +431,9 @@ function toMessage(payload: unknown): Message {
 
 function isUnshared(data: Uint8Array): data is Uint8Array<ArrayBuffer> {
   return data.buffer instanceof ArrayBuffer;
+}
+
+/** Node 22 has such events, and no name for them. */
+function isClose(event: Event): event is CloseEvent {
+  return event.type === "close";
 }

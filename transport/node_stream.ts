@@ -9,18 +9,29 @@ export class NodeStream implements ByteStream {
   #error: Error | undefined;
   #ended = false;
   #wake: (() => void) | undefined;
+  readonly #onReadable = () => this.#wake?.();
+  readonly #onEnd = () => this.#end();
+  readonly #onError = (error: Error) => {
+    this.#error ??= error;
+    this.#end();
+  };
 
   /** Takes over a duplex. */
   constructor(duplex: Duplex) {
     this.#duplex = duplex;
-    const wake = () => this.#wake?.();
-    duplex.on("readable", wake);
-    duplex.on("end", () => this.#end());
-    duplex.on("close", () => this.#end());
-    duplex.on("error", (error) => {
-      this.#error ??= error;
-      this.#end();
-    });
+    duplex.on("readable", this.#onReadable);
+    duplex.on("end", this.#onEnd);
+    duplex.on("close", this.#onEnd);
+    duplex.on("error", this.#onError);
+  }
+
+  /** Lets go of the duplex, for somebody else to take over. */
+  release(): void {
+    const duplex = this.#duplex;
+    duplex.off("readable", this.#onReadable);
+    duplex.off("end", this.#onEnd);
+    duplex.off("close", this.#onEnd);
+    duplex.off("error", this.#onError);
   }
 
   /** Reads what is there, waiting for it where there is nothing. */

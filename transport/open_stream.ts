@@ -1,24 +1,14 @@
-import { isIP } from "node:net";
-import { connect as connectTls, type TLSSocket } from "node:tls";
-import type { ByteStream } from "./byte_stream.ts";
 import { ConfigError } from "./errors.ts";
-import { NodeStream } from "./node_stream.ts";
+import {
+  ALPN,
+  type OpenedStream,
+  openNode,
+  openNodeThrough,
+} from "./open_node.ts";
 import { onAbort } from "./promise.ts";
-import { chooseProxy, connectThrough, type Proxy } from "./proxy.ts";
+import { chooseProxy, connectThrough, type Host, type Proxy } from "./proxy.ts";
+import { onDeno } from "./runtime.ts";
 import type { DialOptions, PeerAddress } from "./socket.ts";
-
-/** A stream to a host, inside TLS where the URL asks for it. */
-export interface OpenedStream {
-  /** The stream, open. */
-  readonly stream: ByteStream;
-  /** Where it leads: the proxy's address, where there is one. */
-  readonly remoteAddr: PeerAddress | undefined;
-}
-
-interface Host {
-  readonly hostname: string;
-  readonly port: number;
-}
 
 /**
  * Opens the stream that a URL and the options of a dial ask for.
@@ -38,17 +28,19 @@ export function openStream(
   const { unix } = options;
   if (unix !== undefined) {
     if (secure) throw unsupported("unix", "a ws: URL");
-    return openUnix(unix, signal);
+    return onDeno ? openUnix(unix, signal) : openNode(unix, undefined, signal);
   }
   const proxy = chooseProxy(url, options.proxy);
-  if (options.cert !== undefined || options.key !== undefined) {
-    if (!secure) throw unsupported("cert", "a wss: URL");
-    if (proxy !== undefined) throw unsupported("cert", "no proxy");
-    return openWithCertificate(host, options, signal);
-  }
+  const tls = secure ? options : undefined;
+  const certified = options.cert !== undefined || options.key !== undefined;
+  if (certified && !secure) throw unsupported("cert", "a wss: URL");
+  if (certified && proxy !== undefined) throw unsupported("cert", "no proxy");
   if (proxy !== undefined) {
-    return openThrough(proxy, host, secure, options, signal);
+    const through = onDeno ? openThrough : openNodeThrough;
+    return through(proxy, host, tls, signal);
   }
+  // `Deno.startTls` knows no client certificates and passes over them in silence.
+  if (!onDeno || certified) return openNode(host, tls, signal);
   return secure ? openTls(host, options, signal) : openTcp(host, signal);
 }
 
@@ -91,7 +83,12 @@ async function connect(
   cancel.signal.throwIfAborted = () => {};
   const removeListener = onAbort(signal, () => cancel.abort());
   try {
-    const stream = await Deno.connect({ ...host, signal: cancel.signal });
+    const { hostname, port } = host;
+    const stream = await Deno.connect({
+      hostname,
+      port,
+      signal: cancel.signal,
+    });
     if (signal.aborted) stream.close();
     signal.throwIfAborted();
     return stream;
@@ -124,29 +121,22 @@ async function openTls(
 async function openThrough(
   proxy: Proxy,
   host: Host,
-  secure: boolean,
-  options: DialOptions,
+  tls: DialOptions | undefined,
   signal: AbortSignal,
 ): Promise<OpenedStream> {
-  const { hostname, port } = proxy;
-  const opened = await openTcp({ hostname, port }, signal);
+  const opened = await openTcp(proxy, signal);
   const { stream } = opened;
   const removeListener = onAbort(signal, () => stream.close());
   try {
-    const name = host.hostname.includes(":")
-      ? `[${host.hostname}]`
-      : host.hostname;
-    await connectThrough(stream, proxy, `${name}:${host.port}`);
+    await connectThrough(stream, proxy, host);
   } catch (error) {
     close(stream);
     throw error;
   } finally {
     removeListener();
   }
-  return secure ? await secured(stream, host, options, signal) : opened;
+  return tls === undefined ? opened : await secured(stream, host, tls, signal);
 }
-
-const ALPN = ["http/1.1"];
 
 async function secured(
   conn: Deno.TcpConn,
@@ -176,53 +166,6 @@ async function secured(
   } finally {
     removeListener();
   }
-}
-
-/** `Deno.startTls` knows no client certificates and passes over them in silence. */
-function openWithCertificate(
-  host: Host,
-  options: DialOptions,
-  signal: AbortSignal,
-): Promise<OpenedStream> {
-  return new Promise((resolve, reject) => {
-    const { cert, key, caCerts } = options;
-    const socket: TLSSocket = connectTls({
-      host: host.hostname,
-      port: host.port,
-      // An address is no name to ask for (RFC 6066, section 3).
-      ...(isIP(host.hostname) === 0 && { servername: host.hostname }),
-      // The runtime's own are trusted too; to read their list would need a permission.
-      ...(caCerts !== undefined && { ca: [...caCerts] }),
-      ALPNProtocols: ALPN,
-      ...(cert !== undefined && { cert }),
-      ...(key !== undefined && { key }),
-    });
-    socket.setNoDelay(true);
-    const removeListener = onAbort(signal, () => {
-      socket.destroy();
-      reject(signal.reason);
-    });
-    const fail = (error: Error) => {
-      removeListener();
-      socket.destroy();
-      reject(error);
-    };
-    socket.once("error", fail);
-    socket.once("close", () => fail(new Error("The stream has been closed")));
-    socket.once("secureConnect", () => {
-      removeListener();
-      socket.off("error", fail);
-      const { remoteAddress: hostname = host.hostname, remotePort } = socket;
-      resolve({
-        stream: new NodeStream(socket),
-        remoteAddr: {
-          transport: "tcp",
-          hostname,
-          port: remotePort ?? host.port,
-        },
-      });
-    });
-  });
 }
 
 /** An address of the runtime's as one of ours. */

@@ -1,12 +1,18 @@
+import { env } from "node:process";
 import type { ByteStream } from "./byte_stream.ts";
 import { readHead, writeAll } from "./byte_stream_io.ts";
 import { ConfigError, HandshakeError } from "./errors.ts";
 import { formatHead, parseResponseHead } from "./protocol/head.ts";
+import { onDeno } from "./runtime.ts";
 
-/** An HTTP proxy to go through. */
-export interface Proxy {
+/** A name or an address, and a port. */
+export interface Host {
   readonly hostname: string;
   readonly port: number;
+}
+
+/** An HTTP proxy to go through. */
+export interface Proxy extends Host {
   /** The `Proxy-Authorization` header, where there are credentials. */
   readonly authorization: string | undefined;
 }
@@ -39,8 +45,9 @@ export function chooseProxy(
 export async function connectThrough(
   stream: ByteStream,
   proxy: Proxy,
-  host: string,
+  { hostname, port }: Host,
 ): Promise<void> {
+  const host = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
   await writeAll(
     stream,
     formatHead(`CONNECT ${host} HTTP/1.1`, [
@@ -105,11 +112,15 @@ function toBase64(text: string): string {
 /** A variable in either case, where it may be read without a prompt. */
 function readEnv(name: string): string | undefined {
   for (const variable of [name, name.toLowerCase()]) {
-    const { state } = Deno.permissions.querySync({ name: "env", variable });
-    const value = state === "granted" ? Deno.env.get(variable) : undefined;
+    const value = mayReadEnv(variable) ? env[variable] : undefined;
     if (value) return value;
   }
   return undefined;
+}
+
+function mayReadEnv(variable: string): boolean {
+  return !onDeno ||
+    Deno.permissions.querySync({ name: "env", variable }).state === "granted";
 }
 
 function isLoopback(hostname: string): boolean {

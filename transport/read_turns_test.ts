@@ -103,15 +103,18 @@ withReaders("who is admitted may have to wait again", async () => {
   }
 });
 
-withReaders("an event loop that was busy is not taken for a quiet runtime", async () => {
-  await busy();
-  let admitted = 0;
-  assert(!mayRead({ readOn: () => admitted++ }));
-  const end = performance.now() + 20;
-  while (performance.now() < end);
-  await new Promise((resolve) => setTimeout(resolve, 0));
-  await turns(1);
-  assertEquals(admitted, 0);
-  await reads(1);
-  assertEquals(admitted, 1);
-});
+withReaders(
+  "an event loop that was busy is not taken for a quiet runtime",
+  async () => {
+    await busy();
+    let admitted = 0;
+    assert(!mayRead({ readOn: () => admitted++ }));
+    const end = performance.now() + 20;
+    while (performance.now() < end);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    await turns(1);
+    assertEquals(admitted, 0);
+    await reads(1);
+    assertEquals(admitted, 1);
+  },
+);

@@ -16,6 +16,7 @@ import {
   type ProtocolChoice,
 } from "./protocol/handshake_server.ts";
 import { HeaderLines } from "./protocol/head.ts";
+import { onDeno } from "./runtime.ts";
 import type { PeerAddress, Socket, SocketOptions } from "./socket.ts";
 
 const INACTIVITY_RULE = UPGRADE_RULES.inactivityTimeout;
@@ -196,6 +197,13 @@ function upgradeNative(
   request: Request,
   idleTimeout: number,
 ): Deno.WebSocketUpgrade {
+  if (!onDeno) {
+    throw new ConfigError(
+      "unsupported",
+      "request",
+      "Cannot upgrade as requests are only Deno.serve's: listen() and upgradeNode() serve on this runtime",
+    );
+  }
   try {
     return Deno.upgradeWebSocket(request, { idleTimeout });
   } catch (cause) {
