@@ -228,7 +228,7 @@ Deno.test("a held sender is held back by TCP sooner or later", async () => {
   }, { interval: 50 });
   assert(sent < 64 << 20);
   assert(t.connection.up.received < 1 << 20);
-  t.client.close();
+  t.connection.cut();
   await assertRejects(() => sending);
 });
 
