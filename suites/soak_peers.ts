@@ -10,7 +10,7 @@
 
 import { dialNative, dialRaw, OutboundPool } from "../mod.ts";
 
-const [kind, port = "", count = "", until = ""] = Deno.args;
+const [kind, port = "", count = "", until = "", pause = ""] = Deno.args;
 /** Dials that are under way, and the most that were at one time. */
 let dials = 0;
 let mostDials = 0;
@@ -66,7 +66,7 @@ while (performance.now() < end) {
     }
     sent.set(url, number);
   }
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await new Promise((resolve) => setTimeout(resolve, Number(pause)));
 }
 const deadline = performance.now() + 10_000;
 const lost = () =>
