@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from "../transport/clock.ts";
+import { checkOptions, refuseArgument } from "../transport/config.ts";
 import { sleep } from "../transport/schedule.ts";
 import { AssertionError } from "./assertion_error.ts";
 import { FakeClock } from "./fake_clock.ts";
@@ -37,6 +38,7 @@ export async function eventually<T>(
   fn: () => T | Promise<T>,
   options: EventuallyOptions = {},
 ): Promise<T> {
+  check(fn, options);
   const { timeout = 5_000, interval = 10, clock = systemClock } = options;
   const end = clock.now() + timeout;
   let last: Failure | undefined;
@@ -69,6 +71,7 @@ export async function never(
   fn: () => unknown,
   options: EventuallyOptions = {},
 ): Promise<void> {
+  check(fn, options);
   const { timeout = 100, interval = 10, clock = systemClock } = options;
   const start = clock.now();
   const end = start + timeout;
@@ -83,6 +86,13 @@ export async function never(
     if (left <= 0) return;
     await pause(clock, Math.min(interval, left));
   }
+}
+
+function check(fn: unknown, options: unknown): void {
+  if (typeof fn !== "function") {
+    throw refuseArgument("wait", "fn", "a function", fn);
+  }
+  checkOptions("options", options);
 }
 
 interface Failure {

@@ -1,4 +1,5 @@
 import { systemClock } from "../transport/clock.ts";
+import { refuseArgument } from "../transport/config.ts";
 import type { Message } from "../transport/message.ts";
 import { sleep } from "../transport/schedule.ts";
 import { AssertionError } from "./assertion_error.ts";
@@ -46,6 +47,9 @@ export function expectWrite(
   message: Expected<Message>,
   options: ExpectOptions = {},
 ): Promise<Message> {
+  if (typeof socket?.takeWritten !== "function") {
+    throw refuseArgument("expect a write", "socket", "a MockSocket", socket);
+  }
   return expectNext(
     (signal) => socket.takeWritten({ signal }),
     message,
@@ -128,9 +132,13 @@ function takeFrom<T>(
   source: IncomingSource<T>,
   signal: AbortSignal,
 ): Promise<T | undefined> {
+  if (typeof source !== "object" || source === null) {
+    throw refuseArgument("expect an item", "source", "a source", source);
+  }
   if ("incoming" in source) return source.incoming.take({ signal });
   if ("take" in source) return source.take({ signal });
-  return takeByIterator(source, signal);
+  if (Symbol.asyncIterator in source) return takeByIterator(source, signal);
+  throw refuseArgument("expect an item", "source", "a source", source);
 }
 
 async function takeByIterator<T>(

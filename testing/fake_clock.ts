@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers";
 import type { Clock } from "../transport/clock.ts";
+import { checkOptions } from "../transport/config.ts";
 import { AssertionError } from "./assertion_error.ts";
 import { seededRandom } from "./seeded_random.ts";
 
@@ -54,6 +55,7 @@ export class FakeClock implements Clock {
 
   /** Makes a clock that stands still. */
   constructor(options: FakeClockOptions = {}) {
+    checkOptions("options", options);
     this.#now = options.now ?? 1_000_000_000_000;
     this.#random = seededRandom(options.seed ?? 1);
   }

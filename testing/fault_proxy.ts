@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { type Clock, systemClock } from "../transport/clock.ts";
+import { checkOptions, refuseArgument } from "../transport/config.ts";
 import {
   type AllFaults,
   checkFaults,
@@ -97,6 +98,15 @@ export class FaultProxy implements AsyncDisposable {
     target: { readonly hostname: string; readonly port: number },
     options: FaultProxyOptions,
   ) {
+    checkOptions("options", options);
+    if (typeof target?.port !== "number") {
+      throw refuseArgument(
+        "forward",
+        "target",
+        "a hostname and a port",
+        target,
+      );
+    }
     checkFaults(options.faults ?? {});
     this.#target = target;
     this.#seed = options.seed ?? 1;

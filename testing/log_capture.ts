@@ -1,3 +1,4 @@
+import { refuseArgument } from "../transport/config.ts";
 import type { LogAttributes, Logger, LogLevel } from "../transport/logging.ts";
 import { AssertionError } from "./assertion_error.ts";
 import { type Expected, matches, show } from "./match.ts";
@@ -165,7 +166,12 @@ export function assertAttribute(
 }
 
 function recordsOf(source: LogSource): readonly LogRecord[] {
-  return source instanceof LogCapture ? source.records : source;
+  const records: unknown = source instanceof LogCapture
+    ? source.records
+    : source;
+  if (Array.isArray(records)) return records;
+  const rule = "a LogCapture or an array of records";
+  throw refuseArgument("look", "source", rule, source);
 }
 
 function fits(record: LogRecord, pattern: LogPattern): boolean {

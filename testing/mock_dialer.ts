@@ -1,3 +1,4 @@
+import { checkOptions, refuseArgument } from "../transport/config.ts";
 import { handled, onAbort } from "../transport/promise.ts";
 import { Queue } from "../transport/queue.ts";
 import type { Dialer, DialOptions, Socket } from "../transport/socket.ts";
@@ -70,6 +71,10 @@ export class MockDialer {
     script: readonly DialStep[] = [],
     options: MockDialerOptions = {},
   ) {
+    if (!Array.isArray(script)) {
+      throw refuseArgument("script", "script", "an array of steps", script);
+    }
+    checkOptions("options", options);
     this.#script = [...script];
     this.otherwise = options.otherwise ?? ((url) => new MockSocket({ url }));
   }

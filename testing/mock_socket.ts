@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from "../transport/clock.ts";
+import { checkOptions } from "../transport/config.ts";
 import { ConnectionError } from "../transport/errors.ts";
 import { type Message, messageSize } from "../transport/message.ts";
 import { Queue } from "../transport/queue.ts";
@@ -87,6 +88,7 @@ export class MockSocket implements Socket {
 
   /** Makes a socket that is open and not started. */
   constructor(options: MockSocketOptions = {}) {
+    checkOptions("options", options);
     this.url = options.url ?? "ws://mock.test";
     this.protocol = options.protocol ?? "";
     this.extensions = options.extensions ?? "";

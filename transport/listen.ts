@@ -475,7 +475,7 @@ function resolve(
     throw refuseOption("upgrade", "an HTTP token", options.upgrade);
   }
   checkAcceptOptions(options);
-  checkOptions("tls", options.tls);
+  checkTls(options.tls);
   if (options.path !== undefined && options.tls !== undefined) {
     throw refuseOption("tls", "left out with a path", options.tls);
   }
@@ -488,4 +488,18 @@ function resolve(
     handshakeTimeout: number("handshakeTimeout"),
     errorsBufferSize: number("errorsBufferSize"),
   };
+}
+
+function checkTls(tls: TlsServerOptions | undefined): void {
+  checkOptions("tls", tls);
+  if (tls === undefined) return;
+  for (const field of ["cert", "key"] as const) {
+    const value: unknown = tls[field];
+    if (typeof value !== "string") {
+      throw refuseOption(`tls.${field}`, "PEM text", value);
+    }
+  }
+  if (tls.caCerts !== undefined && !Array.isArray(tls.caCerts)) {
+    throw refuseOption("tls.caCerts", "an array of PEM texts", tls.caCerts);
+  }
 }
