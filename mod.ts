@@ -20,9 +20,7 @@
  * })();
  *
  * const client = new OutboundPool("client");
- * const { addr } = listener;
- * const port = addr.transport === "tcp" ? addr.port : 0;
- * const url = client.connect(`ws://127.0.0.1:${port}`);
+ * const url = client.connect(`ws://127.0.0.1:${listener.port}`);
  * await client.whenConnected(url);
  * client.trySend(url, "hello");
  * console.log((await server.inbox.take())?.data); // hello

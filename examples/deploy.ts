@@ -41,6 +41,7 @@ const server = Deno.serve((request, { remoteAddr }) => {
       upstream: upstream.stats(),
     });
   }
+  if (signal.aborted) return new Response("closing", { status: 503 });
   try {
     const { socket, response } = upgrade(request, { remoteAddr });
     peers.add(crypto.randomUUID(), socket);

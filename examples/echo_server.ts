@@ -23,9 +23,7 @@ const pool = new InboundPool("echo", {
   // A peer that says nothing for two minutes, and answers no ping, has gone.
   worker: { inactivityTimeout: 120_000 },
 });
-if (listener.addr.transport === "tcp") {
-  console.log(`ws://127.0.0.1:${listener.addr.port}`);
-}
+console.log(`ws://127.0.0.1:${listener.port}`);
 
 async function accept(): Promise<void> {
   for await (const incoming of listener) {

@@ -56,9 +56,7 @@ if (import.meta.main) {
     workerFactory: () =>
       new FilteringWorker(({ data }) => !String(data).startsWith("#")),
   });
-  if (listener.addr.transport === "tcp") {
-    console.log(`ws://127.0.0.1:${listener.addr.port}`);
-  }
+  console.log(`ws://127.0.0.1:${listener.port}`);
   const accept = async () => {
     for await (const incoming of listener) {
       pool.add(crypto.randomUUID(), incoming.accept());

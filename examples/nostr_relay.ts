@@ -40,9 +40,7 @@ const listener = listen({
   compression: true,
   signal,
 });
-if (listener.addr.transport === "tcp") {
-  console.log(`ws://127.0.0.1:${listener.addr.port}`);
-}
+console.log(`ws://127.0.0.1:${listener.port}`);
 const pool = new InboundPool("relay", {
   signal,
   connection: { closeTimeout: CLOSE_TIMEOUT },

@@ -28,7 +28,7 @@ void accept();
 // A listener that speaks TLS takes connections a moment after it was made.
 await listener.ready;
 
-const port = listener.addr.transport === "tcp" ? listener.addr.port : 0;
+const { port } = listener;
 await using connection = new Connection(`wss://localhost:${port}`, {
   caCerts: [ca],
   // What TLS has refused once it refuses again.

@@ -129,7 +129,7 @@ export class InboundPool implements AsyncDisposable {
     if (this.has(id)) {
       throw new PoolError(
         "peer-exists",
-        `Cannot add as the peer must be unknown: ${this.id} has a peer ${
+        `Cannot add as the peer must be unknown: ${this.#core.label} has a peer ${
           JSON.stringify(id)
         }`,
       );

@@ -146,6 +146,16 @@ export class OutboundPool implements AsyncDisposable {
   }
 
   /**
+   * Whether a peer has a connection now, as the events tell it; not when it is unknown. Any form of its
+   * URL will do.
+   */
+  isConnected(url: string | URL): boolean {
+    const peer = this.#core.peers.get(this.#known(url));
+    return peer !== undefined &&
+      (this.#presences.get(peer)?.connected ?? false);
+  }
+
+  /**
    * Takes a peer in and keeps it connected from now on.
    *
    * @returns The normalised URL, by which the peer is known.
@@ -161,7 +171,7 @@ export class OutboundPool implements AsyncDisposable {
     if (this.#core.peers.has(id)) {
       throw new PoolError(
         "peer-exists",
-        `Cannot connect as the peer must be unknown: ${this.id} has a peer ${
+        `Cannot connect as the peer must be unknown: ${this.#core.label} has a peer ${
           urlForLog(id)
         }`,
       );
@@ -281,7 +291,10 @@ export class OutboundPool implements AsyncDisposable {
    * handshakes for at most `closeTimeout`, then cuts. Never waits for a consumer. Safe to call twice.
    */
   close(): Promise<void> {
-    const error = new PoolError("pool-closed", `The pool ${this.id} is closed`);
+    const error = new PoolError(
+      "pool-closed",
+      `The ${this.#core.label} is closed`,
+    );
     for (const peer of this.#presences.keys()) this.#forget(peer, error);
     return this.#core.close();
   }

@@ -282,6 +282,22 @@ Deno.test("On a socket without control frames keepalive is off unless it is set,
   await set.pool.close();
 });
 
+Deno.test("isConnected tells how it is now, in any form of the URL", async () => {
+  const { pool, clock, sockets } = setUp();
+  assertEquals(pool.isConnected(URL_A), false);
+  const url = pool.connect(URL_A);
+  assertEquals(pool.isConnected(url), false);
+  await clock.advance(0);
+  assertEquals(pool.isConnected(url), true);
+  assertEquals(pool.isConnected(new URL(url)), true);
+  sockets[0]?.end({ code: 1006 });
+  await clock.advance(0);
+  assertEquals(pool.isConnected(url), false);
+  await pool.remove(url);
+  assertEquals(pool.isConnected(url), false);
+  await pool.close();
+});
+
 Deno.test("whenConnected waits for the next connection, and ends with the peer or the pool", async () => {
   const { pool, dialer, clock } = setUp();
   dialer.otherwise = "never";

@@ -18,6 +18,10 @@ const seconds = argument("--seconds", full ? 600 : 5);
 const restarts = argument("--restarts", full ? 10 : 2);
 /** `maxConcurrentDials` of an outbound pool, as it is by default. */
 const DIALS = 64;
+/** What the second half of the traffic may add to the server's memory, as a factor. */
+const GROWTH = 1.1;
+/** How often the server's memory is looked at, as a part of the traffic. */
+const SAMPLES = 10;
 const broken: string[] = [];
 
 for (const [kind, count] of [["raw", raw], ["native", native]] as const) {
@@ -41,7 +45,8 @@ for (const [kind, count] of [["raw", raw], ["native", native]] as const) {
   await peers.line();
   console.log(`  all connected after ${ms(performance.now() - started)}`);
   const { rss: early = 0 } = await settled(server);
-  const result = await peers.next();
+  const memory: number[] = [];
+  const result = await sampled(peers.next(), server, memory);
   const { rss: late = 0 } = await settled(server);
   console.log(
     `  ${result.returned} messages came back, ${result.lost} lost, ${result.broken} out of order`,
@@ -51,6 +56,11 @@ for (const [kind, count] of [["raw", raw], ["native", native]] as const) {
       kib((late - bare) / count)
     } after the traffic`,
   );
+  console.log(`  server over time, MiB: ${mib(memory)}`);
+  // Whatever leaks does so all the time; the first half is for the heap to find its size.
+  const [middle = 0, last = 0] = [memory.length >> 1, memory.length - 1]
+    .map((at) => memory[at] ?? 0);
+  if (full && last > GROWTH * middle) broken.push(`${kind}: memory grows`);
   if (result.lost !== 0) broken.push(`${kind}: ${result.lost} lost`);
   if (result.ended !== 0) {
     broken.push(`${kind}: ${result.ended} connections ended by themselves`);
@@ -103,6 +113,32 @@ async function settled(server: Program<Report>): Promise<Partial<Report>> {
   for (let i = 0; i < 2; i++) report = await server.next();
   while (performance.now() - start < 400) report = await server.next();
   return report;
+}
+
+/** Looks at the server's memory again and again until something has come. */
+async function sampled<T>(
+  result: Promise<T>,
+  server: Program<Report>,
+  memory: number[],
+): Promise<T> {
+  let done = false;
+  const settle = () => {
+    done = true;
+  };
+  result.then(settle, settle);
+  const start = performance.now();
+  while (!done) {
+    const { rss } = await server.next();
+    const due = (memory.length + 1) / SAMPLES * seconds * 1_000;
+    if (rss !== undefined && performance.now() - start >= due) {
+      memory.push(rss);
+    }
+  }
+  return await result;
+}
+
+function mib(memory: readonly number[]): string {
+  return memory.map((rss) => (rss / 2 ** 20).toFixed(0)).join(", ");
 }
 
 function argument(name: string, otherwise: number): number {

@@ -59,6 +59,9 @@ const MOVES: Readonly<Record<ConnectionState, readonly ConnectionState[]>> = {
 /** Heartbeats kept for a reader that is late; older ones say nothing new. */
 const HEARTBEATS_KEPT = 16;
 
+/** What a dialer's error begins with, and ours does too. */
+const SAID = /^Cannot connect(?: to \S+)?(?::| as) /;
+
 /**
  * One WebSocket connection, over whatever kind of socket.
  *
@@ -244,8 +247,9 @@ export class Connection implements AsyncDisposable {
   /**
    * Sends a message: resolves as soon as it is buffered, with room for more.
    *
-   * The bytes are the caller's again when it has resolved. What waits for room is withdrawn by
-   * the signal or the timeout, and the connection lives on.
+   * The bytes are the caller's again when it has resolved. Binary messages of 64 KiB and more are sent
+   * from the caller's memory, and it resolves when they are out; with a signal or a timeout they are copied.
+   * What waits for room is withdrawn by the signal or the timeout, and the connection lives on.
    *
    * @throws {ConnectionError} `not-connected`, `connection-closed`, `send-timeout`, `write-timeout`.
    * @throws {ConfigError} `invalid-argument` when it is not a message.
@@ -452,7 +456,9 @@ export class Connection implements AsyncDisposable {
     const cause = thrown instanceof RetryLimitError ? thrown.cause : thrown;
     const error = new ConnectionError(
       "dial-failed",
-      `Cannot connect to ${urlForLog(this.url)}: ${toError(cause).message}`,
+      `Cannot connect to ${urlForLog(this.url)}: ${
+        toError(cause).message.replace(SAID, "")
+      }`,
       { cause },
     );
     this.#log?.warn("Gave up dialling", { error });

@@ -214,7 +214,14 @@ function classify(url: URL, thrown: unknown): Error {
   ) return error;
   return new ConnectionError(
     "dial-failed",
-    `Cannot connect to ${url.host}: ${error.message}`,
+    `Cannot connect to ${url.host}: ${error.message}${hintOf(error)}`,
     { cause: error },
   );
+}
+
+/** TLS libraries call an answer in plain text a message of the wrong type or version. */
+function hintOf({ message }: Error): string {
+  return /InvalidContentType|wrong version number/i.test(message)
+    ? " (the server seems not to speak TLS there)"
+    : "";
 }

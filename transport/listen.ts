@@ -257,6 +257,12 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
     return this.#door.addr;
   }
 
+  /** The TCP port where it listens, also one that the system chose; 0 for a Unix socket. */
+  get port(): number {
+    const { addr } = this;
+    return addr.transport === "tcp" ? addr.port : 0;
+  }
+
   /**
    * Resolves when the system takes connections: at once, but for TLS and `reusePort`, where it
    * is a little later.
@@ -439,11 +445,9 @@ function toRefusal(thrown: unknown): Error {
  * })();
  *
  * // A peer, to try it.
- * if (listener.addr.transport === "tcp") {
- *   const peer = new Connection(`ws://127.0.0.1:${listener.addr.port}`);
- *   await peer.connect();
- *   await peer.close();
- * }
+ * const peer = new Connection(`ws://127.0.0.1:${listener.port}`);
+ * await peer.connect();
+ * await peer.close();
  * await listener.close();
  * await accepting;
  * await pool.close();

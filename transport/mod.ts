@@ -6,9 +6,7 @@
  * import { Connection, listen } from "@honeybee/honeybee/transport";
  *
  * const listener = listen({ hostname: "127.0.0.1" });
- * const { addr } = listener;
- * const port = addr.transport === "tcp" ? addr.port : 0;
- * const connection = new Connection(`ws://127.0.0.1:${port}`);
+ * const connection = new Connection(`ws://127.0.0.1:${listener.port}`);
  * const connecting = connection.connect();
  * for await (const incoming of listener) {
  *   const peer = Connection.fromSocket(incoming.accept());

@@ -36,6 +36,14 @@ export function checkSendOptions(options: SendOptions): void {
   numberOption("timeout", TIMEOUT, options.timeout);
 }
 
+/**
+ * Whether a send may not take longer than it was given. Its message is copied then: one that is sent
+ * from the sender's memory has to wait until it is out.
+ */
+function isLimited(options: SendOptions | undefined): boolean {
+  return options?.signal !== undefined || (options?.timeout ?? 0) > 0;
+}
+
 /** What an {@link Outgoing} needs. */
 export interface OutgoingOptions {
   readonly socket: Socket;
@@ -92,7 +100,9 @@ export class Outgoing {
   send(data: Message, options?: SendOptions): Promise<void> {
     if (options?.signal?.aborted) return rejected(options.signal.reason);
     if (this.#failure !== undefined) return rejected(this.#failure);
-    return this.#open ? this.write(data) : this.#wait(data, options);
+    return this.#open
+      ? this.write(data, isLimited(options))
+      : this.#wait(data, options);
   }
 
   /** Buffers a message if there is room for it now. */
@@ -185,9 +195,9 @@ export class Outgoing {
   }
 
   /** Buffers a message, whether there is room or not. For who has the turn. */
-  write(data: Message): Promise<void> {
+  write(data: Message, copy = false): Promise<void> {
     this.sentMessages++;
-    const lent = this.#socket.write(data);
+    const lent = this.#socket.write(data, copy);
     this.#watch();
     if (lent === undefined) return DONE;
     return handled(lent.catch((cause) => {
@@ -203,7 +213,8 @@ export class Outgoing {
   #wait(data: Message, options: SendOptions | undefined): Promise<void> {
     return handled(
       new Promise((resolve, reject) => {
-        const start = () => this.write(data).then(resolve, reject);
+        const start = () =>
+          this.write(data, isLimited(options)).then(resolve, reject);
         this.#enqueue(start, reject, options);
       }),
     );

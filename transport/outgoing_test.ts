@@ -70,6 +70,28 @@ Deno.test("A send that is cancelled or too late withdraws its message, and the o
   );
 });
 
+Deno.test("A send that may take only so long has its message copied, and waits for room alone", async () => {
+  for (
+    const options of [
+      undefined,
+      { timeout: 100 },
+      { signal: new AbortController().signal },
+    ]
+  ) {
+    const { socket, outgoing } = setUp();
+    const copied: unknown[] = [];
+    socket.behaviour.write = (_, copy) => {
+      copied.push(copy);
+      return undefined;
+    };
+    await outgoing.send("0123456789", options);
+    const waiting = outgoing.send("a", options);
+    socket.drain(0);
+    await waiting;
+    assertEquals(copied, Array(2).fill(options !== undefined));
+  }
+});
+
 Deno.test("The write timeout comes when the peer has taken nothing for so long, never earlier", async () => {
   const { clock, socket, outgoing, timeouts } = setUp();
   outgoing.trySend("first");

@@ -130,6 +130,11 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     if (this.#closing) this.#removeListener();
   }
 
+  /** The pool in messages to people. */
+  get label(): string {
+    return `pool ${JSON.stringify(this.id)}`;
+  }
+
   get closed(): Promise<void> {
     return this.#closed.promise;
   }
@@ -139,7 +144,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     if (!this.#closing) return;
     throw new PoolError(
       "pool-closed",
-      `Cannot ${action} as the pool must be open: ${this.id} is closed`,
+      `Cannot ${action} as the pool must be open: ${this.label} is closed`,
     );
   }
 
@@ -150,7 +155,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     this.checkOpen(action);
     throw new PoolError(
       "peer-not-found",
-      `Cannot ${action} as the peer must be known: ${this.id} has no peer ${
+      `Cannot ${action} as the peer must be known: ${this.label} has no peer ${
         JSON.stringify(this.nameOf(id))
       }`,
     );
