@@ -197,7 +197,8 @@ export const ON_OUTBOUND: Readonly<Record<string, ClientAttack>> = {
     },
     attackers: 2,
     rate: UNBOUNDED,
-    lasts: 1_500,
+    // They are read a KiB at a time, with pauses.
+    lasts: 4_000,
   },
   "server: deflate bomb, 64 MiB in 64 KiB": wrongFrame(
     1009,
