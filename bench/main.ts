@@ -67,7 +67,7 @@ async function measure(
   if (deflate) args.push("--deflate");
   try {
     for (const peer of peers) {
-      if ((tls || deflate) && peer.kind === "tcp") continue;
+      if (deflate && peer.kind === "tcp") continue;
       // The runtime's own server has no compression.
       if (deflate && peer.name === "native") continue;
       if (peer.skipped !== undefined) skipped[peer.name] = peer.skipped;

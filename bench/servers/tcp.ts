@@ -1,10 +1,26 @@
-/** Echo of plain bytes: what there is to be had at best. @module */
-import { tell } from "./settings.ts";
+/** Echo of plain bytes, over TCP or TLS: what there is to be had at best. @module */
+import { createServer } from "node:tls";
+import { settings, tell } from "./settings.ts";
 
-const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-const { hostname, port } = listener.addr;
-tell({ transport: "tcp", hostname, port });
-for await (const conn of listener) void echo(conn);
+const hostname = "127.0.0.1";
+const { tls } = settings();
+if (tls === undefined) {
+  const listener = Deno.listen({ hostname, port: 0 });
+  tell(listener.addr);
+  for await (const conn of listener) void echo(conn);
+}
+
+// Over `node:tls`, as Honeybee does: the runtime's own has Nagle's delay.
+const server = createServer({ ...tls, noDelay: true }, (socket) => {
+  socket.on("error", () => socket.destroy());
+  socket.pipe(socket);
+});
+server.listen(0, hostname, () => {
+  const addr = server.address();
+  if (typeof addr === "object" && addr !== null) {
+    tell({ transport: "tcp", hostname, port: addr.port });
+  }
+});
 
 async function echo(conn: Deno.TcpConn): Promise<void> {
   conn.setNoDelay(true);
