@@ -60,7 +60,7 @@ async function measure(
   const skipped: Record<string, string> = {};
   const running = new Map<Peer, Running>();
   const results = new Map<Peer, LoadResult[]>();
-  const { type, connections, size, window, tls, deflate } = workload;
+  const { type, connections, size, window, deflate } = workload;
   const args = certificate === undefined
     ? []
     : ["--cert", certificate.cert, "--key", certificate.key];

@@ -1,3 +1,4 @@
+import type { ConnectionOptions } from "../transport/connection_options.ts";
 import { ConfigError, PoolError } from "../transport/errors.ts";
 import type { PoolEvent } from "../transport/event_queue.ts";
 import { createLog } from "../transport/logging.ts";
@@ -66,6 +67,7 @@ export class InboundPool implements AsyncDisposable {
   readonly #core: PoolCore<InboundPlugin, InboundEvent>;
   readonly #options: InboundPoolOptions;
   readonly #workerOptions: ResolvedInboundWorkerOptions;
+  readonly #connectionOptions: ConnectionOptions;
 
   /**
    * Makes an empty pool.
@@ -77,6 +79,11 @@ export class InboundPool implements AsyncDisposable {
     this.#core = new PoolCore("inbound", id, options);
     this.#workerOptions = resolveInboundOptions(options);
     this.#options = options;
+    this.#connectionOptions = {
+      logger: options.logger,
+      ...options.connection,
+      clock: this.#core.options.clock,
+    };
     this.#core.follow(options.signal, () => void this.close());
   }
 
@@ -253,7 +260,6 @@ export class InboundPool implements AsyncDisposable {
     const socket = given instanceof WebSocket
       ? new NativeSocket(given, { ...this.#options.connection, clock })
       : given;
-    const attributes = { pool_id: this.id, peer_id: id };
     core.log?.debug("Peer added", { peer_id: id, session });
     core.admit(id, worker, (peer, inbox) => ({
       id,
@@ -263,18 +269,13 @@ export class InboundPool implements AsyncDisposable {
       onExit: (exit) => this.#leave(peer, session, exit),
       onError: (error) => core.report(id, error),
       counter: peer.counter,
-      connectionOptions: {
-        logger: this.#options.logger,
-        ...this.#options.connection,
-        clock,
-        logAttributes: attributes,
-      },
+      connectionOptions: this.#optionsOf(id),
       workerOptions: this.#workerOptions,
       clock,
       log: createLog({
         logger: this.#options.logger,
         ...this.#options.worker,
-      }, { component: "inbound_worker", ...attributes }),
+      }, { component: "inbound_worker", pool_id: this.id, peer_id: id }),
     }), (peer, error) => {
       if (error === undefined) return this.#leave(peer, session, GONE);
       this.#leave(peer, session, {
@@ -283,6 +284,14 @@ export class InboundPool implements AsyncDisposable {
       });
     }, (error) => socket.terminate(error));
     taken.add(given);
+  }
+
+  /** The same for all peers where nothing is logged: an object each would be a part of what a peer costs. */
+  #optionsOf(id: string): ConnectionOptions {
+    const options = this.#connectionOptions;
+    return options.logger === undefined
+      ? options
+      : { ...options, logAttributes: { pool_id: this.id, peer_id: id } };
   }
 
   #leave(

@@ -83,13 +83,13 @@ export class DefaultInboundWorker implements InboundWorker {
   #connection: Connection | undefined;
   #queue: MessageQueue | undefined;
   #counter: Counter = { sent: 0, received: 0 };
-  readonly #stop = new AbortController();
-  /** The blocks it is put together from. */
-  readonly #blocks: Required<WorkerBlocks>;
+  #request: StopRequest | undefined;
+  #onStop: ((request: StopRequest) => void) | undefined;
+  readonly #blocks: WorkerBlocks | undefined;
 
   /** Makes a worker for one peer, with blocks of your own in place of shipped ones. */
-  constructor(blocks: WorkerBlocks = {}) {
-    this.#blocks = { ...SHIPPED_BLOCKS, ...blocks };
+  constructor(blocks?: WorkerBlocks) {
+    this.#blocks = blocks;
   }
 
   /** Works until the connection has ended and all that it brought is in the inbox. */
@@ -98,13 +98,14 @@ export class DefaultInboundWorker implements InboundWorker {
     const connection = new Connection(plugin.socket, plugin.connectionOptions);
     const queue = new MessageQueue(workerOptions.maxQueueSize);
     const pulse = new Pulse(clock.now());
-    const ended = new AbortController();
+    // Idle peers are many, and most have no use for it.
+    let ended: AbortController | undefined;
     let evicted = false;
     this.#connection = connection;
     this.#queue = queue;
     this.#counter = counter;
 
-    const blocks = this.#blocks;
+    const blocks = { ...SHIPPED_BLOCKS, ...this.#blocks };
     blocks.forwarder({ queue, output: plugin.inbox, counter });
     blocks.reader({
       connection,
@@ -120,30 +121,34 @@ export class DefaultInboundWorker implements InboundWorker {
       heldUntil: () => connection.heldUntil,
       timeout: workerOptions.inactivityTimeout,
       clock,
-      signal: ended.signal,
+      get signal() {
+        return (ended ??= new AbortController()).signal;
+      },
       onSilence: () => {
         evicted = true;
         void connection.close(1001, "Inactive", { timeout: EVICTION });
       },
     });
-    const removeStop = blocks.stopMonitor({
-      connection,
-      queue,
-      signal: this.#stop.signal,
-    });
+    const stop = (request: StopRequest) => {
+      const signal = AbortSignal.abort(request);
+      blocks.stopMonitor({ connection, queue, signal });
+    };
+    if (this.#request === undefined) this.#onStop = stop;
+    else stop(this.#request);
 
     const end = await connection.closed;
-    ended.abort();
+    ended?.abort();
     await drained(connection, queue);
-    removeStop();
+    this.#onStop = undefined;
     if (evicted || end.inactive) plugin.onExit({ kind: "evicted-policy" });
     else plugin.onExit(exitOf(end, await connection.errors.take()));
   }
 
   /** Closes the connection; what had arrived goes into the inbox at once. */
   stop(code: number, reason: string): void {
-    const request: StopRequest = { code, reason };
-    this.#stop.abort(request);
+    if (this.#request !== undefined) return;
+    this.#request = { code, reason };
+    this.#onStop?.(this.#request);
   }
 
   /** Sends a message. */

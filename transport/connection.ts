@@ -2,6 +2,7 @@ import {
   type ConnectionOptions,
   resolveConnectionOptions,
   type ResolvedConnectionOptions,
+  resolveRetry,
 } from "./connection_options.ts";
 import {
   checkOptions,
@@ -48,6 +49,10 @@ export type ConnectionState =
   | "connected"
   | "closed";
 
+function lengthOf(message: Message): number {
+  return message.length;
+}
+
 /** Which state may follow which. */
 const MOVES: Readonly<Record<ConnectionState, readonly ConnectionState[]>> = {
   disconnected: ["connecting", "connected", "closed"],
@@ -92,6 +97,40 @@ const SAID = /^Cannot connect(?: to \S+)?(?::| as) /;
  * ```
  */
 export class Connection implements AsyncDisposable {
+  /** Takes what the socket hands on. A class, since there is one for each connection. */
+  static readonly #Reader = class implements SocketReader {
+    readonly #connection: Connection;
+    readonly #socket: Socket;
+
+    constructor(connection: Connection, socket: Socket) {
+      this.#connection = connection;
+      this.#socket = socket;
+    }
+
+    message(data: Message, size: number, at: number): boolean {
+      return this.#connection.#receive(this.#socket, data, size, at);
+    }
+
+    ping(payload: Uint8Array): void {
+      const connection = this.#connection;
+      connection.#tell(connection.#options.onPing, payload);
+    }
+
+    pong(payload: Uint8Array, at: number): void {
+      const connection = this.#connection;
+      connection.#pinger?.pong(payload, at);
+      connection.#tell(connection.#options.onPong, payload);
+    }
+
+    drain(): void {
+      this.#connection.#outgoing?.drain();
+    }
+
+    end(end: SocketEnd): void {
+      this.#connection.#end(end);
+    }
+  };
+
   readonly #options: ConnectionOptions;
   readonly #config: ResolvedConnectionOptions;
   readonly #log: Log | undefined;
@@ -114,13 +153,12 @@ export class Connection implements AsyncDisposable {
   #heartbeatCount = 0;
   #latency: number | undefined;
   #failedSends = 0;
+  #errors: Queue<ConnectionError> | undefined;
 
   /** The URL it connects to, or that of the request that was accepted. */
   readonly url: string;
   /** Messages in the order in which they arrived. Ends when the connection has. */
   readonly incoming: Queue<Message>;
-  /** At most one classified error, then the end. */
-  readonly errors: Queue<ConnectionError>;
   /** Pongs that answered our pings. When nobody reads them the oldest go. */
   readonly heartbeats: Queue<Heartbeat>;
 
@@ -148,13 +186,10 @@ export class Connection implements AsyncDisposable {
     this.incoming = new Queue({
       capacity: this.#config.incomingBufferSize,
       maxWeight: this.#config.incomingBufferBytes,
-      weigh: (message) => message.length,
+      weigh: lengthOf,
       onIdle: flushAll,
-      ...(options.binary === "borrow"
-        ? { onDone: () => this.giveBack() }
-        : undefined),
+      onDone: options.binary === "borrow" ? () => this.giveBack() : undefined,
     });
-    this.errors = new Queue({ capacity: this.#config.errorsBufferSize });
     this.heartbeats = new Queue({ capacity: HEARTBEATS_KEPT });
     if (socket !== undefined) this.#open(socket);
     if (options.signal?.aborted) void this.close();
@@ -167,6 +202,13 @@ export class Connection implements AsyncDisposable {
   /** A connection of a socket that is open already. It begins to read at once. */
   static fromSocket(socket: Socket, options?: ConnectionOptions): Connection {
     return new Connection(socket, options);
+  }
+
+  /** At most one classified error, then the end. */
+  get errors(): Queue<ConnectionError> {
+    return this.#errors ??= new Queue({
+      capacity: this.#config.errorsBufferSize,
+    });
   }
 
   /** Where it is in its life. */
@@ -392,7 +434,7 @@ export class Connection implements AsyncDisposable {
       heartbeats: this.#heartbeatCount,
       latency: this.#latency,
       incomingDepth: this.incoming.size,
-      errorsDepth: this.errors.size,
+      errorsDepth: this.#errors?.size ?? 0,
       bufferedBytes: this.#socket?.bufferedAmount ?? 0,
       failedSends: this.#failedSends,
     };
@@ -410,15 +452,16 @@ export class Connection implements AsyncDisposable {
 
   async #connect(signal: AbortSignal | undefined): Promise<void> {
     this.#move("connecting");
+    const { clock } = this.#config;
     const dial = this.#dial = new AbortController();
     const removeListener = onAbort(signal, () => dial.abort(signal?.reason));
     try {
       const socket = await retry(
         () => this.#dialOnce(dial.signal),
-        this.#config.retry,
+        resolveRetry(this.#options.retry, clock),
         {
           signal: dial.signal,
-          clock: this.#config.clock,
+          clock,
           isRetryable,
           onRetry: (info) => {
             // Who is told of it sees to its record.
@@ -481,34 +524,21 @@ export class Connection implements AsyncDisposable {
       interval: this.#config.pingInterval,
       onAnswer: (latency, at) => this.#beat(latency, at),
     });
-    socket.start(this.#reader(socket));
+    socket.start(new Connection.#Reader(this, socket));
   }
 
-  #reader(socket: Socket): SocketReader {
-    const { onPing, onPong } = this.#options;
-    const goOn = () => {
+  #receive(socket: Socket, data: Message, size: number, at: number): boolean {
+    if (this.#state !== "connected") return true;
+    this.#receivedMessages++;
+    this.#receivedBytes += size;
+    this.#lastHeardAt = at;
+    if (this.incoming.push(data) || !socket.flowControl) return true;
+    this.#heldUntil = Infinity;
+    this.incoming.onSpace(() => {
       this.#heldUntil = this.#config.clock.now();
       socket.resume();
-    };
-    return {
-      message: (data, size, at) => {
-        if (this.#state !== "connected") return true;
-        this.#receivedMessages++;
-        this.#receivedBytes += size;
-        this.#lastHeardAt = at;
-        if (this.incoming.push(data) || !socket.flowControl) return true;
-        this.#heldUntil = Infinity;
-        this.incoming.onSpace(goOn);
-        return false;
-      },
-      ping: (payload) => this.#tell(onPing, payload),
-      pong: (payload, at) => {
-        this.#pinger?.pong(payload, at);
-        this.#tell(onPong, payload);
-      },
-      drain: () => this.#outgoing?.drain(),
-      end: (end) => this.#end(end),
-    };
+    });
+    return false;
   }
 
   #beat(latency: number, at: number): void {

@@ -83,7 +83,6 @@ export interface ConnectionOptions
 /** A connection's options with every default filled in. */
 export interface ResolvedConnectionOptions {
   readonly clock: Clock;
-  readonly retry: RetryPolicy;
   readonly pingInterval: number;
   readonly writeTimeout: number;
   readonly closeTimeout: number;
@@ -165,9 +164,9 @@ export function resolveConnectionOptions(
     ] as const
   ) number(name);
   const clock = options.clock ?? systemClock;
+  resolveRetry(options.retry, clock, `${prefix}retry`);
   return {
     clock,
-    retry: resolveRetry(options.retry, clock, `${prefix}retry`),
     pingInterval: number("pingInterval"),
     writeTimeout: number("writeTimeout"),
     closeTimeout: number("closeTimeout"),
@@ -178,10 +177,15 @@ export function resolveConnectionOptions(
   };
 }
 
-function resolveRetry(
+/**
+ * The retry policy that an option stands for.
+ *
+ * @throws {ConfigError} `invalid-option`.
+ */
+export function resolveRetry(
   option: RetryPolicy | RetrySettings | false | undefined,
   clock: Clock,
-  field: string,
+  field = "retry",
 ): RetryPolicy {
   if (option === false) return never();
   if (typeof option === "function") return option;

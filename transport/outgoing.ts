@@ -75,7 +75,8 @@ export class Outgoing {
   readonly #socket: Socket;
   readonly #highWaterMark: number;
   readonly #schedule: Schedule;
-  readonly #waiting = new Set<Turn>();
+  /** Made when somebody has to wait: most never have to. */
+  #waiting: Set<Turn> | undefined;
   /** A stream has the socket to itself. */
   #streaming = false;
   #roomCallback: (() => void) | undefined;
@@ -165,9 +166,11 @@ export class Outgoing {
     if (this.#socket.bufferedAmount < this.#highWaterMark) {
       this.#roomCallback?.();
     }
-    for (const turn of this.#waiting) {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    for (const turn of waiting) {
       if (!this.#roomy) break;
-      this.#waiting.delete(turn);
+      waiting.delete(turn);
       turn.start();
     }
   }
@@ -178,8 +181,8 @@ export class Outgoing {
     this.#failure = error;
     this.#schedule.cancel(this.#deadline);
     this.#roomCallback?.();
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
+    const waiting = [...this.#waiting ?? []];
+    this.#waiting?.clear();
     for (const turn of waiting) turn.fail(error);
   }
 
@@ -191,7 +194,7 @@ export class Outgoing {
 
   /** Whether a message that comes now need not wait for others. */
   get #open(): boolean {
-    return this.#waiting.size === 0 && this.#roomy;
+    return !this.#waiting?.size && this.#roomy;
   }
 
   /** Buffers a message, whether there is room or not. For who has the turn. */
@@ -226,7 +229,7 @@ export class Outgoing {
     { signal, timeout = 0 }: SendOptions = {},
   ): void {
     const leave = () => {
-      this.#waiting.delete(turn);
+      this.#waiting?.delete(turn);
       removeListener();
       this.#schedule.cancel(task);
     };
@@ -240,7 +243,7 @@ export class Outgoing {
         reject(error);
       },
     };
-    this.#waiting.add(turn);
+    (this.#waiting ??= new Set()).add(turn);
     const task = timeout > 0
       ? this.#schedule.after(timeout, () =>
         turn.fail(

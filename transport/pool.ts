@@ -74,6 +74,25 @@ export interface Peer<Plugin> {
   readonly release: (error: Error | undefined) => void;
 }
 
+/** The inbox as one peer's worker sees it: once that has ended, what it still sends is dropped. */
+class PeerInbox implements Sink<InboxMessage> {
+  readonly #peer: Peer<unknown>;
+  readonly #inbox: Queue<InboxMessage>;
+
+  constructor(peer: Peer<unknown>, inbox: Queue<InboxMessage>) {
+    this.#peer = peer;
+    this.#inbox = inbox;
+  }
+
+  push(message: InboxMessage): boolean {
+    return this.#peer.finished || this.#inbox.push(message);
+  }
+
+  onSpace(callback: () => void): void {
+    this.#inbox.onSpace(callback);
+  }
+}
+
 /** What is the same in both pools: registry, inbox, events, errors and lifetime. */
 export class PoolCore<Plugin, E extends PoolEvent> {
   readonly id: string;
@@ -184,12 +203,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
       release,
     };
     this.peers.set(id, peer);
-    const inbox: Sink<InboxMessage> = {
-      push: (message) => peer.finished || this.inbox.push(message),
-      onSpace: (callback) => this.inbox.onSpace(callback),
-    };
-    const start = async () => await worker.start(makePlugin(peer, inbox));
-    peer.done = start().then(() => undefined, toError).then((error) => {
+    const finish = (error: Error | undefined) => {
       peer.finished = true;
       this.#past.sent += peer.counter.sent;
       this.#past.received += peer.counter.received;
@@ -197,7 +211,17 @@ export class PoolCore<Plugin, E extends PoolEvent> {
       this.#leaving.delete(peer);
       peer.release(error);
       if (!peer.retired) ended(peer, error);
-    });
+    };
+    const fail = (thrown: unknown) => finish(toError(thrown));
+    try {
+      const plugin = makePlugin(peer, new PeerInbox(peer, this.inbox));
+      peer.done = Promise.resolve(worker.start(plugin)).then(
+        () => finish(undefined),
+        fail,
+      );
+    } catch (thrown) {
+      peer.done = Promise.reject(thrown).catch(fail);
+    }
     return peer;
   }
 

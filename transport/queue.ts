@@ -24,7 +24,7 @@ export interface QueueOptions<T> {
   /** Called when a reader finds the queue empty, before it waits. */
   readonly onIdle?: () => void;
   /** Called with what a reader has done with when it comes for more or leaves. */
-  readonly onDone?: (item: T) => void;
+  readonly onDone?: ((item: T) => void) | undefined;
 }
 
 interface Waiter<T> {
@@ -32,6 +32,8 @@ interface Waiter<T> {
 }
 
 const FIRST_SLOTS = 8;
+/** The ring of a queue that nothing was put into yet: most queues of idle peers. */
+const NO_SLOTS: never[] = [];
 
 /**
  * A first-in, first-out queue between a producer that must not wait and
@@ -51,7 +53,7 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
   readonly #onDone: ((item: T) => void) | undefined;
 
   /** The ring: its length is a power of two, empty until the first item. */
-  #slots: (T | undefined)[] = [];
+  #slots: (T | undefined)[] = NO_SLOTS;
   #head = 0;
   #size = 0;
   #weight = 0;
@@ -267,7 +269,7 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
   #afterRead(): void {
     if (this.#size === 0) {
       this.#head = 0;
-      if (this.#slots.length > this.#capacity * 2) this.#slots = [];
+      if (this.#slots.length > this.#capacity * 2) this.#slots = NO_SLOTS;
       if (this.#closed) this.#drained();
     }
     if (this.#spaceCallbacks !== undefined) this.#callForMore();

@@ -9,7 +9,7 @@ import { handled } from "./promise.ts";
 import type { Deflater, Inflater } from "./protocol/compression.ts";
 import { ProtocolError } from "./protocol/errors.ts";
 import type { Role } from "./protocol/frame.ts";
-import { Receiver } from "./protocol/receiver.ts";
+import { Receiver, type ReceiverHandler } from "./protocol/receiver.ts";
 import { Sender } from "./protocol/sender.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 import { joinReaders, leaveReaders, mayRead, readDone } from "./read_turns.ts";
@@ -67,6 +67,31 @@ export interface RawSocketOptions extends Omit<SocketOptions, "compression"> {
  * Small messages are gathered and written together; see `flush.ts`.
  */
 export class RawSocket implements Socket {
+  /** Takes what the receiver hands on. A class, since there is one for each socket. */
+  static readonly #Handler = class implements ReceiverHandler {
+    readonly #socket: RawSocket;
+
+    constructor(socket: RawSocket) {
+      this.#socket = socket;
+    }
+
+    message(data: Message, size: number): boolean {
+      return this.#socket.#onMessage(data, size);
+    }
+
+    ping(payload: Uint8Array): void {
+      this.#socket.#onPing(payload);
+    }
+
+    pong(payload: Uint8Array): void {
+      this.#socket.#onPong(payload);
+    }
+
+    close(code: number, reason: string): void {
+      this.#socket.#onClose(code, reason);
+    }
+  };
+
   readonly url: string;
   readonly protocol: string;
   readonly extensions: string;
@@ -82,7 +107,8 @@ export class RawSocket implements Socket {
   readonly #sender: Sender;
   readonly #deflater: Deflater | undefined;
   readonly #inflater: Inflater | undefined;
-  readonly #closed = Promise.withResolvers<SocketEnd>();
+  /** Made when somebody asks for it. */
+  #closed: PromiseWithResolvers<SocketEnd> | undefined;
   readonly #buffer: ReadBuffer;
   readonly #borrows: boolean;
 
@@ -138,12 +164,7 @@ export class RawSocket implements Socket {
     this.#rest = options.early?.length ? options.early : undefined;
     this.#borrows = options.binary === "borrow";
     this.#buffer = new ReadBuffer();
-    this.#receiver = new Receiver({
-      message: (data, size) => this.#onMessage(data, size),
-      ping: (payload) => this.#onPing(payload),
-      pong: (payload) => this.#onPong(payload),
-      close: (code, reason) => this.#onClose(code, reason),
-    }, {
+    this.#receiver = new Receiver(new RawSocket.#Handler(this), {
       role: options.role,
       maxMessageSize: options.maxMessageSize ??
         SOCKET_RULES.maxMessageSize.default,
@@ -170,6 +191,8 @@ export class RawSocket implements Socket {
   }
 
   get closed(): Promise<SocketEnd> {
+    this.#closed ??= Promise.withResolvers();
+    if (this.#end !== undefined) this.#closed.resolve(this.#end);
     return this.#closed.promise;
   }
 
@@ -587,6 +610,6 @@ export class RawSocket implements Socket {
     this.#deflater?.close();
     this.#inflater?.close();
     this.#reader?.end(end);
-    this.#closed.resolve(end);
+    this.#closed?.resolve(end);
   }
 }

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FakeClock } from "../testing/fake_clock.ts";
-import { resolveConnectionOptions } from "./connection_options.ts";
+import { resolveRetry } from "./connection_options.ts";
 import { ConfigError, ConnectionError, HandshakeError } from "./errors.ts";
 import {
   always,
@@ -47,18 +47,15 @@ Deno.test("Jitter is applied after the cap, to either side", () => {
 Deno.test("A connection retries at once, then doubles from initialDelay up to maxDelay", () => {
   const clock = new FakeClock();
   clock.setRandom(() => 0.5);
-  const { retry } = resolveConnectionOptions({ clock });
+  const retry = resolveRetry(undefined, clock);
   assertEquals(
     delays(retry, 9),
     [0, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000],
   );
-  const few = resolveConnectionOptions({
-    clock,
-    retry: { maxRetries: 1, initialDelay: 5 },
-  });
-  assertEquals(delays(few.retry, 2), [0, -1]);
-  assertEquals(resolveConnectionOptions({ retry: false }).retry(1) < 0, true);
-  assertEquals(resolveConnectionOptions({ retry: constant(3) }).retry(1), 3);
+  const few = resolveRetry({ maxRetries: 1, initialDelay: 5 }, clock);
+  assertEquals(delays(few, 2), [0, -1]);
+  assertEquals(resolveRetry(false, clock)(1) < 0, true);
+  assertEquals(resolveRetry(constant(3), clock)(1), 3);
 });
 
 Deno.test("retry runs until it succeeds, and tells of each failure", async () => {

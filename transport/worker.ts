@@ -105,19 +105,32 @@ export interface ReaderOptions {
  * output has to take everything.
  */
 export function reader(options: ReaderOptions): void {
-  const { connection, output, pulse, id, session, borrowed } = options;
-  const { flowControl } = connection;
-  connection.incoming.pipe({
-    push: (data) => {
-      const receivedAt = connection.lastHeardAt;
-      pulse.beat(receivedAt);
-      const message = borrowed
-        ? { id, data, receivedAt, session, [LENDER]: connection }
-        : { id, data, receivedAt, session };
-      return output.push(message) || !flowControl;
-    },
-    onSpace: (callback) => output.onSpace(callback),
-  });
+  options.connection.incoming.pipe(new Stamper(options));
+}
+
+/** Makes messages of a pool of those of a connection. A class, since there is one for each peer. */
+class Stamper implements Sink<Message> {
+  readonly #options: ReaderOptions;
+  readonly #flowControl: boolean;
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+    this.#flowControl = options.connection.flowControl;
+  }
+
+  push(data: Message): boolean {
+    const { connection, output, pulse, id, session, borrowed } = this.#options;
+    const receivedAt = connection.lastHeardAt;
+    pulse.beat(receivedAt);
+    const message = borrowed
+      ? { id, data, receivedAt, session, [LENDER]: connection }
+      : { id, data, receivedAt, session };
+    return output.push(message) || !this.#flowControl;
+  }
+
+  onSpace(callback: () => void): void {
+    this.#options.output.onSpace(callback);
+  }
 }
 
 /** What {@link heartbeatForwarder} needs. */
@@ -130,14 +143,24 @@ export interface HeartbeatForwarderOptions {
 
 /** Heartbeat forwarder block: every pong that answers a ping is a sign of life. */
 export function heartbeatForwarder(options: HeartbeatForwarderOptions): void {
-  const { heartbeats, pulse } = options;
-  heartbeats.pipe({
-    push: ({ at }) => {
-      pulse.beat(at);
-      return true;
-    },
-    onSpace: (callback) => callback(),
-  });
+  options.heartbeats.pipe(new PulseBeater(options.pulse));
+}
+
+class PulseBeater implements Sink<Heartbeat> {
+  readonly #pulse: Pulse;
+
+  constructor(pulse: Pulse) {
+    this.#pulse = pulse;
+  }
+
+  push({ at }: Heartbeat): boolean {
+    this.#pulse.beat(at);
+    return true;
+  }
+
+  onSpace(callback: () => void): void {
+    callback();
+  }
 }
 
 /**
@@ -212,14 +235,27 @@ export interface ForwarderOptions {
 
 /** Forwarder block: hands messages from the queue to the inbox as it has room. */
 export function forwarder(options: ForwarderOptions): void {
-  const { queue, output, counter } = options;
-  queue.pipe({
-    push: (message) => {
-      counter.received++;
-      return output.push(message);
-    },
-    onSpace: (callback) => output.onSpace(callback),
-  });
+  options.queue.pipe(new Counted(options));
+}
+
+/** Counts what goes into the inbox. */
+class Counted implements Sink<InboxMessage> {
+  readonly #output: Sink<InboxMessage>;
+  readonly #counter: Counter;
+
+  constructor({ output, counter }: ForwarderOptions) {
+    this.#output = output;
+    this.#counter = counter;
+  }
+
+  push(message: InboxMessage): boolean {
+    this.#counter.received++;
+    return this.#output.push(message);
+  }
+
+  onSpace(callback: () => void): void {
+    this.#output.onSpace(callback);
+  }
 }
 
 /** What {@link silence} needs. */
@@ -240,8 +276,9 @@ export interface SilenceOptions {
 
 /** Watchdog and keepalive block: watches for a peer that has been silent for too long. */
 export function silence(options: SilenceOptions): void {
+  // The signal comes last: it is made when it is looked at.
+  if (options.timeout === 0 || options.signal.aborted) return;
   const { pulse, heldUntil, timeout, clock, signal, onSilence } = options;
-  if (timeout === 0 || signal.aborted) return;
   const schedule = Schedule.of(clock);
   let task: Task;
   const look = () => {
