@@ -6,7 +6,7 @@ const hostname = "127.0.0.1";
 const { tls } = settings();
 if (tls === undefined) {
   const listener = Deno.listen({ hostname, port: 0 });
-  tell(listener.addr);
+  tell({ transport: "tcp", hostname, port: listener.addr.port });
   for await (const conn of listener) void echo(conn);
 }
 
