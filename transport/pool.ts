@@ -107,6 +107,8 @@ export class PoolCore<Plugin, E extends PoolEvent> {
   readonly nameOf: (id: string) => string;
 
   readonly #leaving = new Set<Peer<Plugin>>();
+  /** The peer that was looked up last, while it is known. */
+  #lastPeer: Peer<Plugin> | undefined;
   readonly #closed = Promise.withResolvers<void>();
   #removeListener = () => {};
   #closing = false;
@@ -169,8 +171,10 @@ export class PoolCore<Plugin, E extends PoolEvent> {
 
   /** @throws {PoolError} `peer-not-found`, `pool-closed`. */
   peer(action: string, id: string): Peer<Plugin> {
+    // Messages of one peer come in a row, and so do their answers.
+    if (this.#lastPeer?.id === id) return this.#lastPeer;
     const peer = this.peers.get(id);
-    if (peer !== undefined) return peer;
+    if (peer !== undefined) return this.#lastPeer = peer;
     this.checkOpen(action);
     throw new PoolError(
       "peer-not-found",
@@ -228,6 +232,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
   /** The peer is known no more. What its worker still does changes nothing. */
   retire(peer: Peer<Plugin>): void {
     peer.retired = true;
+    if (this.#lastPeer === peer) this.#lastPeer = undefined;
     if (this.peers.get(peer.id) === peer) this.peers.delete(peer.id);
     if (!peer.finished) this.#leaving.add(peer);
   }

@@ -123,6 +123,21 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
     return item;
   }
 
+  /** Moves all items to the end of `items`. What comes in for them stays here. */
+  drainTo(items: T[]): void {
+    if (this.#size === 0) return;
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    for (let i = 0; i < this.#size; i++) {
+      const place = (this.#head + i) & mask;
+      const item = slots[place];
+      if (item !== undefined) items.push(item);
+      slots[place] = undefined;
+    }
+    this.#size = this.#weight = 0;
+    this.#afterRead();
+  }
+
   /** Takes out, without reading them, all items that `matches` picks; the others keep their order. */
   extract(matches: (item: T) => boolean): T[] {
     const taken: T[] = [];
@@ -438,11 +453,7 @@ class BatchIterator<T> implements AsyncIterableIterator<T[], undefined> {
       this.#pending = undefined;
     }
     const batch = first === undefined ? [] : [first];
-    // What comes in for what is taken out belongs to the next batch: this one is to be answered.
-    for (let left = this.#left ? 0 : this.#queue.size; left > 0; left--) {
-      const item = this.#queue.shift();
-      if (item !== undefined) batch.push(item);
-    }
+    if (!this.#left) this.#queue.drainTo(batch);
     if (batch.length === 0) return END;
     if (this.#onDone !== undefined) this.#last = batch;
     return { done: false, value: batch };
