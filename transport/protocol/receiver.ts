@@ -244,12 +244,50 @@ export class Receiver {
 
   #run(end: number): void {
     while (this.#pos < end) {
-      if (!this.#inFrame && !this.#readHeader(end)) return;
-      if (!this.#readPayload(end)) {
-        if (this.#state === "open") this.#stoppedAt = this.#pos;
-        return;
+      let goOn = this.#readWhole(end);
+      if (goOn === undefined) {
+        if (!this.#inFrame && !this.#readHeader(end)) return;
+        goOn = this.#readPayload(end);
       }
+      if (goOn) continue;
+      if (this.#state === "open") this.#stoppedAt = this.#pos;
+      return;
     }
+  }
+
+  /**
+   * Takes a frame that is a whole message and is all there, as nearly all are, at one go.
+   *
+   * @returns `undefined` for any other frame, and for one that breaks a rule.
+   */
+  #readWhole(end: number): boolean | undefined {
+    if (this.#inFrame || this.#type !== 0 || this.#headSize !== 0) return;
+    const { bytes } = this.#intake.view;
+    const pos = this.#pos;
+    const first = bytes[pos] ?? 0;
+    const second = bytes[pos + 1] ?? 0;
+    const short = second & 0x7f;
+    const start = pos + headerSizeOf(second);
+    if (
+      (first !== WHOLE_BINARY && first !== WHOLE_TEXT) || short === 127 ||
+      second >= 0x80 !== this.#masked || start > end
+    ) return;
+    const length = short < 126
+      ? short
+      : (bytes[pos + 2] ?? 0) << 8 | (bytes[pos + 3] ?? 0);
+    const stop = start + length;
+    if (
+      stop > end || length < short || length > this.#maxMessage ||
+      length > this.#maxFrame || this.#handler.frame !== undefined
+    ) return;
+    const key = this.#masked ? readKey(bytes, start - 4) : 0;
+    this.#pos = stop;
+    return this.#handler.message(
+      first === WHOLE_TEXT
+        ? this.#textAt(start, stop, key)
+        : this.#intake.binary(start, stop, end, key),
+      length,
+    );
   }
 
   /** Reads a header, or keeps the part of it that is there. */
@@ -286,11 +324,7 @@ export class Receiver {
   #beginFrame(bytes: Uint8Array, at: number, size: number): void {
     const first = bytes[at] ?? 0;
     const second = bytes[at + 1] ?? 0;
-    // Nearly all frames are whole messages, and need no closer look.
-    if (
-      (first !== WHOLE_BINARY && first !== WHOLE_TEXT) || this.#type !== 0 ||
-      second >= 0x80 !== this.#masked
-    ) this.#checkStart(first, second);
+    this.#checkStart(first, second);
     const short = second & 0x7f;
     const length = short < 126
       ? short
@@ -377,7 +411,7 @@ export class Receiver {
       this.#type = 0;
       return this.#handler.message(
         type === OPCODE_TEXT
-          ? this.#textAt(start, stop)
+          ? this.#textAt(start, stop, this.#key)
           : this.#intake.binary(start, stop, end, this.#key),
         stop - start,
       );
@@ -483,10 +517,10 @@ export class Receiver {
   }
 
   /** Unmasks and decodes a whole text message. */
-  #textAt(start: number, stop: number): string {
+  #textAt(start: number, stop: number, key: number): string {
     let text: string | undefined;
     try {
-      text = this.#intake.text(start, stop, this.#key);
+      text = this.#intake.text(start, stop, key);
     } catch (cause) {
       this.#refuseLength(cause);
     }
