@@ -284,15 +284,21 @@ export class RawSocket implements Socket {
     this.#writing = true;
     const sender = this.#sender;
     try {
-      const preface = this.#preface;
-      this.#preface = undefined;
-      if (preface !== undefined) await this.#writePiece(preface);
       for (
-        let piece = sender.take();
+        let piece = this.#takePiece();
         piece !== undefined;
-        piece = sender.take()
+        piece = this.#takePiece()
       ) {
-        await this.#writePiece(piece);
+        this.#inFlight = piece.length;
+        while (this.#inFlight > 0) {
+          const done = piece.length - this.#inFlight;
+          const count = await this.#stream.write(
+            done === 0 ? piece : piece.subarray(done),
+          );
+          if (this.#ended) break;
+          this.#inFlight -= count;
+          if (this.#inFlight > 0) this.#reader?.drain();
+        }
         sender.release();
         if (this.#ended) return;
         this.#reader?.drain();
@@ -306,17 +312,12 @@ export class RawSocket implements Socket {
     this.#closeWhenDone();
   }
 
-  async #writePiece(piece: Uint8Array): Promise<void> {
-    this.#inFlight = piece.length;
-    while (this.#inFlight > 0) {
-      const done = piece.length - this.#inFlight;
-      const count = await this.#stream.write(
-        done === 0 ? piece : piece.subarray(done),
-      );
-      if (this.#ended) return;
-      this.#inFlight -= count;
-      if (this.#inFlight > 0) this.#reader?.drain();
-    }
+  /** What to write next: the answer to the handshake goes before all frames. */
+  #takePiece(): Uint8Array | undefined {
+    const preface = this.#preface;
+    if (preface === undefined) return this.#sender.take();
+    this.#preface = undefined;
+    return preface;
   }
 
   /** Parses what is there and reads on, unless the reader or a borrower holds that back. */
