@@ -10,7 +10,8 @@
  * @module
  */
 import { type Certificate, makeCertificate } from "./certificate.ts";
-import type { LoadOptions, LoadResult } from "./load.ts";
+import { load } from "./generator.ts";
+import type { LoadResult } from "./load.ts";
 import { findPeers, type Peer, type Running, start } from "./peers.ts";
 import {
   clients,
@@ -27,28 +28,9 @@ import { type Workload, WORKLOADS } from "./workloads.ts";
 
 /** Left out of the short run. */
 const FULL_ONLY = new Set(["pool, items", "ws, no bufferutil", "ws in Deno"]);
-const LOAD = new URL("load.ts", import.meta.url).pathname;
-const LOAD_MS = 20_000;
-
 const flag = (name: string): boolean => Deno.args.includes(name);
 const value = (name: string): string | undefined =>
   flag(name) ? Deno.args[Deno.args.indexOf(name) + 1] : undefined;
-
-async function load(options: LoadOptions): Promise<LoadResult> {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", LOAD, JSON.stringify(options)],
-    env: { NO_COLOR: "1" },
-    signal: AbortSignal.timeout(LOAD_MS),
-  }).output();
-  const text = new TextDecoder().decode(success ? stdout : stderr);
-  if (!success) {
-    throw new Error(text.split("\n")[0] || "The load did not end in time");
-  }
-  const result: LoadResult = JSON.parse(text);
-  if (result.messages === 0) throw new Error("No message came back");
-  if (result.checked === 0) throw new Error("No message was checked");
-  return result;
-}
 
 async function measure(
   workload: Workload,
@@ -114,6 +96,12 @@ async function measure(
   return { workload, figures, skipped };
 }
 
+if (flag("--help")) {
+  console.log(
+    "deno task bench [--full] [--json] [--plot FILE] [--only NAME] [--rounds N] [--seconds N]",
+  );
+  Deno.exit(0);
+}
 const full = flag("--full");
 const only = value("--only");
 const rounds = Number(value("--rounds") ?? (full ? 5 : 3));
