@@ -156,7 +156,7 @@ export class DefaultInboundWorker implements InboundWorker {
     if (this.#connection === undefined) return rejected(notStarted());
     const sent = this.#connection.send(data, options);
     if (sent === DONE) this.#counter.sent++;
-    else sent.then(() => this.#counter.sent++, () => {});
+    else countSent(sent, this.#counter);
     return sent;
   }
 
@@ -178,6 +178,10 @@ export class DefaultInboundWorker implements InboundWorker {
       connection: this.#connection?.stats(),
     };
   }
+}
+
+function countSent(sent: Promise<void>, counter: Counter): void {
+  sent.then(() => counter.sent++, () => {});
 }
 
 function exitOf(

@@ -307,7 +307,7 @@ export class Connection implements AsyncDisposable {
       return this.#failedSend(error);
     }
     const sent = outgoing.send(data, options);
-    if (sent !== DONE) sent.catch((error) => void this.#failedSend(error));
+    if (sent !== DONE) this.#watchSend(sent);
     return sent;
   }
 
@@ -653,6 +653,11 @@ export class Connection implements AsyncDisposable {
     } catch (error) {
       this.#log?.error("A callback threw", { error });
     }
+  }
+
+  /** Not in `send` itself: a function in it would cost every call its surroundings. */
+  #watchSend(sent: Promise<void>): void {
+    sent.catch((error) => void this.#failedSend(error));
   }
 
   #failedSend(error: unknown): Promise<never> {

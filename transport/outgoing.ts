@@ -202,7 +202,10 @@ export class Outgoing {
     this.sentMessages++;
     const lent = this.#socket.write(data, copy);
     this.#watch();
-    if (lent === undefined) return DONE;
+    return lent === undefined ? DONE : this.#untilOut(lent);
+  }
+
+  #untilOut(lent: Promise<void>): Promise<void> {
     return handled(lent.catch((cause) => {
       throw this.#failure ??
         new ConnectionError(
@@ -268,10 +271,13 @@ export class Outgoing {
     if (this.#socket.bufferedAmount === 0) return;
     this.#idle = false;
     this.#progressAt = this.#options.clock.now();
-    this.#deadline ??= this.#schedule.after(
-      this.#options.writeTimeout,
-      () => this.#check(),
-    );
+    if (this.#deadline === undefined) {
+      this.#checkAt(this.#progressAt + this.#options.writeTimeout);
+    }
+  }
+
+  #checkAt(due: number): void {
+    this.#deadline = this.#schedule.at(due, () => this.#check());
   }
 
   #check(): void {
@@ -279,6 +285,6 @@ export class Outgoing {
     if (this.#failure !== undefined || this.#idle) return;
     const due = this.#progressAt + this.#options.writeTimeout;
     if (due <= this.#options.clock.now()) return this.#options.onTimeout();
-    this.#deadline = this.#schedule.at(due, () => this.#check());
+    this.#checkAt(due);
   }
 }

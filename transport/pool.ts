@@ -286,9 +286,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
       this.#sendFailed(id, error);
       return rejected(error);
     }
-    if (sent !== DONE) {
-      handled(sent).catch((error) => this.#sendFailed(id, error));
-    }
+    if (sent !== DONE) this.#watchSend(id, sent);
     return sent;
   }
 
@@ -380,6 +378,11 @@ export class PoolCore<Plugin, E extends PoolEvent> {
         connection: undefined,
       };
     }
+  }
+
+  /** Not in `send` itself: a function in it would cost every call its surroundings. */
+  #watchSend(id: string, sent: Promise<void>): void {
+    handled(sent).catch((error) => this.#sendFailed(id, error));
   }
 
   #sendFailed(id: string, error: unknown): void {

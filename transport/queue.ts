@@ -123,9 +123,10 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
     return item;
   }
 
-  /** Moves all items to the end of `items`. What comes in for them stays here. */
-  drainTo(items: T[]): void {
-    if (this.#size === 0) return;
+  /** Takes all items without waiting, behind `first` where there is one. What comes in for them stays here. */
+  takeAll(first?: T): T[] {
+    const items = first === undefined ? [] : [first];
+    if (this.#size === 0) return items;
     const slots = this.#slots;
     const mask = slots.length - 1;
     for (let i = 0; i < this.#size; i++) {
@@ -136,6 +137,7 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
     }
     this.#size = this.#weight = 0;
     this.#afterRead();
+    return items;
   }
 
   /** Takes out, without reading them, all items that `matches` picks; the others keep their order. */
@@ -452,8 +454,10 @@ class BatchIterator<T> implements AsyncIterableIterator<T[], undefined> {
       });
       this.#pending = undefined;
     }
-    const batch = first === undefined ? [] : [first];
-    if (!this.#left) this.#queue.drainTo(batch);
+    let batch: T[] = [];
+    if (!this.#left) batch = this.#queue.takeAll(first);
+    // It was on its way when the reader left.
+    else if (first !== undefined) batch = [first];
     if (batch.length === 0) return END;
     if (this.#onDone !== undefined) this.#last = batch;
     return { done: false, value: batch };
