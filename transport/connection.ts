@@ -533,12 +533,17 @@ export class Connection implements AsyncDisposable {
     this.#receivedBytes += size;
     this.#lastHeardAt = at;
     if (this.incoming.push(data) || !socket.flowControl) return true;
+    this.#holdBack(socket);
+    return false;
+  }
+
+  /** Has the peer wait until `incoming` has room. */
+  #holdBack(socket: Socket): void {
     this.#heldUntil = Infinity;
     this.incoming.onSpace(() => {
       this.#heldUntil = this.#config.clock.now();
       socket.resume();
     });
-    return false;
   }
 
   #beat(latency: number, at: number): void {
