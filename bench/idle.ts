@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- its figures go to standard output
 /**
  * Many idle peers of one pool, pings on: time to connect them, memory of each, and
- * processor time: `deno run -A bench/idle.ts [--connections N] [--seconds N]`.
+ * processor time: `deno run -A bench/idle.ts [--connections N] [--seconds N] [--peer NAME]`.
  *
  * The peers live in this process and answer pings; the pool has its own.
  *
@@ -53,8 +53,11 @@ async function open(port: number): Promise<Deno.Conn> {
   return conn;
 }
 
-const peer = (await findPeers()).find(({ name }) => name === "pool");
-if (peer === undefined) throw new Error("There is no pool to start");
+const NAME = Deno.args.includes("--peer")
+  ? Deno.args[Deno.args.indexOf("--peer") + 1]
+  : "pool";
+const peer = (await findPeers()).find(({ name }) => name === NAME);
+if (peer === undefined) throw new Error(`There is no ${NAME} to start`);
 const server = await start(peer, []);
 try {
   await open(server.port);
@@ -62,13 +65,19 @@ try {
   const before = memoryOf(server.pid);
   const began = performance.now();
   let opened = 0;
-  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
-    while (opened < COUNT) {
-      opened++;
-      await open(server.port);
-    }
-  }));
+  const openUpTo = (count: number) =>
+    Promise.all(Array.from({ length: AT_ONCE }, async () => {
+      while (opened < count) {
+        opened++;
+        await open(server.port);
+      }
+    }));
+  await openUpTo(COUNT / 2);
+  const half = memoryOf(server.pid);
+  await openUpTo(COUNT);
   const connecting = (performance.now() - began) / 1_000;
+  // What one more costs: less than the average, which has the engine's young generation in it.
+  const oneMore = (memoryOf(server.pid) - half) / (COUNT / 2);
   await pause(SETTLE_MS);
   const memory = (memoryOf(server.pid) - before) / COUNT;
   const cpu = cpuOf(server.pid);
@@ -79,6 +88,7 @@ try {
     connections: COUNT,
     connectSeconds: connecting,
     kibEach: memory,
+    kibOneMore: oneMore,
     kibEachAfterPings: after,
     pings,
     serverCpu: share,

@@ -28,6 +28,9 @@ import { type Workload, WORKLOADS } from "./workloads.ts";
 
 /** Left out of the short run. */
 const FULL_ONLY = new Set(["pool, items", "ws, no bufferutil", "ws in Deno"]);
+/** Seconds until engines have compiled what is hot. */
+const WARMUP = 2;
+
 const flag = (name: string): boolean => Deno.args.includes(name);
 const value = (name: string): string | undefined =>
   flag(name) ? Deno.args[Deno.args.indexOf(name) + 1] : undefined;
@@ -78,7 +81,8 @@ async function measure(
             size,
             window,
             seconds,
-            warmup: round === 0 ? 0.5 : 0.2,
+            // What is measured is a server that has run for a while.
+            warmup: round === 0 ? WARMUP : 0.2,
             deflate,
             ...(certificate && { caCert: certificate.ca }),
           });
