@@ -59,7 +59,7 @@ export interface InboundPlugin {
   onError(error: Error): void;
   /** What the worker counts for the pool. */
   readonly counter: Counter;
-  /** Options of the connection that the worker makes of the socket. */
+  /** Options of the connection that the worker makes of the socket, with `logAttributes` where the pool logs. */
   readonly connectionOptions: ConnectionOptions;
   /** The pool's `worker` options. */
   readonly workerOptions: ResolvedInboundWorkerOptions;

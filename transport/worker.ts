@@ -301,7 +301,10 @@ export interface StopMonitorOptions {
   readonly connection: Connection;
   /** What is to be handed on at once. */
   readonly queue: MessageQueue;
-  /** Aborts when the work is to end; its reason is a {@link StopRequest}. */
+  /**
+   * Aborts when the work is to end; its reason is a {@link StopRequest}. It may have aborted when the block is
+   * called: an inbound worker calls it only then.
+   */
   readonly signal: AbortSignal;
 }
 
