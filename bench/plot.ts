@@ -6,8 +6,11 @@ const WIDTH = 480;
 const BAR = 14;
 const COLORS = ["#e0a100", "#8a6d00", "#c9b458", "#5b8def", "#777777"];
 
-/** The text of an SVG file. */
-export function plot(outcomes: readonly Outcome[]): string {
+/** The text of an SVG file. What was measured without the native server is left out. */
+export function plot(all: readonly Outcome[]): string {
+  const outcomes = all.filter((outcome) =>
+    ratio(outcome, "native", "native") !== undefined
+  );
   const bars: string[] = [];
   const most = Math.max(
     2,
