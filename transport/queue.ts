@@ -123,23 +123,6 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
     return item;
   }
 
-  /** Takes all items without waiting, behind `first` where there is one. What comes in for them stays here. */
-  takeAll(first?: T): T[] {
-    const items = first === undefined ? [] : [first];
-    if (this.#size === 0) return items;
-    const slots = this.#slots;
-    const mask = slots.length - 1;
-    for (let i = 0; i < this.#size; i++) {
-      const place = (this.#head + i) & mask;
-      const item = slots[place];
-      if (item !== undefined) items.push(item);
-      slots[place] = undefined;
-    }
-    this.#size = this.#weight = 0;
-    this.#afterRead();
-    return items;
-  }
-
   /** Takes out, without reading them, all items that `matches` picks; the others keep their order. */
   extract(matches: (item: T) => boolean): T[] {
     const taken: T[] = [];
@@ -204,6 +187,7 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
     return new BatchIterator(this, this.#onDone, {
       enqueue: (waiter) => this.#enqueue(waiter),
       withdraw: (waiter) => this.#withdraw(waiter),
+      takeAll: (first) => this.#takeAll(first),
     });
   }
 
@@ -262,6 +246,23 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
       this.#weight -= this.#weigh(item);
     }
     return item;
+  }
+
+  /** Takes all items, behind `first` where there is one. What comes in for them stays here. */
+  #takeAll(first: T | undefined): T[] {
+    const items = first === undefined ? [] : [first];
+    if (this.#size === 0) return items;
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    for (let i = 0; i < this.#size; i++) {
+      const place = (this.#head + i) & mask;
+      const item = slots[place];
+      if (item !== undefined) items.push(item);
+      slots[place] = undefined;
+    }
+    this.#size = this.#weight = 0;
+    this.#afterRead();
+    return items;
   }
 
   #put(item: T): void {
@@ -357,6 +358,11 @@ interface Waits<T> {
   withdraw(waiter: Waiter<T>): void;
 }
 
+/** What one that reads in arrays needs. */
+interface BatchWaits<T> extends Waits<T> {
+  takeAll(first: T | undefined): T[];
+}
+
 const END: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 class ItemIterator<T> implements AsyncIterableIterator<T, undefined> {
@@ -424,7 +430,7 @@ class ItemIterator<T> implements AsyncIterableIterator<T, undefined> {
 class BatchIterator<T> implements AsyncIterableIterator<T[], undefined> {
   readonly #queue: Queue<T>;
   readonly #onDone: ((item: T) => void) | undefined;
-  readonly #waits: Waits<T>;
+  readonly #waits: BatchWaits<T>;
   #pending: Waiter<T> | undefined;
   #last: T[] = [];
   #left = false;
@@ -432,7 +438,7 @@ class BatchIterator<T> implements AsyncIterableIterator<T[], undefined> {
   constructor(
     queue: Queue<T>,
     onDone: ((item: T) => void) | undefined,
-    waits: Waits<T>,
+    waits: BatchWaits<T>,
   ) {
     this.#queue = queue;
     this.#onDone = onDone;
@@ -455,7 +461,7 @@ class BatchIterator<T> implements AsyncIterableIterator<T[], undefined> {
       this.#pending = undefined;
     }
     let batch: T[] = [];
-    if (!this.#left) batch = this.#queue.takeAll(first);
+    if (!this.#left) batch = this.#waits.takeAll(first);
     // It was on its way when the reader left.
     else if (first !== undefined) batch = [first];
     if (batch.length === 0) return END;
