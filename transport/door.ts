@@ -2,7 +2,7 @@ import { createServer as createTcpServer, Server, Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import type { ByteStream } from "./byte_stream.ts";
 import { ConfigError, HandshakeError } from "./errors.ts";
-import { NodeStream } from "./node_stream.ts";
+import { NodeStream, peerOf } from "./node_stream.ts";
 import { addressOf } from "./open_stream.ts";
 import { DONE, handled } from "./promise.ts";
 import { Queue } from "./queue.ts";
@@ -272,7 +272,7 @@ class NodeDoor implements Door {
       socket.destroy();
       return;
     }
-    const address = addressOfSocket(socket);
+    const address = peerOf(socket);
     if (this.#pending.size >= this.#maxPending) {
       this.#onRefused(tooMany(this.#maxPending), address);
       socket.destroy();
@@ -307,7 +307,7 @@ class NodeDoor implements Door {
     socket.setNoDelay(true);
     this.#arrivals.push({
       stream: new NodeStream(socket),
-      remoteAddr: addressOfSocket(socket),
+      remoteAddr: peerOf(socket),
     });
   }
 }
@@ -321,14 +321,6 @@ interface Greeting {
 
 function placeOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`;
-}
-
-function addressOfSocket(
-  { remoteAddress: hostname, remotePort: port }: Socket,
-): PeerAddress | undefined {
-  return hostname === undefined || port === undefined
-    ? undefined
-    : { transport: "tcp", hostname, port };
 }
 
 /** A peer that has ended its half still takes what we have to say. */

@@ -1,5 +1,16 @@
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { ByteStream } from "./byte_stream.ts";
+import type { PeerAddress } from "./socket.ts";
+
+/** Where the peer of a socket is; `undefined` when the socket does not know, or not any more. */
+export function peerOf(
+  { remoteAddress: hostname, remotePort: port }: Socket,
+): PeerAddress | undefined {
+  return hostname === undefined || port === undefined
+    ? undefined
+    : { transport: "tcp", hostname, port };
+}
 
 /** A byte stream over a duplex of Node's kind: `node:net`, `node:tls`, or the socket of an `upgrade` event. */
 export class NodeStream implements ByteStream {

@@ -1,7 +1,7 @@
 import { connect, isIP, type Socket } from "node:net";
 import { connect as connectTls, rootCertificates } from "node:tls";
 import type { ByteStream } from "./byte_stream.ts";
-import { NodeStream } from "./node_stream.ts";
+import { NodeStream, peerOf } from "./node_stream.ts";
 import { onAbort } from "./promise.ts";
 import { connectThrough, type Host, type Proxy } from "./proxy.ts";
 import { onDeno } from "./runtime.ts";
@@ -43,7 +43,10 @@ export async function openNode(
   const socket = tls === undefined
     ? await opened(connect(plain(to)), "connect", signal)
     : await opened(secured(to, tls), "secureConnect", signal);
-  return { stream: new NodeStream(socket), remoteAddr: addressOf(socket, to) };
+  return {
+    stream: new NodeStream(socket),
+    remoteAddr: peerOf(socket),
+  };
 }
 
 /** Opens a stream through a proxy, as {@link openNode} does. */
@@ -54,7 +57,7 @@ export async function openNodeThrough(
   signal: AbortSignal,
 ): Promise<OpenedStream> {
   const socket = await opened(connect(plain(proxy)), "connect", signal);
-  const remoteAddr = addressOf(socket, proxy);
+  const remoteAddr = peerOf(socket);
   const stream = new NodeStream(socket);
   const removeListener = onAbort(signal, () => stream.close());
   try {
@@ -134,15 +137,4 @@ function opened(
       resolve(socket);
     });
   });
-}
-
-function addressOf(
-  { remoteAddress, remotePort }: Socket,
-  to: Host,
-): PeerAddress {
-  return {
-    transport: "tcp",
-    hostname: remoteAddress ?? to.hostname,
-    port: remotePort ?? to.port,
-  };
 }

@@ -7,7 +7,7 @@ import {
 } from "./accept.ts";
 import { systemClock } from "./clock.ts";
 import { ConfigError } from "./errors.ts";
-import { NodeStream } from "./node_stream.ts";
+import { NodeStream, peerOf } from "./node_stream.ts";
 import { handled } from "./promise.ts";
 import { HeaderLines, type RequestHead } from "./protocol/head.ts";
 import { refuse } from "./refuse.ts";
@@ -70,16 +70,13 @@ export function upgradeNode(
   connection.setNoDelay?.(true);
   // The server's own timeout is for requests, and this is none any more.
   connection.setTimeout?.(0);
-  const { remoteAddress: hostname, remotePort: port } = connection;
   const arrival: UpgradeArrival = {
     stream: new NodeStream(socket),
     head: headOf(request),
     // A copy: the buffer belongs to the HTTP parser.
     early: new Uint8Array(head),
     secure: Reflect.get(connection, "encrypted") === true,
-    remoteAddr: hostname === undefined || port === undefined
-      ? undefined
-      : { transport: "tcp", hostname, port },
+    remoteAddr: peerOf(connection),
     clock: options.clock ?? systemClock,
   };
   try {
