@@ -20,6 +20,8 @@ const LOOKED_AT = [
   "text, 64 conn, 125 B, 64 in flight",
   "json, 64 conn, 125 B, 64 in flight",
   "binary, 64 conn, 1 KiB, 64 in flight",
+  "binary, 64 conn, 16 KiB, 16 in flight",
+  "binary, 1 conn, 1 MiB, 1 in flight",
   "binary, 64 conn, 125 B, 1 in flight",
   "TLS, binary, 64 conn, 16 KiB, 16 in flight",
 ];
