@@ -136,6 +136,25 @@ Deno.test("replace puts what the old peer had sent before anything of the new on
   ]);
 });
 
+Deno.test("A send right after a replace or a removal does not go to who was there before", async () => {
+  await using pool = new InboundPool("pool");
+  const old = addPeer(pool, "a");
+  await pool.send("a", "one");
+  const { client, server } = socketPair();
+  pool.replace("a", server);
+  await pool.send("a", "two");
+  assertEquals(await old.incoming.take(), "one");
+  const next = Connection.fromSocket(client);
+  assertEquals(await next.incoming.take(), "two");
+  const removed = pool.remove("a");
+  assertEquals(
+    (await assertRejects(() => pool.send("a", "three"), PoolError)).code,
+    "peer-not-found",
+  );
+  await removed;
+  assertEquals(await old.incoming.take(), undefined);
+});
+
 Deno.test("remove closes with 1000, waits for the end, and frees the id at once", async () => {
   await using pool = new InboundPool("pool");
   const peer = addPeer(pool, "a");
