@@ -62,7 +62,7 @@ function roundTrip(
     const events = feed(
       bytes,
       { ...NO_LIMITS, role: peerOf(role), inflater },
-      { sizes, stops: next(2) === 0, direct: next(2) === 0 },
+      { sizes, stops: next(2) === 0, direct: next(2) === 0, watched: true },
       frames,
     );
     inflater.close();

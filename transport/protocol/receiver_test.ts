@@ -31,6 +31,9 @@ interface Case {
   readonly options?: Partial<ReceiverOptions>;
 }
 
+/** Bytes that would be empty messages, one behind the other. */
+const LIKE_FRAMES = hex("8200".repeat(60));
+
 function check(
   name: string,
   bytes: (from: Role) => Uint8Array,
@@ -371,6 +374,30 @@ check(
   { maxMessageSize: 100 },
 );
 check(
+  "a whole frame of the size that is allowed",
+  (from) => frame(from, 0x82, pattern(130)),
+  [["binary", toHex(pattern(130))]],
+  { maxMessageSize: 130, maxFrameSize: 130 },
+);
+check(
+  "a whole frame too large fails",
+  (from) => frame(from, 0x82, pattern(131)),
+  [["error", "frame-too-large", 1009, 1]],
+  { maxFrameSize: 130 },
+);
+check(
+  "a whole message too large fails",
+  (from) => frame(from, 0x81, "a".repeat(101)),
+  [["error", "message-too-large", 1009, 1]],
+  { maxMessageSize: 100 },
+);
+check(
+  "a payload that looks like frames",
+  (from) =>
+    join(frame(from, 0x89, LIKE_FRAMES), frame(from, 0x82, LIKE_FRAMES)),
+  [["ping", toHex(LIKE_FRAMES)], ["binary", toHex(LIKE_FRAMES)]],
+);
+check(
   "too many fragments fail, empty ones included",
   (from) =>
     join(
@@ -598,6 +625,18 @@ check(
   [["close", 1000, ""]],
 );
 
+Deno.test("receiver: the rest of a header is not taken for a frame", () => {
+  // The length, 0x8200, is what the header of an empty message would be.
+  const payload = pattern(0x8200);
+  const got = feed(
+    frame("server", 0x82, payload),
+    { ...NO_LIMITS, role: "client" },
+    { sizes: () => 2, stops: false, direct: false },
+  );
+  assertEquals(got.length, 1);
+  assertEquals(got[0]?.[1], toHex(payload));
+});
+
 // How it is driven.
 
 function quiet(
@@ -771,7 +810,7 @@ Deno.test("receiver: every frame that comes in can be watched", () => {
   feed(
     bytes,
     { ...NO_LIMITS, role: "server", maxMessageSize: 300 },
-    { sizes: () => 2, stops: false, direct: false },
+    { sizes: () => 2, stops: false, direct: false, watched: true },
     frames,
   );
   assertEquals(frames.map(describeFrame), [

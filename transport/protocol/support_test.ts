@@ -118,6 +118,8 @@ export interface Feeding {
   readonly stops: boolean;
   /** Whether large frames are read straight to their place. */
   readonly direct: boolean;
+  /** Whether its frames are watched: a receiver takes another way then. */
+  readonly watched?: boolean;
 }
 
 /** Feeds bytes to a new receiver and gives what came of it. */
@@ -127,6 +129,7 @@ export function feed(
   feeding: Feeding,
   frames: FrameHeader[] = [],
 ): Event[] {
+  const { watched = false } = feeding;
   const events: Event[] = [];
   const delivered: [Uint8Array, string][] = [];
   const receiver = new Receiver({
@@ -143,7 +146,7 @@ export function feed(
     ping: (payload) => void events.push(["ping", toHex(payload)]),
     pong: (payload) => void events.push(["pong", toHex(payload)]),
     close: (code, reason) => void events.push(["close", code, reason]),
-    frame: (header) => void frames.push(header),
+    ...(watched && { frame: (header) => void frames.push(header) }),
   }, options);
   // One buffer for all reads, as a socket has it: what is delivered must not depend on it.
   const buffer = new Uint8Array(Math.max(bytes.length, 1));
@@ -209,6 +212,18 @@ export function feedAll(
       direct: true,
     }],
     ["split coarsely, direct", { sizes: mixed, stops: false, direct: true }],
+    ["whole, watched", {
+      sizes: whole,
+      stops: false,
+      direct: false,
+      watched: true,
+    }],
+    ["split at random, watched", {
+      sizes: mixed,
+      stops: true,
+      direct: true,
+      watched: true,
+    }],
   ];
   if (bytes.length < 20_000) {
     feedings.push(
