@@ -137,7 +137,8 @@ export class DefaultInboundWorker implements InboundWorker {
     else stop(this.#request);
 
     const end = await connection.closed;
-    ended?.abort();
+    // Made at the latest now, for a block that has not looked at it yet.
+    (ended ??= new AbortController()).abort();
     await drained(connection, queue);
     this.#onStop = undefined;
     if (evicted || end.inactive) plugin.onExit({ kind: "evicted-policy" });
