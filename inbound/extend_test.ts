@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { FilteringWorker } from "../examples/extend_plugin.ts";
 import { FakeClock, MockSocket } from "../testing/mod.ts";
-import { PoolError } from "../transport/errors.ts";
+import { PoolError } from "../transport/base/errors.ts";
 import { InboundPool } from "./pool.ts";
 import type { InboundPlugin, InboundWorker } from "./worker.ts";
 

@@ -19,6 +19,6 @@
  * @module
  */
 
-export * from "./config.ts";
+export * from "./options.ts";
 export * from "./pool.ts";
 export * from "./worker.ts";

@@ -1,26 +1,26 @@
-import type { ConnectionOptions } from "../transport/connection_options.ts";
-import { ConfigError, PoolError } from "../transport/errors.ts";
-import type { PoolEvent } from "../transport/event_queue.ts";
-import { createLog } from "../transport/logging.ts";
-import type { Message } from "../transport/message.ts";
-import { NativeSocket } from "../transport/native_socket.ts";
-import type { SendOptions } from "../transport/outgoing.ts";
+import type { ConnectionOptions } from "../transport/connection/options.ts";
+import { ConfigError, PoolError } from "../transport/base/errors.ts";
+import type { PoolEvent } from "../transport/pool/events.ts";
+import { createLog } from "../transport/base/logging.ts";
+import type { Message } from "../transport/base/message.ts";
+import { NativeSocket } from "../transport/socket/native_socket.ts";
+import type { SendOptions } from "../transport/connection/outgoing.ts";
 import {
   type Peer,
   PoolCore,
   type PoolErrorRecord,
   type PoolStats,
-} from "../transport/pool.ts";
-import { checkId } from "../transport/pool_options.ts";
-import { rejected } from "../transport/promise.ts";
-import type { Queue } from "../transport/queue.ts";
-import type { Socket } from "../transport/socket.ts";
-import type { InboxMessage, WorkerStats } from "../transport/worker.ts";
+} from "../transport/pool/pool.ts";
+import { checkId } from "../transport/pool/options.ts";
+import { rejected } from "../transport/base/promise.ts";
+import type { Queue } from "../transport/base/queue.ts";
+import type { Socket } from "../transport/socket/socket.ts";
+import type { InboxMessage, WorkerStats } from "../transport/pool/worker.ts";
 import {
   type InboundPoolOptions,
   type ResolvedInboundWorkerOptions,
   resolveInboundOptions,
-} from "./config.ts";
+} from "./options.ts";
 import {
   DefaultInboundWorker,
   type InboundExit,

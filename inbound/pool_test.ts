@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { Connection } from "../transport/connection.ts";
+import { Connection } from "../transport/connection/connection.ts";
 import {
   ConfigError,
   ConnectionError,
   PoolError,
-} from "../transport/errors.ts";
+} from "../transport/base/errors.ts";
 import { delay } from "@std/async";
 import {
   eventually,

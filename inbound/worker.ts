@@ -1,13 +1,13 @@
-import type { Clock } from "../transport/clock.ts";
-import { Connection } from "../transport/connection.ts";
-import type { ConnectionOptions } from "../transport/connection_options.ts";
-import type { Log } from "../transport/logging.ts";
-import type { Message } from "../transport/message.ts";
-import type { SendOptions } from "../transport/outgoing.ts";
-import { DONE, rejected } from "../transport/promise.ts";
-import { ConnectionError } from "../transport/errors.ts";
-import type { Sink } from "../transport/queue.ts";
-import type { Socket, SocketEnd } from "../transport/socket.ts";
+import type { Clock } from "../transport/base/clock.ts";
+import { Connection } from "../transport/connection/connection.ts";
+import type { ConnectionOptions } from "../transport/connection/options.ts";
+import type { Log } from "../transport/base/logging.ts";
+import type { Message } from "../transport/base/message.ts";
+import type { SendOptions } from "../transport/connection/outgoing.ts";
+import { DONE, rejected } from "../transport/base/promise.ts";
+import { ConnectionError } from "../transport/base/errors.ts";
+import type { Sink } from "../transport/base/queue.ts";
+import type { Socket, SocketEnd } from "../transport/socket/socket.ts";
 import {
   type Counter,
   drained,
@@ -19,8 +19,8 @@ import {
   type Worker,
   type WorkerBlocks,
   type WorkerStats,
-} from "../transport/worker.ts";
-import type { ResolvedInboundWorkerOptions } from "./config.ts";
+} from "../transport/pool/worker.ts";
+import type { ResolvedInboundWorkerOptions } from "./options.ts";
 
 /** How an inbound peer's stay ended by itself. */
 export interface InboundExit {

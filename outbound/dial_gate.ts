@@ -1,5 +1,5 @@
-import { onAbort, rejected } from "../transport/promise.ts";
-import type { Dialer } from "../transport/socket.ts";
+import { onAbort, rejected } from "../transport/base/promise.ts";
+import type { Dialer } from "../transport/client/dialer.ts";
 
 /** Bounds the dials in flight: those beyond wait their turn, in order. */
 export class DialGate {

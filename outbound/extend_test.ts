@@ -3,7 +3,7 @@ import { isNumbered, numberingForwarder } from "../examples/extend_block.ts";
 import { TwinWorker } from "../examples/extend_worker.ts";
 import { MockDialer, MockSocket } from "../testing/mod.ts";
 import { eventually, FakeClock } from "../testing/mod.ts";
-import { PoolError } from "../transport/errors.ts";
+import { PoolError } from "../transport/base/errors.ts";
 import { OutboundPool } from "./pool.ts";
 import { DefaultOutboundWorker, type OutboundWorker } from "./worker.ts";
 

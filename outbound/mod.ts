@@ -15,7 +15,7 @@
  * @module
  */
 
-export * from "./config.ts";
+export * from "./options.ts";
 export * from "./pool.ts";
 export {
   defaultVerdict,

@@ -1,30 +1,34 @@
-import { createLog } from "../transport/logging.ts";
-import { dialAuto } from "../transport/dial.ts";
-import { PoolError, toError } from "../transport/errors.ts";
-import type { PoolEvent } from "../transport/event_queue.ts";
+import { createLog } from "../transport/base/logging.ts";
+import { dialAuto } from "../transport/client/dial_auto.ts";
+import { PoolError, toError } from "../transport/base/errors.ts";
+import type { PoolEvent } from "../transport/pool/events.ts";
 import {
   checkHeaders,
   type HeadersSource,
-} from "../transport/connection_options.ts";
-import { checkFunction, checkOptions, signalOf } from "../transport/config.ts";
-import type { Message } from "../transport/message.ts";
-import type { SendOptions } from "../transport/outgoing.ts";
+} from "../transport/connection/options.ts";
+import {
+  checkFunction,
+  checkOptions,
+  signalOf,
+} from "../transport/base/options.ts";
+import type { Message } from "../transport/base/message.ts";
+import type { SendOptions } from "../transport/connection/outgoing.ts";
 import {
   type Peer,
   PoolCore,
   type PoolErrorRecord,
   type PoolStats,
-} from "../transport/pool.ts";
-import { handled, onAbort, rejected } from "../transport/promise.ts";
-import type { Queue } from "../transport/queue.ts";
-import type { Dialer } from "../transport/socket.ts";
-import { normalizeUrl, urlForLog } from "../transport/url.ts";
-import type { InboxMessage, WorkerStats } from "../transport/worker.ts";
+} from "../transport/pool/pool.ts";
+import { handled, onAbort, rejected } from "../transport/base/promise.ts";
+import type { Queue } from "../transport/base/queue.ts";
+import type { Dialer } from "../transport/client/dialer.ts";
+import { normalizeUrl, urlForLog } from "../transport/base/url.ts";
+import type { InboxMessage, WorkerStats } from "../transport/pool/worker.ts";
 import {
   type OutboundPoolOptions,
   type ResolvedOutboundWorkerOptions,
   resolveOutboundOptions,
-} from "./config.ts";
+} from "./options.ts";
 import { DialGate } from "./dial_gate.ts";
 import {
   checkVerdict,

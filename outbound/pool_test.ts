@@ -3,9 +3,9 @@ import { delay } from "@std/async";
 import {
   ConfigError,
   ConnectionError,
-  HandshakeError,
   PoolError,
-} from "../transport/errors.ts";
+} from "../transport/base/errors.ts";
+import { HandshakeError } from "../transport/handshake/errors.ts";
 import {
   type DialStep,
   FakeClock,
@@ -13,7 +13,7 @@ import {
   MockSocket,
 } from "../testing/mod.ts";
 import { type OutboundEvent, OutboundPool } from "./pool.ts";
-import type { OutboundPoolOptions } from "./config.ts";
+import type { OutboundPoolOptions } from "./options.ts";
 
 const URL_A = "ws://a.example";
 

@@ -1,5 +1,6 @@
-import { ConfigError, HandshakeError } from "../transport/errors.ts";
-import { isRetryable } from "../transport/retryable.ts";
+import { ConfigError } from "../transport/base/errors.ts";
+import { HandshakeError } from "../transport/handshake/errors.ts";
+import { isRetryable } from "../transport/client/retryable.ts";
 
 /** Milliseconds to leave a peer alone that does not want us, spread from one to two times that. */
 export const LONG_WAIT = 60_000;

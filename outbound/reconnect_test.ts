@@ -1,10 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import {
-  ConfigError,
-  ConnectionError,
-  HandshakeError,
-} from "../transport/errors.ts";
-import { RetryLimitError } from "../transport/retry.ts";
+import { ConfigError, ConnectionError } from "../transport/base/errors.ts";
+import { HandshakeError } from "../transport/handshake/errors.ts";
+import { RetryLimitError } from "../transport/base/retry.ts";
 import { FakeClock, MockDialer, MockSocket } from "../testing/mod.ts";
 import { OutboundPool } from "./pool.ts";
 import {

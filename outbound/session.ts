@@ -1,8 +1,8 @@
-import type { Clock } from "../transport/clock.ts";
-import type { Connection } from "../transport/connection.ts";
-import type { ConnectionError } from "../transport/errors.ts";
-import type { Sink } from "../transport/queue.ts";
-import type { SocketEnd } from "../transport/socket.ts";
+import type { Clock } from "../transport/base/clock.ts";
+import type { Connection } from "../transport/connection/connection.ts";
+import type { ConnectionError } from "../transport/base/errors.ts";
+import type { Sink } from "../transport/base/queue.ts";
+import type { SocketEnd } from "../transport/socket/socket.ts";
 import {
   type Counter,
   drained,
@@ -11,7 +11,7 @@ import {
   type Pulse,
   SHIPPED_BLOCKS,
   type WorkerBlocks,
-} from "../transport/worker.ts";
+} from "../transport/pool/worker.ts";
 
 /** What {@link session} needs. */
 export interface SessionOptions {

@@ -1,13 +1,17 @@
-import type { Clock } from "../transport/clock.ts";
-import { Connection } from "../transport/connection.ts";
-import type { ConnectionOptions } from "../transport/connection_options.ts";
-import { ConnectionError, PoolError, toError } from "../transport/errors.ts";
-import type { Log } from "../transport/logging.ts";
-import type { Message } from "../transport/message.ts";
-import type { SendOptions } from "../transport/outgoing.ts";
-import { DONE, rejected } from "../transport/promise.ts";
-import type { Sink } from "../transport/queue.ts";
-import { sleep } from "../transport/schedule.ts";
+import type { Clock } from "../transport/base/clock.ts";
+import { Connection } from "../transport/connection/connection.ts";
+import type { ConnectionOptions } from "../transport/connection/options.ts";
+import {
+  ConnectionError,
+  PoolError,
+  toError,
+} from "../transport/base/errors.ts";
+import type { Log } from "../transport/base/logging.ts";
+import type { Message } from "../transport/base/message.ts";
+import type { SendOptions } from "../transport/connection/outgoing.ts";
+import { DONE, rejected } from "../transport/base/promise.ts";
+import type { Sink } from "../transport/base/queue.ts";
+import { sleep } from "../transport/base/schedule.ts";
 import {
   type Counter,
   type InboxMessage,
@@ -17,9 +21,9 @@ import {
   type Worker,
   type WorkerBlocks,
   type WorkerStats,
-} from "../transport/worker.ts";
-import { OUTBOUND_WORKER_RULES } from "../transport/config.ts";
-import type { ResolvedOutboundWorkerOptions } from "./config.ts";
+} from "../transport/pool/worker.ts";
+import { OUTBOUND_WORKER_RULES } from "../transport/base/options.ts";
+import type { ResolvedOutboundWorkerOptions } from "./options.ts";
 import {
   reconnectDelay,
   type ReconnectInfo,

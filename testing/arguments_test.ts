@@ -1,5 +1,5 @@
 import { assertRejects, assertThrows } from "@std/assert";
-import { ConfigError } from "../transport/errors.ts";
+import { ConfigError } from "../transport/base/errors.ts";
 import {
   assertLogSequence,
   eventually,

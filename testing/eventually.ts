@@ -1,6 +1,6 @@
-import { type Clock, systemClock } from "../transport/clock.ts";
-import { checkOptions, refuseArgument } from "../transport/config.ts";
-import { sleep } from "../transport/schedule.ts";
+import { type Clock, systemClock } from "../transport/base/clock.ts";
+import { checkOptions, refuseArgument } from "../transport/base/options.ts";
+import { sleep } from "../transport/base/schedule.ts";
 import { AssertionError } from "./assertion_error.ts";
 import { FakeClock } from "./fake_clock.ts";
 

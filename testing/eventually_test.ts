@@ -4,7 +4,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { sleep } from "../transport/schedule.ts";
+import { sleep } from "../transport/base/schedule.ts";
 import { AssertionError } from "./assertion_error.ts";
 import { eventually, never } from "./eventually.ts";
 import { FakeClock } from "./fake_clock.ts";

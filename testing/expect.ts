@@ -1,7 +1,7 @@
-import { systemClock } from "../transport/clock.ts";
-import { refuseArgument } from "../transport/config.ts";
-import type { Message } from "../transport/message.ts";
-import { sleep } from "../transport/schedule.ts";
+import { systemClock } from "../transport/base/clock.ts";
+import { refuseArgument } from "../transport/base/options.ts";
+import type { Message } from "../transport/base/message.ts";
+import { sleep } from "../transport/base/schedule.ts";
 import { AssertionError } from "./assertion_error.ts";
 import { type Expected, matches, show } from "./match.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { Queue } from "../transport/queue.ts";
+import { Queue } from "../transport/base/queue.ts";
 import { AssertionError } from "./assertion_error.ts";
 import { expectIncoming, expectWrite } from "./expect.ts";
 import { MockSocket } from "./mock_socket.ts";

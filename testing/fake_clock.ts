@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers";
-import type { Clock } from "../transport/clock.ts";
-import { checkOptions } from "../transport/config.ts";
+import type { Clock } from "../transport/base/clock.ts";
+import { checkOptions } from "../transport/base/options.ts";
 import { AssertionError } from "./assertion_error.ts";
 import { seededRandom } from "./seeded_random.ts";
 

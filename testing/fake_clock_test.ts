@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { setImmediate } from "node:timers";
-import { sleep } from "../transport/schedule.ts";
+import { sleep } from "../transport/base/schedule.ts";
 import { AssertionError } from "./assertion_error.ts";
 import { FakeClock } from "./fake_clock.ts";
 

@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from "node:net";
-import { type Clock, systemClock } from "../transport/clock.ts";
-import { checkOptions, refuseArgument } from "../transport/config.ts";
+import { type Clock, systemClock } from "../transport/base/clock.ts";
+import { checkOptions, refuseArgument } from "../transport/base/options.ts";
 import {
   type AllFaults,
   checkFaults,

@@ -5,7 +5,7 @@ import {
   assertRejects,
   assertThrows,
 } from "@std/assert";
-import { ConfigError } from "../transport/errors.ts";
+import { ConfigError } from "../transport/base/errors.ts";
 import { eventually, never } from "./eventually.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { FaultProxy, type FaultProxyOptions } from "./fault_proxy.ts";

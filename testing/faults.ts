@@ -2,7 +2,7 @@ import {
   MAX_DURATION,
   numberOption,
   refuseOption,
-} from "../transport/config.ts";
+} from "../transport/base/options.ts";
 
 /** A way through a proxy: `"up"` goes to the target, `"down"` comes from it. */
 export type Direction = "up" | "down";

@@ -1,5 +1,5 @@
 import { assertThrows } from "@std/assert";
-import { ConfigError } from "../transport/errors.ts";
+import { ConfigError } from "../transport/base/errors.ts";
 import { checkFaults, type Faults, NO_FAULTS } from "./faults.ts";
 
 Deno.test("faults that make no sense are refused, and named", () => {

@@ -1,5 +1,5 @@
-import type { Message } from "../transport/message.ts";
-import type { Fragment } from "../transport/socket.ts";
+import type { Message } from "../transport/base/message.ts";
+import type { Fragment } from "../transport/socket/socket.ts";
 
 /** Puts the fragments of a message together (RFC 6455, section 5.4). */
 export class Fragments {

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import type { Fragment } from "../transport/socket.ts";
+import type { Fragment } from "../transport/socket/socket.ts";
 import { Fragments } from "./fragments.ts";
 
 function fragment(

@@ -1,5 +1,9 @@
-import { refuseArgument } from "../transport/config.ts";
-import type { LogAttributes, Logger, LogLevel } from "../transport/logging.ts";
+import { refuseArgument } from "../transport/base/options.ts";
+import type {
+  LogAttributes,
+  Logger,
+  LogLevel,
+} from "../transport/base/logging.ts";
 import { AssertionError } from "./assertion_error.ts";
 import { type Expected, matches, show } from "./match.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { createLog } from "../transport/logging.ts";
+import { createLog } from "../transport/base/logging.ts";
 import { AssertionError } from "./assertion_error.ts";
 import {
   assertAttribute,

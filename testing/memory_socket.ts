@@ -1,16 +1,16 @@
-import type { Clock } from "../transport/clock.ts";
-import { ConnectionError } from "../transport/errors.ts";
-import { type Message, messageSize } from "../transport/message.ts";
-import { Schedule, type Task } from "../transport/schedule.ts";
+import type { Clock } from "../transport/base/clock.ts";
+import { ConnectionError } from "../transport/base/errors.ts";
+import { type Message, messageSize } from "../transport/base/message.ts";
+import { Schedule, type Task } from "../transport/base/schedule.ts";
 import type {
   CloseFrame,
   Fragment,
-  PeerAddress,
   Socket,
   SocketCloseOptions,
   SocketEnd,
   SocketReader,
-} from "../transport/socket.ts";
+} from "../transport/socket/socket.ts";
+import type { PeerAddress } from "../transport/net/address.ts";
 import { Arrivals } from "./arrivals.ts";
 import { Fragments } from "./fragments.ts";
 import { socketEnd } from "./socket_end.ts";

@@ -1,7 +1,8 @@
-import { checkOptions, refuseArgument } from "../transport/config.ts";
-import { handled, onAbort } from "../transport/promise.ts";
-import { Queue } from "../transport/queue.ts";
-import type { Dialer, DialOptions, Socket } from "../transport/socket.ts";
+import { checkOptions, refuseArgument } from "../transport/base/options.ts";
+import { handled, onAbort } from "../transport/base/promise.ts";
+import { Queue } from "../transport/base/queue.ts";
+import type { Dialer, DialOptions } from "../transport/client/dialer.ts";
+import type { Socket } from "../transport/socket/socket.ts";
 import { MockSocket } from "./mock_socket.ts";
 
 /** A dial that was tried. */

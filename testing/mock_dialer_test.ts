@@ -4,7 +4,7 @@ import {
   assertInstanceOf,
   assertRejects,
 } from "@std/assert";
-import type { Socket } from "../transport/socket.ts";
+import type { Socket } from "../transport/socket/socket.ts";
 import { MockDialer } from "./mock_dialer.ts";
 import { MockSocket } from "./mock_socket.ts";
 

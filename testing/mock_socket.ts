@@ -1,17 +1,17 @@
-import { type Clock, systemClock } from "../transport/clock.ts";
-import { checkOptions } from "../transport/config.ts";
-import { ConnectionError } from "../transport/errors.ts";
-import { type Message, messageSize } from "../transport/message.ts";
-import { Queue } from "../transport/queue.ts";
+import { type Clock, systemClock } from "../transport/base/clock.ts";
+import { checkOptions } from "../transport/base/options.ts";
+import { ConnectionError } from "../transport/base/errors.ts";
+import { type Message, messageSize } from "../transport/base/message.ts";
+import { Queue } from "../transport/base/queue.ts";
 import type {
   CloseFrame,
   Fragment,
-  PeerAddress,
   Socket,
   SocketCloseOptions,
   SocketEnd,
   SocketReader,
-} from "../transport/socket.ts";
+} from "../transport/socket/socket.ts";
+import type { PeerAddress } from "../transport/net/address.ts";
 import { Arrivals } from "./arrivals.ts";
 import { Fragments } from "./fragments.ts";
 import type {

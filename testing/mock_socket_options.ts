@@ -1,11 +1,11 @@
-import type { Clock } from "../transport/clock.ts";
-import type { Message } from "../transport/message.ts";
+import type { Clock } from "../transport/base/clock.ts";
+import type { Message } from "../transport/base/message.ts";
 import type {
   Fragment,
-  PeerAddress,
   SocketCloseOptions,
   SocketReader,
-} from "../transport/socket.ts";
+} from "../transport/socket/socket.ts";
+import type { PeerAddress } from "../transport/net/address.ts";
 
 /** What each method of a `MockSocket` does, where it is not the usual. */
 export interface MockSocketBehaviour {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { ConnectionError } from "../transport/errors.ts";
-import type { SocketReader } from "../transport/socket.ts";
+import { ConnectionError } from "../transport/base/errors.ts";
+import type { SocketReader } from "../transport/socket/socket.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { MockSocket } from "./mock_socket.ts";
 import { RecordingReader } from "./recording_reader.ts";

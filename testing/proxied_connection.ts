@@ -1,5 +1,5 @@
 import { connect, type Socket } from "node:net";
-import type { Clock } from "../transport/clock.ts";
+import type { Clock } from "../transport/base/clock.ts";
 import {
   type AllFaults,
   checkFaults,

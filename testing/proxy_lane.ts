@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { Clock } from "../transport/clock.ts";
+import type { Clock } from "../transport/base/clock.ts";
 import { type AllFaults, type CutKind, NO_FAULTS } from "./faults.ts";
 
 /** What went through one way of a proxied connection, in bytes. */

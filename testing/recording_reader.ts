@@ -1,6 +1,6 @@
-import type { Message } from "../transport/message.ts";
-import { Queue } from "../transport/queue.ts";
-import type { SocketEnd, SocketReader } from "../transport/socket.ts";
+import type { Message } from "../transport/base/message.ts";
+import { Queue } from "../transport/base/queue.ts";
+import type { SocketEnd, SocketReader } from "../transport/socket/socket.ts";
 
 /** Options of a {@link RecordingReader}. */
 export interface RecordingReaderOptions {

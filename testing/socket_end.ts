@@ -1,4 +1,4 @@
-import type { SocketEnd } from "../transport/socket.ts";
+import type { SocketEnd } from "../transport/socket/socket.ts";
 
 /** How a socket ended, what is left out being as after a cut by the peer. */
 export function socketEnd(end: Partial<SocketEnd>): SocketEnd {

@@ -1,5 +1,5 @@
-import { type Clock, systemClock } from "../transport/clock.ts";
-import type { Socket } from "../transport/socket.ts";
+import { type Clock, systemClock } from "../transport/base/clock.ts";
+import type { Socket } from "../transport/socket/socket.ts";
 import { MemorySocket, type SocketPairEndOptions } from "./memory_socket.ts";
 
 export type { SocketPairEndOptions };

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { ConnectionError } from "../transport/errors.ts";
-import type { Socket } from "../transport/socket.ts";
+import { ConnectionError } from "../transport/base/errors.ts";
+import type { Socket } from "../transport/socket/socket.ts";
 import { expectIncoming } from "./expect.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { RecordingReader } from "./recording_reader.ts";

@@ -22,10 +22,10 @@
  * @module
  */
 
-export type { AcceptOptions } from "./accept.ts";
-export type { ByteStream } from "./byte_stream.ts";
-export * from "./clock.ts";
-export { COMPRESSION_RULES } from "./compression_options.ts";
+export type { AcceptOptions } from "./server/accept.ts";
+export type { ByteStream } from "./net/byte_stream.ts";
+export * from "./base/clock.ts";
+export { COMPRESSION_RULES } from "./socket/compression_options.ts";
 export {
   CONNECTION_RULES,
   INBOUND_WORKER_RULES,
@@ -37,23 +37,23 @@ export {
   RETRY_RULES,
   SOCKET_RULES,
   UPGRADE_RULES,
-} from "./config.ts";
-export * from "./connection.ts";
-export * from "./connection_stats.ts";
+} from "./base/options.ts";
+export * from "./connection/connection.ts";
+export * from "./connection/stats.ts";
 export type {
   ConnectionOptions,
   HeadersSource,
   RetrySettings,
-} from "./connection_options.ts";
-export { dialAuto } from "./dial.ts";
-export { dialNative } from "./dial_native.ts";
+} from "./connection/options.ts";
+export { dialAuto } from "./client/dial_auto.ts";
+export { dialNative } from "./client/dial_native.ts";
 export {
   dialRaw,
   dialUpgrade,
   type DialUpgradeOptions,
   type UpgradedStream,
-} from "./dial_raw.ts";
-export type { TlsServerOptions } from "./door.ts";
+} from "./client/dial_raw.ts";
+export type { TlsServerOptions } from "./net/stream_listener.ts";
 export {
   ConfigError,
   type ConfigErrorCode,
@@ -62,32 +62,42 @@ export {
   type ConnectionErrorOptions,
   PoolError,
   type PoolErrorCode,
-} from "./errors.ts";
-export type { PoolEvent } from "./event_queue.ts";
-export * from "./listen.ts";
+} from "./base/errors.ts";
+export type { PoolEvent } from "./pool/events.ts";
+export * from "./server/listen.ts";
 export type {
   Log,
   LogAttributes,
   Logger,
   LoggingOptions,
   LogLevel,
-} from "./logging.ts";
-export { type Message, messageSize } from "./message.ts";
-export { NativeSocket, type NativeSocketOptions } from "./native_socket.ts";
-export { NodeStream } from "./node_stream.ts";
-export type { OpenedStream } from "./open_node.ts";
-export type { SendOptions } from "./outgoing.ts";
-export type { PoolErrorRecord, PoolStats } from "./pool.ts";
-export type { PoolConnectionOptions, PoolOptions } from "./pool_options.ts";
+} from "./base/logging.ts";
+export { type Message, messageSize } from "./base/message.ts";
+export {
+  NativeSocket,
+  type NativeSocketOptions,
+} from "./socket/native_socket.ts";
+export { NodeStream } from "./net/node_stream.ts";
+export type { OpenedStream } from "./net/open_node.ts";
+export type { SendOptions } from "./connection/outgoing.ts";
+export type { PoolErrorRecord, PoolStats } from "./pool/pool.ts";
+export type { PoolConnectionOptions, PoolOptions } from "./pool/options.ts";
+export * from "./handshake/mod.ts";
 export * from "./protocol/mod.ts";
-export * from "./queue.ts";
-export { RawSocket, type RawSocketOptions } from "./raw_socket.ts";
-export * from "./retry.ts";
-export * from "./retryable.ts";
-export { sleep } from "./schedule.ts";
-export * from "./socket.ts";
-export type { MessageStream, SendStreamOptions } from "./stream.ts";
-export * from "./upgrade.ts";
-export * from "./upgrade_node.ts";
-export { normalizeUrl } from "./url.ts";
-export * from "./worker.ts";
+export * from "./base/queue.ts";
+export { RawSocket, type RawSocketOptions } from "./socket/raw_socket.ts";
+export * from "./base/retry.ts";
+export * from "./client/retryable.ts";
+export { sleep } from "./base/schedule.ts";
+export type { PeerAddress } from "./net/address.ts";
+export type { TlsClientOptions } from "./net/open_options.ts";
+export type { Dialer, DialOptions } from "./client/dialer.ts";
+export * from "./socket/socket.ts";
+export type {
+  MessageStream,
+  SendStreamOptions,
+} from "./connection/send_stream.ts";
+export * from "./server/upgrade.ts";
+export * from "./server/upgrade_node.ts";
+export { normalizeUrl } from "./base/url.ts";
+export * from "./pool/worker.ts";

@@ -41,3 +41,27 @@ export interface Deflater {
   /** Frees what it holds. Closing twice is safe. */
   close(): void;
 }
+
+/** How one direction is to be compressed. */
+export interface CodecOptions {
+  /** Base-2 logarithm of the window size in bytes, 8 to 15. */
+  readonly windowBits: number;
+  /** Each message starts with an empty window. */
+  readonly noContextTakeover: boolean;
+  /** Compression level, 0 to 9. */
+  readonly level: number;
+  /** How much memory the compressor may take, 1 to 9. */
+  readonly memLevel: number;
+  /** The least size in bytes of a message that is worth compressing. */
+  readonly threshold: number;
+}
+
+/** Makes the compressors of a connection. */
+export interface CompressionCodec {
+  /** A compressor for what we send, or `undefined` to send everything plain. */
+  deflater(options: CodecOptions): Deflater | undefined;
+  /** A decompressor for what we receive. */
+  inflater(options: CodecOptions): Inflater;
+  /** The least window that `deflater` can keep to, as `windowBits`. @default 8 */
+  readonly minWindowBits?: number;
+}

@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { inflateRawSync } from "node:zlib";
 import { ZlibDeflater, ZlibInflater } from "./deflate.ts";
 import type { FrameHeader, Role } from "./frame.ts";
-import type { CodecOptions } from "./negotiation.ts";
+import type { CodecOptions } from "./compression.ts";
 import { Receiver } from "./receiver.ts";
 import { Sender, type SenderOptions } from "./sender.ts";
 import {
@@ -17,7 +17,7 @@ import {
   peerOf,
   toHex,
   utf8,
-} from "./support_test.ts";
+} from "../_support/bytes.ts";
 
 const SEED = Number(new Date()) >>> 0;
 const CODEC: CodecOptions = {

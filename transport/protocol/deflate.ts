@@ -1,7 +1,7 @@
 import { createDeflateRaw, createInflateRaw } from "node:zlib";
 import type { Deflater, Inflater } from "./compression.ts";
 import { ProtocolError } from "./errors.ts";
-import type { CodecOptions, CompressionCodec } from "./negotiation.ts";
+import type { CodecOptions, CompressionCodec } from "./compression.ts";
 
 const Z_NO_FLUSH = 0;
 const Z_SYNC_FLUSH = 2;

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { HandshakeError, ProtocolError } from "./errors.ts";
+import { HandshakeError } from "../handshake/errors.ts";
+import { ProtocolError } from "./errors.ts";
 
 Deno.test("ProtocolError: knows its close code, and says where", () => {
   const error = new ProtocolError("invalid-utf8", "text is not UTF-8", {

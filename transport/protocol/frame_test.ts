@@ -6,7 +6,7 @@ import {
   encodeHeader,
   type FrameHeader,
 } from "./frame.ts";
-import { hex, toHex } from "./support_test.ts";
+import { hex, toHex } from "../_support/bytes.ts";
 
 const PLAIN: FrameHeader = {
   fin: true,

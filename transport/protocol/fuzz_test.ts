@@ -1,5 +1,5 @@
 import { assert } from "@std/assert";
-import { fuzzReceiver } from "./fuzz_support_test.ts";
+import { fuzzReceiver } from "./_support/fuzz.ts";
 
 const STREAMS = 12_000;
 

@@ -14,7 +14,7 @@ import {
   peerOf,
   toHex,
   utf8,
-} from "./support_test.ts";
+} from "../_support/bytes.ts";
 
 const ROLES: readonly Role[] = ["client", "server"];
 const SEED = Number(new Date());

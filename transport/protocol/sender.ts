@@ -16,7 +16,7 @@ import {
   type Role,
   writeHeader,
 } from "./frame.ts";
-import { randomMaskKey } from "./key.ts";
+import { randomMaskKey } from "./mask.ts";
 import { mask, rotateKey } from "./mask.ts";
 import { Outbox } from "./outbox.ts";
 import { LARGE_SLAB, SMALL_SLAB } from "./slabs.ts";

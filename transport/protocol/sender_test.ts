@@ -8,7 +8,7 @@ import type { Deflater } from "./compression.ts";
 import { ProtocolError } from "./errors.ts";
 import { describeFrame, type Role } from "./frame.ts";
 import { Sender, type SenderOptions } from "./sender.ts";
-import { chance, frame, hex, join, toHex, utf8 } from "./support_test.ts";
+import { chance, frame, hex, join, toHex, utf8 } from "../_support/bytes.ts";
 
 const ROLES: readonly Role[] = ["client", "server"];
 

@@ -1,0 +1,81 @@
+import { assertEquals } from "@std/assert";
+import { COMPRESSION_RULES } from "../transport/socket/compression_options.ts";
+import * as config from "../transport/base/options.ts";
+
+type Rules = Readonly<Record<string, config.NumberRule>>;
+
+/** Options of a connection that are not those of its socket too. */
+const ofConnection: Rules = Object.fromEntries(
+  Object.entries(config.CONNECTION_RULES).filter(([name]) =>
+    !(name in config.SOCKET_RULES)
+  ),
+);
+
+/** The sections of CONFIG.md that have options that are numbers. */
+const SECTIONS: Readonly<Record<string, Rules>> = {
+  "Pools": config.POOL_RULES,
+  "Inbound worker": config.INBOUND_WORKER_RULES,
+  "Outbound pool": config.OUTBOUND_POOL_RULES,
+  "Outbound worker": config.OUTBOUND_WORKER_RULES,
+  "Connection": ofConnection,
+  "Sockets": config.SOCKET_RULES,
+  "Compression": COMPRESSION_RULES,
+  "Retry": config.RETRY_RULES,
+  "Listen": config.LISTEN_RULES,
+  "Upgrade": config.UPGRADE_RULES,
+};
+
+const text = await Deno.readTextFile(new URL("../CONFIG.md", import.meta.url));
+
+const number = (cell: string) =>
+  cell === "no limit" ? Infinity : Number(cell.replaceAll(",", ""));
+
+/** What a section says of its numbers: the default and the range, in rows of five cells. */
+function said(section: string): Record<string, unknown> {
+  const rows = section.split("\n").map((line) =>
+    line.split("|").slice(1, -1).map((cell) => cell.trim())
+  );
+  return Object.fromEntries(
+    rows.flatMap(([name = "", , , base, range, more]) =>
+      !name.startsWith("`") || range === undefined || more !== undefined
+        ? []
+        : [[
+          name.replaceAll("`", ""),
+          [number(base ?? ""), ...range.split(" to ").map(number)],
+        ]]
+    ),
+  );
+}
+
+function ruled(rules: Rules): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(rules).map((
+      [name, rule],
+    ) => [name, [rule.default, rule.min, rule.max]]),
+  );
+}
+
+Deno.test("CONFIG.md gives the defaults and ranges of the code, all of them and no others", () => {
+  const sections = text.split(/^## /m).slice(1);
+  const documented = Object.fromEntries(
+    sections.map((section): [string, Record<string, unknown>] => [
+      section.split("\n", 1)[0] ?? "",
+      said(section),
+    ]).filter(([, options]) => Object.keys(options).length > 0),
+  );
+  assertEquals(
+    documented,
+    Object.fromEntries(
+      Object.entries(SECTIONS).map(([name, rules]) => [name, ruled(rules)]),
+    ),
+  );
+});
+
+Deno.test("Every table of numbers of the code has a section in CONFIG.md", () => {
+  const documented = new Set<unknown>(Object.values(SECTIONS));
+  const missing = Object.entries(config).filter(([name, rules]) =>
+    name.endsWith("_RULES") && name !== "CONNECTION_RULES" &&
+    !documented.has(rules)
+  ).map(([name]) => name);
+  assertEquals(missing, []);
+});

@@ -1,0 +1,108 @@
+import { assertEquals } from "@std/assert";
+import { InboundPool, listen, OutboundPool } from "../mod.ts";
+import { messageSize } from "../transport/base/message.ts";
+import { eventually, seededRandom } from "../testing/mod.ts";
+
+const PEERS = 8;
+const MESSAGES = 2_000;
+
+/** What a test has counted itself. */
+interface Count {
+  messages: number;
+  bytes: number;
+}
+
+function makeMessage(random: () => number): string | Uint8Array {
+  const size = Math.floor(random() * random() * 3_000);
+  return random() < 0.5
+    ? "ä🐝x".repeat(size / 4)
+    : new Uint8Array(size).fill(random() * 256);
+}
+
+for (const compression of [false, true]) {
+  Deno.test(`Statistics agree with what was counted on the other side${compression ? ", compressed" : ""}`, async () => {
+    const random = seededRandom(42);
+    const server = new InboundPool("server", { connection: { compression } });
+    const listener = listen({ hostname: "127.0.0.1", compression });
+    const { addr } = listener;
+    const port = addr.transport === "tcp" ? addr.port : 0;
+    // The path says who is who.
+    const accepting = (async () => {
+      for await (const incoming of listener) {
+        server.add(new URL(incoming.request.url).pathname, incoming.accept());
+      }
+    })();
+    const client = new OutboundPool("client", { connection: { compression } });
+    const urls = Array.from(
+      { length: PEERS },
+      (_, i) => client.connect(`ws://127.0.0.1:${port}/${i}`),
+    );
+    await Promise.all(urls.map((url) => client.whenConnected(url)));
+
+    const up = new Map<string, Count>();
+    const down = new Map<string, Count>();
+    const add = (
+      counts: Map<string, Count>,
+      id: string,
+      message: string | Uint8Array,
+    ) => {
+      const count = counts.get(id) ?? { messages: 0, bytes: 0 };
+      count.messages++;
+      count.bytes += messageSize(message);
+      counts.set(id, count);
+    };
+    const reading = [
+      (async () => {
+        for await (const { id, data } of server.inbox) {
+          add(up, id, data);
+          void server.send(id, data);
+        }
+      })(),
+      (async () => {
+        for await (const { id, data } of client.inbox) {
+          add(down, new URL(id).pathname, data);
+        }
+      })(),
+    ];
+    for (let i = 0; i < MESSAGES; i++) {
+      await client.send(urls[i % PEERS] ?? "", makeMessage(random));
+    }
+    await eventually(() => client.stats().totalReceived === MESSAGES);
+
+    for (const url of urls) {
+      const path = new URL(url).pathname;
+      const here = client.peerStats(url);
+      const there = server.peerStats(path);
+      const { messages, bytes } = up.get(path) ?? { messages: 0, bytes: 0 };
+      assertEquals(down.get(path), { messages, bytes });
+      for (const stats of [here, there]) {
+        assertEquals([
+          stats.sent,
+          stats.processed,
+          stats.dropped,
+          stats.queueDepth,
+        ], [messages, messages, 0, 0]);
+        assertEquals(stats.connection?.sentMessages, messages);
+        assertEquals(stats.connection?.receivedMessages, messages);
+        assertEquals(stats.connection?.sentBytes, bytes);
+        assertEquals(stats.connection?.receivedBytes, bytes);
+        assertEquals(stats.connection?.bufferedBytes, 0);
+      }
+    }
+    assertEquals(server.stats().totalReceived, MESSAGES);
+    // Peers that have left go on counting in the totals.
+    await Promise.all(urls.map((url) => client.remove(url)));
+    await eventually(() => server.peers.length === 0);
+    for (const pool of [server, client]) {
+      const { peerCount, totalSent, totalReceived, failedSends } = pool.stats();
+      assertEquals([peerCount, totalSent, totalReceived, failedSends], [
+        0,
+        MESSAGES,
+        MESSAGES,
+        0,
+      ]);
+    }
+    await Promise.all([server.close(), client.close(), listener.close()]);
+    await Promise.all([...reading, accepting]);
+  });
+}

@@ -1,0 +1,262 @@
+import {
+  BINARY,
+  closing,
+  CONTINUATION,
+  deflateBomb,
+  frame,
+  type HostileFrame,
+  PING,
+  repeat,
+  TEXT,
+} from "./frames.ts";
+import {
+  type Doors,
+  DRIP,
+  head,
+  LONG,
+  MANY,
+  MIB,
+  PATIENCE,
+  type ServerAttack,
+  text,
+  UNBOUNDED,
+} from "./terms.ts";
+import type { Wire } from "./wire.ts";
+
+/** Windows that RFC 7692, section 7.1.2, does not have. */
+const WINDOWS = [
+  "server_max_window_bits=7",
+  "server_max_window_bits=16",
+  "client_max_window_bits=99999999999",
+  "client_max_window_bits=-1",
+  "server_max_window_bits=10; server_max_window_bits=10",
+  "server_max_window_bits",
+];
+
+/** Gets in, does its part, and gives how it ends. */
+async function inside(
+  doors: Doors,
+  attack: (wire: Wire) => Promise<unknown>,
+  { offer, tls = false }: { offer?: string; tls?: boolean } = {},
+): Promise<string> {
+  using wire = await (tls ? doors.tls() : doors.plain());
+  await wire.write(
+    head(...offer === undefined ? [] : [`Sec-WebSocket-Extensions: ${offer}`]),
+  );
+  if (await wire.answered() === 101) await attack(wire);
+  return await wire.verdict(PATIENCE);
+}
+
+/** One frame behind the handshake. */
+function one(wrong: HostileFrame): ServerAttack["run"] {
+  return (doors) => inside(doors, (wire) => wire.write(frame(wrong)));
+}
+
+/** A message that never ends, in fragments with this payload. */
+async function writeFragments(wire: Wire, payload: Uint8Array): Promise<void> {
+  const first = frame({ opcode: TEXT, payload, fin: false });
+  const next = frame({ opcode: CONTINUATION, payload, fin: false });
+  await wire.write(first);
+  await wire.write(repeat(next, MANY - 1));
+}
+
+/** The attacks by peers of an inbound pool, by name. */
+export const ON_INBOUND: Readonly<Record<string, ServerAttack>> = {
+  "frame, a byte at a time": {
+    attackers: 50,
+    verdict: /^close 1001$/,
+    seen: /^event evicted-policy/,
+    once: true,
+    run: (doors) =>
+      inside(
+        doors,
+        (wire) => wire.drip(frame({ opcode: TEXT, payload: text(125) }), DRIP),
+      ),
+  },
+  "100,000 tiny fragments": {
+    attackers: 4,
+    verdict: /^close 1009$/,
+    seen: /^event dropped-error: too-many-fragments/,
+    run: (doors) => inside(doors, (wire) => writeFragments(wire, text(1))),
+  },
+  "100,000 empty fragments": {
+    attackers: 4,
+    verdict: /^close 1009$/,
+    seen: /^event dropped-error: too-many-fragments/,
+    run: (doors) => inside(doors, (wire) => writeFragments(wire, text(0))),
+  },
+  "100,000 pings": {
+    attackers: 4,
+    // Its own pongs stand in the queue behind its flood.
+    verdict: /^close (1000|1001)$/,
+    seen: /^event (disconnected|evicted-policy)/,
+    rate: UNBOUNDED,
+    once: true,
+    run: (doors) =>
+      inside(doors, async (wire) => {
+        const ping = frame({ opcode: PING });
+        wire.answerPings();
+        await wire.write(repeat(ping, MANY), ping.length * 700);
+        await wire.write(closing(1000));
+      }),
+  },
+  "100,000 tiny messages": {
+    attackers: 2,
+    verdict: /^close 1000$/,
+    seen: /^event disconnected/,
+    once: true,
+    run: (doors) =>
+      inside(doors, async (wire) => {
+        const message = frame({ opcode: TEXT, payload: text(1) });
+        wire.answerPings();
+        await wire.write(repeat(message, MANY), message.length * 600);
+        await wire.write(closing(1000));
+      }),
+  },
+  "frame without a mask": {
+    attackers: 4,
+    verdict: /^close 1002$/,
+    seen: /^event dropped-error: mask-missing/,
+    run: one({ opcode: TEXT, payload: text(5), masked: false }),
+  },
+  "length of 2^40": {
+    attackers: 4,
+    verdict: /^close 1009$/,
+    seen: /^event dropped-error: message-too-large/,
+    run: one({ opcode: BINARY, claimed: 2n ** 40n }),
+  },
+  "length of 2^63": {
+    attackers: 4,
+    verdict: /^close 1002$/,
+    seen: /^event dropped-error: length-too-large/,
+    run: one({ opcode: BINARY, claimed: 2n ** 63n }),
+  },
+  "message of 1 MiB, less a byte": {
+    attackers: 6,
+    verdict: /^close 1001$/,
+    seen: /^event evicted-policy/,
+    rate: 8 * MIB,
+    once: true,
+    run: (doors) =>
+      inside(
+        doors,
+        (wire) =>
+          wire.write(
+            frame({ opcode: BINARY, payload: text(MIB) }).subarray(0, -1),
+            65_536,
+          ),
+      ),
+  },
+  "pings, pongs never read": {
+    attackers: 10,
+    verdict: /^(close 1001|cut)$/,
+    seen: /^event evicted-policy/,
+    rate: UNBOUNDED,
+    once: true,
+    run: async (doors) => {
+      using wire = await doors.plain(false);
+      await wire.write(head());
+      const ping = frame({ opcode: PING, payload: text(125) });
+      await wire.write(repeat(ping, MANY));
+      wire.listen();
+      return await wire.verdict(PATIENCE);
+    },
+  },
+  "close, then 100,000 closes": {
+    attackers: 2,
+    verdict: /^(close 1000|cut)$/,
+    seen: /^event disconnected/,
+    run: (doors) =>
+      inside(doors, (wire) => wire.write(repeat(closing(1000), MANY))),
+  },
+  "close, then 8 MiB of data": {
+    attackers: 2,
+    verdict: /^(close 1000|cut)$/,
+    seen: /^event disconnected/,
+    run: (doors) =>
+      inside(doors, async (wire) => {
+        await wire.write(closing(1000));
+        await wire.write(
+          repeat(
+            frame({ opcode: TEXT, payload: text(100) }),
+            Math.floor(8 * MIB / 106),
+          ),
+        );
+      }),
+  },
+  "deflate bomb, 64 MiB in 64 KiB": {
+    attackers: 40,
+    verdict: /^close 1009$/,
+    seen: /^event dropped-error: message-too-large/,
+    once: true,
+    run: (doors) =>
+      inside(doors, (wire) => wire.write(deflateBomb(true)), {
+        offer: "permessage-deflate",
+      }),
+  },
+  "bad window bits, then compressed": {
+    attackers: WINDOWS.length,
+    // The offer is declined (RFC 7692, section 7.1), and RSV1 has no meaning then.
+    verdict: /^close 1002$/,
+    seen: /^event dropped-error: reserved-bits/,
+    run: (doors, number) =>
+      inside(
+        doors,
+        (wire) =>
+          wire.write(frame({ opcode: TEXT, payload: text(5), rsv1: true })),
+        { offer: `permessage-deflate; ${WINDOWS[number % WINDOWS.length]}` },
+      ),
+  },
+  "TLS: 100,000 tiny fragments": {
+    attackers: 4,
+    verdict: /^close 1009$/,
+    seen: /^event dropped-error: too-many-fragments/,
+    run: (doors) =>
+      inside(doors, (wire) => writeFragments(wire, text(1)), { tls: true }),
+  },
+  "TLS: frame without a mask": {
+    attackers: 4,
+    verdict: /^close 1002$/,
+    seen: /^event dropped-error: mask-missing/,
+    run: (doors) =>
+      inside(
+        doors,
+        (wire) =>
+          wire.write(
+            frame({ opcode: TEXT, payload: text(5), masked: false }),
+          ),
+        { tls: true },
+      ),
+  },
+  "FIN behind the head": {
+    attackers: 4,
+    verdict: /^cut$/,
+    seen: /^event dropped-close: 1006/,
+    run: (doors) => inside(doors, (wire) => wire.finish()),
+  },
+  "FIN inside a frame": {
+    attackers: 4,
+    verdict: /^cut$/,
+    seen: /^event dropped-close: 1006/,
+    run: (doors) =>
+      inside(doors, async (wire) => {
+        await wire.write(
+          frame({ opcode: TEXT, payload: text(50) }).subarray(0, 20),
+        );
+        await wire.finish();
+      }),
+  },
+  "thousands that only shake hands": {
+    attackers: 500,
+    full: 10_000,
+    verdict: /^(close 1001|cut)$/,
+    seen: /^event evicted-policy/,
+    connects: 1_000,
+    once: true,
+    run: async (doors) => {
+      using wire = await doors.patient();
+      await wire.write(head());
+      return await wire.verdict(LONG);
+    },
+  },
+};

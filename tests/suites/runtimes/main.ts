@@ -1,0 +1,57 @@
+// deno-lint-ignore-file no-console -- a program speaks to its terminal
+/**
+ * More than Deno: runs `peer.ts` on Node 22 and on Bun, which come from npm, and on Deno.
+ *
+ * `deno task runtimes`
+ *
+ * @module
+ */
+
+const CACHE = new URL("../.runtimes/", import.meta.url).pathname;
+const PROGRAM = new URL("peer.ts", import.meta.url).pathname;
+/** A program that does not end by itself is broken. */
+const LIMIT_MS = 120_000;
+const RUNTIMES = [
+  ["Deno", Deno.execPath(), "run", "-A"],
+  ["Node", `${CACHE}node_modules/node/bin/node`, "--no-warnings"],
+  ["Bun", `${CACHE}node_modules/bun/bin/bun.exe`],
+] as const;
+
+await Deno.mkdir(CACHE, { recursive: true });
+await output("npm", [
+  "install",
+  "--no-audit",
+  "--no-fund",
+  "--prefix",
+  CACHE,
+  "node@22",
+  "bun@1",
+]);
+let passed = 0;
+let failed = 0;
+for (const [name, command, ...flags] of RUNTIMES) {
+  const version = (await output(command, ["--version"])).text.split("\n", 1);
+  console.log(`${name}: ${version}`);
+  const { text, success } = await output(command, [...flags, PROGRAM]);
+  console.log(text);
+  const ok = text.match(/ \.\.\. ok$/gm)?.length ?? 0;
+  const wrong = text.match(/ \.\.\. FAILED/g)?.length ?? 0;
+  passed += ok;
+  // One that ends too early or too late has failed as well.
+  failed += success || wrong > 0 ? wrong : 1;
+  if (ok + wrong === 0) failed++;
+}
+console.log(`${passed} passed, ${failed} failed`);
+if (failed > 0) Deno.exitCode = 1;
+
+async function output(
+  command: string,
+  args: readonly string[],
+): Promise<{ readonly text: string; readonly success: boolean }> {
+  const { stdout, stderr, success } = await new Deno.Command(command, {
+    args: [...args],
+    signal: AbortSignal.timeout(LIMIT_MS),
+  }).output();
+  const decoder = new TextDecoder();
+  return { text: decoder.decode(stdout) + decoder.decode(stderr), success };
+}

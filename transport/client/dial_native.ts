@@ -1,0 +1,249 @@
+import {
+  checkMethods,
+  checkOptions,
+  checkSignal,
+  CONNECTION_RULES,
+  numberOption,
+  refuseOption,
+  SOCKET_RULES,
+} from "../base/options.ts";
+import { systemClock } from "../base/clock.ts";
+import { ConfigError, toError } from "../base/errors.ts";
+import { HandshakeError } from "../handshake/errors.ts";
+import {
+  connectFailure,
+  eventError,
+  handshakeTimedOut,
+} from "../socket/native_failure.ts";
+import { NativeSocket } from "../socket/native_socket.ts";
+import { handled, onAbort } from "../base/promise.ts";
+import { isFieldValue } from "../handshake/token.ts";
+import { onDeno } from "../base/runtime.ts";
+import { Schedule } from "../base/schedule.ts";
+import type { DialOptions } from "./dialer.ts";
+import type { Socket } from "../socket/socket.ts";
+import { normalizeUrl } from "../base/url.ts";
+
+/** Options that the runtime's client cannot heed, and how one looks that asks for nothing. */
+const UNSUPPORTED = {
+  compression: (value: unknown) => value === false,
+  fragmentSize: (value: unknown) => value === 0,
+  caCerts: (value: unknown) => Array.isArray(value) && value.length === 0,
+  cert: () => false,
+  key: () => false,
+  proxy: () => false,
+  unix: () => false,
+} as const satisfies Partial<
+  Record<keyof DialOptions, (value: unknown) => boolean>
+>;
+
+/**
+ * Dials with the runtime's own `WebSocket`.
+ *
+ * - A handshake that is refused rejects with its status: a {@link HandshakeError} `refused`, or
+ *   `redirected` for a redirect, which is not followed. The headers of that response are lost.
+ * - The runtime itself connects for ever; `handshakeTimeout` ends that.
+ * - A subprotocol or an extension that was not offered fails the handshake (RFC 6455,
+ *   section 4.1), which the runtime does not see to. It does not look at
+ *   `Sec-WebSocket-Accept` either.
+ * - `headers` go out besides `Host`, `Upgrade`, `Connection` and `Sec-WebSocket-*`, which are the
+ *   runtime's. A `user-agent` is added to that of the runtime.
+ * - The runtime by itself goes through the HTTP proxy of the environment. Another proxy or none,
+ *   certificates, a Unix socket, compression and fragments need `dialRaw`.
+ * - `maxFrameSize`, `maxFragments` and `pingInterval` mean nothing here: the runtime shows no
+ *   frames. `maxMessageSize` is looked at once a message has arrived.
+ *
+ * @example
+ * ```ts
+ * import { dialNative, upgrade } from "@honeybee/honeybee";
+ *
+ * const server = Deno.serve(
+ *   { hostname: "127.0.0.1", port: 0 },
+ *   (request) => upgrade(request).response,
+ * );
+ * const socket = await dialNative(`ws://127.0.0.1:${server.addr.port}`, {});
+ * socket.write("hello");
+ * socket.close(1000);
+ * await socket.closed;
+ * await server.shutdown();
+ * ```
+ *
+ * @throws {HandshakeError} `refused`, `redirected`, `timeout`, `bad-protocol`, `bad-extension`.
+ * @throws {ConnectionError} `dial-failed` when there was no connection to be had.
+ * @throws {ConfigError} `invalid-url`; `invalid-option`; `unsupported` for an option that needs `dialRaw`.
+ * @throws The signal's reason when it aborts.
+ */
+export function dialNative(
+  url: string,
+  options: DialOptions = {},
+): Promise<Socket> {
+  return handled(dial(url, options));
+}
+
+async function dial(url: string, options: DialOptions): Promise<Socket> {
+  const target = normalizeUrl(url);
+  const timeout = check(options);
+  options.signal?.throwIfAborted();
+  const offered = protocolsOf(options);
+  const ws = construct(target, offered, options.headers);
+  const socket = await opening(ws, target, timeout, options);
+  const refusal = checkAnswer(socket, offered);
+  if (refusal === undefined) return socket;
+  socket.terminate(refusal);
+  throw refusal;
+}
+
+function check(options: DialOptions): number {
+  checkOptions("options", options);
+  checkSignal("signal", options.signal);
+  for (const [field, asksForNothing] of Object.entries(UNSUPPORTED)) {
+    const value: unknown = Reflect.get(options, field);
+    if (value === undefined || asksForNothing(value)) continue;
+    throw new ConfigError(
+      "unsupported",
+      field,
+      `Cannot dial with the runtime's WebSocket as ${field} must be left out: only dialRaw heeds it`,
+    );
+  }
+  checkMethods("clock", options.clock, ["now", "timer", "random"]);
+  numberOption(
+    "maxMessageSize",
+    SOCKET_RULES.maxMessageSize,
+    options.maxMessageSize,
+  );
+  return numberOption(
+    "handshakeTimeout",
+    CONNECTION_RULES.handshakeTimeout,
+    options.handshakeTimeout,
+  );
+}
+
+function protocolsOf({ protocols = [] }: DialOptions): string[] {
+  return typeof protocols === "string" ? [protocols] : [...protocols];
+}
+
+function construct(
+  url: string,
+  protocols: string[],
+  headers: HeadersInit | undefined,
+): WebSocket {
+  if (headers === undefined) return newWebSocket(url, protocols, protocols);
+  let checked: Headers;
+  try {
+    checked = new Headers(headers);
+    for (const [name, value] of checked) {
+      if (!isFieldValue(value)) throw new TypeError(`bad value of ${name}`);
+    }
+  } catch (cause) {
+    throw new ConfigError(
+      "invalid-option",
+      "headers",
+      `Cannot dial as headers must be valid in HTTP: ${toError(cause).message}`,
+      { cause },
+    );
+  }
+  // A runtime without this option of its own takes the object for a list of subprotocols.
+  let heeded = false;
+  const init = {
+    protocols,
+    get headers(): Headers {
+      heeded = true;
+      return checked;
+    },
+  };
+  const unsupported = (cause?: unknown) =>
+    new ConfigError(
+      "unsupported",
+      "headers",
+      "Cannot dial with the runtime's WebSocket as headers must be left out: this runtime cannot send them",
+      { cause },
+    );
+  let ws: WebSocket;
+  try {
+    ws = newWebSocket(url, protocols, init);
+  } catch (thrown) {
+    throw heeded ? thrown : unsupported(thrown);
+  }
+  if (heeded) return ws;
+  ws.close();
+  throw unsupported();
+}
+
+function newWebSocket(
+  url: string,
+  protocols: string[],
+  init: string[] | { protocols: string[]; readonly headers: Headers },
+): WebSocket {
+  try {
+    return new WebSocket(url, init);
+  } catch (thrown) {
+    const cause = toError(thrown);
+    if (cause.name !== "SyntaxError") throw connectFailure(cause);
+    throw refuseOption(
+      "protocols",
+      "different tokens",
+      protocols.join(", "),
+    );
+  }
+}
+
+/** Waits until it is open, and leaves nothing of itself behind. */
+function opening(
+  ws: WebSocket,
+  url: string,
+  timeout: number,
+  options: DialOptions,
+): Promise<NativeSocket> {
+  const { signal, clock = systemClock } = options;
+  return new Promise((resolve, reject) => {
+    const schedule = Schedule.of(clock);
+    const listening = new AbortController();
+    const settle = () => {
+      listening.abort();
+      schedule.cancel(deadline);
+      removeOnAbort();
+    };
+    const fail = (reason: unknown) => {
+      settle();
+      reject(reason);
+      ws.close();
+    };
+    const on = { signal: listening.signal };
+    ws.addEventListener("open", () => {
+      settle();
+      // At once, so that no message falls between this listener and the socket's.
+      resolve(new NativeSocket(ws, { ...options, url, role: "client" }));
+    }, on);
+    ws.addEventListener(
+      "error",
+      (event) => fail(connectFailure(eventError(event))),
+      on,
+    );
+    const deadline = timeout > 0
+      ? schedule.after(timeout, () => fail(handshakeTimedOut(timeout)))
+      : undefined;
+    const removeOnAbort = onAbort(signal, () => fail(signal?.reason));
+  });
+}
+
+/** What the runtime lets pass of the server's answer (RFC 6455, section 4.1). */
+function checkAnswer(
+  { protocol, extensions }: Socket,
+  offered: readonly string[],
+): HandshakeError | undefined {
+  if (protocol !== "" && !offered.includes(protocol)) {
+    return new HandshakeError(
+      "bad-protocol",
+      `Cannot connect as the server chose the subprotocol ${
+        JSON.stringify(protocol)
+      }, which was not offered`,
+    );
+  }
+  // Other runtimes offer permessage-deflate, and check the answer.
+  if (onDeno && extensions !== "") {
+    return new HandshakeError(
+      "bad-extension",
+      "Cannot connect as the server chose an extension where none was offered",
+    );
+  }
+}

@@ -1,0 +1,26 @@
+import type { OpenOptions } from "../net/open_options.ts";
+import type { Socket, SocketOptions } from "../socket/socket.ts";
+
+/** Options of a dial. */
+export interface DialOptions extends SocketOptions, OpenOptions {
+  /** Ends the dial. */
+  readonly signal?: AbortSignal | undefined;
+  /** Subprotocols to offer, the preferred one first. @default none */
+  readonly protocols?: string | readonly string[] | undefined;
+  /** Headers of the request. @default none */
+  readonly headers?: HeadersInit | undefined;
+  /** How long connecting may take, the TLS and WebSocket handshakes included, in milliseconds. @default 10000 */
+  readonly handshakeTimeout?: number | undefined;
+  /** How often the connection will ping, in milliseconds: `dialAuto` dials raw where it is not 0. @default 20000 */
+  readonly pingInterval?: number | undefined;
+}
+
+/**
+ * Makes a socket that is open.
+ *
+ * @throws {HandshakeError} When the handshake failed or was refused.
+ * @throws {ConnectionError} `dial-failed` when there was no connection to be had.
+ * @throws {ConfigError} When an option cannot be used.
+ * @throws The signal's reason when it aborts.
+ */
+export type Dialer = (url: string, options: DialOptions) => Promise<Socket>;

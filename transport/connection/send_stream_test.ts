@@ -1,0 +1,145 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { FakeClock } from "../../testing/fake_clock.ts";
+import { MockSocket } from "../../testing/mock_socket.ts";
+import { ConfigError } from "../base/errors.ts";
+import { Outgoing } from "./outgoing.ts";
+import {
+  type MessageStream,
+  streamOut,
+  type StreamOutOptions,
+} from "./send_stream.ts";
+
+function setUp() {
+  const clock = new FakeClock();
+  const socket = new MockSocket({ clock });
+  const outgoing = new Outgoing({
+    socket,
+    clock,
+    highWaterMark: 1_000,
+    writeTimeout: 0,
+    onTimeout() {},
+  });
+  const broken: unknown[] = [];
+  const run = (
+    stream: MessageStream,
+    options: Partial<StreamOutOptions> = {},
+  ) =>
+    streamOut(socket, outgoing, stream, {
+      type: "binary",
+      chunkSize: 4,
+      onBroken: (cause) => broken.push(cause),
+      ...options,
+    });
+  const sent = () =>
+    socket.fragments.map(({ payload, first, last }) =>
+      `${first ? "<" : ""}${new TextDecoder().decode(payload)}${
+        last ? ">" : ""
+      }`
+    );
+  return { socket, outgoing, broken, run, sent };
+}
+
+/** Also what a stream must not hold, as a user without types might pass it. */
+function chunks(...values: unknown[]): ReadableStream {
+  return new ReadableStream({
+    pull: (stream) => {
+      const value = values.shift();
+      if (value instanceof Error) stream.error(value);
+      else if (value === undefined) stream.close();
+      else stream.enqueue(value);
+    },
+  });
+}
+
+Deno.test("The last fragment carries FIN, no empty one trails, and long chunks are cut", async () => {
+  const table: [chunks: string[], fragments: string[]][] = [
+    [["abc", "de"], ["<abc", "de>"]],
+    [["abcdefghij"], ["<abcd", "efgh", "ij>"]],
+    [["abcd", "", ""], ["<abcd>"]],
+    [["", "a"], ["<a>"]],
+    [[], ["<>"]],
+    [[""], ["<>"]],
+  ];
+  for (const [input, fragments] of table) {
+    const { run, sent, outgoing } = setUp();
+    await run(chunks(...input));
+    assertEquals(sent(), fragments);
+    assertEquals(outgoing.sentMessages, 1);
+  }
+});
+
+Deno.test("A character may be torn over chunks of a text, whether strings or bytes", async () => {
+  const bee = new TextEncoder().encode("🐝");
+  for (
+    const input of [
+      ["\ud83d", "\udc1d"],
+      [bee.subarray(0, 1), bee.subarray(1)],
+    ]
+  ) {
+    const { run, socket } = setUp();
+    await run(chunks(...input), { type: "text", chunkSize: 100 });
+    const bytes = socket.fragments.flatMap(({ payload }) => [...payload]);
+    assertEquals(bytes, [...bee]);
+  }
+});
+
+Deno.test("What is no UTF-8 is refused in a text, and what is no message anywhere", async () => {
+  const { run, socket } = setUp();
+  await assertRejects(
+    () => run(chunks(new Uint8Array([0xff])), { type: "text" }),
+    ConfigError,
+  );
+  await assertRejects(
+    () =>
+      run(chunks(new TextEncoder().encode("🐝").subarray(0, 3)), {
+        type: "text",
+      }),
+    ConfigError,
+  );
+  await assertRejects(() => run(chunks(42)), ConfigError);
+  assertEquals(socket.fragments.length, 0);
+});
+
+Deno.test("A stream that fails before its first fragment is withdrawn; later it breaks the connection", async () => {
+  const early = setUp();
+  await assertRejects(
+    () => early.run(chunks(new Error("early"))),
+    Error,
+    "early",
+  );
+  assertEquals(early.broken, []);
+  await early.outgoing.send("goes on");
+  const late = setUp();
+  await assertRejects(
+    () => late.run(chunks("a", "b", new Error("late"))),
+    Error,
+    "late",
+  );
+  assertEquals(late.broken.length, 1);
+});
+
+Deno.test("A source that hangs ends with the signal, and no listener stays", async () => {
+  const { run, broken, outgoing } = setUp();
+  const controller = new AbortController();
+  const hanging = new ReadableStream<string>({
+    start: (stream) => {
+      stream.enqueue("a");
+      stream.enqueue("b");
+    },
+  });
+  const running = run(hanging, { signal: controller.signal });
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  controller.abort(new Error("enough"));
+  await assertRejects(() => running, Error, "enough");
+  assertEquals(broken.length, 1);
+  await outgoing.send("the turn is free");
+});
+
+Deno.test("A socket that cannot stream gets the message whole", async () => {
+  const { run, socket, outgoing } = setUp();
+  Object.defineProperty(socket, "writeFragment", { value: undefined });
+  await run(chunks("ab", "cd"), { type: "text" });
+  await run(chunks("ab", "cd"));
+  assertEquals(socket.written, ["abcd", new TextEncoder().encode("abcd")]);
+  assertEquals(outgoing.sentMessages, 2);
+});

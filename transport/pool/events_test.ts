@@ -1,0 +1,51 @@
+import { assertEquals } from "@std/assert";
+import { EventQueue, type PoolEvent } from "./events.ts";
+
+function setUp(capacity: number, known: string[] = ["a", "b", "c", "d"]) {
+  const queue = new EventQueue<PoolEvent>(capacity, (id) => known.includes(id));
+  let at = 0;
+  const push = (id: string) => queue.push({ id, at: ++at, session: at });
+  const rest = () => {
+    const events: [string, number, number | undefined][] = [];
+    for (let event = queue.queue.shift(); event; event = queue.queue.shift()) {
+      events.push([event.id, event.at, event.missed]);
+    }
+    return events;
+  };
+  return { queue, push, rest };
+}
+
+Deno.test("While there is room nothing is missed", () => {
+  const { queue, push, rest } = setUp(4);
+  for (const id of ["a", "b", "a"]) push(id);
+  assertEquals(rest(), [["a", 1, undefined], ["b", 2, undefined], [
+    "a",
+    3,
+    undefined,
+  ]]);
+  assertEquals(queue.missed, 0);
+});
+
+Deno.test("A peer's older events give way to its newest, which says how many", () => {
+  const { queue, push, rest } = setUp(3);
+  for (const id of ["a", "b", "a", "a"]) push(id);
+  assertEquals(rest(), [["b", 2, undefined], ["a", 4, 2]]);
+  assertEquals(queue.missed, 2);
+});
+
+Deno.test("Where a peer has none the oldest of all goes, and its peer is told with the next one", () => {
+  const { queue, push, rest } = setUp(2);
+  for (const id of ["a", "b", "c"]) push(id);
+  assertEquals(rest(), [["b", 2, undefined], ["c", 3, undefined]]);
+  push("a");
+  assertEquals(rest(), [["a", 4, 1]]);
+  assertEquals(queue.missed, 1);
+});
+
+Deno.test("Nothing is kept for peers that are gone", () => {
+  const { push, rest } = setUp(1, ["b"]);
+  for (const id of ["a", "b", "a"]) push(id);
+  rest();
+  push("a");
+  assertEquals(rest(), [["a", 4, undefined]]);
+});

@@ -1,0 +1,394 @@
+import { flushAll } from "../net/flush.ts";
+import { ConnectionError, PoolError, toError } from "../base/errors.ts";
+import { EventQueue, type PoolEvent } from "./events.ts";
+import { createLog, type Log } from "../base/logging.ts";
+import type { Message } from "../base/message.ts";
+import type { SendOptions } from "../connection/outgoing.ts";
+import {
+  checkId,
+  type PoolOptions,
+  type ResolvedPoolOptions,
+  resolvePoolOptions,
+} from "./options.ts";
+import { DONE, handled, onAbort, rejected } from "../base/promise.ts";
+import { Queue, type Sink } from "../base/queue.ts";
+import { sleep } from "../base/schedule.ts";
+import { Sessions } from "./sessions.ts";
+import {
+  type Counter,
+  type InboxMessage,
+  LENDER,
+  type Worker,
+  type WorkerStats,
+} from "./worker.ts";
+
+/** Milliseconds beyond `closeTimeout` after which a worker that does not end is given up. */
+const GRACE = 1_000;
+
+/** An error that did not end anything by itself, such as a failed dial. */
+export interface PoolErrorRecord {
+  /** The peer. */
+  readonly id: string;
+  /** What went wrong. */
+  readonly error: Error;
+  /** When, in epoch milliseconds. */
+  readonly at: number;
+}
+
+/** Figures of a pool. The counters only grow. */
+export interface PoolStats {
+  /** Peers that it knows. */
+  readonly peerCount: number;
+  /** Messages that went into the inbox, of all peers there ever were. */
+  readonly totalReceived: number;
+  /** Messages that were sent, to all peers there ever were. */
+  readonly totalSent: number;
+  /** Sends that failed. */
+  readonly failedSends: number;
+  /** Messages that wait in the inbox. */
+  readonly inboxDepth: number;
+  /** Events that wait. */
+  readonly eventsDepth: number;
+  /** Errors that wait. */
+  readonly errorsDepth: number;
+  /** Errors that gave way to newer ones. */
+  readonly droppedErrors: number;
+  /** Events that gave way to newer ones. */
+  readonly missedEvents: number;
+  /** One entry for each peer that it knows. */
+  readonly peers: Readonly<Record<string, WorkerStats>>;
+}
+
+/** A peer as its pool knows it. */
+export interface Peer<Plugin> {
+  readonly id: string;
+  readonly worker: Worker<Plugin>;
+  readonly counter: Counter;
+  /** Resolves when the worker has ended, or was given up. */
+  done: Promise<void>;
+  /** It was removed, has left, or was given up: what its worker does changes nothing any more. */
+  retired: boolean;
+  /** Its worker has ended, or was given up. */
+  finished: boolean;
+  /** Lets go of what the worker was given; it may have left it open. */
+  readonly release: (error: Error | undefined) => void;
+}
+
+/** The inbox as one peer's worker sees it: once that has ended, what it still sends is dropped. */
+class PeerInbox implements Sink<InboxMessage> {
+  readonly #peer: Peer<unknown>;
+  readonly #inbox: Queue<InboxMessage>;
+
+  constructor(peer: Peer<unknown>, inbox: Queue<InboxMessage>) {
+    this.#peer = peer;
+    this.#inbox = inbox;
+  }
+
+  push(message: InboxMessage): boolean {
+    return this.#peer.finished || this.#inbox.push(message);
+  }
+
+  onSpace(callback: () => void): void {
+    this.#inbox.onSpace(callback);
+  }
+}
+
+/** What is the same in both pools: registry, inbox, events, errors and lifetime. */
+export class PoolCore<Plugin, E extends PoolEvent> {
+  readonly id: string;
+  readonly options: ResolvedPoolOptions;
+  readonly log: Log | undefined;
+  readonly inbox: Queue<InboxMessage>;
+  readonly events: EventQueue<E>;
+  readonly errors: Queue<PoolErrorRecord>;
+  readonly sessions: Sessions = new Sessions();
+  readonly peers: Map<string, Peer<Plugin>> = new Map();
+  /** What a peer is called in logs and messages: its URL without the query, which may hold secrets. */
+  readonly nameOf: (id: string) => string;
+
+  readonly #leaving = new Set<Peer<Plugin>>();
+  /** The peer that was looked up last, while it is known. */
+  #lastPeer: Peer<Plugin> | undefined;
+  readonly #closed = Promise.withResolvers<void>();
+  #removeListener = () => {};
+  #closing = false;
+  /** What peers that are gone had sent and received. */
+  readonly #past: Counter = { sent: 0, received: 0 };
+  #failedSends = 0;
+  #droppedErrors = 0;
+
+  constructor(
+    component: string,
+    id: string,
+    options: PoolOptions,
+    nameOf: (id: string) => string = (id) => id,
+  ) {
+    checkId("id", id);
+    this.nameOf = nameOf;
+    this.options = resolvePoolOptions(options);
+    this.id = id;
+    this.log = createLog(options, {
+      component: `${component}_pool`,
+      pool_id: id,
+    });
+    this.inbox = new Queue({
+      capacity: this.options.inboxBufferSize,
+      onIdle: flushAll,
+      ...(this.options.borrowed
+        ? { onDone: (message: InboxMessage) => message[LENDER]?.giveBack() }
+        : undefined),
+    });
+    this.events = new EventQueue(
+      this.options.eventsBufferSize,
+      (peer) => this.peers.has(peer),
+    );
+    this.errors = new Queue({ capacity: this.options.errorsBufferSize });
+  }
+
+  /** Closes when the signal aborts, by the pool's own `close`. Called once the pool is whole. */
+  follow(signal: AbortSignal | undefined, close: () => void): void {
+    this.#removeListener = onAbort(signal, close);
+    if (this.#closing) this.#removeListener();
+  }
+
+  /** The pool in messages to people. */
+  get label(): string {
+    return `pool ${JSON.stringify(this.id)}`;
+  }
+
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  /** @throws {PoolError} `pool-closed`. */
+  checkOpen(action: string): void {
+    if (!this.#closing) return;
+    throw new PoolError(
+      "pool-closed",
+      `Cannot ${action} as the pool must be open: ${this.label} is closed`,
+    );
+  }
+
+  /** @throws {PoolError} `peer-not-found`, `pool-closed`. */
+  peer(action: string, id: string): Peer<Plugin> {
+    // Messages of one peer come in a row, and so do their answers.
+    if (this.#lastPeer?.id === id) return this.#lastPeer;
+    const peer = this.peers.get(id);
+    if (peer !== undefined) return this.#lastPeer = peer;
+    this.checkOpen(action);
+    throw new PoolError(
+      "peer-not-found",
+      `Cannot ${action} as the peer must be known: ${this.label} has no peer ${
+        JSON.stringify(this.nameOf(id))
+      }`,
+    );
+  }
+
+  /**
+   * Takes a peer in and starts its worker.
+   *
+   * @param ended Called once when the worker has ended by itself, with what it threw.
+   * @param release Called when the worker has ended in whatever way, or was given up.
+   */
+  admit(
+    id: string,
+    worker: Worker<Plugin>,
+    makePlugin: (peer: Peer<Plugin>, inbox: Sink<InboxMessage>) => Plugin,
+    ended: (peer: Peer<Plugin>, error: Error | undefined) => void,
+    release: (error: Error | undefined) => void = () => {},
+  ): Peer<Plugin> {
+    const peer: Peer<Plugin> = {
+      id,
+      worker,
+      counter: { sent: 0, received: 0 },
+      done: DONE,
+      retired: false,
+      finished: false,
+      release,
+    };
+    this.peers.set(id, peer);
+    const finish = (error: Error | undefined) => {
+      peer.finished = true;
+      this.#past.sent += peer.counter.sent;
+      this.#past.received += peer.counter.received;
+      peer.counter.sent = peer.counter.received = 0;
+      this.#leaving.delete(peer);
+      peer.release(error);
+      if (!peer.retired) ended(peer, error);
+    };
+    const fail = (thrown: unknown) => finish(toError(thrown));
+    try {
+      const plugin = makePlugin(peer, new PeerInbox(peer, this.inbox));
+      peer.done = Promise.resolve(worker.start(plugin)).then(
+        () => finish(undefined),
+        fail,
+      );
+    } catch (thrown) {
+      peer.done = Promise.reject(thrown).catch(fail);
+    }
+    return peer;
+  }
+
+  /** The peer is known no more. What its worker still does changes nothing. */
+  retire(peer: Peer<Plugin>): void {
+    peer.retired = true;
+    if (this.#lastPeer === peer) this.#lastPeer = undefined;
+    if (this.peers.get(peer.id) === peer) this.peers.delete(peer.id);
+    if (!peer.finished) this.#leaving.add(peer);
+  }
+
+  /** Takes a peer out and has its worker stopped; waits for the end, within bounds. */
+  async dismiss(
+    peer: Peer<Plugin>,
+    code: number,
+    reason: string,
+  ): Promise<void> {
+    this.retire(peer);
+    this.log?.debug("Peer removed", { peer_id: this.nameOf(peer.id) });
+    this.events.forget(peer.id);
+    this.stop(peer, code, reason);
+    await this.#ended(peer);
+  }
+
+  /** Stops a worker; one that throws hurts nobody. */
+  stop(peer: Peer<Plugin>, code: number, reason: string): void {
+    try {
+      peer.worker.stop(code, reason);
+    } catch (error) {
+      this.report(peer.id, this.workerFailed(peer.id, error));
+    }
+  }
+
+  /** An error for a worker, or its factory, that threw. */
+  workerFailed(id: string, cause: unknown): PoolError {
+    return new PoolError(
+      "worker-failed",
+      `The worker of ${this.nameOf(id)} failed: ${toError(cause).message}`,
+      { cause },
+    );
+  }
+
+  /** Puts an error where users read them. */
+  report(id: string, error: Error): void {
+    if (this.errors.full) {
+      this.errors.shift();
+      this.#droppedErrors++;
+    }
+    this.errors.push({ id, error, at: this.options.clock.now() });
+    this.log?.warn("Error", { peer_id: this.nameOf(id), error });
+  }
+
+  send(id: string, data: Message, options?: SendOptions): Promise<void> {
+    let sent: Promise<void>;
+    try {
+      sent = this.peer("send", id).worker.send(data, options);
+    } catch (error) {
+      this.#sendFailed(id, error);
+      return rejected(error);
+    }
+    if (sent !== DONE) this.#watchSend(id, sent);
+    return sent;
+  }
+
+  trySend(id: string, data: Message): boolean {
+    return this.peer("send", id).worker.trySend?.(data) ?? false;
+  }
+
+  peerStats(id: string): WorkerStats {
+    return this.#statsOf(this.peer("give statistics", id));
+  }
+
+  stats(): PoolStats {
+    let { sent, received } = this.#past;
+    for (const peer of [...this.peers.values(), ...this.#leaving]) {
+      sent += peer.counter.sent;
+      received += peer.counter.received;
+    }
+    // Entries, since an id may be of any kind, `__proto__` too.
+    const peers = Object.fromEntries(
+      [...this.peers].map(([id, peer]) => [id, this.#statsOf(peer)]),
+    );
+    return {
+      peerCount: this.peers.size,
+      totalReceived: received,
+      totalSent: sent,
+      failedSends: this.#failedSends,
+      inboxDepth: this.inbox.size,
+      eventsDepth: this.events.queue.size,
+      errorsDepth: this.errors.size,
+      droppedErrors: this.#droppedErrors,
+      missedEvents: this.events.missed,
+      peers,
+    };
+  }
+
+  close(): Promise<void> {
+    if (this.#closing) return this.closed;
+    this.#closing = true;
+    this.#removeListener();
+    this.log?.info("Closing", { peers: this.peers.size });
+    handled(this.#close());
+    return this.closed;
+  }
+
+  async #close(): Promise<void> {
+    for (const peer of this.peers.values()) this.retire(peer);
+    // Those that left before are told too: a worker may go on after it has said that it is done.
+    for (const peer of [...this.#leaving]) {
+      this.stop(peer, 1001, "The pool is closing");
+    }
+    await Promise.all([...this.#leaving].map((peer) => this.#ended(peer)));
+    this.inbox.close();
+    this.events.queue.close();
+    this.errors.close();
+    this.log?.info("Closed");
+    this.#closed.resolve();
+  }
+
+  /** Waits until a worker has ended; one that does not is given up. */
+  async #ended(peer: Peer<Plugin>): Promise<void> {
+    const { clock, closeTimeout } = this.options;
+    if (closeTimeout === 0) return await peer.done;
+    const stop = new AbortController();
+    const late = sleep(clock, closeTimeout + GRACE, stop.signal).then(() => {
+      const error = new Error("It did not end when stopped");
+      this.#leaving.delete(peer);
+      peer.finished = true;
+      peer.release(error);
+      this.report(peer.id, this.workerFailed(peer.id, error));
+    });
+    await Promise.race([peer.done, handled(late)]);
+    stop.abort();
+  }
+
+  #statsOf(peer: Peer<Plugin>): WorkerStats {
+    try {
+      return peer.worker.stats();
+    } catch (error) {
+      this.log?.error("A worker's stats() threw", {
+        peer_id: this.nameOf(peer.id),
+        error,
+      });
+      const { sent, received } = peer.counter;
+      return {
+        queueDepth: 0,
+        processed: received,
+        dropped: 0,
+        sent,
+        connection: undefined,
+      };
+    }
+  }
+
+  /** Not in `send` itself: a function in it would cost every call its surroundings. */
+  #watchSend(id: string, sent: Promise<void>): void {
+    handled(sent).catch((error) => this.#sendFailed(id, error));
+  }
+
+  #sendFailed(id: string, error: unknown): void {
+    this.#failedSends++;
+    // What a connection refuses it logs itself.
+    if (error instanceof ConnectionError) return;
+    this.log?.debug("Send failed", { peer_id: this.nameOf(id), error });
+  }
+}

@@ -1,0 +1,102 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import {
+  type AcceptOptions,
+  acceptRaw,
+  type UpgradeArrival,
+} from "./accept.ts";
+import { systemClock } from "../base/clock.ts";
+import { ConfigError } from "../base/errors.ts";
+import { NodeStream, peerOf } from "../net/node_stream.ts";
+import { handled } from "../base/promise.ts";
+import { HeaderLines, type RequestHead } from "../handshake/head.ts";
+import { refuse } from "./refuse.ts";
+import type { Socket } from "../socket/socket.ts";
+
+/**
+ * Makes a socket of the `upgrade` event of a `node:http` or `node:https` server: HTTP and
+ * WebSockets on one port, with pings, backpressure and a real cut.
+ *
+ * A request that does not suit is refused with the right status, and then thrown.
+ *
+ * @example
+ * ```ts
+ * import { createServer } from "node:http";
+ * import { once } from "node:events";
+ * import { Connection, InboundPool, upgradeNode } from "@honeybee/honeybee";
+ *
+ * const pool = new InboundPool("relay");
+ * const server = createServer((_, response) => response.end("hello"));
+ * server.on("upgrade", (request, socket, head) => {
+ *   try {
+ *     pool.add(crypto.randomUUID(), upgradeNode(request, socket, head));
+ *   } catch (error) {
+ *     console.error(error); // it has been refused
+ *   }
+ * });
+ * server.listen(0, "127.0.0.1");
+ * await once(server, "listening");
+ *
+ * // A peer, to try it.
+ * const address = server.address();
+ * if (address !== null && typeof address === "object") {
+ *   const peer = new Connection(`ws://127.0.0.1:${address.port}`);
+ *   await peer.connect();
+ *   await peer.close();
+ * }
+ * await pool.close();
+ * server.close();
+ * await once(server, "close");
+ * ```
+ *
+ * @param head What came right behind the request: it is not lost.
+ * @throws {HandshakeError} When the request does not suit.
+ * @throws {ConfigError} When an option cannot be used.
+ */
+export function upgradeNode(
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Uint8Array,
+  options: AcceptOptions = {},
+): Socket {
+  if (typeof socket?.write !== "function") {
+    throw new ConfigError(
+      "invalid-argument",
+      "socket",
+      "Cannot upgrade as socket must be the one of the upgrade event",
+    );
+  }
+  const { socket: connection } = request;
+  connection.setNoDelay?.(true);
+  // The server's own timeout is for requests, and this is none any more.
+  connection.setTimeout?.(0);
+  const arrival: UpgradeArrival = {
+    stream: new NodeStream(socket),
+    head: headOf(request),
+    // A copy: the buffer belongs to the HTTP parser.
+    early: new Uint8Array(head),
+    secure: Reflect.get(connection, "encrypted") === true,
+    remoteAddr: peerOf(connection),
+    clock: options.clock ?? systemClock,
+  };
+  try {
+    return acceptRaw(arrival, options);
+  } catch (error) {
+    handled(refuse(arrival.stream, error, arrival.clock));
+    throw error;
+  }
+}
+
+function headOf(request: IncomingMessage): RequestHead {
+  const lines: [string, string][] = [];
+  const { rawHeaders } = request;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    lines.push([rawHeaders[i] ?? "", rawHeaders[i + 1] ?? ""]);
+  }
+  return {
+    method: request.method ?? "",
+    target: request.url ?? "",
+    version: `HTTP/${request.httpVersion}`,
+    headers: new HeaderLines(lines),
+  };
+}

@@ -1,0 +1,146 @@
+import type { Buffer } from "node:buffer";
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer as createSecureServer } from "node:https";
+import type { Duplex } from "node:stream";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { RecordingReader } from "../../testing/mod.ts";
+import { CA, SERVER_CERT, SERVER_KEY } from "../_support/certificates.ts";
+import { dialRaw } from "../client/dial_raw.ts";
+import { ConfigError } from "../base/errors.ts";
+import { HandshakeError } from "../handshake/errors.ts";
+import { join, utf8 } from "../_support/bytes.ts";
+import { HandPeer, TEXT } from "../_support/raw.ts";
+import type { Socket } from "../socket/socket.ts";
+import { upgradeNode } from "./upgrade_node.ts";
+import type { AcceptOptions } from "./accept.ts";
+
+const HOST = "127.0.0.1";
+
+/** A server of HTTP that upgrades whoever asks for it. */
+async function serve(secure: boolean, options?: AcceptOptions) {
+  const server: Server = secure
+    ? createSecureServer({ cert: SERVER_CERT, key: SERVER_KEY })
+    : createServer();
+  const sockets: (Socket | Error)[] = [];
+  let wake = () => {};
+  server.on("request", (_request, response) => response.end("plain HTTP"));
+  server.on(
+    "upgrade",
+    (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      try {
+        sockets.push(upgradeNode(request, socket, head, options));
+      } catch (error) {
+        assert(error instanceof Error);
+        sockets.push(error);
+      }
+      wake();
+    },
+  );
+  await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
+  const address = server.address();
+  const port = typeof address === "object" ? address?.port ?? 0 : 0;
+  return {
+    port,
+    url: `${secure ? "wss" : "ws"}://${HOST}:${port}`,
+    async next(): Promise<Socket | Error> {
+      for (;;) {
+        const socket = sockets.shift();
+        if (socket !== undefined) return socket;
+        await new Promise<void>((resolve) => wake = resolve);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+for (const secure of [false, true]) {
+  const kind = secure ? "node:https" : "node:http";
+
+  Deno.test(`upgradeNode: a WebSocket with control frames beside ${kind} on one port`, async () => {
+    await using server = await serve(secure, { compression: true });
+    const dialled = dialRaw(`${server.url}/chat?x`, {
+      caCerts: [CA],
+      compression: true,
+    });
+    const socket = await server.next();
+    assert(!(socket instanceof Error));
+    const client = await dialled;
+    assertEquals(socket.url, `${server.url}/chat?x`);
+    assertEquals(socket.remoteAddr?.transport, "tcp");
+    assertEquals(socket.extensions, client.extensions);
+    assert(socket.extensions.startsWith("permessage-deflate"));
+    const [mine, theirs] = [new RecordingReader(), new RecordingReader()];
+    socket.start(mine);
+    client.start(theirs);
+    const text = "compressible ".repeat(1_000);
+    client.write(text);
+    assertEquals(await mine.take(), text);
+    socket.ping(utf8("ping"));
+    socket.write(new Uint8Array(300_000).fill(5));
+    assertEquals(await theirs.take(), new Uint8Array(300_000).fill(5));
+    while (mine.pongs.length === 0) {
+      client.write("tick");
+      await mine.take();
+    }
+    assertEquals(mine.pongs[0], utf8("ping"));
+    socket.close(1001, "bye");
+    const ends = await Promise.all([socket.closed, client.closed]);
+    assertEquals(ends.map((end) => [end.code, end.clean]), [
+      [1001, true],
+      [1001, true],
+    ]);
+    if (!secure) {
+      const response = await fetch(`http://${HOST}:${server.port}`);
+      assertEquals(await response.text(), "plain HTTP");
+    }
+  });
+}
+
+Deno.test("upgradeNode: bytes right behind the request are not lost", async () => {
+  await using server = await serve(false);
+  const conn = await Deno.connect({ hostname: HOST, port: server.port });
+  using peer = new HandPeer(conn, "client");
+  const head = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n" +
+    "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+  await peer.raw(join(utf8(head), peer.frame(TEXT, "early")));
+  const socket = await server.next();
+  assert(!(socket instanceof Error));
+  const reader = new RecordingReader();
+  socket.start(reader);
+  assertEquals(await reader.take(), "early");
+  socket.terminate();
+});
+
+Deno.test("upgradeNode: a request that does not suit is refused and thrown", async () => {
+  await using server = await serve(false, { origins: ["https://good.test"] });
+  const refused = dialRaw(server.url, {
+    headers: { origin: "https://bad.test" },
+  }).catch((error) => error);
+  const thrown = await server.next();
+  assert(thrown instanceof HandshakeError);
+  const error = await refused;
+  assert(error instanceof HandshakeError);
+  assertEquals([thrown.status, error.status], [403, 403]);
+});
+
+Deno.test("upgradeNode: a peer that is cut hears of it", async () => {
+  await using server = await serve(false);
+  const dialled = dialRaw(server.url, {});
+  const socket = await server.next();
+  const client = await dialled;
+  assert(!(socket instanceof Error));
+  client.start(new RecordingReader());
+  socket.terminate();
+  assertEquals((await client.closed).code, 1006);
+});
+
+Deno.test("upgradeNode: what is no duplex is a ConfigError", () => {
+  assertThrows(
+    () => Reflect.apply(upgradeNode, undefined, [{}, {}, new Uint8Array(0)]),
+    ConfigError,
+  );
+});

@@ -1,0 +1,81 @@
+import { assertEquals } from "@std/assert";
+import { FakeClock } from "../../testing/fake_clock.ts";
+import { DrainWatch } from "./drain_watch.ts";
+
+/** A buffer under a watch. */
+function setUp(bufferedAmount: number, onDrain: () => void = () => {}) {
+  const clock = new FakeClock();
+  const buffer = { bufferedAmount, sentBytes: bufferedAmount };
+  const counted = { drains: 0 };
+  const watch = new DrainWatch(buffer, clock, () => {
+    counted.drains++;
+    onDrain();
+  });
+  return { clock, buffer, counted, watch };
+}
+
+Deno.test("an empty buffer is not looked at", () => {
+  const { clock, watch } = setUp(0);
+  watch.start();
+  assertEquals(clock.pending, 0);
+});
+
+Deno.test("the looks at a buffer that does not move come every 50 ms in the end", () => {
+  const { clock, counted, watch } = setUp(10);
+  watch.start();
+  watch.start();
+  const pauses: number[] = [];
+  for (let i = 0; i < 6; i++) {
+    const pause = (clock.nextAt ?? 0) - clock.now();
+    pauses.push(pause);
+    clock.tick(pause);
+  }
+  assertEquals(pauses, [5, 10, 20, 40, 50, 50]);
+  assertEquals(counted.drains, 0);
+});
+
+Deno.test("what is taken is told, and looked for soon again", () => {
+  const { clock, buffer, counted, watch } = setUp(10);
+  watch.start();
+  clock.tick(15);
+  buffer.bufferedAmount = 4;
+  clock.tick(20);
+  assertEquals(counted.drains, 1);
+  assertEquals(clock.nextAt, clock.now() + 5);
+});
+
+Deno.test("what is taken is told even where more was written than that", () => {
+  const { clock, buffer, counted, watch } = setUp(10);
+  watch.start();
+  buffer.sentBytes += 100;
+  buffer.bufferedAmount += 99;
+  clock.tick(5);
+  assertEquals(counted.drains, 1);
+  buffer.sentBytes += 100;
+  buffer.bufferedAmount += 100;
+  clock.tick(5);
+  assertEquals(counted.drains, 1);
+});
+
+Deno.test("once the buffer is empty nothing is left running", () => {
+  const { clock, buffer, counted, watch } = setUp(10);
+  watch.start();
+  buffer.bufferedAmount = 0;
+  clock.tick(5);
+  assertEquals(counted.drains, 1);
+  assertEquals(clock.pending, 0);
+});
+
+Deno.test("it stops when it is told to, also by the one whom it tells", () => {
+  const outer = setUp(10);
+  outer.watch.start();
+  outer.watch.stop();
+  assertEquals(outer.clock.pending, 0);
+
+  const inner = setUp(10, () => inner.watch.stop());
+  inner.watch.start();
+  inner.buffer.bufferedAmount = 5;
+  inner.clock.tick(5);
+  assertEquals(inner.counted.drains, 1);
+  assertEquals(inner.clock.pending, 0);
+});

@@ -1,0 +1,58 @@
+import { ConnectionError } from "../base/errors.ts";
+import {
+  HandshakeError,
+  type HandshakeErrorCode,
+} from "../handshake/errors.ts";
+
+/** The runtime tells the status of a refused handshake in words only. */
+const STATUS = /Invalid status code: (\d{3})/;
+
+/** Redirects, which a WebSocket client need not follow (RFC 6455, section 4.1). */
+const REDIRECTS = [301, 302, 303, 307, 308];
+
+/** The error of an `ErrorEvent` of the runtime's WebSocket: the only place where a cause is told. */
+export function eventError(event: Event): Error {
+  // Node 22 has such events, and no name for them.
+  const error: unknown = Reflect.get(event, "error");
+  const message: unknown = Reflect.get(event, "message");
+  if (error instanceof Error) return error;
+  return new Error(
+    typeof message === "string" ? message : "The WebSocket failed",
+  );
+}
+
+/**
+ * What the runtime says about a WebSocket that never opened, as an error of ours.
+ *
+ * A response with another status than 101 is a {@link HandshakeError} with that status; its
+ * headers are lost. All else is a {@link ConnectionError} `dial-failed`.
+ */
+export function connectFailure(
+  cause: Error,
+): HandshakeError | ConnectionError {
+  const found = STATUS.exec(cause.message)?.[1];
+  if (found === undefined) {
+    return new ConnectionError(
+      "dial-failed",
+      `Cannot connect: ${cause.message}`,
+      { cause },
+    );
+  }
+  const status = Number(found);
+  const code: HandshakeErrorCode = REDIRECTS.includes(status)
+    ? "redirected"
+    : "refused";
+  return new HandshakeError(
+    code,
+    `Cannot connect as the server answered with status ${status}`,
+    { status, cause },
+  );
+}
+
+/** The deadline for the opening handshake has passed. */
+export function handshakeTimedOut(timeout: number): HandshakeError {
+  return new HandshakeError(
+    "timeout",
+    `Cannot connect as the handshake took longer than ${timeout} ms`,
+  );
+}

@@ -1,0 +1,165 @@
+import type { Clock } from "../base/clock.ts";
+import type { Message } from "../base/message.ts";
+import type { CompressionOptions } from "../handshake/negotiation.ts";
+import type { PeerAddress } from "../net/address.ts";
+
+/** One side's part in a closing handshake (RFC 6455, section 7.1). */
+export interface CloseFrame {
+  /** The close code; 1005 when the frame carried none. */
+  readonly code: number;
+  /** The reason, "" when the frame carried none. */
+  readonly reason: string;
+}
+
+/** How a socket ended: what came, what went, who began, and why. */
+export interface SocketEnd {
+  /**
+   * The close code as the application sees it (RFC 6455, section 7.1.5): the peer's;
+   * 1005 when its close frame had none, 1006 when there was no close frame.
+   */
+  readonly code: number;
+  /** The peer's reason, "" without one. */
+  readonly reason: string;
+  /** Whether both sides said close. */
+  readonly clean: boolean;
+  /** Which side closed first. */
+  readonly initiator: "local" | "peer";
+  /** The close frame that was received. */
+  readonly received: CloseFrame | undefined;
+  /** The close frame that was sent. */
+  readonly sent: CloseFrame | undefined;
+  /** What went wrong, where something did: a reset, a violation, a deadline. */
+  readonly error: Error | undefined;
+  /** The peer was silent for longer than the runtime's own idle timeout allows. */
+  readonly inactive: boolean;
+}
+
+/** What a socket tells whoever reads it. None of these may throw. */
+export interface SocketReader {
+  /**
+   * A message has arrived.
+   *
+   * @param size The payload in bytes, before any compression.
+   * @param at When it was read, in epoch milliseconds.
+   * @returns `false` to hold the peer back: a socket with flow control hands over nothing
+   * more until {@link Socket.resume}; one without goes on.
+   */
+  message(data: Message, size: number, at: number): boolean;
+  /** A ping has arrived. The socket answers it by itself. */
+  ping(payload: Uint8Array): void;
+  /** A pong has arrived, asked for or not. */
+  pong(payload: Uint8Array, at: number): void;
+  /** The peer has taken bytes: {@link Socket.bufferedAmount} has fallen. */
+  drain(): void;
+  /** The end: exactly once, and last. */
+  end(end: SocketEnd): void;
+}
+
+/** Options of {@link Socket.close}. */
+export interface SocketCloseOptions {
+  /** How long the closing handshake may take before the socket is cut, in milliseconds; 0 for ever. @default 5000 */
+  readonly timeout?: number | undefined;
+}
+
+/**
+ * One open WebSocket, in either role: what everything above stands on.
+ *
+ * A socket delivers nothing before {@link Socket.start}, and loses nothing by that.
+ */
+export interface Socket {
+  /** The URL it was dialled by, or that of the request that was accepted. */
+  readonly url: string;
+  /** The subprotocol agreed on, "" without one. */
+  readonly protocol: string;
+  /** The extensions agreed on, as in `Sec-WebSocket-Extensions`, "" without any. */
+  readonly extensions: string;
+  /** Where the peer is, when known. */
+  readonly remoteAddr: PeerAddress | undefined;
+  /** Whether it can ping, and shows pings and pongs. */
+  readonly controlFrames: boolean;
+  /** Whether a peer that sends can be held back. */
+  readonly flowControl: boolean;
+  /** Bytes that were written and that the peer's side has not taken yet. */
+  readonly bufferedAmount: number;
+  /** Payload bytes of all messages written so far, before compression. Only grows. */
+  readonly sentBytes: number;
+  /** How it ended. Never rejects. */
+  readonly closed: Promise<SocketEnd>;
+
+  /** Begins reading. Called once. */
+  start(reader: SocketReader): void;
+  /** Goes on after the reader's `message` answered `false`. */
+  resume(): void;
+  /**
+   * With `binary: "borrow"`: the consumer is done with one of the messages that were handed
+   * over. Reading goes on when it is done with all of them. Absent where nothing is lent.
+   */
+  giveBack?(): void;
+  /**
+   * Buffers a message. Never refuses for want of room: the caller looks at
+   * {@link Socket.bufferedAmount}. After the end it does nothing.
+   *
+   * @returns Nothing when the caller may reuse the bytes at once, else a promise for when he
+   * may, which rejects when the socket ends before the message has gone out. With `copy`
+   * the bytes are always his at once.
+   */
+  write(data: Message, copy?: boolean): Promise<void> | undefined;
+  /**
+   * Buffers a fragment of a message of unknown length (RFC 6455, section 5.4).
+   * Absent where the socket cannot stream.
+   */
+  writeFragment?(fragment: Fragment): void;
+  /** Sends a ping of at most 125 bytes. Only where there are `controlFrames`. */
+  ping(payload: Uint8Array): void;
+  /**
+   * Begins the closing handshake behind what is buffered, or does nothing when it has begun.
+   * What still arrives is read and dropped. The end comes after `timeout` at the latest.
+   *
+   * @param code None for a close frame without a body.
+   */
+  close(code?: number, reason?: string, options?: SocketCloseOptions): void;
+  /** Cuts the connection, without a handshake; the end may come before this returns. What is buffered is lost. */
+  terminate(error?: Error): void;
+}
+
+/** A piece of a message that is sent while its length is not known yet. */
+export interface Fragment {
+  /** The kind of the whole message. */
+  readonly type: "text" | "binary";
+  /** The payload; of a text, UTF-8 that may break off inside a character. */
+  readonly payload: Uint8Array;
+  /** Whether it begins the message. */
+  readonly first: boolean;
+  /** Whether it ends the message (FIN). */
+  readonly last: boolean;
+}
+
+/** How binary messages are handed over.
+ *
+ * - `"view"`: a view that its receiver may keep. It may share a buffer with other messages of
+ *   the same connection; that buffer is never written again.
+ * - `"copy"`: each message has a buffer of its own.
+ * - `"borrow"`: lent until the consumer reads on; the cheapest way. */
+export type BinaryDelivery = "view" | "copy" | "borrow";
+
+/** Limits on what a peer may send; 0 is no limit. */
+export interface SocketLimits {
+  /** Most bytes of a message, reassembled and inflated. @default 1 MiB */
+  readonly maxMessageSize?: number | undefined;
+  /** Most bytes of a frame's payload. @default 0, none of its own */
+  readonly maxFrameSize?: number | undefined;
+  /** Most fragments of a message, empty ones too. @default 16384 */
+  readonly maxFragments?: number | undefined;
+}
+
+/** What both roles of a socket can be given. */
+export interface SocketOptions extends SocketLimits {
+  /** How binary messages are handed over. @default "view" */
+  readonly binary?: BinaryDelivery | undefined;
+  /** permessage-deflate (RFC 7692): `true` for its defaults. @default false */
+  readonly compression?: boolean | CompressionOptions | undefined;
+  /** Most payload bytes of an outgoing frame; 0 never fragments. @default 0 */
+  readonly fragmentSize?: number | undefined;
+  /** Where time and chance come from. @default the runtime's own */
+  readonly clock?: Clock | undefined;
+}
