@@ -3,7 +3,7 @@ import { FilteringWorker } from "../examples/extend_plugin.ts";
 import { FakeClock, MockSocket } from "../testing/mod.ts";
 import { PoolError } from "../transport/base/errors.ts";
 import { InboundPool } from "./pool.ts";
-import type { InboundPlugin, InboundWorker } from "./worker.ts";
+import type { InboundPlugin, InboundWorker } from "./plugin.ts";
 
 Deno.test("A filter between worker and inbox lets through what is wanted, and nothing is lost", async () => {
   await using pool = new InboundPool("pool", {

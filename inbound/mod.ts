@@ -20,5 +20,7 @@
  */
 
 export * from "./options.ts";
+export * from "./plugin.ts";
 export * from "./pool.ts";
 export * from "./worker.ts";
+export * from "./worker_options.ts";

@@ -16,17 +16,10 @@ import { rejected } from "../transport/base/promise.ts";
 import type { Queue } from "../transport/base/queue.ts";
 import type { Socket } from "../transport/socket/socket.ts";
 import type { InboxMessage, WorkerStats } from "../transport/pool/worker.ts";
-import {
-  type InboundPoolOptions,
-  type ResolvedInboundWorkerOptions,
-  resolveInboundOptions,
-} from "./options.ts";
-import {
-  DefaultInboundWorker,
-  type InboundExit,
-  type InboundPlugin,
-  type InboundWorker,
-} from "./worker.ts";
+import { type InboundPoolOptions, resolveInboundOptions } from "./options.ts";
+import type { ResolvedInboundWorkerOptions } from "./worker_options.ts";
+import { DefaultInboundWorker } from "./worker.ts";
+import type { InboundExit, InboundPlugin, InboundWorker } from "./plugin.ts";
 
 /** An inbound peer has left by itself. */
 export interface InboundEvent extends PoolEvent, InboundExit {}

@@ -14,7 +14,7 @@ import {
   socketPair,
 } from "../testing/mod.ts";
 import { InboundPool } from "./pool.ts";
-import type { InboundPlugin, InboundWorker } from "./worker.ts";
+import type { InboundPlugin, InboundWorker } from "./plugin.ts";
 
 /** A peer's end of a pair whose other end is in a pool. */
 function addPeer(pool: InboundPool, id: string): Connection {

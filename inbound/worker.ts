@@ -1,79 +1,20 @@
-import type { Clock } from "../transport/base/clock.ts";
 import { Connection } from "../transport/connection/connection.ts";
-import type { ConnectionOptions } from "../transport/connection/options.ts";
-import type { Log } from "../transport/base/logging.ts";
 import type { Message } from "../transport/base/message.ts";
 import type { SendOptions } from "../transport/connection/outgoing.ts";
 import { DONE, rejected } from "../transport/base/promise.ts";
 import { ConnectionError } from "../transport/base/errors.ts";
-import type { Sink } from "../transport/base/queue.ts";
-import type { Socket, SocketEnd } from "../transport/socket/socket.ts";
+import type { SocketEnd } from "../transport/socket/socket.ts";
 import {
   type Counter,
   drained,
-  type InboxMessage,
   MessageQueue,
   Pulse,
   SHIPPED_BLOCKS,
   type StopRequest,
-  type Worker,
   type WorkerBlocks,
   type WorkerStats,
 } from "../transport/pool/worker.ts";
-import type { ResolvedInboundWorkerOptions } from "./options.ts";
-
-/** How an inbound peer's stay ended by itself. */
-export interface InboundExit {
-  /**
-   * - `disconnected`: the peer closed cleanly (1000, 1001 or no code).
-   * - `dropped-close`: it closed with another code, or without a close frame (1006).
-   * - `dropped-error`: a reset, a protocol violation or a timeout.
-   * - `evicted-policy`: it was silent for longer than is allowed.
-   */
-  readonly kind:
-    | "disconnected"
-    | "dropped-close"
-    | "dropped-error"
-    | "evicted-policy";
-  /** With `dropped-close`: the close code. */
-  readonly closeCode?: number;
-  /** With `dropped-close`: the peer's reason. */
-  readonly reason?: string;
-  /** With `dropped-error`: what went wrong. */
-  readonly error?: Error;
-}
-
-/** What the pool gives an inbound worker. */
-export interface InboundPlugin {
-  /** The peer. */
-  readonly id: string;
-  /** The number of this stay. */
-  readonly session: number;
-  /** The peer's socket, open or about to be; the worker owns it from now on. */
-  readonly socket: Socket;
-  /** The pool's inbox. */
-  readonly inbox: Sink<InboxMessage>;
-  /** Says how the stay ended. Counted once; after it the peer is gone from the registry. */
-  onExit(exit: InboundExit): void;
-  /** Puts an error into the pool's `errors`. */
-  onError(error: Error): void;
-  /** What the worker counts for the pool. */
-  readonly counter: Counter;
-  /** Options of the connection that the worker makes of the socket, with `logAttributes` where the pool logs. */
-  readonly connectionOptions: ConnectionOptions;
-  /** The pool's `worker` options. */
-  readonly workerOptions: ResolvedInboundWorkerOptions;
-  /** Where time and chance come from. */
-  readonly clock: Clock;
-  /** The worker's own logger; absent where nothing is logged. */
-  readonly log: Log | undefined;
-}
-
-/** A worker for one inbound peer. */
-export type InboundWorker = Worker<InboundPlugin>;
-
-/** Makes the worker for a peer. What it throws is thrown by `add`. */
-export type InboundWorkerFactory = (id: string) => InboundWorker;
+import type { InboundExit, InboundPlugin, InboundWorker } from "./plugin.ts";
 
 /** Milliseconds a peer has to answer the close frame of its eviction. */
 const EVICTION = 50;

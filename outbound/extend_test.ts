@@ -5,7 +5,8 @@ import { MockDialer, MockSocket } from "../testing/mod.ts";
 import { eventually, FakeClock } from "../testing/mod.ts";
 import { PoolError } from "../transport/base/errors.ts";
 import { OutboundPool } from "./pool.ts";
-import { DefaultOutboundWorker, type OutboundWorker } from "./worker.ts";
+import { DefaultOutboundWorker } from "./worker.ts";
+import type { OutboundWorker } from "./plugin.ts";
 
 const URL = "ws://peer.test";
 

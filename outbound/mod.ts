@@ -16,6 +16,7 @@
  */
 
 export * from "./options.ts";
+export * from "./plugin.ts";
 export * from "./pool.ts";
 export {
   defaultVerdict,
@@ -27,3 +28,4 @@ export {
 } from "./reconnect.ts";
 export * from "./session.ts";
 export * from "./worker.ts";
+export * from "./worker_options.ts";

@@ -24,11 +24,8 @@ import type { Queue } from "../transport/base/queue.ts";
 import type { Dialer } from "../transport/client/dialer.ts";
 import { normalizeUrl, urlForLog } from "../transport/base/url.ts";
 import type { InboxMessage, WorkerStats } from "../transport/pool/worker.ts";
-import {
-  type OutboundPoolOptions,
-  type ResolvedOutboundWorkerOptions,
-  resolveOutboundOptions,
-} from "./options.ts";
+import { type OutboundPoolOptions, resolveOutboundOptions } from "./options.ts";
+import type { ResolvedOutboundWorkerOptions } from "./worker_options.ts";
 import { DialGate } from "./dial_gate.ts";
 import {
   checkVerdict,
@@ -36,12 +33,12 @@ import {
   type ReconnectInfo,
   type ReconnectVerdict,
 } from "./reconnect.ts";
-import {
-  DefaultOutboundWorker,
-  type OutboundNotice,
-  type OutboundPlugin,
-  type OutboundWorker,
-} from "./worker.ts";
+import { DefaultOutboundWorker } from "./worker.ts";
+import type {
+  OutboundNotice,
+  OutboundPlugin,
+  OutboundWorker,
+} from "./plugin.ts";
 
 /** Something happened to the connection of an outbound peer. */
 export interface OutboundEvent extends PoolEvent, OutboundNotice {}

@@ -90,7 +90,7 @@ export * from "./base/retry.ts";
 export * from "./client/retryable.ts";
 export { sleep } from "./base/schedule.ts";
 export type { PeerAddress } from "./net/address.ts";
-export type { TlsClientOptions } from "./net/open_options.ts";
+export type { OpenOptions, TlsClientOptions } from "./net/open_options.ts";
 export type { Dialer, DialOptions } from "./client/dialer.ts";
 export * from "./socket/socket.ts";
 export type {

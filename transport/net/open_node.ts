@@ -5,7 +5,7 @@ import { NodeStream, peerOf } from "./node_stream.ts";
 import { onAbort } from "../base/promise.ts";
 import { connectThrough, type Host, type Proxy } from "./proxy.ts";
 import { onDeno } from "../base/runtime.ts";
-import type { DialOptions } from "../client/dialer.ts";
+import type { OpenOptions } from "./open_options.ts";
 import type { PeerAddress } from "./address.ts";
 
 /** What the TLS of a WebSocket carries. */
@@ -20,7 +20,7 @@ export interface OpenedStream {
 }
 
 /** The options of TLS; `undefined` for none. */
-type Tls = Pick<DialOptions, "caCerts" | "cert" | "key"> | undefined;
+type Tls = Pick<OpenOptions, "caCerts" | "cert" | "key"> | undefined;
 
 /**
  * Opens a stream with `node:net` or `node:tls`.

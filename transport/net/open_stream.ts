@@ -8,7 +8,7 @@ import {
 import { onAbort } from "../base/promise.ts";
 import { chooseProxy, connectThrough, type Host, type Proxy } from "./proxy.ts";
 import { onDeno } from "../base/runtime.ts";
-import type { DialOptions } from "../client/dialer.ts";
+import type { OpenOptions } from "./open_options.ts";
 import type { PeerAddress } from "./address.ts";
 
 /**
@@ -18,7 +18,7 @@ import type { PeerAddress } from "./address.ts";
  */
 export function openStream(
   url: URL,
-  options: DialOptions,
+  options: OpenOptions,
   signal: AbortSignal,
 ): Promise<OpenedStream> {
   const secure = url.protocol === "wss:";
@@ -100,7 +100,7 @@ async function connect(
 
 async function openTls(
   host: Host,
-  options: DialOptions,
+  options: OpenOptions,
   signal: AbortSignal,
 ): Promise<OpenedStream> {
   let plain: Deno.TcpConn;
@@ -122,7 +122,7 @@ async function openTls(
 async function openThrough(
   proxy: Proxy,
   host: Host,
-  tls: DialOptions | undefined,
+  tls: OpenOptions | undefined,
   signal: AbortSignal,
 ): Promise<OpenedStream> {
   const opened = await openTcp(proxy, signal);
@@ -142,7 +142,7 @@ async function openThrough(
 async function secured(
   conn: Deno.TcpConn,
   host: Host,
-  options: DialOptions,
+  options: OpenOptions,
   signal: AbortSignal,
 ): Promise<OpenedStream> {
   const remoteAddr = addressOf(conn.remoteAddr);
