@@ -18,7 +18,7 @@ import { dialAuto } from "../client/dial_auto.ts";
 import { ConfigError, ConnectionError, toError } from "../base/errors.ts";
 import { flushAll } from "../net/flush.ts";
 import { createLog, type Log } from "../base/logging.ts";
-import { checkMessage, type Message } from "../base/message.ts";
+import { checkMessage, type Message, messageSize } from "../base/message.ts";
 import { checkSendOptions, Outgoing, type SendOptions } from "./outgoing.ts";
 import { Pinger } from "./pinger.ts";
 import { DONE, handled, onAbort, rejected } from "../base/promise.ts";
@@ -60,6 +60,19 @@ const MOVES: Readonly<Record<ConnectionState, readonly ConnectionState[]>> = {
   connected: ["closed"],
   closed: [],
 };
+
+/** Takes the messages of a connection in place of {@link Connection.incoming}. */
+export interface MessageSink {
+  /**
+   * Takes a message. Must not throw.
+   *
+   * @param size The payload in bytes, before any compression.
+   * @param at When the message was read, in epoch milliseconds.
+   * @returns `false` to hold the peer back until {@link Connection.resume}. The message is taken
+   * all the same. A socket without flow control goes on delivering.
+   */
+  message(data: Message, size: number, at: number): boolean;
+}
 
 /** Heartbeats kept for a reader that is late; older ones say nothing new. */
 const HEARTBEATS_KEPT = 16;
@@ -144,10 +157,13 @@ export class Connection implements AsyncDisposable {
   #dial: AbortController | undefined;
   #closedByUser = false;
   #heldUntil = 0;
+  #sink: MessageSink | undefined;
+  #heldBySink = false;
   /** Why we cut the connection ourselves, where we did. */
   #failure: ConnectionError | undefined;
 
   #lastHeardAt = 0;
+  #lastMessageAt = 0;
   #receivedMessages = 0;
   #receivedBytes = 0;
   #heartbeatCount = 0;
@@ -246,7 +262,7 @@ export class Connection implements AsyncDisposable {
    * peer that is held back cannot be blamed for its silence.
    */
   get heldUntil(): number {
-    return this.#heldUntil;
+    return this.#heldBySink ? Infinity : this.#heldUntil;
   }
 
   /** When the last message or heartbeat was read, in epoch milliseconds; 0 before the first. */
@@ -445,6 +461,32 @@ export class Connection implements AsyncDisposable {
     this.#socket?.giveBack?.();
   }
 
+  /**
+   * Hands every message to `sink` inside the call that read it, without a queue in between.
+   *
+   * Messages that wait in {@link Connection.incoming} are handed over first, during this call, also
+   * after the end. From then on `incoming` gets no message and only tells the end. A second call
+   * replaces the sink.
+   */
+  deliverTo(sink: MessageSink): void {
+    this.#sink = undefined;
+    // Taking messages out may let the peer go on: what that brings goes behind them.
+    for (
+      let data = this.incoming.shift();
+      data !== undefined;
+      data = this.incoming.shift()
+    ) sink.message(data, messageSize(data), this.#lastMessageAt);
+    this.#sink = sink;
+  }
+
+  /** Reads on after the sink of {@link Connection.deliverTo} answered `false`. Harmless otherwise. */
+  resume(): void {
+    if (!this.#heldBySink) return;
+    this.#heldBySink = false;
+    this.#heldUntil = this.#config.clock.now();
+    if (this.#state === "connected") this.#socket?.resume();
+  }
+
   /** Closes, and waits for the end. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
@@ -531,7 +573,15 @@ export class Connection implements AsyncDisposable {
     if (this.#state !== "connected") return true;
     this.#receivedMessages++;
     this.#receivedBytes += size;
-    this.#lastHeardAt = at;
+    this.#lastHeardAt = this.#lastMessageAt = at;
+    if (this.#sink !== undefined) {
+      // Set before the call, in which the sink may resume.
+      this.#heldBySink = true;
+      if (this.#sink.message(data, size, at) || !socket.flowControl) {
+        this.#heldBySink = false;
+      }
+      return !this.#heldBySink;
+    }
     if (this.incoming.push(data) || !socket.flowControl) return true;
     this.#holdBack(socket);
     return false;

@@ -1,0 +1,117 @@
+import { assertEquals } from "@std/assert";
+import { FakeClock } from "../../testing/fake_clock.ts";
+import { MockSocket } from "../../testing/mock_socket.ts";
+import { socketPair } from "../../testing/socket_pair.ts";
+import type { Message } from "../base/message.ts";
+import { Connection, type MessageSink } from "./connection.ts";
+
+/** Takes messages, and answers `false` from the nth on. */
+class Recorder implements MessageSink {
+  readonly taken: [Message, size: number, at: number][] = [];
+  room: number;
+
+  constructor(room = Infinity) {
+    this.room = room;
+  }
+
+  message(data: Message, size: number, at: number): boolean {
+    this.taken.push([data, size, at]);
+    return this.taken.length < this.room;
+  }
+}
+
+Deno.test("A sink gets each message in the call that read it, and incoming none", () => {
+  const clock = new FakeClock();
+  const socket = new MockSocket({ clock });
+  const connection = Connection.fromSocket(socket, { clock });
+  const sink = new Recorder();
+  connection.deliverTo(sink);
+  socket.receive("é");
+  assertEquals(sink.taken, [["é", 2, connection.lastHeardAt]]);
+  assertEquals(connection.incoming.size, 0);
+  assertEquals(connection.stats().receivedMessages, 1);
+  socket.receiveClose();
+  assertEquals(connection.incoming.closed, true);
+});
+
+Deno.test("Messages that wait go to the sink before those that come when the peer is let go on", async () => {
+  const socket = new MockSocket();
+  const connection = Connection.fromSocket(socket, { incomingBufferSize: 4 });
+  for (let i = 0; i < 20; i++) socket.receive(String(i));
+  assertEquals([socket.heldBack, connection.incoming.size], [true, 4]);
+  const sink = new Recorder();
+  connection.deliverTo(sink);
+  assertEquals(socket.heldBack, false);
+  socket.receive("20");
+  assertEquals(
+    sink.taken.map(([data]) => data),
+    Array.from({ length: 21 }, (_, i) => String(i)),
+  );
+  await connection.close();
+});
+
+Deno.test("What waits after the end goes to the sink as well", async () => {
+  const { client, server } = socketPair();
+  const connection = Connection.fromSocket(server);
+  client.write("last");
+  client.close(1000);
+  await connection.closed;
+  const sink = new Recorder();
+  connection.deliverTo(sink);
+  assertEquals(sink.taken.map(([data]) => data), ["last"]);
+});
+
+Deno.test("A sink that answers false holds the peer back until resume", async () => {
+  const clock = new FakeClock();
+  const socket = new MockSocket({ clock });
+  const connection = Connection.fromSocket(socket, { clock });
+  const sink = new Recorder(2);
+  connection.deliverTo(sink);
+  for (let i = 0; i < 4; i++) socket.receive(String(i));
+  assertEquals([sink.taken.length, socket.heldBack], [2, true]);
+  assertEquals(connection.heldUntil, Infinity);
+  clock.tick(1_000);
+  sink.room = Infinity;
+  connection.resume();
+  connection.resume();
+  assertEquals([sink.taken.length, socket.resumed], [4, 1]);
+  assertEquals(connection.heldUntil, clock.now());
+  await connection.close();
+});
+
+Deno.test("A sink may resume before its call returns", async () => {
+  const socket = new MockSocket();
+  const connection = Connection.fromSocket(socket);
+  let taken = 0;
+  connection.deliverTo({
+    message() {
+      taken++;
+      connection.resume();
+      return false;
+    },
+  });
+  for (let i = 0; i < 3; i++) socket.receive("x");
+  assertEquals([taken, socket.heldBack], [3, false]);
+  await connection.close();
+});
+
+Deno.test("A socket without flow control goes on delivering, and resume does nothing", async () => {
+  const socket = new MockSocket({ flowControl: false });
+  const connection = Connection.fromSocket(socket);
+  const sink = new Recorder(1);
+  connection.deliverTo(sink);
+  for (let i = 0; i < 3; i++) socket.receive("x");
+  connection.resume();
+  assertEquals([sink.taken.length, socket.resumed], [3, 0]);
+  await connection.close();
+});
+
+Deno.test("resume after the end does nothing", async () => {
+  const socket = new MockSocket();
+  const connection = Connection.fromSocket(socket);
+  connection.deliverTo(new Recorder(1));
+  socket.receive("x");
+  await connection.close();
+  connection.resume();
+  assertEquals(socket.resumed, 0);
+});
