@@ -296,7 +296,7 @@ export class InboundPool implements AsyncDisposable {
     this.#core.retire(peer);
     const event: InboundEvent = {
       id: peer.id,
-      at: this.#core.options.clock.now(),
+      at: this.#core.options.clock.date(),
       session,
       ...exit,
     };

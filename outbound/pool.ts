@@ -398,7 +398,7 @@ export class OutboundPool implements AsyncDisposable {
     });
     this.#core.events.push({
       id: peer.id,
-      at: clock.now(),
+      at: clock.date(),
       session,
       ...notice,
     });

@@ -48,6 +48,8 @@ const TURNS = 4;
  */
 export class FakeClock implements Clock {
   #now: number;
+  /** What to add to `now()` to get the time of day. */
+  #dateOffset = 0;
   #random: () => number;
   /** In the order in which they fire. */
   readonly #timers: Timer[] = [];
@@ -70,9 +72,19 @@ export class FakeClock implements Clock {
     return this.#timers[0]?.due;
   }
 
-  /** Epoch milliseconds. */
+  /** Milliseconds, moved by {@link FakeClock.advance} and {@link FakeClock.tick}. */
   now(): number {
     return this.#now;
+  }
+
+  /** The time of day in epoch milliseconds: that of `now()` unless {@link FakeClock.setDate} has set it. */
+  date(): number {
+    return this.#now + this.#dateOffset;
+  }
+
+  /** Sets the time of day, as an operator or NTP does. It moves on with the clock; deadlines do not notice. */
+  setDate(date: number): void {
+    this.#dateOffset = date - this.#now;
   }
 
   /** Calls `callback` once, when the clock has been moved `delay` milliseconds on. */

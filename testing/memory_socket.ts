@@ -231,7 +231,7 @@ export class MemorySocket implements Socket {
         return true;
       case "pong":
         if (this.controlFrames && this.#sent === undefined) {
-          this.#reader?.pong(frame.payload, this.#clock.now());
+          this.#reader?.pong(frame.payload, this.#clock.date());
         }
         return true;
       case "close":
@@ -250,7 +250,7 @@ export class MemorySocket implements Socket {
 
   #message(data: Message, size: number, taken: number): boolean {
     const more = this.#sent !== undefined ||
-      this.#reader?.message(data, size, this.#clock.now()) !== false;
+      this.#reader?.message(data, size, this.#clock.date()) !== false;
     this.#peer?.taken(taken);
     return more || !this.flowControl;
   }

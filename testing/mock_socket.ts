@@ -212,7 +212,7 @@ export class MockSocket implements Socket {
   /** The peer sends a message. */
   receive(data: Message): void {
     this.#arrive((reader) =>
-      reader.message(data, messageSize(data), this.#clock.now())
+      reader.message(data, messageSize(data), this.#clock.date())
     );
   }
 
@@ -229,7 +229,7 @@ export class MockSocket implements Socket {
   receivePong(payload?: Uint8Array): void {
     const answer = payload ?? this.pings.at(-1) ?? new Uint8Array(0);
     this.#arrive((reader) => {
-      if (this.controlFrames) reader.pong(answer, this.#clock.now());
+      if (this.controlFrames) reader.pong(answer, this.#clock.date());
       return true;
     });
   }

@@ -33,6 +33,10 @@ class CrowdClock implements Clock {
     return this.#now;
   }
 
+  date(): number {
+    return this.#now;
+  }
+
   timer(callback: () => void, delay: number): () => void {
     const timer: Timer = { due: this.#now + delay, callback };
     const key = Math.max(

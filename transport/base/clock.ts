@@ -1,12 +1,16 @@
 /**
- * Where the library takes time and chance from.
+ * The library's source of time and randomness.
  *
- * Every scope takes one as its `clock` option; `testing` has a `FakeClock` that
- * a test moves by hand.
+ * Every scope takes one as its `clock` option. `testing` has a `FakeClock` that a test moves by hand.
  */
 export interface Clock {
-  /** Epoch milliseconds. They never run backwards. */
+  /**
+   * Monotonic milliseconds since an arbitrary origin, with fractions: for deadlines and durations. Setting the
+   * time of day does not change them.
+   */
   now(): number;
+  /** The time of day, in epoch milliseconds: for time stamps. It jumps when the time of day is set. */
+  date(): number;
   /**
    * Calls `callback` once, `delay` milliseconds from now.
    *
@@ -17,14 +21,10 @@ export interface Clock {
   random(): number;
 }
 
-/**
- * The runtime's own time and chance.
- *
- * `now()` is the time of day at which the process started plus the monotonic
- * time since: setting the machine's clock ends nobody's deadline.
- */
+/** The runtime's own time and randomness. Its origin is the epoch at the start of the process. */
 export const systemClock: Clock = {
-  now: () => Math.floor(performance.timeOrigin + performance.now()),
+  now: () => performance.timeOrigin + performance.now(),
+  date: Date.now,
   timer: (callback, delay) => {
     const id = setTimeout(callback, delay);
     return () => clearTimeout(id);

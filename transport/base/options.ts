@@ -320,7 +320,12 @@ export interface ScopeOptions {
  */
 export function checkScope(prefix: string, options: ScopeOptions): void {
   checkSignal(`${prefix}signal`, options.signal);
-  checkMethods(`${prefix}clock`, options.clock, ["now", "timer", "random"]);
+  checkMethods(`${prefix}clock`, options.clock, [
+    "now",
+    "date",
+    "timer",
+    "random",
+  ]);
   checkMethods(`${prefix}logger`, options.logger, LOG_LEVELS);
   checkBoolean(`${prefix}loggingEnabled`, options.loggingEnabled);
   checkWord(`${prefix}logLevel`, LOG_LEVELS, options.logLevel);

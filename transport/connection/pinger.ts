@@ -74,9 +74,10 @@ export class Pinger {
     const answered = this.#unanswered.splice(0, place + 1);
     const newest = answered[place];
     if (newest === undefined) return;
-    this.#options.onAnswer(Math.max(0, at - newest.sentAt), at);
+    const now = this.#options.clock.now();
+    this.#options.onAnswer(now - newest.sentAt, at);
     for (const ping of answered) {
-      ping.answered?.(Math.max(0, at - ping.sentAt));
+      ping.answered?.(now - ping.sentAt);
     }
   }
 

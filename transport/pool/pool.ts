@@ -274,7 +274,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
       this.errors.shift();
       this.#droppedErrors++;
     }
-    this.errors.push({ id, error, at: this.options.clock.now() });
+    this.errors.push({ id, error, at: this.options.clock.date() });
     this.log?.warn("Error", { peer_id: this.nameOf(id), error });
   }
 

@@ -395,7 +395,7 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
       this.#errors.shift();
       this.#droppedErrors++;
     }
-    this.#errors.push({ error, remoteAddr, at: this.#clock.now() });
+    this.#errors.push({ error, remoteAddr, at: this.#clock.date() });
   }
 
   /** The connection waits no longer. Says whether it did. */

@@ -303,7 +303,7 @@ export class NativeSocket implements Socket {
         ),
       );
     }
-    this.#hand(data, size, this.#clock.now());
+    this.#hand(data, size, this.#clock.date());
   }
 
   #hand(data: Message, size: number, at: number): void {

@@ -204,7 +204,7 @@ export class RawSocket implements Socket {
   start(reader: SocketReader): void {
     this.#reader = reader;
     if (this.#end !== undefined) return reader.end(this.#end);
-    this.#readAt = this.#clock.now();
+    this.#readAt = this.#clock.date();
     joinReaders();
     this.#read();
   }
@@ -368,7 +368,7 @@ export class RawSocket implements Socket {
         readDone();
         if (this.#ended) return;
         if (count === null) return this.#onEndOfStream();
-        this.#readAt = this.#clock.now();
+        this.#readAt = this.#clock.date();
         if (target !== undefined) this.#fill(count);
         else {
           this.#parse(buffer.subarray(0, count));
