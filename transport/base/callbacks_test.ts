@@ -6,7 +6,6 @@ function isNumber(value: unknown): value is number {
 }
 
 const THENABLE = {
-  // deno-lint-ignore no-thenable -- a promise of another library is what is tested
   then: (_: unknown, reject: (reason: unknown) => void) => reject("thenable"),
 };
 
