@@ -72,9 +72,9 @@ export async function findPeers(): Promise<readonly Peer[]> {
   return [
     { name: "pool", kind: websocket, command: deno("pool.ts") },
     {
-      name: "pool, borrow",
+      name: "pool, copy",
       kind: websocket,
-      command: deno("pool.ts", "--borrow"),
+      command: deno("pool.ts", "--copy"),
     },
     {
       name: "pool, items",

@@ -78,7 +78,7 @@ export const WORKLOADS: readonly Workload[] = [
     64,
     16_384,
     16,
-    "pool/native/1.2;pool, borrow/native/2",
+    "pool/native/1.2",
     SHORT,
   ),
   echo("binary", 1, 1_048_576, 1, LARGE),

@@ -14,7 +14,6 @@ import {
   InboundPool,
   type InboundWorker,
   type InboxMessage,
-  LENDER,
   listen,
 } from "@honeybee/honeybee";
 import { interrupted, port } from "./interrupted.ts";
@@ -37,8 +36,6 @@ export class FilteringWorker extends DefaultInboundWorker
       inbox: {
         push: (message) => {
           if (this.#wanted(message)) return inbox.push(message);
-          // With `binary: "borrow"` nobody else would give it back.
-          message[LENDER]?.giveBack();
           // What is left out takes no room.
           return true;
         },

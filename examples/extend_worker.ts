@@ -92,7 +92,6 @@ export class TwinWorker implements OutboundWorker {
       queue: new MessageQueue(plugin.workerOptions.maxQueueSize),
       pulse: new Pulse(plugin.clock.now()),
       session: number,
-      borrowed: plugin.connectionOptions.binary === "borrow",
       keepaliveTimeout: plugin.workerOptions.keepaliveTimeout ?? 0,
       signal: this.#stop.signal,
     });

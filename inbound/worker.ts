@@ -54,7 +54,6 @@ export class DefaultInboundWorker implements InboundWorker {
       pulse,
       id: plugin.id,
       session: plugin.session,
-      borrowed: plugin.connectionOptions.binary === "borrow",
     });
     blocks.heartbeatForwarder({ heartbeats: connection.heartbeats, pulse });
     blocks.silence({

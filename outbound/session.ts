@@ -29,8 +29,6 @@ export interface SessionOptions {
   readonly id: string;
   /** The number of this connection. */
   readonly session: number;
-  /** Whether messages are lent: see `binary`. */
-  readonly borrowed: boolean;
   /** The longest silence allowed, in milliseconds; 0 for ever. */
   readonly keepaliveTimeout: number;
   /** Where time comes from. */

@@ -130,7 +130,7 @@ export class DefaultOutboundWorker implements OutboundWorker {
   }
 
   async #serve(plugin: OutboundPlugin, connection: Connection): Promise<Loss> {
-    const { clock, workerOptions, connectionOptions } = plugin;
+    const { clock, workerOptions } = plugin;
     const openedAt = clock.now();
     const number = this.#session = plugin.nextSession();
     const queue = new MessageQueue(workerOptions.maxQueueSize);
@@ -149,7 +149,6 @@ export class DefaultOutboundWorker implements OutboundWorker {
       pulse,
       id: plugin.id,
       session: number,
-      borrowed: connectionOptions.binary === "borrow",
       keepaliveTimeout: workerOptions.keepaliveTimeout ??
         (connection.controlFrames ? KEEPALIVE : 0),
       clock,

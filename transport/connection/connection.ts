@@ -204,7 +204,6 @@ export class Connection implements AsyncDisposable {
       maxWeight: this.#config.incomingBufferBytes,
       weigh: lengthOf,
       onIdle: flushAll,
-      onDone: options.binary === "borrow" ? () => this.giveBack() : undefined,
     });
     this.heartbeats = new Queue({ capacity: HEARTBEATS_KEPT });
     if (socket !== undefined) this.#open(socket);
@@ -454,11 +453,6 @@ export class Connection implements AsyncDisposable {
       bufferedBytes: this.#socket?.bufferedAmount ?? 0,
       failedSends: this.#failedSends,
     };
-  }
-
-  /** With `binary: "borrow"`: the consumer is done with one message. Readers of `incoming` call it. */
-  giveBack(): void {
-    this.#socket?.giveBack?.();
   }
 
   /**

@@ -629,13 +629,14 @@ Deno.test("Options and streams that cannot be used are refused by name, and the 
   await client.close();
 });
 
-Deno.test("Headers and subprotocols that no request can have are refused at once", () => {
+Deno.test("Headers, subprotocols and deliveries that cannot be used are refused at once", () => {
   for (
     const [field, value] of [
       ["headers", 3],
       ["headers", { "a b": "c" }],
       ["protocols", 3],
       ["protocols", [1]],
+      ["binary", "borrow"],
     ] as const
   ) {
     const error = assertThrows(

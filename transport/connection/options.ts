@@ -39,7 +39,12 @@ export interface RetrySettings {
 
 /** Options of a {@link Connection}. Durations are milliseconds, and 0 disables them. */
 export interface ConnectionOptions
-  extends Omit<DialOptions, "headers">, LoggingOptions {
+  extends Omit<DialOptions, "headers" | "binary">, LoggingOptions {
+  /**
+   * How binary messages are handed over: each in a buffer of its own, or as views that may share
+   * memory with their neighbours. @default "view"
+   */
+  readonly binary?: "copy" | "view" | undefined;
   /** Closes the connection, gracefully, when it aborts. */
   readonly signal?: AbortSignal | undefined;
   /** Makes the socket. @default dialAuto */
@@ -148,7 +153,7 @@ export function resolveConnectionOptions(
       protocols,
     );
   }
-  checkWord(`${prefix}binary`, ["view", "copy", "borrow"], options.binary);
+  checkWord(`${prefix}binary`, ["view", "copy"], options.binary);
   if (typeof options.compression !== "boolean") {
     checkOptions(`${prefix}compression`, options.compression);
   }

@@ -41,7 +41,6 @@ export interface ResolvedPoolOptions {
   readonly eventsBufferSize: number;
   readonly errorsBufferSize: number;
   readonly closeTimeout: number;
-  readonly borrowed: boolean;
 }
 
 /**
@@ -80,6 +79,5 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
     eventsBufferSize: number("eventsBufferSize"),
     errorsBufferSize: number("errorsBufferSize"),
     closeTimeout,
-    borrowed: options.connection?.binary === "borrow",
   };
 }

@@ -14,13 +14,7 @@ import { DONE, handled, onAbort, rejected } from "../base/promise.ts";
 import { Queue, type Sink } from "../base/queue.ts";
 import { sleep } from "../base/schedule.ts";
 import { Sessions } from "./sessions.ts";
-import {
-  type Counter,
-  type InboxMessage,
-  LENDER,
-  type Worker,
-  type WorkerStats,
-} from "./worker.ts";
+import type { Counter, InboxMessage, Worker, WorkerStats } from "./worker.ts";
 
 /** Milliseconds beyond `closeTimeout` after which a worker that does not end is given up. */
 const GRACE = 1_000;
@@ -134,9 +128,6 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     this.inbox = new Queue({
       capacity: this.options.inboxBufferSize,
       onIdle: flushAll,
-      ...(this.options.borrowed
-        ? { onDone: (message: InboxMessage) => message[LENDER]?.giveBack() }
-        : undefined),
     });
     this.events = new EventQueue(
       this.options.eventsBufferSize,

@@ -7,9 +7,6 @@ import { onAbort } from "../base/promise.ts";
 import { Queue, type Sink } from "../base/queue.ts";
 import { Schedule, type Task } from "../base/schedule.ts";
 
-/** With `binary: "borrow"`: whom to tell that a message is no longer needed. */
-export const LENDER: unique symbol = Symbol("honeybee.lender");
-
 /** A message in a pool's inbox. */
 export interface InboxMessage {
   /** The peer that sent it: its id, or its normalised URL. */
@@ -20,8 +17,6 @@ export interface InboxMessage {
   readonly receivedAt: number;
   /** Counts the peer's stays (inbound) or its connections (outbound), from 1. */
   readonly session: number;
-  /** With `binary: "borrow"`: the connection that gets it back. */
-  readonly [LENDER]?: { giveBack(): void };
 }
 
 /** Figures of a worker. The counters only grow. */
@@ -94,8 +89,6 @@ export interface ReaderOptions {
   readonly id: string;
   /** The number of the session. */
   readonly session: number;
-  /** Whether messages are lent: see `binary`. */
-  readonly borrowed: boolean;
 }
 
 /**
@@ -119,12 +112,10 @@ class Stamper implements Sink<Message> {
   }
 
   push(data: Message): boolean {
-    const { connection, output, pulse, id, session, borrowed } = this.#options;
+    const { connection, output, pulse, id, session } = this.#options;
     const receivedAt = connection.lastHeardAt;
     pulse.beat(receivedAt);
-    const message = borrowed
-      ? { id, data, receivedAt, session, [LENDER]: connection }
-      : { id, data, receivedAt, session };
+    const message = { id, data, receivedAt, session };
     return output.push(message) || !this.#flowControl;
   }
 
@@ -190,7 +181,7 @@ export class MessageQueue implements Sink<InboxMessage> {
   push(message: InboxMessage): boolean {
     if (this.#max === 0) return this.#queue.push(message);
     if (this.#queue.size >= this.#max) {
-      this.#queue.shift()?.[LENDER]?.giveBack();
+      this.#queue.shift();
       this.dropped++;
     }
     this.#queue.push(message);
