@@ -11,7 +11,7 @@ import { listen } from "../transport/server/listen.ts";
 import type { Role } from "../transport/protocol/frame.ts";
 import { streamPair, tcpPair } from "../transport/_support/raw.ts";
 import { RawSocket } from "../transport/socket/raw_socket.ts";
-import type { ByteStream } from "../transport/net/byte_stream.ts";
+import type { PullStream } from "../transport/net/pull_stream.ts";
 import type { Socket } from "../transport/socket/socket.ts";
 import { upgrade } from "../transport/server/upgrade.ts";
 
@@ -78,7 +78,7 @@ for (const [kind, { traits, open }] of Object.entries(KINDS)) {
 
 function rawPair(
   role: Role,
-  [one, other]: readonly [ByteStream, ByteStream],
+  [one, other]: readonly [PullStream, PullStream],
 ): Pair {
   return pairOf(
     role,

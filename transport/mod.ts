@@ -23,7 +23,13 @@
  */
 
 export type { AcceptOptions } from "./server/accept.ts";
-export type { ByteStream } from "./net/byte_stream.ts";
+export {
+  type ByteStream,
+  type ByteStreamHandler,
+  MAX_WRITE_SIZE,
+} from "./net/byte_stream.ts";
+export { MemoryStream, memoryStreams } from "./net/memory_stream.ts";
+export type { PullStream } from "./net/pull_stream.ts";
 export * from "./base/clock.ts";
 export { COMPRESSION_RULES } from "./socket/compression_options.ts";
 export {

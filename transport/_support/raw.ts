@@ -1,7 +1,7 @@
 /** What the tests of the raw socket share: a stream in memory, and a peer who writes frames by hand. */
 
 import { setImmediate } from "node:timers";
-import type { ByteStream } from "../net/byte_stream.ts";
+import type { PullStream } from "../net/pull_stream.ts";
 import type { Role } from "../protocol/frame.ts";
 import { frame, join } from "./bytes.ts";
 import { RawSocket, type RawSocketOptions } from "../socket/raw_socket.ts";
@@ -76,7 +76,7 @@ class Lane {
 }
 
 /** One end of a stream in memory. */
-export class MemoryStream implements ByteStream {
+export class MemoryStream implements PullStream {
   /** How often it was closed. */
   closes = 0;
   /** Whether its outgoing half was ended. */
@@ -136,7 +136,7 @@ export class HandPeer implements Disposable {
   #bytes = new Uint8Array(0);
 
   /** @param role The peer's own. */
-  constructor(readonly stream: ByteStream, role: Role) {
+  constructor(readonly stream: PullStream, role: Role) {
     this.#role = role;
   }
 

@@ -1,4 +1,4 @@
-import { readHead, writeAll } from "../net/byte_stream_io.ts";
+import { readHead, writeAll } from "../net/pull_stream.ts";
 import { systemClock } from "../base/clock.ts";
 import {
   makeCodecs,

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { ByteStream } from "./byte_stream.ts";
+import type { PullStream } from "./pull_stream.ts";
 import type { PeerAddress } from "./address.ts";
 
 /** Where the peer of a socket is; `undefined` when the socket does not know, or not any more. */
@@ -13,7 +13,7 @@ export function peerOf(
 }
 
 /** A byte stream over a duplex of Node's kind: `node:net`, `node:tls`, or the socket of an `upgrade` event. */
-export class NodeStream implements ByteStream {
+export class NodeStream implements PullStream {
   readonly #duplex: Duplex;
   /** What was read and did not fit. */
   #rest: Uint8Array | undefined;

@@ -1,6 +1,6 @@
 import { connect, isIP, type Socket } from "node:net";
 import { connect as connectTls, rootCertificates } from "node:tls";
-import type { ByteStream } from "./byte_stream.ts";
+import type { PullStream } from "./pull_stream.ts";
 import { NodeStream, peerOf } from "./node_stream.ts";
 import { onAbort } from "../base/promise.ts";
 import { connectThrough, type Host, type Proxy } from "./proxy.ts";
@@ -14,7 +14,7 @@ export const ALPN = ["http/1.1"];
 /** A stream to a host, inside TLS where that was asked for. */
 export interface OpenedStream {
   /** The stream, open. */
-  readonly stream: ByteStream;
+  readonly stream: PullStream;
   /** Where it leads: the proxy's address, where there is one. */
   readonly remoteAddr: PeerAddress | undefined;
 }

@@ -1,6 +1,5 @@
 import { env } from "node:process";
-import type { ByteStream } from "./byte_stream.ts";
-import { readHead, writeAll } from "./byte_stream_io.ts";
+import { type PullStream, readHead, writeAll } from "./pull_stream.ts";
 import { ConfigError } from "../base/errors.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import { formatHead, parseResponseHead } from "../handshake/head.ts";
@@ -44,7 +43,7 @@ export function chooseProxy(
  * @throws {HandshakeError} `proxy-refused` with the proxy's status.
  */
 export async function connectThrough(
-  stream: ByteStream,
+  stream: PullStream,
   proxy: Proxy,
   { hostname, port }: Host,
 ): Promise<void> {

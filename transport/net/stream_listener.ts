@@ -1,6 +1,6 @@
 import { createServer as createTcpServer, Server, Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
-import type { ByteStream } from "./byte_stream.ts";
+import type { PullStream } from "./pull_stream.ts";
 import { ConfigError } from "../base/errors.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import { NodeStream, peerOf } from "./node_stream.ts";
@@ -22,7 +22,7 @@ export interface TlsServerOptions {
 
 /** A stream that has come in. */
 export interface Arrival {
-  readonly stream: ByteStream;
+  readonly stream: PullStream;
   readonly remoteAddr: PeerAddress | undefined;
 }
 

@@ -1,4 +1,4 @@
-import type { ByteStream } from "../net/byte_stream.ts";
+import type { PullStream } from "../net/pull_stream.ts";
 import type { Clock } from "../base/clock.ts";
 import {
   makeCodecs,
@@ -39,7 +39,7 @@ export interface AcceptOptions extends SocketOptions {
 
 /** A request and the stream that it came on. */
 export interface UpgradeArrival {
-  readonly stream: ByteStream;
+  readonly stream: PullStream;
   readonly head: RequestHead;
   /** What came right behind the head. */
   readonly early: Uint8Array;

@@ -6,8 +6,7 @@ import {
   toHeaders,
   type UpgradeArrival,
 } from "./accept.ts";
-import type { ByteStream } from "../net/byte_stream.ts";
-import { readHead, writeAll } from "../net/byte_stream_io.ts";
+import { type PullStream, readHead, writeAll } from "../net/pull_stream.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import {
   checkBoolean,
@@ -155,7 +154,7 @@ export class Incoming {
    */
   async acceptStream(
     headers?: HeadersInit,
-  ): Promise<{ readonly stream: ByteStream; readonly early: Uint8Array }> {
+  ): Promise<{ readonly stream: PullStream; readonly early: Uint8Array }> {
     const response = createUpgradeResponse({
       upgrade: this.#options.upgrade,
       headers: toHeaders(headers),

@@ -1,5 +1,4 @@
-import type { ByteStream } from "../net/byte_stream.ts";
-import { writeAll } from "../net/byte_stream_io.ts";
+import { type PullStream, writeAll } from "../net/pull_stream.ts";
 import type { Clock } from "../base/clock.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import { toError } from "../base/errors.ts";
@@ -17,7 +16,7 @@ const SINK_SIZE = 4_096;
  * @throws {HandshakeError} `bad-header` when the answer cannot be written; the stream has ended then.
  */
 export async function refuse(
-  stream: ByteStream,
+  stream: PullStream,
   thrown: unknown,
   clock: Clock,
 ): Promise<void> {
@@ -44,7 +43,7 @@ export async function refuse(
  * lose the answer on its way.
  */
 async function sayAndLinger(
-  stream: ByteStream,
+  stream: PullStream,
   answer: Uint8Array,
   clock: Clock,
 ): Promise<void> {

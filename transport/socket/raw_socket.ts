@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers";
-import type { ByteStream } from "../net/byte_stream.ts";
+import type { PullStream } from "../net/pull_stream.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { SOCKET_RULES } from "../base/options.ts";
 import { toError } from "../base/errors.ts";
@@ -104,7 +104,7 @@ export class RawSocket implements Socket {
   readonly controlFrames = true;
   readonly flowControl = true;
 
-  readonly #stream: ByteStream;
+  readonly #stream: PullStream;
   readonly #clock: Clock;
   readonly #schedule: Schedule;
   readonly #role: Role;
@@ -155,7 +155,7 @@ export class RawSocket implements Socket {
   #end: SocketEnd | undefined;
 
   /** Takes over a stream on which the opening handshake is done. */
-  constructor(stream: ByteStream, options: RawSocketOptions) {
+  constructor(stream: PullStream, options: RawSocketOptions) {
     this.#stream = stream;
     this.url = options.url;
     this.protocol = options.protocol ?? "";

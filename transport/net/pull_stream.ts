@@ -1,8 +1,27 @@
-import type { ByteStream } from "./byte_stream.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import { type HeadKind, HeadReader } from "../handshake/head.ts";
 
 const CHUNK = 4_096;
+
+/** A duplex stream of bytes that is read on demand. A `Deno.Conn` is one as it stands. */
+export interface PullStream {
+  /**
+   * Reads into `buffer`.
+   *
+   * @returns How many bytes were read, `null` at the end of the stream.
+   */
+  read(buffer: Uint8Array): Promise<number | null>;
+  /**
+   * Writes some of `bytes`, which must stay unchanged until the promise has resolved.
+   *
+   * @returns How many bytes were taken.
+   */
+  write(bytes: Uint8Array): Promise<number>;
+  /** Ends our side of the stream. Absent where there are no separate sides. */
+  closeWrite?(): Promise<void>;
+  /** Closes the stream at once: waiting reads and writes settle, with an error or not. */
+  close(): void;
+}
 
 /** A head, and what came right behind it. */
 export interface ReadHead {
@@ -17,7 +36,7 @@ export interface ReadHead {
  * @throws {HandshakeError} `head-too-large` or `bad-header`, or `connection-lost` when the stream ends before.
  */
 export async function readHead(
-  stream: ByteStream,
+  stream: PullStream,
   kind: HeadKind,
   limit?: number,
 ): Promise<ReadHead> {
@@ -40,7 +59,7 @@ export async function readHead(
 
 /** Writes all of the bytes. */
 export async function writeAll(
-  stream: ByteStream,
+  stream: PullStream,
   bytes: Uint8Array,
 ): Promise<void> {
   for (let at = 0; at < bytes.length;) {

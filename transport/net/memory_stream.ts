@@ -1,0 +1,216 @@
+import type { ByteStream, ByteStreamHandler } from "./byte_stream.ts";
+
+const NO_HANDLER: ByteStreamHandler = {
+  data: () => {},
+  end: () => {},
+  drain: () => {},
+  writeError: () => {},
+  error: () => {},
+};
+
+/** One end of a byte stream in memory. Made by {@link memoryStreams}. */
+export class MemoryStream implements ByteStream {
+  readonly #capacity: number;
+  #peer: MemoryStream | undefined;
+  #handler = NO_HANDLER;
+  #paused = true;
+  #destroyed = false;
+  #scheduled = false;
+
+  /** Data that has arrived and was not read yet. */
+  readonly #unread: Uint8Array<ArrayBuffer>[] = [];
+  #unreadBytes = 0;
+  /** What the peer's side has come to; reported after the data. */
+  #peerEnded = false;
+  #endReported = false;
+  #error: Error | undefined;
+
+  /** What `write` was given and the peer has no capacity for. */
+  #output: Uint8Array[] = [];
+  #writing = false;
+  #drained = false;
+  #ended = false;
+  #writeError: Error | undefined;
+  #broken = false;
+
+  /** @param capacity Unread bytes that this end holds before the other has to wait. */
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  /** Makes two ends one stream. */
+  static connect(a: MemoryStream, b: MemoryStream): void {
+    a.#peer = b;
+    b.#peer = a;
+  }
+
+  /** Bytes that have arrived and were not read yet. */
+  get unreadBytes(): number {
+    return this.#unreadBytes;
+  }
+
+  /** Whether {@link destroy} was called or the stream failed. */
+  get destroyed(): boolean {
+    return this.#destroyed;
+  }
+
+  get writing(): boolean {
+    return this.#writing;
+  }
+
+  get writable(): boolean {
+    return !this.#ended && !this.#broken && !this.#destroyed;
+  }
+
+  attach(handler: ByteStreamHandler): void {
+    this.#handler = handler;
+    this.#schedule();
+  }
+
+  write(bytes: Uint8Array): void {
+    this.writev([bytes]);
+  }
+
+  writev(pieces: readonly Uint8Array[]): void {
+    if (this.#destroyed || this.#broken) return;
+    if (this.#writing || this.#ended) {
+      throw new Error(
+        `Cannot write: ${
+          this.#writing ? "another write is under way" : "our side has ended"
+        }.`,
+      );
+    }
+    this.#writing = true;
+    this.#output = [...pieces];
+    this.#move();
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#schedule();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#move();
+  }
+
+  destroy(): void {
+    if (this.#destroyed) return;
+    this.#destroyed = true;
+    this.#handler = NO_HANDLER;
+    this.#unread.length = 0;
+    this.#output.length = 0;
+    const peer = this.#peer;
+    if (peer === undefined) return;
+    // What was written before can still be read, then the stream ends.
+    peer.#peerEnded = true;
+    if (peer.#output.length > 0) {
+      peer.breakWriting(new Error("Broken pipe"));
+    }
+    peer.#schedule();
+  }
+
+  /** Breaks our side: the write under way, or the next one, fails with `error`. */
+  breakWriting(error: Error): void {
+    this.#writeError ??= error;
+    this.#schedule();
+  }
+
+  /** Breaks the stream in both directions, as a reset does. Unread data is lost. */
+  fail(error: Error): void {
+    this.#error ??= error;
+    this.#unread.length = 0;
+    this.#unreadBytes = 0;
+    this.#schedule();
+  }
+
+  /** Moves output to the peer, as far as it has capacity. */
+  #move(): void {
+    const peer = this.#peer;
+    if (peer === undefined) return;
+    if (peer.#destroyed && this.#output.length > 0) {
+      return this.breakWriting(new Error("Broken pipe"));
+    }
+    for (
+      let piece = this.#output[0];
+      piece !== undefined && peer.#unreadBytes < peer.#capacity;
+      piece = this.#output[0]
+    ) {
+      const count = Math.min(piece.length, peer.#capacity - peer.#unreadBytes);
+      peer.#unread.push(piece.slice(0, count));
+      peer.#unreadBytes += count;
+      if (count === piece.length) this.#output.shift();
+      else this.#output[0] = piece.subarray(count);
+    }
+    if (this.#output.length === 0) {
+      if (this.#writing) this.#drained = true;
+      if (this.#ended) peer.#peerEnded = true;
+    }
+    this.#schedule();
+    peer.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#destroyed) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.#report();
+    });
+  }
+
+  /** Tells the handler what has happened. It may pause, write or destroy the stream meanwhile. */
+  #report(): void {
+    if (this.#handler === NO_HANDLER) return;
+    if (this.#writeError !== undefined && !this.#broken && this.#writing) {
+      this.#broken = true;
+      this.#writing = false;
+      this.#output = [];
+      this.#handler.writeError(this.#writeError);
+    }
+    if (this.#drained && !this.#broken) {
+      this.#drained = false;
+      this.#writing = false;
+      this.#handler.drain();
+    }
+    while (!this.#paused && !this.#destroyed) {
+      const bytes = this.#unread.shift();
+      if (bytes === undefined) break;
+      this.#unreadBytes -= bytes.length;
+      this.#handler.data(bytes);
+      if (this.#peer !== undefined) this.#peer.#move();
+    }
+    if (this.#destroyed) return;
+    if (this.#error !== undefined) {
+      const handler = this.#handler;
+      const error = this.#error;
+      this.destroy();
+      handler.error(error);
+    } else if (
+      this.#peerEnded && !this.#endReported && !this.#paused &&
+      this.#unread.length === 0
+    ) {
+      this.#endReported = true;
+      this.#handler.end();
+    }
+  }
+}
+
+/**
+ * Creates both ends of a byte stream in memory.
+ *
+ * @param capacity Unread bytes that each end holds before a write of the other has to wait. @default unlimited
+ */
+export function memoryStreams(
+  capacity = Infinity,
+): [MemoryStream, MemoryStream] {
+  const a = new MemoryStream(capacity);
+  const b = new MemoryStream(capacity);
+  MemoryStream.connect(a, b);
+  return [a, b];
+}
