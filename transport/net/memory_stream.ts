@@ -33,7 +33,11 @@ export class MemoryStream implements ByteStream {
   #writeError: Error | undefined;
   #broken = false;
 
-  /** @param capacity Unread bytes that this end holds before the other has to wait. */
+  /**
+   * Creates an end that leads nowhere yet; see {@link MemoryStream.connect}.
+   *
+   * @param capacity Unread bytes that this end holds before the other has to wait.
+   */
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
