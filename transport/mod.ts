@@ -93,6 +93,7 @@ export * from "./protocol/mod.ts";
 export * from "./base/queue.ts";
 export { RawSocket, type RawSocketOptions } from "./socket/raw_socket.ts";
 export * from "./base/retry.ts";
+export * from "./base/retry_policy.ts";
 export * from "./client/retryable.ts";
 export { sleep } from "./base/schedule.ts";
 export type { PeerAddress } from "./net/address.ts";

@@ -4,17 +4,20 @@ import { resolveRetry } from "../connection/options.ts";
 import { ConfigError, ConnectionError } from "./errors.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import {
+  DoNotRetryError,
+  retry,
+  type RetryInfo,
+  RetryLimitError,
+} from "./retry.ts";
+import {
   always,
   constant,
-  DoNotRetryError,
   exponential,
   linear,
   maxAttempts,
   never,
-  retry,
-  RetryLimitError,
   type RetryPolicy,
-} from "./retry.ts";
+} from "./retry_policy.ts";
 import { isRetryable } from "../client/retryable.ts";
 
 function delays(policy: RetryPolicy, count: number): number[] {
@@ -22,7 +25,7 @@ function delays(policy: RetryPolicy, count: number): number[] {
 }
 
 Deno.test("Every policy gives the delays that it promises", () => {
-  assertEquals(delays(exponential(100, 1_000), 6), [
+  assertEquals(delays(exponential(100, 1_000, { jitter: 0 }), 6), [
     100,
     200,
     400,
@@ -34,15 +37,34 @@ Deno.test("Every policy gives the delays that it promises", () => {
   assertEquals(delays(linear(10, 25), 4), [10, 20, 25, 25]);
   assertEquals(delays(always(), 2), [0, 0]);
   assert(delays(never(), 1).every((delay) => delay < 0));
-  assertEquals(delays(maxAttempts(2, constant(5)), 4), [5, 5, -1, -1]);
+  assertEquals(delays(maxAttempts(3, constant(5)), 4), [5, 5, -1, -1]);
 });
 
-Deno.test("Jitter is applied after the cap, to either side", () => {
-  const at = (random: number) =>
-    exponential(100, 1_000, { jitter: 0.2, random: () => random });
-  assertEquals(delays(at(0), 5).map(Math.round), [80, 160, 320, 640, 800]);
-  assertEquals(delays(at(0.5), 5).map(Math.round), [100, 200, 400, 800, 1_000]);
-  assertEquals(Math.round(at(0.999_999)(5)), 1_200);
+Deno.test("Delays have full jitter after the cap, unless it is switched off", () => {
+  const at = (random: number, jitter?: number) =>
+    exponential(100, 1_000, {
+      random: () => random,
+      ...(jitter !== undefined && { jitter }),
+    });
+  assertEquals(delays(at(0), 5), [100, 200, 400, 800, 1_000]);
+  assertEquals(delays(at(0.5), 5), [50, 100, 200, 400, 500]);
+  assertEquals(Math.round(at(0.999_999)(5)), 0);
+  assertEquals(delays(at(0.5, 0.2), 5).map(Math.round), [
+    90,
+    180,
+    360,
+    720,
+    900,
+  ]);
+  assertEquals(delays(at(0.5, 0), 2), [100, 200]);
+});
+
+Deno.test("No number of attempts leads to a delay that is not a number", () => {
+  for (const attempt of [1, 1_023, 1_025, 1_026, 100_000, Infinity]) {
+    assertEquals(exponential(0, 60_000)(attempt), 0);
+    const delay = exponential(1, 60_000, { jitter: 0 })(attempt);
+    assertEquals(delay >= 0 && delay <= 60_000, true, `${attempt}: ${delay}`);
+  }
 });
 
 Deno.test("A connection retries at once, then doubles from initialDelay up to maxDelay", () => {
@@ -59,7 +81,7 @@ Deno.test("A connection retries at once, then doubles from initialDelay up to ma
   assertEquals(resolveRetry(constant(3), clock)(1), 3);
 });
 
-Deno.test("retry runs until it succeeds, and tells of each failure", async () => {
+Deno.test("retry runs until it succeeds, and reports each failure", async () => {
   const clock = new FakeClock({ now: 0 });
   const told: unknown[] = [];
   const result = retry(
@@ -85,7 +107,7 @@ Deno.test("retry gives up with the last failure as the cause", async () => {
     () =>
       retry(() => {
         throw new Error(`failure ${++count}`);
-      }, maxAttempts(2, always())),
+      }, maxAttempts(3, always())),
     RetryLimitError,
   );
   assertEquals(error.attempts, 3);
@@ -109,6 +131,99 @@ Deno.test("retry stops at a DoNotRetryError, and at what is not retryable", asyn
     "no",
   );
   assertEquals(count, 2);
+});
+
+Deno.test("retry stops at a DoNotRetryError anywhere in the chain of causes", async () => {
+  const chain = new Error("outer", {
+    cause: new Error("middle", { cause: new DoNotRetryError("no") }),
+  });
+  const loop = new Error("loop");
+  loop.cause = loop;
+  let count = 0;
+  const fail = (error: Error) => () => {
+    count++;
+    throw error;
+  };
+  await assertRejects(() => retry(fail(chain), always()), Error, "outer");
+  assertEquals(count, 1);
+  await assertRejects(
+    () => retry(fail(loop), maxAttempts(2, always())),
+    RetryLimitError,
+  );
+  assertEquals(count, 3);
+});
+
+Deno.test("retry gives the policy the failure", async () => {
+  const seen: unknown[] = [];
+  await assertRejects(
+    () =>
+      retry(() => {
+        throw new Error("busy");
+      }, (attempt, error) => {
+        seen.push([attempt, error instanceof Error && error.message]);
+        return attempt < 3 ? 0 : -1;
+      }),
+    RetryLimitError,
+  );
+  assertEquals(seen, [[1, "busy"], [2, "busy"], [3, "busy"]]);
+});
+
+Deno.test("retry reports a policy that fails and goes on with the default one", async () => {
+  const wrong: readonly (() => unknown)[] = [
+    () => NaN,
+    () => undefined,
+    () => "5",
+    () => Promise.resolve(5),
+    () => Promise.reject(new Error("rejected")),
+    () => {
+      throw new Error("thrown");
+    },
+  ];
+  for (const policy of wrong) {
+    const clock = new FakeClock();
+    const errors: Error[] = [];
+    let attempts = 0;
+    const result = Reflect.apply(retry, undefined, [
+      () => {
+        if (++attempts === 1) throw new Error("no");
+        return "done";
+      },
+      policy,
+      { clock, onError: (error: Error) => errors.push(error) },
+    ]);
+    await clock.advance(60_000);
+    assertEquals(await result, "done");
+    assertEquals(errors.length >= 1, true, String(policy));
+  }
+});
+
+Deno.test("retry survives callbacks that throw, and waits minDelay from the second retry on", async () => {
+  const clock = new FakeClock({ now: 0 });
+  const errors: string[] = [];
+  const infos: RetryInfo[] = [];
+  const result = retry(
+    (attempt) => {
+      if (attempt < 4) throw new Error("no");
+      return clock.now();
+    },
+    always(),
+    {
+      clock,
+      minDelay: 100,
+      onRetry: (info) => {
+        infos.push(info);
+        throw new Error("onRetry threw");
+      },
+      isRetryable: () => {
+        throw new Error("isRetryable threw");
+      },
+      onError: ({ message }) => void errors.push(message),
+    },
+  );
+  await clock.advance(1_000);
+  assertEquals(await result, 200);
+  assertEquals(infos.map(({ delay }) => delay), [0, 100, 100]);
+  assertEquals(errors.slice(0, 2), ["isRetryable threw", "onRetry threw"]);
 });
 
 Deno.test("retry rejects with the signal's reason at once, also while it sleeps or the function hangs", async () => {
@@ -183,7 +298,7 @@ Deno.test("A policy is not made of what is no number from 0 up", () => {
   assertThrows(() => exponential(1, 1, { jitter: 1.1 }), ConfigError, "jitter");
   // @ts-expect-error: what JavaScript may do.
   assertThrows(() => maxAttempts(1, 3), ConfigError, "policy");
-  assertEquals(exponential(3, Infinity)(2), 6);
+  assertEquals(exponential(3, Infinity, { jitter: 0 })(2), 6);
 });
 
 Deno.test("retry refuses arguments that it cannot use before it runs anything", async () => {

@@ -11,13 +11,12 @@ import {
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { LogAttributes, LoggingOptions } from "../base/logging.ts";
 import {
-  always,
   exponential,
   maxAttempts,
   never,
-  type RetryInfo,
   type RetryPolicy,
-} from "../base/retry.ts";
+} from "../base/retry_policy.ts";
+import type { RetryInfo } from "../base/retry.ts";
 import type { Dialer, DialOptions } from "../client/dialer.ts";
 
 /** Headers of a request, or a function that is called for those of each attempt. */
@@ -201,12 +200,12 @@ export function resolveRetry(
   const number = (name: keyof typeof RETRY_RULES) =>
     numberOption(`${field}.${name}`, RETRY_RULES[name], settings[name]);
   const later = exponential(number("initialDelay"), number("maxDelay"), {
-    jitter: number("jitterFactor"),
-    random: () => clock.random(),
+    jitter: 0,
   });
-  const atOnce = always();
+  const jitter = number("jitterFactor");
+  const spread = () => 1 + jitter * (2 * clock.random() - 1);
   return maxAttempts(
-    number("maxRetries"),
-    (attempt) => attempt === 1 ? atOnce(attempt) : later(attempt - 1),
+    number("maxRetries") + 1,
+    (attempt) => attempt === 1 ? 0 : later(attempt - 1) * spread(),
   );
 }

@@ -1,0 +1,111 @@
+import { systemClock } from "./clock.ts";
+import { checkFunction, checkOptions, refuseArgument } from "./options.ts";
+
+/**
+ * Decides how long to wait before the next attempt, in milliseconds.
+ *
+ * `attempt` counts the failures so far, from 1, and `error` is the last one. 0 retries at once, a negative
+ * number gives up.
+ */
+export type RetryPolicy = (attempt: number, error?: unknown) => number;
+
+/** Options of {@link exponential}. */
+export interface JitterOptions {
+  /**
+   * The share of each delay that is random, from 0 (none) to 1 (full jitter: from 0 to the nominal delay). It
+   * keeps clients that lost the same server from returning in one wave. @default 1
+   */
+  readonly jitter?: number;
+  /** Returns numbers from 0 up to but not including 1. @default Math.random */
+  readonly random?: () => number;
+}
+
+/** Beyond this exponent every delay has reached any cap; 2 ** 1024 would be `Infinity`, and 0 times that NaN. */
+const MAX_EXPONENT = 1_000;
+
+/** @throws {ConfigError} `invalid-argument` for anything but a number in the range. */
+function check(field: string, value: number, max = Infinity): void {
+  if (typeof value === "number" && value >= 0 && value <= max) return;
+  throw refuseArgument(
+    "make a retry policy",
+    field,
+    `a number from 0 to ${max}`,
+    value,
+  );
+}
+
+/**
+ * Doubles the delay from `initial` up to `max` milliseconds, with full jitter by default. Jitter is applied
+ * after the cap.
+ *
+ * @throws {ConfigError} `invalid-argument` if an argument is not a number in its range.
+ */
+export function exponential(
+  initial: number,
+  max: number,
+  options: JitterOptions = {},
+): RetryPolicy {
+  checkOptions("options", options);
+  const { jitter = 1, random = systemClock.random } = options;
+  check("initial", initial);
+  check("max", max);
+  check("jitter", jitter, 1);
+  checkFunction("random", random);
+  return (attempt) => {
+    const exponent = Math.min(attempt - 1, MAX_EXPONENT);
+    const delay = Math.min(max, initial * 2 ** exponent);
+    return delay * (1 - jitter * random());
+  };
+}
+
+/**
+ * Waits `delay` milliseconds before each attempt.
+ *
+ * @throws {ConfigError} `invalid-argument` if `delay` is not a number from 0.
+ */
+export function constant(delay: number): RetryPolicy {
+  check("delay", delay);
+  return () => delay;
+}
+
+/**
+ * Waits `step` milliseconds longer before each attempt, up to `max`.
+ *
+ * @throws {ConfigError} `invalid-argument` if an argument is not a number from 0.
+ */
+export function linear(step: number, max = Infinity): RetryPolicy {
+  check("step", step);
+  check("max", max);
+  return (attempt) => Math.min(max, step * attempt);
+}
+
+/** Retries at once, without a limit. */
+export function always(): RetryPolicy {
+  return () => 0;
+}
+
+/** Never retries. */
+export function never(): RetryPolicy {
+  return () => -1;
+}
+
+/**
+ * Allows `attempts` attempts in all, the first one included; between them `policy` decides.
+ *
+ * @throws {ConfigError} `invalid-argument` if `attempts` is not a number from 0, or `policy` not a function.
+ */
+export function maxAttempts(
+  attempts: number,
+  policy: RetryPolicy,
+): RetryPolicy {
+  check("attempts", attempts);
+  if (typeof policy !== "function") {
+    throw refuseArgument(
+      "make a retry policy",
+      "policy",
+      "a function",
+      policy,
+    );
+  }
+  return (attempt, error) => attempt >= attempts ? -1 : policy(attempt, error);
+}
