@@ -74,6 +74,9 @@ export interface MessageSink {
   message(data: Message, size: number, at: number): boolean;
 }
 
+/** The shortest delay from the second retry on, in milliseconds, whatever the policy says. */
+const MIN_RETRY_DELAY = 100;
+
 /** Heartbeats kept for a reader that is late; older ones say nothing new. */
 const HEARTBEATS_KEPT = 16;
 
@@ -498,7 +501,10 @@ export class Connection implements AsyncDisposable {
         {
           signal: dial.signal,
           clock,
+          minDelay: MIN_RETRY_DELAY,
           isRetryable,
+          onError: (error) =>
+            this.#log?.error("The retry policy failed", { error }),
           onRetry: (info) => {
             // Who is told of it sees to its record.
             if (this.#options.onRetry !== undefined) {

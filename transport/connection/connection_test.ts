@@ -646,3 +646,25 @@ Deno.test("Headers, subprotocols and deliveries that cannot be used are refused 
     assertEquals(error.field, field);
   }
 });
+
+Deno.test("Dials that fail at once are never a hot loop, whatever the delays", async () => {
+  for (const retry of [{ initialDelay: 0 }, () => 0, () => NaN]) {
+    const clock = new FakeClock();
+    let dials = 0;
+    const connection = new Connection("ws://a.example", {
+      clock,
+      retry,
+      dialer: () => {
+        dials++;
+        return Promise.reject(new Error("refused"));
+      },
+    });
+    const connecting = connection.connect();
+    await clock.advance(1_000);
+    assertEquals(dials >= 2 && dials <= 12, true, `${dials} dials in a second`);
+    await clock.advance(200_000);
+    assertEquals(connection.state, "connecting");
+    await connection.close();
+    await assertRejects(() => connecting, ConnectionError);
+  }
+});
