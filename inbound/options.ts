@@ -2,9 +2,9 @@ import {
   checkFunction,
   checkOptions,
   checkScope,
-  INBOUND_WORKER_RULES,
   numberOption,
 } from "../transport/base/options.ts";
+import { INBOUND_WORKER_RULES } from "../transport/base/rules.ts";
 import type { PoolOptions } from "../transport/pool/options.ts";
 import type { InboundWorkerFactory } from "./plugin.ts";
 import type {

@@ -3,9 +3,11 @@ import {
   checkOptions,
   checkScope,
   numberOption,
+} from "../transport/base/options.ts";
+import {
   OUTBOUND_POOL_RULES,
   OUTBOUND_WORKER_RULES,
-} from "../transport/base/options.ts";
+} from "../transport/base/rules.ts";
 import {
   checkHeaders,
   type HeadersSource,

@@ -17,7 +17,7 @@ import {
   type WorkerBlocks,
   type WorkerStats,
 } from "../transport/pool/worker.ts";
-import { OUTBOUND_WORKER_RULES } from "../transport/base/options.ts";
+import { OUTBOUND_WORKER_RULES } from "../transport/base/rules.ts";
 import type { OutboundPlugin, OutboundWorker } from "./plugin.ts";
 import { reconnectDelay, type ReconnectInfo } from "./reconnect.ts";
 import { session } from "./session.ts";

@@ -1,8 +1,5 @@
-import {
-  MAX_DURATION,
-  numberOption,
-  refuseOption,
-} from "../transport/base/options.ts";
+import { numberOption, refuseOption } from "../transport/base/options.ts";
+import { MAX_DURATION } from "../transport/base/rules.ts";
 
 /** A way through a proxy: `"up"` goes to the target, `"down"` comes from it. */
 export type Direction = "up" | "down";

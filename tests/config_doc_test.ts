@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { COMPRESSION_RULES } from "../transport/socket/compression_options.ts";
-import * as config from "../transport/base/options.ts";
+import * as config from "../transport/base/rules.ts";
 
 type Rules = Readonly<Record<string, config.NumberRule>>;
 

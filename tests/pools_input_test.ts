@@ -9,7 +9,7 @@ import {
   OUTBOUND_WORKER_RULES,
   POOL_RULES,
   RETRY_RULES,
-} from "../transport/base/options.ts";
+} from "../transport/base/rules.ts";
 import { ConfigError, PoolError } from "../transport/base/errors.ts";
 
 /** Values that no option that is a number takes. */

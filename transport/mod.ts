@@ -43,7 +43,7 @@ export {
   RETRY_RULES,
   SOCKET_RULES,
   UPGRADE_RULES,
-} from "./base/options.ts";
+} from "./base/rules.ts";
 export * from "./connection/connection.ts";
 export * from "./connection/stats.ts";
 export type {

@@ -17,6 +17,7 @@
  *   close frame (1006).
  * - `read-error`: a reset, a protocol violation or a timeout ended the connection.
  * - `write-timeout`: the peer took nothing for `writeTimeout`.
+ * - `ping-timeout`: nothing arrived from the peer for `pingTimeout` after a ping.
  * - `send-timeout`: the message could not be buffered within the call's `timeout`.
  * - `stream-aborted`: a streamed message broke off in the middle, which ends the connection.
  * - `ping-unsupported`: the socket cannot ping (native sockets).
@@ -30,6 +31,7 @@ export type ConnectionErrorCode =
   | "peer-closed-unexpected"
   | "read-error"
   | "write-timeout"
+  | "ping-timeout"
   | "send-timeout"
   | "stream-aborted"
   | "ping-unsupported";
@@ -75,6 +77,7 @@ export class ConnectionError extends Error {
  * - `connection-unavailable`: the peer has no connection at present.
  * - `peer-removed`: the peer was removed while the call waited.
  * - `peer-stopped`: the policy gave the peer up; the cause says why.
+ * - `pool-full`: the pool holds `maxPeers` peers already.
  * - `worker-failed`: the worker, or its factory, threw; see the cause.
  */
 export type PoolErrorCode =
@@ -84,6 +87,7 @@ export type PoolErrorCode =
   | "connection-unavailable"
   | "peer-removed"
   | "peer-stopped"
+  | "pool-full"
   | "worker-failed";
 
 /** A pool cannot do what was asked of it. */
@@ -104,12 +108,16 @@ export class PoolError extends Error {
  * What a {@link ConfigError} says.
  *
  * - `invalid-option`: an option has a value that is not allowed.
+ * - `unknown-option`: an option that does not exist in this place.
+ * - `misplaced-option`: an option that has no effect in this place, but in another.
  * - `invalid-argument`: an argument has a value that is not allowed.
  * - `invalid-url`: a URL cannot be used for a WebSocket.
  * - `unsupported`: the value is fine, but this runtime or socket cannot do it.
  */
 export type ConfigErrorCode =
   | "invalid-option"
+  | "unknown-option"
+  | "misplaced-option"
   | "invalid-argument"
   | "invalid-url"
   | "unsupported";

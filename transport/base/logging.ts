@@ -1,3 +1,5 @@
+import { notify } from "./callbacks.ts";
+
 /** Levels of a record, from the least to the most important. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
@@ -75,11 +77,12 @@ export class Log {
   }
 
   #write(level: LogLevel, message: string, attributes?: LogAttributes): void {
-    try {
-      this.#logger[level](message, { ...this.#attributes, ...attributes });
-    } catch {
-      // A logger that throws must not hurt what it was told of.
-    }
+    // A logger that fails has nowhere to report it to.
+    notify(
+      () =>
+        this.#logger[level](message, { ...this.#attributes, ...attributes }),
+      () => {},
+    );
   }
 }
 
@@ -100,4 +103,21 @@ export function createLog(
     ? 0
     : LOG_LEVELS.indexOf(options.logLevel);
   return new Log(options.logger, least, { module: "honeybee", ...attributes });
+}
+
+/**
+ * The logging options of an inner scope: what it does not set itself it takes from the outer scope.
+ *
+ * @param outer The options of the pool.
+ * @param inner The options of its worker or connection.
+ */
+export function inheritLogging(
+  outer: LoggingOptions,
+  inner: LoggingOptions = {},
+): LoggingOptions {
+  return {
+    logger: inner.logger ?? outer.logger,
+    loggingEnabled: inner.loggingEnabled ?? outer.loggingEnabled,
+    logLevel: inner.logLevel ?? outer.logLevel,
+  };
 }

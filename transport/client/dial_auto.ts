@@ -1,4 +1,4 @@
-import { CONNECTION_RULES } from "../base/options.ts";
+import { CONNECTION_RULES } from "../base/rules.ts";
 import { dialNative } from "./dial_native.ts";
 import { dialRaw } from "./dial_raw.ts";
 import type { Dialer, DialOptions } from "./dialer.ts";

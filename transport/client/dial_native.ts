@@ -2,11 +2,10 @@ import {
   checkMethods,
   checkOptions,
   checkSignal,
-  CONNECTION_RULES,
   numberOption,
   refuseOption,
-  SOCKET_RULES,
 } from "../base/options.ts";
+import { CONNECTION_RULES, SOCKET_RULES } from "../base/rules.ts";
 import { systemClock } from "../base/clock.ts";
 import { ConfigError, toError } from "../base/errors.ts";
 import { HandshakeError } from "../handshake/errors.ts";

@@ -4,12 +4,8 @@ import {
   makeCodecs,
   resolveCompression,
 } from "../socket/compression_options.ts";
-import {
-  checkOptions,
-  checkScope,
-  CONNECTION_RULES,
-  numberOption,
-} from "../base/options.ts";
+import { checkOptions, checkScope, numberOption } from "../base/options.ts";
+import { CONNECTION_RULES } from "../base/rules.ts";
 import { ConfigError, ConnectionError, toError } from "../base/errors.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import type { OpenedStream } from "../net/open_node.ts";

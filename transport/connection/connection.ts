@@ -7,10 +7,10 @@ import {
 import {
   checkOptions,
   checkWord,
-  CONNECTION_RULES,
   numberOption,
   signalOf,
 } from "../base/options.ts";
+import { CONNECTION_RULES } from "../base/rules.ts";
 import { checkCloseArguments } from "./close_arguments.ts";
 import { classifyEnd, NEVER_OPEN } from "./end.ts";
 import type { ConnectionStats, Heartbeat } from "./stats.ts";

@@ -3,11 +3,10 @@ import {
   checkOptions,
   checkScope,
   checkWord,
-  CONNECTION_RULES,
   numberOption,
   refuseOption,
-  RETRY_RULES,
 } from "../base/options.ts";
+import { CONNECTION_RULES, RETRY_RULES } from "../base/rules.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { LogAttributes, LoggingOptions } from "../base/logging.ts";
 import {

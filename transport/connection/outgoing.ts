@@ -1,10 +1,6 @@
 import type { Clock } from "../base/clock.ts";
-import {
-  MAX_DURATION,
-  numberOption,
-  type NumberRule,
-  signalOf,
-} from "../base/options.ts";
+import { numberOption, signalOf } from "../base/options.ts";
+import { MAX_DURATION, type NumberRule } from "../base/rules.ts";
 import { ConnectionError } from "../base/errors.ts";
 import type { Message } from "../base/message.ts";
 import { DONE, handled, onAbort, rejected } from "../base/promise.ts";

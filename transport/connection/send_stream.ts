@@ -1,4 +1,4 @@
-import type { NumberRule } from "../base/options.ts";
+import type { NumberRule } from "../base/rules.ts";
 import { ConfigError } from "../base/errors.ts";
 import type { Message } from "../base/message.ts";
 import type { Outgoing } from "./outgoing.ts";

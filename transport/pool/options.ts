@@ -1,9 +1,5 @@
-import {
-  checkOptions,
-  checkScope,
-  numberOption,
-  POOL_RULES,
-} from "../base/options.ts";
+import { checkOptions, checkScope, numberOption } from "../base/options.ts";
+import { POOL_RULES } from "../base/rules.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import {
   type ConnectionOptions,

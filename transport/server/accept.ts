@@ -11,8 +11,8 @@ import {
   checkWord,
   numberOption,
   refuseOption,
-  SOCKET_RULES,
 } from "../base/options.ts";
+import { SOCKET_RULES } from "../base/rules.ts";
 import {
   checkUpgradeRequest,
   createUpgradeResponse,

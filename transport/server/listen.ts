@@ -12,10 +12,10 @@ import {
   checkBoolean,
   checkOptions,
   checkScope,
-  LISTEN_RULES,
   numberOption,
   refuseOption,
 } from "../base/options.ts";
+import { LISTEN_RULES } from "../base/rules.ts";
 import {
   type Arrival,
   type Door,

@@ -1,13 +1,15 @@
 import {
   checkMethods,
   checkOptions,
-  CONNECTION_RULES,
   numberOption,
   refuseArgument,
   refuseOption,
+} from "../base/options.ts";
+import {
+  CONNECTION_RULES,
   SOCKET_RULES,
   UPGRADE_RULES,
-} from "../base/options.ts";
+} from "../base/rules.ts";
 import { ConfigError } from "../base/errors.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import { NativeSocket } from "../socket/native_socket.ts";

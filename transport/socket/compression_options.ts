@@ -2,9 +2,9 @@ import {
   checkBoolean,
   checkMethods,
   numberOption,
-  type NumberRule,
   refuseOption,
 } from "../base/options.ts";
+import type { NumberRule } from "../base/rules.ts";
 import { isDeflateSupported, zlibCodec } from "../protocol/deflate.ts";
 import type {
   CompressionOptions,

@@ -1,9 +1,6 @@
 import { type Clock, systemClock } from "../base/clock.ts";
-import {
-  CONNECTION_RULES,
-  numberOption,
-  SOCKET_RULES,
-} from "../base/options.ts";
+import { numberOption } from "../base/options.ts";
+import { CONNECTION_RULES, SOCKET_RULES } from "../base/rules.ts";
 import { DrainWatch } from "./drain_watch.ts";
 import { ConnectionError, toError } from "../base/errors.ts";
 import { ProtocolError } from "../protocol/errors.ts";

@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers";
 import type { PullStream } from "../net/pull_stream.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
-import { SOCKET_RULES } from "../base/options.ts";
+import { SOCKET_RULES } from "../base/rules.ts";
 import { toError } from "../base/errors.ts";
 import { flushSoon } from "../net/flush.ts";
 import type { Message } from "../base/message.ts";
