@@ -1,5 +1,12 @@
 import { signalOf } from "./options.ts";
 import { handled, onAbort, rejected } from "./promise.ts";
+import {
+  BatchIterator,
+  ItemIterator,
+  type Waitable,
+  type Waiter,
+} from "./queue_iterators.ts";
+import { Ring } from "./ring.ts";
 
 /** Where items go on to: one that is full is told no more until it has space. */
 export interface Sink<T> {
@@ -23,17 +30,7 @@ export interface QueueOptions<T> {
   readonly weigh?: (item: T) => number;
   /** Called when a reader finds the queue empty, before it waits. */
   readonly onIdle?: () => void;
-  /** Called with what a reader has done with when it comes for more or leaves. */
-  readonly onDone?: ((item: T) => void) | undefined;
 }
-
-interface Waiter<T> {
-  readonly resolve: (item: T | undefined) => void;
-}
-
-const FIRST_SLOTS = 8;
-/** The ring of a queue that nothing was put into yet: most queues of idle peers. */
-const NO_SLOTS: never[] = [];
 
 /**
  * A first-in, first-out queue between a producer that must not wait and
@@ -50,12 +47,7 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
   readonly #maxWeight: number;
   readonly #weigh: ((item: T) => number) | undefined;
   readonly #onIdle: (() => void) | undefined;
-  readonly #onDone: ((item: T) => void) | undefined;
-
-  /** The ring: its length is a power of two, empty until the first item. */
-  #slots: (T | undefined)[] = NO_SLOTS;
-  #head = 0;
-  #size = 0;
+  readonly #ring = new Ring<T>();
   #weight = 0;
 
   #waiters: Waiter<T>[] | undefined;
@@ -64,8 +56,6 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
   /** The outlet said no and has not called back yet. */
   #outletFull = false;
   #closed = false;
-  /** What {@link Queue.take} gave last: its reader is done with it when he comes for more. */
-  #taken: T | undefined;
   #onDrained: (() => void) | undefined;
 
   /** Makes an empty queue. */
@@ -74,17 +64,16 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
     this.#maxWeight = options.maxWeight ?? Infinity;
     this.#weigh = options.weigh;
     this.#onIdle = options.onIdle;
-    this.#onDone = options.onDone;
   }
 
   /** How many items wait to be read. */
   get size(): number {
-    return this.#size;
+    return this.#ring.size;
   }
 
   /** Whether a producer should hold back. */
   get full(): boolean {
-    return this.#size >= this.#capacity || this.#weight >= this.#maxWeight;
+    return this.#ring.size >= this.#capacity || this.#weight >= this.#maxWeight;
   }
 
   /** Whether {@link Queue.close} was called. What is left may still be read. */
@@ -95,7 +84,7 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
   /** Adds an item, or hands it straight to a waiting reader. After `close` it is dropped. */
   push(item: T): boolean {
     if (this.#closed) return false;
-    if (this.#size === 0) {
+    if (this.#ring.size === 0) {
       const waiter = this.#waiters?.shift();
       if (waiter !== undefined) {
         waiter.resolve(item);
@@ -126,7 +115,7 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
   /** Takes out, without reading them, all items that `matches` picks; the others keep their order. */
   extract(matches: (item: T) => boolean): T[] {
     const taken: T[] = [];
-    for (let left = this.#size; left > 0; left--) {
+    for (let left = this.#ring.size; left > 0; left--) {
       const item = this.#remove();
       if (item === undefined) continue;
       if (matches(item)) taken.push(item);
@@ -153,16 +142,14 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
       return rejected(error);
     }
     if (signal?.aborted) return rejected(signal.reason);
-    if (this.#taken !== undefined) this.#onDone?.(this.#taken);
-    this.#taken = undefined;
-    if (this.#size > 0) return Promise.resolve(this.#lend(this.shift()));
+    if (this.#ring.size > 0) return Promise.resolve(this.shift());
     if (this.#closed) return Promise.resolve(undefined);
     return handled(
       new Promise((resolve, reject) => {
         const waiter: Waiter<T> = {
           resolve: (item) => {
             remove();
-            resolve(this.#lend(item));
+            resolve(item);
           },
         };
         const remove = onAbort(signal, () => {
@@ -176,19 +163,12 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
 
   /** Reads item by item. */
   [Symbol.asyncIterator](): AsyncIterableIterator<T, undefined> {
-    return new ItemIterator(this, this.#onDone, {
-      enqueue: (waiter) => this.#enqueue(waiter),
-      withdraw: (waiter) => this.#withdraw(waiter),
-    });
+    return new ItemIterator(this.#waitable());
   }
 
-  /** Reads in arrays of all that is there, never empty ones: the cheapest way. */
+  /** Reads in arrays of all the items that are there, never empty ones. This is the cheapest way to read. */
   batches(): AsyncIterableIterator<T[], undefined> {
-    return new BatchIterator(this, this.#onDone, {
-      enqueue: (waiter) => this.#enqueue(waiter),
-      withdraw: (waiter) => this.#withdraw(waiter),
-      takeAll: (first) => this.#takeAll(first),
-    });
+    return new BatchIterator(this.#waitable());
   }
 
   /**
@@ -227,21 +207,34 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
     const waiters = this.#waiters;
     this.#waiters = undefined;
     for (const waiter of waiters ?? []) waiter.resolve(undefined);
-    if (this.#size === 0) this.#drained();
+    if (this.#ring.size === 0) this.#drained();
   }
 
   /** Calls `callback` once, when the queue is closed and all of it has been read. */
   onDrained(callback: () => void): void {
-    if (this.#closed && this.#size === 0) callback();
+    if (this.#closed && this.#ring.size === 0) callback();
     else this.#onDrained = callback;
   }
 
+  #waitable(): Waitable<T> {
+    const ring = this.#ring;
+    const isClosed = () => this.#closed;
+    return {
+      get size() {
+        return ring.size;
+      },
+      get closed() {
+        return isClosed();
+      },
+      shift: () => this.shift(),
+      takeAll: (first) => this.#takeAll(first),
+      enqueue: (waiter) => this.#enqueue(waiter),
+      withdraw: (waiter) => this.#withdraw(waiter),
+    };
+  }
+
   #remove(): T | undefined {
-    if (this.#size === 0) return undefined;
-    const item = this.#slots[this.#head];
-    this.#slots[this.#head] = undefined;
-    this.#head = (this.#head + 1) & (this.#slots.length - 1);
-    this.#size--;
+    const item = this.#ring.shift();
     if (item !== undefined && this.#weigh !== undefined) {
       this.#weight -= this.#weigh(item);
     }
@@ -251,52 +244,27 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
   /** Takes all items, behind `first` where there is one. What comes in for them stays here. */
   #takeAll(first: T | undefined): T[] {
     const items = first === undefined ? [] : [first];
-    if (this.#size === 0) return items;
-    const slots = this.#slots;
-    const mask = slots.length - 1;
-    for (let i = 0; i < this.#size; i++) {
-      const place = (this.#head + i) & mask;
-      const item = slots[place];
-      if (item !== undefined) items.push(item);
-      slots[place] = undefined;
-    }
-    this.#size = this.#weight = 0;
+    if (this.#ring.size === 0) return items;
+    this.#ring.drainTo(items);
+    this.#weight = 0;
     this.#afterRead();
     return items;
   }
 
   #put(item: T): void {
-    if (this.#size === this.#slots.length) this.#grow();
-    this.#slots[(this.#head + this.#size) & (this.#slots.length - 1)] = item;
-    this.#size++;
+    this.#ring.push(item);
     if (this.#weigh !== undefined) this.#weight += this.#weigh(item);
   }
 
-  #grow(): void {
-    const old = this.#slots;
-    const slots: (T | undefined)[] = new Array(
-      Math.max(FIRST_SLOTS, 2 * old.length),
-    );
-    for (let i = 0; i < this.#size; i++) {
-      slots[i] = old[(this.#head + i) & (old.length - 1)];
-    }
-    this.#slots = slots;
-    this.#head = 0;
-  }
-
   #afterRead(): void {
-    if (this.#size === 0) {
-      this.#head = 0;
-      if (this.#slots.length > this.#capacity * 2) this.#slots = NO_SLOTS;
-      if (this.#closed) this.#drained();
-    }
+    if (this.#closed && this.#ring.size === 0) this.#drained();
     if (this.#spaceCallbacks !== undefined) this.#callForMore();
   }
 
   /** Waits until the queue is half empty, so that producers come for many items and not for one. */
   #callForMore(): void {
     if (
-      this.#size > this.#capacity >> 1 || this.#weight >= this.#maxWeight
+      this.#ring.size > this.#capacity >> 1 || this.#weight >= this.#maxWeight
     ) return;
     const callbacks = this.#spaceCallbacks;
     this.#spaceCallbacks = undefined;
@@ -336,11 +304,6 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
     callback?.();
   }
 
-  #lend(item: T | undefined): T | undefined {
-    if (this.#onDone !== undefined) this.#taken = item;
-    return item;
-  }
-
   #enqueue(waiter: Waiter<T>): void {
     (this.#waiters ??= []).push(waiter);
     this.#onIdle?.();
@@ -349,141 +312,5 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
   #withdraw(waiter: Waiter<T>): void {
     const place = this.#waiters?.indexOf(waiter) ?? -1;
     if (place >= 0) this.#waiters?.splice(place, 1);
-  }
-}
-
-/** What an iterator needs of its queue's inner life. */
-interface Waits<T> {
-  enqueue(waiter: Waiter<T>): void;
-  withdraw(waiter: Waiter<T>): void;
-}
-
-/** What one that reads in arrays needs. */
-interface BatchWaits<T> extends Waits<T> {
-  takeAll(first: T | undefined): T[];
-}
-
-const END: IteratorReturnResult<undefined> = { done: true, value: undefined };
-
-class ItemIterator<T> implements AsyncIterableIterator<T, undefined> {
-  readonly #queue: Queue<T>;
-  readonly #onDone: ((item: T) => void) | undefined;
-  readonly #waits: Waits<T>;
-  #pending: Set<Waiter<T>> | undefined;
-  #last: T | undefined;
-  #left = false;
-
-  constructor(
-    queue: Queue<T>,
-    onDone: ((item: T) => void) | undefined,
-    waits: Waits<T>,
-  ) {
-    this.#queue = queue;
-    this.#onDone = onDone;
-    this.#waits = waits;
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  next(): Promise<IteratorResult<T, undefined>> {
-    if (this.#onDone !== undefined) this.#giveBack();
-    if (this.#left) return Promise.resolve(END);
-    const item = this.#queue.shift();
-    if (item !== undefined) return Promise.resolve(this.#deliver(item));
-    if (this.#queue.closed) return Promise.resolve(END);
-    return new Promise((resolve) => {
-      const waiter: Waiter<T> = {
-        resolve: (item) => {
-          this.#pending?.delete(waiter);
-          resolve(item === undefined ? END : this.#deliver(item));
-        },
-      };
-      (this.#pending ??= new Set()).add(waiter);
-      this.#waits.enqueue(waiter);
-    });
-  }
-
-  return(): Promise<IteratorReturnResult<undefined>> {
-    this.#left = true;
-    this.#giveBack();
-    for (const waiter of this.#pending ?? []) {
-      this.#waits.withdraw(waiter);
-      waiter.resolve(undefined);
-    }
-    return Promise.resolve(END);
-  }
-
-  #deliver(item: T): IteratorYieldResult<T> {
-    if (this.#onDone !== undefined) this.#last = item;
-    return { done: false, value: item };
-  }
-
-  #giveBack(): void {
-    const last = this.#last;
-    this.#last = undefined;
-    if (last !== undefined) this.#onDone?.(last);
-  }
-}
-
-class BatchIterator<T> implements AsyncIterableIterator<T[], undefined> {
-  readonly #queue: Queue<T>;
-  readonly #onDone: ((item: T) => void) | undefined;
-  readonly #waits: BatchWaits<T>;
-  #pending: Waiter<T> | undefined;
-  #last: T[] = [];
-  #left = false;
-
-  constructor(
-    queue: Queue<T>,
-    onDone: ((item: T) => void) | undefined,
-    waits: BatchWaits<T>,
-  ) {
-    this.#queue = queue;
-    this.#onDone = onDone;
-    this.#waits = waits;
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  async next(): Promise<IteratorResult<T[], undefined>> {
-    this.#giveBack();
-    let first: T | undefined;
-    if (this.#queue.size === 0 && !this.#queue.closed && !this.#left) {
-      first = await new Promise<T | undefined>((resolve) => {
-        const waiter = { resolve };
-        this.#pending = waiter;
-        this.#waits.enqueue(waiter);
-      });
-      this.#pending = undefined;
-    }
-    let batch: T[] = [];
-    if (!this.#left) batch = this.#waits.takeAll(first);
-    // It was on its way when the reader left.
-    else if (first !== undefined) batch = [first];
-    if (batch.length === 0) return END;
-    if (this.#onDone !== undefined) this.#last = batch;
-    return { done: false, value: batch };
-  }
-
-  return(): Promise<IteratorReturnResult<undefined>> {
-    this.#left = true;
-    this.#giveBack();
-    const waiter = this.#pending;
-    if (waiter !== undefined) {
-      this.#waits.withdraw(waiter);
-      waiter.resolve(undefined);
-    }
-    return Promise.resolve(END);
-  }
-
-  #giveBack(): void {
-    const last = this.#last;
-    if (last.length === 0) return;
-    this.#last = [];
-    for (const item of last) this.#onDone?.(item);
   }
 }

@@ -198,27 +198,31 @@ Deno.test("flush hands on what is left though there is no room", () => {
   assertEquals([first.size, second.size], [0, 5]);
 });
 
-Deno.test("What a reader has is lent until he comes for more, or leaves", async () => {
-  const done: number[] = [];
-  const queue = new Queue<number>({
-    capacity: 10,
-    onDone: (item) => done.push(item),
-  });
-  for (let i = 0; i < 6; i++) queue.push(i);
-  const iterator = queue[Symbol.asyncIterator]();
-  await iterator.next();
-  assertEquals(done, []);
-  await iterator.next();
-  assertEquals(done, [0]);
-  await iterator.return?.();
-  assertEquals(done, [0, 1]);
-  await queue.take();
-  await queue.take();
-  assertEquals(done, [0, 1, 2]);
-  const batches = queue.batches();
-  await batches.next();
-  await batches.return?.();
-  assertEquals(done, [0, 1, 2, 4, 5]);
+Deno.test("Every read that waits is withdrawn when its iterator is left, and takes no item", async () => {
+  for (const batches of [false, true]) {
+    const queue = new Queue<number>({ capacity: 8 });
+    const iterator = batches ? queue.batches() : queue[Symbol.asyncIterator]();
+    const reads = [iterator.next(), iterator.next(), iterator.next()];
+    await iterator.return?.();
+    const ends = await Promise.all(reads);
+    assertEquals(ends.map(({ done }) => done), [true, true, true]);
+    queue.push(1);
+    assertEquals(queue.shift(), 1);
+    assertEquals((await iterator.next()).done, true);
+  }
+});
+
+Deno.test("Several batch reads at once get each item once, and all end with the queue", async () => {
+  const queue = new Queue<number>({ capacity: 8 });
+  const iterator = queue.batches();
+  const reads = [iterator.next(), iterator.next(), iterator.next()];
+  queue.push(1);
+  queue.push(2);
+  await Promise.resolve();
+  queue.close();
+  const results = await Promise.all(reads);
+  assertEquals(results.flatMap(({ value }) => value ?? []), [1, 2]);
+  assertEquals(results.at(-1)?.done, true);
 });
 
 Deno.test("extract takes out what it is asked for and keeps the order of the rest", async () => {
