@@ -143,6 +143,14 @@ export class FakeClock implements Clock {
   }
 
   /**
+   * Moves the clock without firing anything, as when the event loop is blocked or the process is stopped. What
+   * became due fires late, at the next {@link FakeClock.advance} or {@link FakeClock.tick}.
+   */
+  block(ms: number): void {
+    this.#now += ms;
+  }
+
+  /**
    * Moves the clock from timer to timer until none is left, letting promise chains
    * settle in between.
    *

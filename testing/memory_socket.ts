@@ -144,7 +144,7 @@ export class MemorySocket implements Socket {
     if (this.#silent) return;
     this.#sayClose({ code: code ?? 1005, reason });
     if (timeout > 0) {
-      this.#deadline = this.#schedule.after(timeout, () => this.terminate());
+      this.#deadline = this.#schedule.deadline(timeout, () => this.terminate());
     }
     // Whoever closes reads on, and drops what he reads, until the answer comes.
     this.#arrivals.open();

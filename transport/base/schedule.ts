@@ -1,29 +1,53 @@
+import process from "node:process";
+import { clearImmediate, setImmediate } from "node:timers";
 import type { Clock } from "./clock.ts";
+import { toError } from "./errors.ts";
 
 /** Longest delay a runtime's timer takes; a later task is reached in steps. */
 const LONGEST_TIMER = 2 ** 31 - 1;
+/** Lateness of a deadline, in milliseconds, from which on the process counts as having been away. */
+const AWAY = 250;
+/** Lateness of a deadline, in milliseconds, up to which it is judged at once. */
+const PUNCTUAL = 50;
+/** Longest extension of a deadline for one absence of the process, in milliseconds. */
+const MAX_EXTENSION = 1_000;
+/** Extensions of one deadline: a process that is always late must still end what is dead. */
+const MAX_EXTENSIONS = 8;
+/**
+ * How long before a deadline the schedule looks whether timers are late. Without it, an absence that ends just
+ * before the deadline is not noticed.
+ */
+const LOOK_AHEAD = 300;
 
 /** A call that waits in a {@link Schedule}. */
 export interface Task {
-  /** When it is due, in epoch milliseconds. */
-  readonly due: number;
-  readonly run: () => void;
-  /** Its place in the heap, -1 when it no longer waits. */
+  /** When the schedule looks at it next, in milliseconds of the clock. */
+  due: number;
+  /** Its index in the heap, -1 when it is not there. */
   place: number;
+  readonly run: () => void;
+  /** Only for deadlines: see {@link Schedule.deadline}. */
+  readonly judgement: { readonly due: number; extensions: number } | undefined;
 }
 
 const schedules = new WeakMap<Clock, Schedule>();
 
 /**
- * All deadlines of one clock behind one timer, so that ten thousand idle
- * connections cost one timer and not ten thousand. Nothing is left running
- * while no task waits.
+ * All timers of one clock behind one timer, so that ten thousand idle connections cost one timer and not ten
+ * thousand. Nothing is left running while no task waits.
+ *
+ * A task must not throw. If one does, the error becomes a warning of the process, and all other tasks run.
  */
 export class Schedule {
   readonly #clock: Clock;
   readonly #heap: Task[] = [];
   #cancelTimer: (() => void) | undefined;
   #armedFor = Infinity;
+  /** Tasks that are due and run next. */
+  readonly #ready = new Set<Task>();
+  /** Deadlines that are due and wait for pending I/O. */
+  readonly #judging = new Set<Task>();
+  #immediate: ReturnType<typeof setImmediate> | undefined;
 
   /** Use {@link Schedule.of}, so that all who share a clock share a timer. */
   private constructor(clock: Clock) {
@@ -42,28 +66,62 @@ export class Schedule {
 
   /** How many tasks wait. */
   get size(): number {
-    return this.#heap.length;
+    return this.#heap.length + this.#ready.size + this.#judging.size;
   }
 
-  /** Calls `run` once, `delay` milliseconds from now. `run` must not throw. */
+  /** Calls `run` once, `delay` milliseconds from now or as soon as possible after that: for work. */
   after(delay: number, run: () => void): Task {
     return this.at(this.#clock.now() + delay, run);
   }
 
-  /** Calls `run` once, when the clock reads `due`. `run` must not throw. */
+  /** Calls `run` once, when the clock reads `due` or as soon as possible after that: for work. */
   at(due: number, run: () => void): Task {
-    const task: Task = { due, run, place: this.#heap.length };
+    return this.#add({ due, place: -1, run, judgement: undefined });
+  }
+
+  /** Like {@link Schedule.deadlineAt}, `delay` milliseconds from now. */
+  deadline(delay: number, run: () => void): Task {
+    return this.deadlineAt(this.#clock.now() + delay, run);
+  }
+
+  /**
+   * Calls `run` once, at `due` or later: for judging whether a peer did something in time.
+   *
+   * If the process was away (the event loop blocked, the process stopped, the machine asleep), its timers are
+   * late, and run before the I/O that waits in the system. Therefore a deadline that is late by L > 250 ms is
+   * extended by max(250 ms, min(L, 1 s)), at most 8 times. A deadline that is late by more than 50 ms, or that was
+   * extended, is judged after one `setImmediate`.
+   */
+  deadlineAt(due: number, run: () => void): Task {
+    const now = this.#clock.now();
+    const look = due - LOOK_AHEAD;
+    return this.#add({
+      due: look > now ? look : Math.max(due, now),
+      place: -1,
+      run,
+      judgement: { due, extensions: 0 },
+    });
+  }
+
+  /** Withdraws a task. Safe when it has run already, or is `undefined`. */
+  cancel(task: Task | undefined): void {
+    if (task === undefined) return;
+    this.#ready.delete(task);
+    if (this.#judging.delete(task) && this.#judging.size === 0) {
+      clearImmediate(this.#immediate);
+      this.#immediate = undefined;
+    }
+    if (task.place < 0) return;
+    this.#removeAt(task.place);
+    if (this.#heap.length === 0) this.#disarm();
+  }
+
+  #add(task: Task): Task {
+    task.place = this.#heap.length;
     this.#heap.push(task);
     this.#up(task.place, task);
     if (task.place === 0) this.#arm();
     return task;
-  }
-
-  /** Takes a task back. Safe when it has run already, or is `undefined`. */
-  cancel(task: Task | undefined): void {
-    if (task === undefined || task.place < 0) return;
-    this.#removeAt(task.place);
-    if (this.#heap.length === 0) this.#disarm();
   }
 
   #arm(): void {
@@ -94,9 +152,37 @@ export class Schedule {
       first = this.#heap[0]
     ) {
       this.#removeAt(0);
-      first.run();
+      if (first.judgement === undefined) this.#ready.add(first);
+      else this.#look(first, first.judgement, now);
     }
+    runAll(this.#ready);
     this.#arm();
+  }
+
+  /** Decides whether a deadline is due, or moves. */
+  #look(
+    task: Task,
+    judgement: { readonly due: number; extensions: number },
+    now: number,
+  ): void {
+    const lateness = now - task.due;
+    if (lateness > AWAY && judgement.extensions < MAX_EXTENSIONS) {
+      judgement.extensions++;
+      const extension = Math.max(AWAY, Math.min(lateness, MAX_EXTENSION));
+      task.due = Math.max(judgement.due, now + extension);
+      this.#add(task);
+    } else if (judgement.due > now) {
+      task.due = judgement.due;
+      this.#add(task);
+    } else if (lateness > PUNCTUAL || judgement.extensions > 0) {
+      this.#judging.add(task);
+      this.#immediate ??= setImmediate(() => this.#judge());
+    } else this.#ready.add(task);
+  }
+
+  #judge(): void {
+    this.#immediate = undefined;
+    runAll(this.#judging);
   }
 
   #removeAt(place: number): void {
@@ -141,6 +227,18 @@ export class Schedule {
     }
     heap[place] = task;
     task.place = place;
+  }
+}
+
+/** Runs tasks. One that throws stops no other, one that an earlier one withdraws does not run. */
+function runAll(tasks: Set<Task>): void {
+  for (const task of [...tasks]) {
+    if (!tasks.delete(task)) continue;
+    try {
+      task.run();
+    } catch (error) {
+      process.emitWarning(toError(error));
+    }
   }
 }
 

@@ -219,7 +219,7 @@ function opening(
       on,
     );
     const deadline = timeout > 0
-      ? schedule.after(timeout, () => fail(handshakeTimedOut(timeout)))
+      ? schedule.deadline(timeout, () => fail(handshakeTimedOut(timeout)))
       : undefined;
     const removeOnAbort = onAbort(signal, () => fail(signal?.reason));
   });

@@ -110,7 +110,7 @@ export async function dialUpgrade(
   options.signal?.throwIfAborted();
   const abort = new AbortController();
   const schedule = Schedule.of(options.clock ?? systemClock);
-  const task = timeout === 0 ? undefined : schedule.after(timeout, () => {
+  const task = timeout === 0 ? undefined : schedule.deadline(timeout, () => {
     const message = `The handshake took longer than ${timeout} ms`;
     abort.abort(new HandshakeError("timeout", message));
   });

@@ -244,7 +244,7 @@ export class Outgoing {
     };
     (this.#waiting ??= new Set()).add(turn);
     const task = timeout > 0
-      ? this.#schedule.after(timeout, () =>
+      ? this.#schedule.deadline(timeout, () =>
         turn.fail(
           new ConnectionError(
             "send-timeout",
@@ -273,7 +273,7 @@ export class Outgoing {
   }
 
   #checkAt(due: number): void {
-    this.#deadline = this.#schedule.at(due, () => this.#check());
+    this.#deadline = this.#schedule.deadlineAt(due, () => this.#check());
   }
 
   #check(): void {

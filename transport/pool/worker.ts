@@ -276,14 +276,14 @@ export function silence(options: SilenceOptions): void {
     const heard = Math.max(pulse.lastAt, heldUntil());
     const now = clock.now();
     const due = (heard === Infinity ? now : heard) + timeout;
-    if (due > now) task = schedule.at(due, look);
+    if (due > now) task = schedule.deadlineAt(due, look);
     else {
       remove();
       onSilence();
     }
   };
   const remove = onAbort(signal, () => schedule.cancel(task));
-  task = schedule.at(pulse.lastAt + timeout, look);
+  task = schedule.deadlineAt(pulse.lastAt + timeout, look);
 }
 
 /** What {@link stopMonitor} needs. */

@@ -351,7 +351,7 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
     const pending: Pending = { stream, remoteAddr, deadline: undefined };
     this.#pending.add(pending);
     if (handshakeTimeout > 0) {
-      pending.deadline = this.#schedule.after(handshakeTimeout, () => {
+      pending.deadline = this.#schedule.deadline(handshakeTimeout, () => {
         const message = `The handshake took longer than ${handshakeTimeout} ms`;
         this.#report(new HandshakeError("timeout", message), remoteAddr);
         this.#cut(pending);

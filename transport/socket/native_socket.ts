@@ -156,7 +156,7 @@ export class NativeSocket implements Socket {
     ws.binaryType = "arraybuffer";
     for (const type of EVENTS) ws.addEventListener(type, this.#listener);
     if (!this.#opened && timeout > 0) {
-      this.#openDeadline = this.#schedule.after(
+      this.#openDeadline = this.#schedule.deadline(
         timeout,
         () => this.terminate(handshakeTimedOut(timeout)),
       );
@@ -355,7 +355,7 @@ export class NativeSocket implements Socket {
 
   #awaitClose(timeout: number): void {
     if (timeout <= 0) return;
-    this.#closeDeadline = this.#schedule.after(
+    this.#closeDeadline = this.#schedule.deadline(
       timeout,
       () => this.terminate(),
     );

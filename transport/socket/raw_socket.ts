@@ -248,7 +248,7 @@ export class RawSocket implements Socket {
     if (this.#ended || this.#sent !== undefined) return;
     this.#sayClose("local", code, reason);
     if (timeout > 0) {
-      this.#deadline = this.#schedule.after(timeout, () => this.terminate());
+      this.#deadline = this.#schedule.deadline(timeout, () => this.terminate());
     }
     this.#drop();
     this.#read();
@@ -485,7 +485,7 @@ export class RawSocket implements Socket {
     this.#drop();
     if (this.#sent === undefined) {
       this.#schedule.cancel(this.#deadline);
-      this.#deadline = this.#schedule.after(
+      this.#deadline = this.#schedule.deadline(
         CLOSE_TIMEOUT,
         () => this.terminate(),
       );
@@ -503,7 +503,7 @@ export class RawSocket implements Socket {
     this.#drop();
     const code = error instanceof ProtocolError ? error.closeCode : 1011;
     this.#schedule.cancel(this.#deadline);
-    this.#deadline = this.#schedule.after(LINGER, () => this.terminate());
+    this.#deadline = this.#schedule.deadline(LINGER, () => this.terminate());
     this.#afterReader(() => this.#sayLast("local", code, error.message));
   }
 
@@ -559,7 +559,7 @@ export class RawSocket implements Socket {
     if (this.#peerLeft) return this.#finish();
     this.#lingers = true;
     this.#schedule.cancel(this.#deadline);
-    this.#deadline = this.#schedule.after(LINGER, () => this.#finish());
+    this.#deadline = this.#schedule.deadline(LINGER, () => this.#finish());
     // The server closes the stream first (RFC 6455, section 7.1.1).
     if (this.#role === "server" || this.#received === undefined) {
       void this.#closeWrite();
