@@ -72,6 +72,8 @@ export interface MessageSink {
    * all the same. A socket without flow control goes on delivering.
    */
   message(data: Message, size: number, at: number): boolean;
+  /** The connection has ended: no message follows. Called once. Must not throw. */
+  end?(): void;
 }
 
 /** The shortest delay from the second retry on, in milliseconds, whatever the policy says. */
@@ -162,6 +164,8 @@ export class Connection implements AsyncDisposable {
   #heldUntil = 0;
   #sink: MessageSink | undefined;
   #heldBySink = false;
+  /** Messages of `incoming` are being handed to the sink. */
+  #pumping = false;
   /** Why we cut the connection ourselves, where we did. */
   #failure: ConnectionError | undefined;
 
@@ -461,19 +465,16 @@ export class Connection implements AsyncDisposable {
   /**
    * Hands every message to `sink` inside the call that read it, without a queue in between.
    *
-   * Messages that wait in {@link Connection.incoming} are handed over first, during this call, also
-   * after the end. From then on `incoming` gets no message and only tells the end. A second call
-   * replaces the sink.
+   * Messages that wait in {@link Connection.incoming} are handed over first, as far as the sink has
+   * room, and all of them when the connection ends. From then on `incoming` gets no message and
+   * only tells the end. A second call replaces the sink.
    */
   deliverTo(sink: MessageSink): void {
-    this.#sink = undefined;
-    // Taking messages out may let the peer go on: what that brings goes behind them.
-    for (
-      let data = this.incoming.shift();
-      data !== undefined;
-      data = this.incoming.shift()
-    ) sink.message(data, messageSize(data), this.#lastMessageAt);
     this.#sink = sink;
+    if (this.#heldBySink) this.resume();
+    else this.#pump();
+    // It has ended already.
+    if (this.incoming.closed) sink.end?.();
   }
 
   /** Reads on after the sink of {@link Connection.deliverTo} answered `false`. Harmless otherwise. */
@@ -481,7 +482,10 @@ export class Connection implements AsyncDisposable {
     if (!this.#heldBySink) return;
     this.#heldBySink = false;
     this.#heldUntil = this.#config.clock.now();
-    if (this.#state === "connected") this.#socket?.resume();
+    this.#pump();
+    if (!this.#heldBySink && this.#state === "connected") {
+      this.#socket?.resume();
+    }
   }
 
   /** Closes, and waits for the end. */
@@ -574,17 +578,36 @@ export class Connection implements AsyncDisposable {
     this.#receivedMessages++;
     this.#receivedBytes += size;
     this.#lastHeardAt = this.#lastMessageAt = at;
-    if (this.#sink !== undefined) {
-      // Set before the call, in which the sink may resume.
-      this.#heldBySink = true;
-      if (this.#sink.message(data, size, at) || !socket.flowControl) {
-        this.#heldBySink = false;
-      }
-      return !this.#heldBySink;
+    const sink = this.#sink;
+    if (sink !== undefined && !this.#pumping && this.incoming.size === 0) {
+      return this.#hand(sink, data, size, at);
     }
     if (this.incoming.push(data) || !socket.flowControl) return true;
     this.#holdBack(socket);
     return false;
+  }
+
+  /** Hands over what waits in `incoming`. Taking it out may let the peer go on: what that brings goes behind it. */
+  #pump(): void {
+    const sink = this.#sink;
+    if (sink === undefined || this.#pumping) return;
+    this.#pumping = true;
+    while (!this.#heldBySink || this.incoming.closed) {
+      const data = this.incoming.shift();
+      if (data === undefined) break;
+      this.#hand(sink, data, messageSize(data), this.#lastMessageAt);
+    }
+    this.#pumping = false;
+  }
+
+  /** Hands a message to the sink. Returns whether the peer may go on. */
+  #hand(sink: MessageSink, data: Message, size: number, at: number): boolean {
+    // Set before the call, in which the sink may resume.
+    this.#heldBySink = true;
+    if (sink.message(data, size, at) || !this.flowControl) {
+      this.#heldBySink = false;
+    }
+    return !this.#heldBySink;
   }
 
   /** Has the peer wait until `incoming` has room. */
@@ -679,6 +702,8 @@ export class Connection implements AsyncDisposable {
       this.#tell(this.#options.closeHandler, code, reason);
     }
     this.incoming.close();
+    this.#pump();
+    this.#sink?.end?.();
     if (error !== undefined) this.errors.push(error);
     this.errors.close();
     this.heartbeats.close();

@@ -115,3 +115,49 @@ Deno.test("resume after the end does nothing", async () => {
   connection.resume();
   assertEquals(socket.resumed, 0);
 });
+
+Deno.test("What waits is handed over as far as the sink has room, the rest on resume, in order", async () => {
+  const socket = new MockSocket();
+  const connection = Connection.fromSocket(socket, { incomingBufferSize: 8 });
+  for (let i = 0; i < 5; i++) socket.receive(String(i));
+  const sink = new Recorder(2);
+  connection.deliverTo(sink);
+  assertEquals([sink.taken.length, connection.incoming.size], [2, 3]);
+  for (let i = 5; i < 12; i++) socket.receive(String(i));
+  assertEquals([sink.taken.length, socket.heldBack], [2, true]);
+  sink.room = 4;
+  connection.resume();
+  assertEquals(sink.taken.length, 4);
+  sink.room = Infinity;
+  connection.resume();
+  assertEquals(
+    sink.taken.map(([data]) => data),
+    Array.from({ length: 12 }, (_, i) => String(i)),
+  );
+  assertEquals(socket.heldBack, false);
+  await connection.close();
+});
+
+Deno.test("A sink learns of the end once, behind all messages", async () => {
+  for (const late of [false, true]) {
+    const socket = new MockSocket();
+    const connection = Connection.fromSocket(socket);
+    const told: Message[] = [];
+    const sink: MessageSink = {
+      message: (data) => {
+        told.push(data);
+        return false;
+      },
+      end: () => told.push("end"),
+    };
+    if (!late) connection.deliverTo(sink);
+    socket.receive("a");
+    socket.receive("b");
+    if (!late) connection.resume();
+    socket.receiveClose();
+    if (!late) connection.resume();
+    await connection.closed;
+    if (late) connection.deliverTo(sink);
+    assertEquals(told, ["a", "b", "end"]);
+  }
+});
