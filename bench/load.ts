@@ -43,6 +43,9 @@ export interface LoadResult {
   readonly serverCpu: number;
   /** Answers that were compared byte by byte. */
   readonly checked: number;
+  /** Percentiles of the time between a message and its answer, in milliseconds, where they were measured. */
+  readonly p50?: number;
+  readonly p99?: number;
 }
 
 const CHECK_EVERY = 256;

@@ -1,8 +1,11 @@
 // deno-lint-ignore-file no-console -- its tables go to standard output
 /**
- * Measures echo servers side by side: `deno task bench [--full] [--json]
- * [--plot FILE] [--only NAME] [--rounds N] [--seconds N]`. NAME is a part of the
- * name of an echo, or one of clients, streams, fanIn, idle, inbox.
+ * Measures echo servers side by side: `deno task bench [--full] [--json] [--plot FILE] [--only NAME]
+ * [--peers NAME;NAME] [--compare REVISION] [--rounds N] [--seconds N]`.
+ *
+ * - `--only`: a part of the name of an echo, or one of clients, streams, fanIn, idle, idleOutbound, inbox, stats.
+ * - `--peers`: only the servers of these names (separated by semicolons), in addition to `native` and `TCP`.
+ * - `--compare`: the pools of another revision of the repository beside those of the working tree.
  *
  * Servers and load are processes of their own; the peers of a workload take turns,
  * and each round begins with another one.
@@ -12,14 +15,24 @@
 import { type Certificate, makeCertificate } from "./certificate.ts";
 import { load } from "./generator.ts";
 import type { LoadResult } from "./load.ts";
-import { findPeers, type Peer, type Running, start } from "./peers.ts";
+import {
+  findPeers,
+  type Peer,
+  peersOf,
+  removeCheckout,
+  type Running,
+  start,
+  versions,
+} from "./peers.ts";
 import {
   clients,
   fanIn,
   idle,
+  idleOutbound,
   inbox,
   type Section,
   sectionTable,
+  stats,
   streams,
 } from "./more.ts";
 import { plot } from "./plot.ts";
@@ -27,7 +40,7 @@ import { figure, type Outcome, table } from "./report.ts";
 import { type Workload, WORKLOADS } from "./workloads.ts";
 
 /** Left out of the short run. */
-const FULL_ONLY = new Set(["pool, items", "ws, no bufferutil", "ws in Deno"]);
+const FULL_ONLY = new Set(["pool, items", "ws, no bufferutil"]);
 /** Seconds until engines have compiled what is hot. */
 const WARMUP = 2;
 
@@ -102,7 +115,7 @@ async function measure(
 
 if (flag("--help")) {
   console.log(
-    "deno task bench [--full] [--json] [--plot FILE] [--only NAME] [--rounds N] [--seconds N]",
+    "deno task bench [--full] [--json] [--plot FILE] [--only NAME] [--peers NAME;NAME] [--compare REVISION] [--rounds N] [--seconds N]",
   );
   Deno.exit(0);
 }
@@ -113,7 +126,7 @@ const seconds = Number(value("--seconds") ?? (full ? 1.5 : 0.5));
 const chosen = WORKLOADS.filter(({ name, short }) =>
   only === undefined ? full || short : name.includes(only)
 );
-const MORE = { clients, streams, fanIn, idle, inbox };
+const MORE = { clients, streams, fanIn, idle, idleOutbound, inbox, stats };
 const more = Object.entries(MORE).filter(([name]) =>
   only === undefined ? full : name === only
 );
@@ -121,10 +134,16 @@ if (chosen.length + more.length === 0) {
   console.error(`No workload has ${only} in its name`);
   Deno.exit(2);
 }
-const peers = (await findPeers()).filter(({ name }) =>
-  full || !FULL_ONLY.has(name)
-);
+const wanted = value("--peers")?.split(";");
+const compared = value("--compare");
 const folder = await Deno.makeTempDir();
+const checkout = `${folder}/compared`;
+const peers = (await findPeers()).filter(({ name }) =>
+  wanted === undefined
+    ? full || !FULL_ONLY.has(name)
+    : [...wanted, "native", "TCP"].includes(name)
+);
+if (compared !== undefined) peers.push(...await peersOf(compared, checkout));
 const outcomes: Outcome[] = [];
 try {
   const certificate = chosen.some(({ tls }) => tls)
@@ -142,6 +161,7 @@ try {
     if (!flag("--json")) console.log(table(outcome) + "\n");
   }
 } finally {
+  if (compared !== undefined) await removeCheckout(checkout);
   await Deno.remove(folder, { recursive: true });
 }
 const sections: Section[] = [];
@@ -153,7 +173,7 @@ for (const [, run] of more) {
 const machine = {
   cores: navigator.hardwareConcurrency,
   memory: Deno.systemMemoryInfo().total,
-  deno: Deno.version.deno,
+  ...await versions(),
   rounds,
   seconds,
 };

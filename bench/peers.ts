@@ -81,6 +81,16 @@ export async function findPeers(): Promise<readonly Peer[]> {
       kind: websocket,
       command: deno("pool.ts", "--items"),
     },
+    {
+      name: "pool, upgradeNode",
+      kind: websocket,
+      command: deno("pool_node.ts"),
+    },
+    {
+      name: "pool over native",
+      kind: websocket,
+      command: deno("pool_native.ts"),
+    },
     { name: "connection", kind: websocket, command: deno("connection.ts") },
     { name: "native", kind: websocket, command: deno("native.ts") },
     {
@@ -105,6 +115,70 @@ export async function findPeers(): Promise<readonly Peer[]> {
     },
     { name: "TCP", kind: "tcp", command: deno("tcp.ts") },
   ];
+}
+
+/** The servers of another revision of this repository, checked out into `folder`, beside those of this one. */
+export async function peersOf(
+  revision: string,
+  folder: string,
+): Promise<readonly Peer[]> {
+  const wrong = await failure("git", [
+    "worktree",
+    "add",
+    "--detach",
+    folder,
+    revision,
+  ], SERVERS);
+  if (wrong !== undefined) throw new Error(wrong);
+  const command = (file: string, ...args: string[]) => [
+    Deno.execPath(),
+    "run",
+    "-A",
+    `${folder}/bench/servers/${file}`,
+    ...args,
+  ];
+  const kind = "websocket";
+  return [
+    { name: `pool, ${revision}`, kind, command: command("pool.ts") },
+    {
+      name: `pool, copy, ${revision}`,
+      kind,
+      command: command("pool.ts", "--copy"),
+    },
+  ];
+}
+
+/** Takes the checkout of {@link peersOf} away. */
+export async function removeCheckout(folder: string): Promise<void> {
+  await failure("git", ["worktree", "remove", "--force", folder], SERVERS);
+}
+
+/** The versions of everything that is measured. */
+export async function versions(): Promise<Record<string, string>> {
+  const of = async (command: string, ...args: string[]) => {
+    try {
+      const { stdout } = await new Deno.Command(command, { args }).output();
+      return new TextDecoder().decode(stdout).trim();
+    } catch {
+      return "absent";
+    }
+  };
+  const packageOf = async (name: string) => {
+    try {
+      const file = `${CACHE}node_modules/${name}/package.json`;
+      return String(JSON.parse(await Deno.readTextFile(file)).version);
+    } catch {
+      return "absent";
+    }
+  };
+  return {
+    deno: Deno.version.deno,
+    v8: Deno.version.v8,
+    node: await of("node", "--version"),
+    bun: await packageOf("bun"),
+    ws: await packageOf("ws"),
+    bufferutil: await packageOf("bufferutil"),
+  };
 }
 
 /** Starts a server and waits until it listens. */

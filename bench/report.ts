@@ -11,6 +11,9 @@ export interface Figure {
   readonly spread: number;
   /** Microseconds of the server's processor for a message. */
   readonly serverMicros: number;
+  /** Milliseconds between a message and its answer; with several in flight, of a batch of them. */
+  readonly p50: number | undefined;
+  readonly p99: number | undefined;
   /** Part of a core that the load took. */
   readonly loadCpu: number;
   readonly checked: number;
@@ -33,6 +36,13 @@ export function median(numbers: readonly number[]): number {
     : ((sorted[middle - 1] ?? 0) + upper) / 2;
 }
 
+function medianOf(
+  numbers: readonly (number | undefined)[],
+): number | undefined {
+  const known = numbers.filter((number) => number !== undefined);
+  return known.length === 0 ? undefined : median(known);
+}
+
 /** What the rounds of one peer come to. */
 export function figure(peer: string, rounds: readonly LoadResult[]): Figure {
   const rates = rounds.map((round) => round.messages / round.seconds);
@@ -44,6 +54,8 @@ export function figure(peer: string, rounds: readonly LoadResult[]): Figure {
     serverMicros: median(
       rounds.map((r) => r.serverCpu * r.seconds * 1e6 / (r.messages || 1)),
     ),
+    p50: medianOf(rounds.map(({ p50 }) => p50)),
+    p99: medianOf(rounds.map(({ p99 }) => p99)),
     loadCpu: median(rounds.map((round) => round.loadCpu)),
     checked: rounds.reduce((sum, round) => sum + round.checked, 0),
   };
@@ -53,56 +65,50 @@ function row(cells: readonly string[]): string {
   return `| ${cells.join(" | ")} |`;
 }
 
-/** How many times faster `of` is than `against`, where both ran. */
+/** How many times less processor time a message costs `of` than `against`, where both ran. */
 export function ratio(
   { figures }: Outcome,
   of: string,
   against: string,
 ): number | undefined {
-  const rate = (name: string) => figures.find((f) => f.peer === name)?.rate;
-  const [upper, lower] = [rate(of), rate(against)];
-  return upper === undefined || !lower ? undefined : upper / lower;
+  const micros = (name: string) =>
+    figures.find((f) => f.peer === name)?.serverMicros;
+  const [cost, other] = [micros(of), micros(against)];
+  return !cost || other === undefined ? undefined : other / cost;
 }
 
-/** A table in Markdown for one workload, its goals below. */
+/** A table in Markdown for one workload. */
 export function table(outcome: Outcome): string {
+  const against = ["native", "ws", "Bun", "TCP"];
+  const columns = [
+    "server us/message",
+    ...against.map((name) => `x ${name}`),
+    "messages/s",
+    "spread",
+    "p50 ms",
+    "p99 ms",
+    "load CPU",
+  ];
   const lines = [
     `### ${outcome.workload.name}`,
     "",
-    row([
-      "peer",
-      "messages/s",
-      "spread",
-      "x native",
-      "x ws",
-      "x TCP",
-      "server us/message",
-      "load CPU",
-    ]),
-    row(["---", ...Array.from({ length: 7 }, () => "---:")]),
+    row(["server", ...columns]),
+    row(["---", ...columns.map(() => "---:")]),
   ];
   for (const f of outcome.figures) {
     lines.push(row([
       f.peer,
+      f.serverMicros.toFixed(2),
+      ...against.map((name) => ratio(outcome, f.peer, name)?.toFixed(2) ?? "-"),
       f.rate.toFixed(0),
       `${(f.spread * 100).toFixed(0)}%`,
-      ...["native", "ws", "TCP"].map((name) =>
-        ratio(outcome, f.peer, name)?.toFixed(2) ?? "-"
-      ),
-      f.serverMicros.toFixed(2),
+      f.p50?.toFixed(2) ?? "-",
+      f.p99?.toFixed(2) ?? "-",
       f.loadCpu.toFixed(2),
     ]));
   }
   const skipped = Object.entries(outcome.skipped);
   if (skipped.length > 0) lines.push("");
   for (const [peer, why] of skipped) lines.push(`${peer}: skipped: ${why}`);
-  lines.push("");
-  for (const goal of outcome.workload.goals) {
-    const reached = ratio(outcome, goal.of, goal.against);
-    const verdict = reached === undefined
-      ? "not measured"
-      : `${reached.toFixed(2)} x, ${reached >= goal.ratio ? "met" : "missed"}`;
-    lines.push(`- ${goal.of}, ${goal.ratio} x ${goal.against}: ${verdict}`);
-  }
   return lines.join("\n");
 }
