@@ -31,7 +31,10 @@ export interface OutboundPoolOptions extends PoolOptions {
   readonly dialer?: Dialer | undefined;
   /** Headers of every request, or a function called for those of each attempt. @default none */
   readonly headers?: HeadersSource | undefined;
-  /** Dials in flight in the whole pool. @default 64 */
+  /**
+   * The maximum number of dials in flight in the whole pool. Peers whose last dial did not fail go first, and a
+   * quarter of the dials, at least one of two, is kept for them. @default 64
+   */
   readonly maxConcurrentDials?: number | undefined;
   /** May overrule the verdict on a loss or a refusal. @default defaultVerdict */
   readonly shouldReconnect?: ShouldReconnect | undefined;

@@ -42,7 +42,7 @@ export interface OutboundPlugin {
   judge(info: ReconnectInfo): ReconnectVerdict;
   /** What the worker counts for the pool. */
   readonly counter: Counter;
-  /** Options of connections. Their dialer waits its turn among all dials of the pool. */
+  /** Options of connections. Their `dialGate` has them wait for their turn among all dials of the pool. */
   readonly connectionOptions: ConnectionOptions;
   /** The pool's `worker` options. */
   readonly workerOptions: ResolvedOutboundWorkerOptions;

@@ -26,7 +26,7 @@ import { normalizeUrl, urlForLog } from "../transport/base/url.ts";
 import type { InboxMessage, WorkerStats } from "../transport/pool/worker.ts";
 import { type OutboundPoolOptions, resolveOutboundOptions } from "./options.ts";
 import type { ResolvedOutboundWorkerOptions } from "./worker_options.ts";
-import { DialGate } from "./dial_gate.ts";
+import { DialLimiter } from "./dial_limiter.ts";
 import {
   checkVerdict,
   defaultVerdict,
@@ -93,7 +93,7 @@ export class OutboundPool implements AsyncDisposable {
   readonly #core: PoolCore<OutboundPlugin, OutboundEvent>;
   readonly #options: OutboundPoolOptions;
   readonly #workerOptions: ResolvedOutboundWorkerOptions;
-  readonly #gate: DialGate;
+  readonly #limiter: DialLimiter;
   readonly #presences = new Map<Peer<OutboundPlugin>, Presence>();
 
   /**
@@ -107,7 +107,7 @@ export class OutboundPool implements AsyncDisposable {
     const { maxConcurrentDials, ...worker } = resolveOutboundOptions(options);
     this.#workerOptions = worker;
     this.#options = options;
-    this.#gate = new DialGate(maxConcurrentDials);
+    this.#limiter = new DialLimiter(maxConcurrentDials);
     this.#core.follow(options.signal, () => void this.close());
   }
 
@@ -356,7 +356,8 @@ export class OutboundPool implements AsyncDisposable {
           headers: options.headers ?? pool.headers,
           ...connection,
           clock,
-          dialer: this.#gate.guard(dialer),
+          dialer,
+          dialGate: this.#limiter.gate(),
           logAttributes: attributes,
         },
         workerOptions: this.#workerOptions,

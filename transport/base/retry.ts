@@ -54,10 +54,14 @@ export interface RetryOptions {
   /** Decides whether a failure is worth another attempt. @default every failure is */
   readonly isRetryable?: ((error: unknown) => boolean) | undefined;
   /**
-   * The shortest delay from the second retry on, in milliseconds: the first retry may be immediate, a loop
-   * without a pause may not. @default 0
+   * The shortest delay, in milliseconds. A number applies from the second retry on: the first retry may be
+   * immediate, a loop without a pause may not. A function is called for every failure and must not throw.
+   * @default 0
    */
-  readonly minDelay?: number | undefined;
+  readonly minDelay?:
+    | number
+    | ((attempt: number, error: unknown) => number)
+    | undefined;
   /**
    * Receives what the policy or a callback threw, and results that are not a number. In place of such a result
    * of the policy, the default policy decides: `exponential(1000, 60000)`. @default ignored
@@ -86,6 +90,9 @@ export async function retry<T>(
   const signal = signalOf(options);
   const { clock = systemClock, isRetryable = () => true } = options;
   const { onRetry, onError = () => {}, minDelay = 0 } = options;
+  const shortest = typeof minDelay === "function"
+    ? minDelay
+    : (attempt: number) => attempt === 1 ? 0 : minDelay;
   checkFunction("onRetry", onRetry);
   checkFunction("isRetryable", isRetryable);
   checkFunction("onError", onError);
@@ -98,7 +105,7 @@ export async function retry<T>(
       if (isFinal(error) || !mayRetry(isRetryable, error, onError)) throw error;
       const asked = ask(policy, attempt, error, onError);
       if (asked < 0) throw new RetryLimitError(attempt, error);
-      const delay = attempt === 1 ? asked : Math.max(asked, minDelay);
+      const delay = Math.max(asked, shortest(attempt, error));
       notify(onRetry, onError, { attempt, error, delay });
       if (delay > 0) await sleep(clock, delay, signal);
     }
@@ -129,9 +136,8 @@ function ask(
     policy,
     {
       name: "the retry policy",
-      rule: "a number of milliseconds",
-      accepts: (value): value is number =>
-        typeof value === "number" && !Number.isNaN(value),
+      rule: "a finite number of milliseconds",
+      accepts: (value): value is number => Number.isFinite(value),
       fallback: FALLBACK(attempt),
       onError,
     },

@@ -171,6 +171,7 @@ Deno.test("retry gives the policy the failure", async () => {
 Deno.test("retry reports a policy that fails and goes on with the default one", async () => {
   const wrong: readonly (() => unknown)[] = [
     () => NaN,
+    () => Infinity,
     () => undefined,
     () => "5",
     () => Promise.resolve(5),
@@ -224,6 +225,26 @@ Deno.test("retry survives callbacks that throw, and waits minDelay from the seco
   assertEquals(await result, 200);
   assertEquals(infos.map(({ delay }) => delay), [0, 100, 100]);
   assertEquals(errors.slice(0, 2), ["isRetryable threw", "onRetry threw"]);
+});
+
+Deno.test("retry asks a function for the shortest delay after each failure", async () => {
+  const clock = new FakeClock({ now: 0 });
+  const result = retry(
+    (attempt) => {
+      if (attempt < 4) throw new Error(`failure ${attempt}`);
+      return clock.now();
+    },
+    constant(5),
+    {
+      clock,
+      minDelay: (attempt, error) =>
+        error instanceof Error && error.message === "failure 2"
+          ? 1_000
+          : attempt,
+    },
+  );
+  await clock.advance(2_000);
+  assertEquals(await result, 5 + 1_000 + 5);
 });
 
 Deno.test("retry rejects with the signal's reason at once, also while it sleeps or the function hangs", async () => {

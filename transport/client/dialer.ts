@@ -24,3 +24,14 @@ export interface DialOptions extends SocketOptions, OpenOptions {
  * @throws The signal's reason when it aborts.
  */
 export type Dialer = (url: string, options: DialOptions) => Promise<Socket>;
+
+/** Limits how many dials are in flight at the same time. */
+export interface DialGate {
+  /**
+   * Waits until the caller may dial. `handshakeTimeout` does not bound this wait.
+   *
+   * @returns A function that the caller calls when its dial has ended, with whether it gave a socket.
+   * @throws The signal's reason, as soon as it aborts.
+   */
+  enter(signal: AbortSignal): Promise<(connected: boolean) => void>;
+}

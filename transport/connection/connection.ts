@@ -14,7 +14,7 @@ import { CONNECTION_RULES } from "../base/rules.ts";
 import { checkCloseArguments } from "./close_arguments.ts";
 import { classifyEnd, NEVER_OPEN } from "./end.ts";
 import type { ConnectionStats, Heartbeat } from "./stats.ts";
-import { dialAuto } from "../client/dial_auto.ts";
+import { dialOnce } from "./dial_once.ts";
 import { ConfigError, ConnectionError, toError } from "../base/errors.ts";
 import { flushAll } from "../net/flush.ts";
 import { createLog, type Log } from "../base/logging.ts";
@@ -25,6 +25,7 @@ import { DONE, handled, onAbort, rejected } from "../base/promise.ts";
 import { Queue } from "../base/queue.ts";
 import { retry, RetryLimitError } from "../base/retry.ts";
 import { isRetryable } from "../client/retryable.ts";
+import { minRetryDelay } from "../client/retry_after.ts";
 import {
   checkStream,
   type MessageStream,
@@ -32,7 +33,6 @@ import {
   STREAM_CHUNK,
   streamOut,
 } from "./send_stream.ts";
-import type { DialOptions } from "../client/dialer.ts";
 import type { PeerAddress } from "../net/address.ts";
 import type {
   Socket,
@@ -75,9 +75,6 @@ export interface MessageSink {
   /** The connection has ended: no message follows. Called once. Must not throw. */
   end?(): void;
 }
-
-/** The shortest delay from the second retry on, in milliseconds, whatever the policy says. */
-const MIN_RETRY_DELAY = 100;
 
 /** Heartbeats kept for a reader that is late; older ones say nothing new. */
 const HEARTBEATS_KEPT = 16;
@@ -495,20 +492,22 @@ export class Connection implements AsyncDisposable {
 
   async #connect(signal: AbortSignal | undefined): Promise<void> {
     this.#move("connecting");
-    const { clock } = this.#config;
+    const { clock, handshakeTimeout } = this.#config;
     const dial = this.#dial = new AbortController();
+    const onError = (error: Error) =>
+      this.#log?.error("A callback of the dial failed", { error });
+    const bounds = { clock, handshakeTimeout, signal: dial.signal, onError };
     const removeListener = onAbort(signal, () => dial.abort(signal?.reason));
     try {
       const socket = await retry(
-        () => this.#dialOnce(dial.signal),
+        () => dialOnce(this.url, this.#options, bounds),
         resolveRetry(this.#options.retry, clock),
         {
           signal: dial.signal,
           clock,
-          minDelay: MIN_RETRY_DELAY,
+          minDelay: minRetryDelay(clock),
           isRetryable,
-          onError: (error) =>
-            this.#log?.error("The retry policy failed", { error }),
+          onError,
           onRetry: (info) => {
             // Who is told of it sees to its record.
             if (this.#options.onRetry !== undefined) {
@@ -529,16 +528,6 @@ export class Connection implements AsyncDisposable {
       this.#dial = undefined;
       removeListener();
     }
-  }
-
-  async #dialOnce(signal: AbortSignal): Promise<Socket> {
-    const { dialer = dialAuto, headers: source, ...rest } = this.#options;
-    const headers = typeof source === "function" ? await source() : source;
-    const options: DialOptions = { ...rest, headers, signal };
-    const socket = await dialer(this.url, options);
-    // Nobody waits for it any more: a socket that came too late must not be left open.
-    if (signal.aborted) socket.terminate();
-    return socket;
   }
 
   #dialFailed(thrown: unknown): ConnectionError {

@@ -1,5 +1,6 @@
 import {
   checkFunction,
+  checkMethods,
   checkOptions,
   checkScope,
   checkWord,
@@ -16,7 +17,7 @@ import {
   type RetryPolicy,
 } from "../base/retry_policy.ts";
 import type { RetryInfo } from "../base/retry.ts";
-import type { Dialer, DialOptions } from "../client/dialer.ts";
+import type { Dialer, DialGate, DialOptions } from "../client/dialer.ts";
 
 /** Headers of a request, or a function that is called for those of each attempt. */
 export type HeadersSource =
@@ -47,7 +48,12 @@ export interface ConnectionOptions
   readonly signal?: AbortSignal | undefined;
   /** Makes the socket. @default dialAuto */
   readonly dialer?: Dialer | undefined;
-  /** Headers of the request, or a function called for each attempt. @default none */
+  /** Makes dials wait for each other, also those of several connections. @default none */
+  readonly dialGate?: DialGate | undefined;
+  /**
+   * Headers of the request, or a function that is called for each attempt. `handshakeTimeout` includes the time
+   * that the function takes. @default none
+   */
   readonly headers?: HeadersSource | undefined;
   /** What to do when a dial fails: a policy, its settings, or `false` for one try only. */
   readonly retry?: RetryPolicy | RetrySettings | false | undefined;
@@ -89,6 +95,7 @@ export interface ResolvedConnectionOptions {
   readonly pingInterval: number;
   readonly writeTimeout: number;
   readonly closeTimeout: number;
+  readonly handshakeTimeout: number;
   readonly highWaterMark: number;
   readonly incomingBufferSize: number;
   readonly incomingBufferBytes: number;
@@ -138,6 +145,7 @@ export function resolveConnectionOptions(
       "closeHandler",
     ] as const
   ) checkFunction(prefix + name, options[name]);
+  checkMethods(`${prefix}dialGate`, options.dialGate, ["enter"]);
   checkHeaders(`${prefix}headers`, options.headers);
   const { protocols = [] } = options;
   if (
@@ -163,7 +171,6 @@ export function resolveConnectionOptions(
       "maxFrameSize",
       "maxFragments",
       "fragmentSize",
-      "handshakeTimeout",
     ] as const
   ) number(name);
   const clock = options.clock ?? systemClock;
@@ -173,6 +180,7 @@ export function resolveConnectionOptions(
     pingInterval: number("pingInterval"),
     writeTimeout: number("writeTimeout"),
     closeTimeout: number("closeTimeout"),
+    handshakeTimeout: number("handshakeTimeout"),
     highWaterMark: number("highWaterMark"),
     incomingBufferSize: number("incomingBufferSize"),
     incomingBufferBytes: number("incomingBufferBytes"),

@@ -11,7 +11,7 @@ import type { LoggingOptions } from "../base/logging.ts";
 /** Options of the connections that a pool makes. */
 export type PoolConnectionOptions = Omit<
   ConnectionOptions,
-  "signal" | "clock" | "dialer" | "logAttributes"
+  "signal" | "clock" | "dialer" | "dialGate" | "logAttributes"
 >;
 
 /** Options that both pools have. */

@@ -1,0 +1,118 @@
+import { onAbort, rejected } from "../transport/base/promise.ts";
+import type { DialGate } from "../transport/client/dialer.ts";
+
+/** So many others go before a waiting peer that keeps failing: a crowd of them cannot starve it. */
+const MAX_PASSED_OVER = 3;
+/** The part of all places that peers which keep failing may not take. */
+const KEPT_FREE = 4;
+
+type Leave = (connected: boolean) => void;
+
+/**
+ * Bounds the dials in flight of all peers of a pool, and orders those that wait.
+ *
+ * Peers whose last dial succeeded, or that have not been dialled yet, go before those whose last dial failed;
+ * each kind in the order of its arrival. A quarter of the places, at least one of two, is kept for the first
+ * kind: otherwise hosts that do not answer would hold every place for the length of `handshakeTimeout`.
+ */
+export class DialLimiter {
+  readonly #max: number;
+  readonly #maxFailing: number;
+  readonly #promising = new Set<() => void>();
+  readonly #failing = new Set<() => void>();
+  #inFlight = 0;
+  #failingInFlight = 0;
+  /** How many went before those that keep failing, since one of these went. */
+  #passedOver = 0;
+
+  /** Creates a limiter that lets `max` dials through at a time. */
+  constructor(max: number) {
+    this.#max = max;
+    this.#maxFailing = max === 1
+      ? 1
+      : max - Math.max(1, Math.floor(max / KEPT_FREE));
+  }
+
+  /** Returns the gate of one peer. */
+  gate(): PeerGate {
+    return new PeerGate((failing, signal) => this.#enter(failing, signal));
+  }
+
+  #enter(failing: boolean, signal: AbortSignal): Promise<() => void> {
+    if (signal.aborted) return rejected(signal.reason);
+    const waiting = failing ? this.#failing : this.#promising;
+    return new Promise((resolve, reject) => {
+      const enter = () => {
+        removeListener();
+        this.#count(failing, 1);
+        resolve(() => {
+          this.#count(failing, -1);
+          this.#admit();
+        });
+      };
+      const removeListener = onAbort(signal, () => {
+        waiting.delete(enter);
+        reject(signal.reason);
+      });
+      waiting.add(enter);
+      this.#admit();
+    });
+  }
+
+  #count(failing: boolean, change: 1 | -1): void {
+    this.#inFlight += change;
+    if (failing) this.#failingInFlight += change;
+  }
+
+  #admit(): void {
+    while (this.#inFlight < this.#max) {
+      const waiting = this.#next();
+      const [enter] = waiting;
+      if (enter === undefined) return;
+      waiting.delete(enter);
+      this.#passedOver = waiting === this.#failing || this.#failing.size === 0
+        ? 0
+        : this.#passedOver + 1;
+      enter();
+    }
+  }
+
+  /** Returns whose turn it is. The set is empty if nobody may enter now. */
+  #next(): Set<() => void> {
+    const mayFail = this.#failing.size > 0 &&
+      this.#failingInFlight < this.#maxFailing;
+    const theirTurn = this.#promising.size === 0 ||
+      this.#passedOver >= MAX_PASSED_OVER;
+    return mayFail && theirTurn ? this.#failing : this.#promising;
+  }
+}
+
+/** The gate of one peer: knows whether its last dial failed. */
+export class PeerGate implements DialGate {
+  readonly #enter: (
+    failing: boolean,
+    signal: AbortSignal,
+  ) => Promise<() => void>;
+  #failing = false;
+
+  /** Use {@link DialLimiter.gate}. */
+  constructor(
+    enter: (failing: boolean, signal: AbortSignal) => Promise<() => void>,
+  ) {
+    this.#enter = enter;
+  }
+
+  /** Waits for a place. */
+  async enter(signal: AbortSignal): Promise<Leave> {
+    const leave = await this.#enter(this.#failing, signal);
+    return (connected) => {
+      this.#failing = !connected;
+      leave();
+    };
+  }
+
+  /** Has the next dial go before those of peers that keep failing. */
+  prefer(): void {
+    this.#failing = false;
+  }
+}

@@ -1,0 +1,160 @@
+import { assert, assertEquals } from "@std/assert";
+import {
+  dialRaw,
+  listen,
+  type Listener,
+  OutboundPool,
+  type SocketEnd,
+} from "../mod.ts";
+import { eventually } from "../testing/mod.ts";
+
+function portOf(addr: Deno.Addr): number {
+  return addr.transport === "tcp" ? addr.port : 0;
+}
+
+/** A WebSocket server that lets everybody in, and the functions that cut its peers. */
+function goodServer(): {
+  listener: Listener;
+  url: string;
+  cuts: (() => void)[];
+} {
+  const listener = listen({ hostname: "127.0.0.1" });
+  const cuts: (() => void)[] = [];
+  (async () => {
+    for await (const incoming of listener) {
+      const socket = incoming.accept();
+      socket.start({
+        message: () => true,
+        ping() {},
+        pong() {},
+        drain() {},
+        end() {},
+      });
+      cuts.push(() => socket.terminate());
+    }
+  })();
+  const { addr } = listener;
+  const port = addr.transport === "tcp" ? addr.port : 0;
+  return { listener, url: `ws://127.0.0.1:${port}`, cuts };
+}
+
+/** Accepts connections and answers each with what `answer` returns; `undefined` says nothing. */
+function tcpServer(answer: () => string | undefined): {
+  port: number;
+  acceptedAt: number[];
+  close(): void;
+} {
+  const server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const acceptedAt: number[] = [];
+  const conns: Deno.Conn[] = [];
+  (async () => {
+    for await (const conn of server) {
+      acceptedAt.push(performance.now());
+      conns.push(conn);
+      const text = answer();
+      if (text === undefined) continue;
+      await conn.read(new Uint8Array(4_096));
+      await conn.write(new TextEncoder().encode(text));
+    }
+  })();
+  return {
+    port: portOf(server.addr),
+    acceptedAt,
+    close() {
+      server.close();
+      for (const conn of conns) {
+        try {
+          conn.close();
+        } catch {
+          // The peer was faster.
+        }
+      }
+    },
+  };
+}
+
+Deno.test("A busy server is not dialled again before its Retry-After has passed", async () => {
+  const busy = tcpServer(() =>
+    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n"
+  );
+  const pool = new OutboundPool("client");
+  pool.connect(`ws://127.0.0.1:${busy.port}`);
+  await eventually(() => busy.acceptedAt.length === 2);
+  const [first = 0, second = 0] = busy.acceptedAt;
+  assert(second - first >= 2_000, `${second - first} ms`);
+  await pool.close();
+  busy.close();
+});
+
+Deno.test("A dialer or headers() that hang give their place away when the peer is removed", async () => {
+  const { listener, url } = goodServer();
+  for (const hangs of ["dialer", "headers"] as const) {
+    const pool = new OutboundPool("client", { maxConcurrentDials: 1 });
+    const called = Promise.withResolvers<void>();
+    const hung = pool.connect("ws://127.0.0.1:9", {
+      [hangs]: () => {
+        called.resolve();
+        return new Promise(() => {});
+      },
+    });
+    pool.connect(url);
+    await called.promise;
+    assertEquals(pool.isConnected(url), false);
+    await pool.remove(hung);
+    await pool.whenConnected(url);
+    await pool.close();
+  }
+  await listener.close();
+});
+
+Deno.test("A dialer that hangs makes room after handshakeTimeout, and its late socket is cut", async () => {
+  const { listener, url } = goodServer();
+  const other = goodServer();
+  const released = Promise.withResolvers<void>();
+  const late = Promise.withResolvers<SocketEnd>();
+  const pool = new OutboundPool("client", {
+    maxConcurrentDials: 1,
+    connection: { handshakeTimeout: 200, retry: false },
+  });
+  pool.connect(other.url, {
+    dialer: async (url, { signal: _, ...options }) => {
+      const socket = await dialRaw(url, options);
+      await released.promise;
+      void socket.closed.then(late.resolve);
+      return socket;
+    },
+  });
+  pool.connect(url);
+  await pool.whenConnected(url);
+  released.resolve();
+  assertEquals((await late.promise).initiator, "local");
+  await Promise.all([pool.close(), listener.close(), other.listener.close()]);
+});
+
+Deno.test("A peer that was lost a moment ago is dialled before a crowd of hosts that do not answer", async () => {
+  const silent = tcpServer(() => undefined);
+  const { listener, url, cuts } = goodServer();
+  const pool = new OutboundPool("client", {
+    maxConcurrentDials: 4,
+    connection: { handshakeTimeout: 600, retry: () => 0 },
+    worker: { reconnectDelay: 10 },
+  });
+  for (let i = 0; i < 12; i++) {
+    pool.connect(`ws://127.0.0.1:${silent.port}/${i}`);
+  }
+  // Now all have failed once: they dial again and again, and hold their places as long as they may.
+  await eventually(() => silent.acceptedAt.length >= 14, { timeout: 20_000 });
+  pool.connect(url);
+  await pool.whenConnected(url);
+  for (let i = 0; i < 3; i++) {
+    const start = performance.now();
+    cuts.pop()?.();
+    await eventually(() => !pool.isConnected(url), { interval: 1 });
+    await pool.whenConnected(url);
+    const took = performance.now() - start;
+    assert(took < 900, `it took ${took} ms`);
+  }
+  await pool.close();
+  await listener.close();
+  silent.close();
+});

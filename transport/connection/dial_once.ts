@@ -1,0 +1,135 @@
+import { type CallbackErrorHandler, notify } from "../base/callbacks.ts";
+import type { Clock } from "../base/clock.ts";
+import { ConnectionError, toError } from "../base/errors.ts";
+import { onAbort } from "../base/promise.ts";
+import { Schedule } from "../base/schedule.ts";
+import { dialAuto } from "../client/dial_auto.ts";
+import type { DialOptions } from "../client/dialer.ts";
+import { HandshakeError } from "../handshake/errors.ts";
+import type { Socket } from "../socket/socket.ts";
+import { checkHeaders, type ConnectionOptions } from "./options.ts";
+
+/** What bounds {@link dialOnce}. */
+export interface DialBounds {
+  /** Measures the time. */
+  readonly clock: Clock;
+  /** Milliseconds for `headers` and the dialer together; 0 is no limit. */
+  readonly handshakeTimeout: number;
+  /** Ends the attempt. */
+  readonly signal: AbortSignal;
+  /** Receives what the gate throws when it is left. */
+  readonly onError: CallbackErrorHandler;
+}
+
+/**
+ * Makes one attempt to open a socket: waits for the gate, asks for the headers, dials.
+ *
+ * It settles at the latest when `handshakeTimeout` has passed since the gate, and as soon as the signal aborts,
+ * whatever `headers` and the dialer do. The gate is left then, and a socket that arrives later is cut.
+ *
+ * @throws {HandshakeError} `timeout`.
+ * @throws {ConnectionError} `dial-failed` if `headers` or the dialer returns something unusable.
+ * @throws What the gate, `headers` or the dialer throws, and the signal's reason.
+ */
+export async function dialOnce(
+  url: string,
+  options: ConnectionOptions,
+  bounds: DialBounds,
+): Promise<Socket> {
+  const { clock, handshakeTimeout, signal, onError } = bounds;
+  const { dialGate } = options;
+  const leave = dialGate && await dialGate.enter(signal);
+  let connected = false;
+  const attempt = new AbortController();
+  const removeListener = onAbort(signal, () => attempt.abort(signal.reason));
+  const schedule = Schedule.of(clock);
+  const task = handshakeTimeout === 0
+    ? undefined
+    : schedule.after(handshakeTimeout, () => {
+      const message = `The handshake took longer than ${handshakeTimeout} ms`;
+      attempt.abort(new HandshakeError("timeout", message));
+    });
+  try {
+    const socket = await unlessAborted(
+      openSocket(url, options, attempt.signal),
+      attempt.signal,
+    );
+    connected = true;
+    return socket;
+  } finally {
+    schedule.cancel(task);
+    removeListener();
+    notify(leave, onError, connected);
+  }
+}
+
+async function openSocket(
+  url: string,
+  options: ConnectionOptions,
+  signal: AbortSignal,
+): Promise<Socket> {
+  const { dialer = dialAuto, dialGate: _, headers: source, ...rest } = options;
+  signal.throwIfAborted();
+  const headers = typeof source === "function"
+    ? checked(await source())
+    : source;
+  // The headers may have come too late.
+  signal.throwIfAborted();
+  const dialOptions: DialOptions = { ...rest, headers, signal };
+  const socket = await dialer(url, dialOptions);
+  if (isSocket(socket)) return socket;
+  throw new ConnectionError(
+    "dial-failed",
+    `Cannot connect: the dialer has to return a Socket and returned ${
+      String(socket)
+    }`,
+  );
+}
+
+/** Waits for the socket no longer than until the signal aborts. */
+function unlessAborted(
+  opening: Promise<Socket>,
+  signal: AbortSignal,
+): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const removeListener = onAbort(signal, () => reject(signal.reason));
+    opening.then((socket) => {
+      if (signal.aborted) cut(socket);
+      else resolve(socket);
+    }, reject).finally(removeListener);
+  });
+}
+
+/**
+ * A function that returned wrong headers once may return right ones the next time, so that this is a failed
+ * dial and not a mistake in the configuration, which would end the attempts.
+ */
+function checked(headers: HeadersInit | undefined): HeadersInit | undefined {
+  try {
+    if (typeof headers === "function") throw new TypeError("a function");
+    checkHeaders("headers", headers);
+    return headers;
+  } catch (error) {
+    throw new ConnectionError(
+      "dial-failed",
+      `Cannot connect: headers() has to return headers that HTTP allows: ${
+        toError(error).message
+      }`,
+    );
+  }
+}
+
+function isSocket(value: unknown): boolean {
+  return typeof value === "object" && value !== null &&
+    typeof Reflect.get(value, "start") === "function" &&
+    typeof Reflect.get(value, "terminate") === "function";
+}
+
+/** Nobody waits for this socket any more. */
+function cut(socket: Socket): void {
+  try {
+    socket.terminate();
+  } catch {
+    // A socket of the user's own that cannot even be cut: there is nobody left to tell.
+  }
+}
