@@ -9,6 +9,7 @@ import type {
   SocketCloseOptions,
   SocketEnd,
   SocketReader,
+  SocketStartOptions,
 } from "../transport/socket/socket.ts";
 import type { PeerAddress } from "../transport/net/address.ts";
 import { Arrivals } from "./arrivals.ts";
@@ -71,6 +72,7 @@ export class MemorySocket implements Socket {
   #sent: CloseFrame | undefined;
   #deadline: Task | undefined;
   #end: SocketEnd | undefined;
+  #closeTimeout = CLOSE_TIMEOUT;
 
   /** Makes an end; it needs the other one before it is used. */
   constructor(options: MemorySocketOptions, clock: Clock) {
@@ -105,7 +107,8 @@ export class MemorySocket implements Socket {
     this.#peer = peer;
   }
 
-  start(reader: SocketReader): void {
+  start(reader: SocketReader, options: SocketStartOptions = {}): void {
+    this.#closeTimeout = options.closeTimeout ?? CLOSE_TIMEOUT;
     this.#reader = reader;
     if (this.#end !== undefined) return reader.end(this.#end);
     this.#arrivals.open();
@@ -139,7 +142,7 @@ export class MemorySocket implements Socket {
   close(
     code?: number,
     reason = "",
-    { timeout = CLOSE_TIMEOUT }: SocketCloseOptions = {},
+    { timeout = this.#closeTimeout }: SocketCloseOptions = {},
   ): void {
     if (this.#silent) return;
     this.#sayClose({ code: code ?? 1005, reason });

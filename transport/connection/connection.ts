@@ -559,7 +559,8 @@ export class Connection implements AsyncDisposable {
       interval: this.#config.pingInterval,
       onAnswer: (latency, at) => this.#beat(latency, at),
     });
-    socket.start(new Connection.#Reader(this, socket));
+    const { closeTimeout } = this.#config;
+    socket.start(new Connection.#Reader(this, socket), { closeTimeout });
   }
 
   #receive(socket: Socket, data: Message, size: number, at: number): boolean {

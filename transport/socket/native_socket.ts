@@ -25,6 +25,7 @@ import type {
   SocketEnd,
   SocketOptions,
   SocketReader,
+  SocketStartOptions,
 } from "./socket.ts";
 import type { PeerAddress } from "../net/address.ts";
 
@@ -126,6 +127,7 @@ export class NativeSocket implements Socket {
   #openDeadline: Task | undefined;
   #closeDeadline: Task | undefined;
   #end: SocketEnd | undefined;
+  #closeTimeout = CLOSE_TIMEOUT;
 
   /**
    * Takes over a WebSocket, open or still connecting. Nothing else should read from it,
@@ -192,7 +194,8 @@ export class NativeSocket implements Socket {
   }
 
   /** Begins to hand over what arrives, and what has arrived. */
-  start(reader: SocketReader): void {
+  start(reader: SocketReader, options: SocketStartOptions = {}): void {
+    this.#closeTimeout = options.closeTimeout ?? CLOSE_TIMEOUT;
     const kept = this.#kept;
     const ended = this.#end;
     this.#kept = [];
@@ -244,7 +247,7 @@ export class NativeSocket implements Socket {
   close(
     code?: number,
     reason = "",
-    { timeout = CLOSE_TIMEOUT }: SocketCloseOptions = {},
+    { timeout = this.#closeTimeout }: SocketCloseOptions = {},
   ): void {
     if (this.#end !== undefined || this.#closing !== undefined) return;
     this.#closing = this.#allowed(code, reason);

@@ -23,10 +23,12 @@ import type {
   CloseFrame,
   Fragment,
   Socket,
+  SocketActivity,
   SocketCloseOptions,
   SocketEnd,
   SocketOptions,
   SocketReader,
+  SocketStartOptions,
 } from "./socket.ts";
 import type { PeerAddress } from "../net/address.ts";
 
@@ -153,6 +155,8 @@ export class RawSocket implements Socket {
   /** Its messages may still be answered: the last word is not said yet. */
   #answering = false;
   #end: SocketEnd | undefined;
+  #closeTimeout = CLOSE_TIMEOUT;
+  readonly #activity: { -readonly [K in keyof SocketActivity]: number };
 
   /** Takes over a stream on which the opening handshake is done. */
   constructor(stream: PullStream, options: RawSocketOptions) {
@@ -164,6 +168,13 @@ export class RawSocket implements Socket {
     this.#role = options.role;
     this.#clock = options.clock ?? systemClock;
     this.#schedule = Schedule.of(this.#clock);
+    const now = this.#clock.now();
+    this.#activity = {
+      receivedAt: now,
+      receivedBytes: 0,
+      wroteAt: now,
+      writtenBytes: 0,
+    };
     this.#deflater = options.deflater;
     this.#inflater = options.inflater;
     this.#rest = options.early?.length ? options.early : undefined;
@@ -187,6 +198,10 @@ export class RawSocket implements Socket {
     if (this.#preface !== undefined) this.flush();
   }
 
+  get activity(): SocketActivity {
+    return this.#activity;
+  }
+
   get bufferedAmount(): number {
     return this.#sender.size + this.#inFlight;
   }
@@ -201,8 +216,9 @@ export class RawSocket implements Socket {
     return this.#closed.promise;
   }
 
-  start(reader: SocketReader): void {
+  start(reader: SocketReader, options: SocketStartOptions = {}): void {
     this.#reader = reader;
+    this.#closeTimeout = options.closeTimeout ?? CLOSE_TIMEOUT;
     if (this.#end !== undefined) return reader.end(this.#end);
     this.#readAt = this.#clock.date();
     joinReaders();
@@ -243,7 +259,7 @@ export class RawSocket implements Socket {
   close(
     code?: number,
     reason = "",
-    { timeout = CLOSE_TIMEOUT }: SocketCloseOptions = {},
+    { timeout = this.#closeTimeout }: SocketCloseOptions = {},
   ): void {
     if (this.#ended || this.#sent !== undefined) return;
     this.#sayClose("local", code, reason);
@@ -302,6 +318,8 @@ export class RawSocket implements Socket {
           );
           if (this.#ended) break;
           this.#inFlight -= count;
+          this.#activity.wroteAt = this.#clock.now();
+          this.#activity.writtenBytes += count;
           if (this.#inFlight > 0) this.#reader?.drain();
         }
         sender.release();
@@ -369,6 +387,8 @@ export class RawSocket implements Socket {
         if (this.#ended) return;
         if (count === null) return this.#onEndOfStream();
         this.#readAt = this.#clock.date();
+        this.#activity.receivedAt = this.#clock.now();
+        this.#activity.receivedBytes += count;
         if (target !== undefined) this.#fill(count);
         else {
           this.#parse(buffer.subarray(0, count));
@@ -485,10 +505,12 @@ export class RawSocket implements Socket {
     this.#drop();
     if (this.#sent === undefined) {
       this.#schedule.cancel(this.#deadline);
-      this.#deadline = this.#schedule.deadline(
-        CLOSE_TIMEOUT,
-        () => this.terminate(),
-      );
+      if (this.#closeTimeout > 0) {
+        this.#deadline = this.#schedule.deadline(
+          this.#closeTimeout,
+          () => this.terminate(),
+        );
+      }
     }
     this.#afterReader(() =>
       this.#sayLast("peer", code === 1005 ? undefined : code, reason)

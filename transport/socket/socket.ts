@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Message } from "../base/message.ts";
 import type { CompressionOptions } from "../handshake/negotiation.ts";
 import type { PeerAddress } from "../net/address.ts";
+import type { FrameHeader } from "../protocol/frame.ts";
 
 /** One side's part in a closing handshake (RFC 6455, section 7.1). */
 export interface CloseFrame {
@@ -34,6 +35,29 @@ export interface SocketEnd {
   readonly inactive: boolean;
 }
 
+/** Whether a frame came from the peer or was queued for it. */
+export type FrameDirection = "received" | "sent";
+
+/** How many bytes passed through a socket, and when. Times are monotonic milliseconds of its clock. */
+export interface SocketActivity {
+  /** When the last byte arrived; before the first, when the socket was created. */
+  readonly receivedAt: number;
+  /** Bytes that arrived in all, frame headers included. */
+  readonly receivedBytes: number;
+  /** When the stream last completed a piece of our output; before the first, when the socket was created. */
+  readonly wroteAt: number;
+  /** Bytes of our output that the stream has completed in all. */
+  readonly writtenBytes: number;
+}
+
+/** The server's response to the opening handshake. */
+export interface SocketResponse {
+  /** The HTTP status. */
+  readonly status: number;
+  /** The headers. */
+  readonly headers: Headers;
+}
+
 /** What a socket tells whoever reads it. None of these may throw. */
 export interface SocketReader {
   /**
@@ -51,13 +75,27 @@ export interface SocketReader {
   pong(payload: Uint8Array, at: number): void;
   /** The peer has taken bytes: {@link Socket.bufferedAmount} has fallen. */
   drain(): void;
+  /** Watches the header of every frame in both directions. Costs nothing if it is absent. */
+  frame?(direction: FrameDirection, header: FrameHeader): void;
   /** The end: exactly once, and last. */
   end(end: SocketEnd): void;
 }
 
+/** Options of {@link Socket.start}. */
+export interface SocketStartOptions {
+  /**
+   * The longest time in milliseconds that a closing handshake may take, whoever begins it; 0 for no limit.
+   * @default 5000
+   */
+  readonly closeTimeout?: number | undefined;
+}
+
 /** Options of {@link Socket.close}. */
 export interface SocketCloseOptions {
-  /** How long the closing handshake may take before the socket is cut, in milliseconds; 0 for ever. @default 5000 */
+  /**
+   * The longest time in milliseconds that the closing handshake may take; 0 for no limit.
+   * @default closeTimeout of {@link Socket.start}
+   */
   readonly timeout?: number | undefined;
 }
 
@@ -85,9 +123,13 @@ export interface Socket {
   readonly sentBytes: number;
   /** How it ended. Never rejects. */
   readonly closed: Promise<SocketEnd>;
+  /** What passed through it. Absent if it cannot tell. */
+  readonly activity?: SocketActivity | undefined;
+  /** The server's response to the opening handshake. Absent on the server's side, and if it is not known. */
+  readonly response?: SocketResponse | undefined;
 
   /** Begins reading. Called once. */
-  start(reader: SocketReader): void;
+  start(reader: SocketReader, options?: SocketStartOptions): void;
   /** Goes on after the reader's `message` answered `false`. */
   resume(): void;
   /**
