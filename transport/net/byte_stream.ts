@@ -14,19 +14,25 @@ export const MAX_WRITE_SIZE = 262_144;
  */
 export interface ByteStreamHandler {
   /**
+   * Whether the bytes that {@link data} receives stay valid after it has returned. Looked at before each read.
+   *
+   * With `true` they belong to the handler for good, which may cost a copy into memory that is not shared between
+   * connections; the bytes of several calls may still share one `ArrayBuffer`, so a handler must not transfer or resize it.
+   *
+   * @default false
+   */
+  readonly keepsData?: boolean;
+  /**
    * Receives bytes that have arrived, in order. Not called while the stream is paused.
    *
-   * The handler may change the bytes in place. They are valid until it returns, unless it returns `true`: then they
-   * belong to it for good, and the stream never writes to that part of the memory again. They may share their
-   * `ArrayBuffer` with bytes of other calls, so a handler must not transfer or resize it.
-   *
-   * @returns `true` when the handler keeps a view of the bytes.
+   * The handler may change the bytes in place. They are valid until it returns, see {@link keepsData}: a handler that pauses
+   * the stream in the middle must copy what it has not looked at.
    */
-  data(bytes: Uint8Array<ArrayBuffer>): boolean | void;
+  data(bytes: Uint8Array<ArrayBuffer>): void;
   /**
    * Returns memory for the next bytes of the stream, such as the rest of a large message, which are then stored there
-   * without a copy. Only streams that read into memory of the caller's choice ask (`Deno.Conn`); others call
-   * {@link data}. An answer holds until the next call of `data` or `filled`.
+   * directly. Only streams that can read into memory of the caller's choice ask; others call {@link data}. An answer
+   * holds until the next call of `data` or `filled`.
    *
    * @returns `undefined` to receive the next bytes by `data`.
    */
