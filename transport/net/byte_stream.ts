@@ -44,7 +44,7 @@ export interface ByteStreamHandler {
    * the stream is paused.
    */
   end(): void;
-  /** Reports that the last write is complete: its memory is free, and the next write may begin. */
+  /** Reports that the write that was under way is complete: its memory is free, and the next write may begin. */
   drain(): void;
   /**
    * Reports that our side of the stream broke: nothing more can be written, and `drain` is not called any more. Called at most
@@ -68,29 +68,29 @@ export interface ByteStreamHandler {
  * stream that is taken over late, is reported then. Somebody has to call {@link destroy} in the end.
  */
 export interface ByteStream {
-  /** Whether a write is under way: from {@link write} until `drain` or `writeError`. */
+  /** Whether a write is under way: from a {@link write} that returned `false` until `drain` or `writeError`. */
   readonly writing: boolean;
   /** Whether our side is open: it was not ended, destroyed or broken. */
   readonly writable: boolean;
   /** Reports to `handler` from now on, instead of the one before. Does not change whether the stream is paused. */
   attach(handler: ByteStreamHandler): void;
   /**
-   * Writes bytes; `drain` is called when the system has taken all of them. The memory belongs to the stream until then. If
-   * `drain` never comes (a write error, {@link destroy}), the memory must not be used for the data of another connection.
-   *
-   * Does nothing once our side is broken or the stream destroyed.
+   * Writes bytes. While the write is under way the memory belongs to the stream. If neither `drain` nor `writeError` comes
+   * because of {@link destroy}, or if the write failed, the memory must not be used for the data of another connection.
    *
    * @param bytes From 1 to {@link MAX_WRITE_SIZE} bytes.
+   * @returns `true` when the system has taken all of the bytes already: `drain` is not called then. `false` when the write is
+   * under way, and when our side is broken or the stream destroyed.
    * @throws {Error} While another write is under way, and after {@link end}.
    */
-  write(bytes: Uint8Array): void;
+  write(bytes: Uint8Array): boolean;
   /**
    * Writes several pieces, as one system call where the stream can. Otherwise like {@link write}.
    *
    * @param pieces At least one, none of them empty, together at most {@link MAX_WRITE_SIZE} bytes. The array is the
    * stream's own from then on.
    */
-  writev(pieces: readonly Uint8Array[]): void;
+  writev(pieces: readonly Uint8Array[]): boolean;
   /**
    * Stops reading, so that the system holds the peer back. Takes effect at once: no `data`, `filled` or `end` follows
    * before {@link resume}. Safe to call twice.

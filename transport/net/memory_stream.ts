@@ -71,12 +71,12 @@ export class MemoryStream implements ByteStream {
     this.#schedule();
   }
 
-  write(bytes: Uint8Array): void {
-    this.writev([bytes]);
+  write(bytes: Uint8Array): boolean {
+    return this.writev([bytes]);
   }
 
-  writev(pieces: readonly Uint8Array[]): void {
-    if (this.#destroyed || this.#broken) return;
+  writev(pieces: readonly Uint8Array[]): boolean {
+    if (this.#destroyed || this.#broken) return false;
     if (this.#writing || this.#ended) {
       throw new Error(
         `Cannot write: ${
@@ -87,6 +87,10 @@ export class MemoryStream implements ByteStream {
     this.#writing = true;
     this.#output = [...pieces];
     this.#move();
+    if (!this.#drained || this.#writeError !== undefined) return false;
+    this.#drained = false;
+    this.#writing = false;
+    return true;
   }
 
   pause(): void {

@@ -34,6 +34,9 @@ Deno.test("a write is complete when the reader has room for all of it", async ()
   await soon();
   assertEquals([a.writing, logA], [false, ["drain"]]);
   assertEquals(logB, ["data 1 2 3", "data 4", "data 5 6"]);
+  assertEquals(a.write(new Uint8Array([7])), true);
+  await soon();
+  assertEquals([a.writing, logA], [false, ["drain"]]);
 });
 
 Deno.test("end comes after all data, and only while reading", async () => {
