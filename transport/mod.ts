@@ -92,13 +92,19 @@ export * from "./handshake/mod.ts";
 export * from "./protocol/mod.ts";
 export * from "./base/queue.ts";
 export { RawSocket, type RawSocketOptions } from "./socket/raw_socket.ts";
-export * from "./base/retry.ts";
+export {
+  DoNotRetryError,
+  retry,
+  type RetryInfo,
+  RetryLimitError,
+  type RetryOptions,
+} from "./base/retry.ts";
 export * from "./base/retry_policy.ts";
 export * from "./client/retryable.ts";
 export { sleep } from "./base/schedule.ts";
 export type { PeerAddress } from "./net/address.ts";
 export type { OpenOptions, TlsClientOptions } from "./net/open_options.ts";
-export type { Dialer, DialOptions } from "./client/dialer.ts";
+export type { Dialer, DialGate, DialOptions } from "./client/dialer.ts";
 export * from "./socket/socket.ts";
 export type {
   MessageStream,

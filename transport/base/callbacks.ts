@@ -1,5 +1,4 @@
 import { toError } from "./errors.ts";
-import { handled } from "./promise.ts";
 
 /** Receives what a user's callback threw or rejected with. Must not throw. */
 export type CallbackErrorHandler = (error: Error) => void;
@@ -20,6 +19,26 @@ export function notify<A extends unknown[]>(
     watch(callback(...args), onError);
   } catch (error) {
     onError(toError(error));
+  }
+}
+
+/**
+ * Calls a user's callback that may be async and only observes.
+ *
+ * Never throws: an exception and a rejection go to `onError`.
+ *
+ * @returns `undefined` if the callback has finished, else a promise that resolves when it has and never rejects.
+ */
+export function perform<A extends unknown[]>(
+  callback: (...args: A) => unknown,
+  onError: CallbackErrorHandler,
+  ...args: A
+): Promise<void> | undefined {
+  try {
+    return watch(callback(...args), onError);
+  } catch (error) {
+    onError(toError(error));
+    return undefined;
   }
 }
 
@@ -65,10 +84,16 @@ export function decide<T, A extends unknown[]>(
   return fallback;
 }
 
-/** Reports the rejection of a value that is a promise. */
-function watch(value: unknown, onError: CallbackErrorHandler): void {
-  if (!isThenable(value)) return;
-  handled(Promise.resolve(value)).catch((error) => onError(toError(error)));
+/** Reports the rejection of a value that is a promise. Returns when that has settled. */
+function watch(
+  value: unknown,
+  onError: CallbackErrorHandler,
+): Promise<void> | undefined {
+  if (!isThenable(value)) return undefined;
+  return Promise.resolve(value).then(
+    () => {},
+    (error) => onError(toError(error)),
+  );
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

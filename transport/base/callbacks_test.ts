@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { decide, notify } from "./callbacks.ts";
+import { decide, notify, perform } from "./callbacks.ts";
 
 function isNumber(value: unknown): value is number {
   return typeof value === "number" && value >= 0;
@@ -26,6 +26,23 @@ Deno.test("notify reports what the callback throws or rejects with", async () =>
   notify(() => THENABLE, onError);
   notify(() => new Promise(() => {}), onError);
   await Promise.resolve().then(() => {}).then(() => {}).then(() => {});
+  assertEquals(errors, ["thrown", "rejected", "thenable"]);
+});
+
+Deno.test("perform tells when an async callback has settled, and reports what it fails with", async () => {
+  const errors: string[] = [];
+  const onError = ({ message }: Error) => void errors.push(message);
+  assertEquals(perform(() => 3, onError), undefined);
+  assertEquals(
+    perform(() => {
+      throw new Error("thrown");
+    }, onError),
+    undefined,
+  );
+  await perform((value: number) => Promise.resolve(value), onError, 3);
+  assertEquals(errors, ["thrown"]);
+  await perform(() => Promise.reject("rejected"), onError);
+  await perform(() => THENABLE, onError);
   assertEquals(errors, ["thrown", "rejected", "thenable"]);
 });
 

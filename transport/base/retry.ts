@@ -146,8 +146,8 @@ function ask(
   );
 }
 
-/** Whether the error, or one of its causes, forbids another attempt. */
-function isFinal(error: unknown): boolean {
+/** Whether the error, or one of its causes, forbids another attempt: a {@link DoNotRetryError} does. */
+export function isFinal(error: unknown): boolean {
   const seen = new Set<unknown>();
   for (
     let cause = error;

@@ -1,6 +1,6 @@
 import { type CallbackErrorHandler, notify } from "../base/callbacks.ts";
 import type { Clock } from "../base/clock.ts";
-import { ConnectionError, toError } from "../base/errors.ts";
+import { ConfigError, ConnectionError, toError } from "../base/errors.ts";
 import { onAbort } from "../base/promise.ts";
 import { Schedule } from "../base/schedule.ts";
 import { dialAuto } from "../client/dial_auto.ts";
@@ -45,7 +45,7 @@ export async function dialOnce(
   const schedule = Schedule.of(clock);
   const task = handshakeTimeout === 0
     ? undefined
-    : schedule.after(handshakeTimeout, () => {
+    : schedule.deadline(handshakeTimeout, () => {
       const message = `The handshake took longer than ${handshakeTimeout} ms`;
       attempt.abort(new HandshakeError("timeout", message));
     });
@@ -69,14 +69,18 @@ async function openSocket(
   signal: AbortSignal,
 ): Promise<Socket> {
   const { dialer = dialAuto, dialGate: _, headers: source, ...rest } = options;
+  const fresh = typeof source === "function";
   signal.throwIfAborted();
-  const headers = typeof source === "function"
-    ? checked(await source())
-    : source;
+  const headers = fresh ? checked(await source()) : source;
   // The headers may have come too late.
   signal.throwIfAborted();
   const dialOptions: DialOptions = { ...rest, headers, signal };
-  const socket = await dialer(url, dialOptions);
+  let socket: Socket;
+  try {
+    socket = await dialer(url, dialOptions);
+  } catch (error) {
+    throw fresh && isAboutHeaders(error) ? wrongHeaders(error) : error;
+  }
   if (isSocket(socket)) return socket;
   throw new ConnectionError(
     "dial-failed",
@@ -100,23 +104,31 @@ function unlessAborted(
   });
 }
 
-/**
- * A function that returned wrong headers once may return right ones the next time, so that this is a failed
- * dial and not a mistake in the configuration, which would end the attempts.
- */
 function checked(headers: HeadersInit | undefined): HeadersInit | undefined {
   try {
     if (typeof headers === "function") throw new TypeError("a function");
     checkHeaders("headers", headers);
     return headers;
   } catch (error) {
-    throw new ConnectionError(
-      "dial-failed",
-      `Cannot connect: headers() has to return headers that HTTP allows: ${
-        toError(error).message
-      }`,
-    );
+    throw wrongHeaders(error);
   }
+}
+
+function isAboutHeaders(error: unknown): boolean {
+  return error instanceof ConfigError && error.field === "headers";
+}
+
+/**
+ * A function that returned wrong headers once may return right ones the next time, so that this is a failed
+ * dial and not a mistake in the configuration, which would end the attempts.
+ */
+function wrongHeaders(error: unknown): ConnectionError {
+  return new ConnectionError(
+    "dial-failed",
+    `Cannot connect: headers() has to return headers that HTTP allows: ${
+      toError(error).message
+    }`,
+  );
 }
 
 function isSocket(value: unknown): boolean {

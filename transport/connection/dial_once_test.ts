@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { FakeClock } from "../../testing/fake_clock.ts";
 import { MockDialer } from "../../testing/mock_dialer.ts";
 import { MockSocket } from "../../testing/mock_socket.ts";
-import { ConnectionError } from "../base/errors.ts";
+import { ConfigError, ConnectionError } from "../base/errors.ts";
 import type { RetryInfo } from "../base/retry.ts";
 import type { Dialer, DialGate } from "../client/dialer.ts";
 import { HandshakeError } from "../handshake/errors.ts";
@@ -109,6 +109,8 @@ Deno.test("Headers or a dialer that fail once cost one attempt, whatever they th
     () => "text",
     () => Promise.resolve(() => {}),
     () => ({ "bad name": "x" }),
+    // Looked at by the dialer alone, since an iterable may be consumed only once.
+    () => new Map([["bad name", "x"]]),
   ];
   for (const place of ["headers", "dialer"] as const) {
     for (const answer of wrong) {
@@ -117,8 +119,14 @@ Deno.test("Headers or a dialer that fail once cost one attempt, whatever they th
         ? () => ({ a: "b" })
         : () => Promise.resolve(new MockSocket());
       const option: unknown = () => ++calls === 1 ? answer() : good();
+      const mock: Dialer = (_, { headers }) => {
+        if (headers instanceof Map && headers.has("bad name")) {
+          throw new ConfigError("invalid-option", "headers", "wrong");
+        }
+        return Promise.resolve(new MockSocket());
+      };
       const { clock, failures, connection } = setUp({
-        dialer: new MockDialer().dial,
+        dialer: mock,
         ...{ [place]: option },
       });
       const connecting = connection.connect();
