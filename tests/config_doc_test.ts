@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { COMPRESSION_RULES } from "../transport/socket/compression_options.ts";
 import * as config from "../transport/base/rules.ts";
+import { WEBSOCKET_RULES } from "../websocket/options.ts";
 
 type Rules = Readonly<Record<string, config.NumberRule>>;
 
@@ -23,6 +24,7 @@ const SECTIONS: Readonly<Record<string, Rules>> = {
   "Retry": config.RETRY_RULES,
   "Listen": config.LISTEN_RULES,
   "Upgrade": config.UPGRADE_RULES,
+  "WebSocket class": WEBSOCKET_RULES,
 };
 
 const text = await Deno.readTextFile(new URL("../CONFIG.md", import.meta.url));

@@ -1,0 +1,88 @@
+/** What a {@link CloseEvent} is made of. */
+export interface CloseEventInit extends EventInit {
+  /** The close code. @default 0 */
+  code?: number;
+  /** The reason. @default "" */
+  reason?: string;
+  /** Whether both sides sent a close frame. @default false */
+  wasClean?: boolean;
+}
+
+/** The end of a connection. */
+export interface CloseEvent extends Event {
+  /** The peer's close code; 1005 if its close frame had none, 1006 if there was no close frame. */
+  readonly code: number;
+  /** The peer's reason, "" without one. */
+  readonly reason: string;
+  /** Whether both sides sent a close frame. */
+  readonly wasClean: boolean;
+}
+
+/** What an {@link ErrorEvent} is made of. */
+export interface ErrorEventInit extends EventInit {
+  /** What failed, in words. @default "" */
+  message?: string;
+  /** What was thrown. @default undefined */
+  error?: unknown;
+}
+
+/** The failure of a connection. */
+export interface ErrorEvent extends Event {
+  /** What failed, in words. */
+  readonly message: string;
+  /** The error, a `ConnectionError` with its `code` and `cause`. */
+  readonly error: unknown;
+}
+
+class OwnCloseEvent extends Event implements CloseEvent {
+  readonly code: number;
+  readonly reason: string;
+  readonly wasClean: boolean;
+
+  constructor(type: string, init: CloseEventInit = {}) {
+    super(type, init);
+    this.code = init.code ?? 0;
+    this.reason = init.reason ?? "";
+    this.wasClean = init.wasClean ?? false;
+  }
+}
+
+class OwnErrorEvent extends Event implements ErrorEvent {
+  readonly message: string;
+  readonly error: unknown;
+
+  constructor(type: string, init: ErrorEventInit = {}) {
+    super(type, init);
+    this.message = init.message ?? "";
+    this.error = init.error;
+  }
+}
+
+/** The runtime's `CloseEvent`, or one of our own where it has none (Node.js 22). */
+export const CloseEvent: {
+  new (type: string, init?: CloseEventInit): CloseEvent;
+  readonly prototype: CloseEvent;
+} = Reflect.get(globalThis, "CloseEvent") ?? OwnCloseEvent;
+
+/** The runtime's `ErrorEvent`, or one of our own where it has none (Node.js 22). */
+export const ErrorEvent: {
+  new (type: string, init?: ErrorEventInit): ErrorEvent;
+  readonly prototype: ErrorEvent;
+} = Reflect.get(globalThis, "ErrorEvent") ?? OwnErrorEvent;
+
+/** The events of a `WebSocket`. */
+export interface WebSocketEventMap {
+  /** The connection is open. */
+  open: Event;
+  /** A message has come: `data` is a string, a `Blob` or an `ArrayBuffer`. */
+  message: MessageEvent;
+  /** The connection could not be made, or ended without a closing handshake. A `close` event follows. */
+  error: ErrorEvent;
+  /** The connection has ended. The last event. */
+  close: CloseEvent;
+}
+
+/** A function or an object that takes events. */
+export type Listener<E> = ((event: E) => unknown) | {
+  handleEvent(event: E): unknown;
+};

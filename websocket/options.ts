@@ -1,0 +1,118 @@
+import { ConfigError } from "../transport/base/errors.ts";
+import {
+  checkSignal,
+  numberOption,
+  refuseArgument,
+  refuseOption,
+} from "../transport/base/options.ts";
+import { CONNECTION_RULES, type NumberRule } from "../transport/base/rules.ts";
+import type { ConnectionOptions } from "../transport/connection/options.ts";
+import { parseProtocols } from "./arguments.ts";
+import { authorize } from "./credentials.ts";
+
+/** Options of a connection that a `WebSocket` decides by itself. */
+const DECIDED = [
+  "retry",
+  "onRetry",
+  "binary",
+  "highWaterMark",
+  "errorsBufferSize",
+] as const;
+
+/** Options of a `WebSocket` that are numbers. */
+export const WEBSOCKET_RULES: Readonly<
+  Record<"maxBufferedAmount", NumberRule>
+> = {
+  maxBufferedAmount: { default: 1 << 26, min: 0, max: 2 ** 33, unit: "bytes" },
+};
+
+/**
+ * Options of a {@link WebSocket}: those of a connection, without what a `WebSocket` decides by itself. Durations are
+ * milliseconds, and 0 disables them.
+ */
+export interface WebSocketOptions extends
+  Omit<
+    ConnectionOptions,
+    "retry" | "onRetry" | "binary" | "highWaterMark" | "errorsBufferSize"
+  > {
+  /**
+   * The connection fails when `send` is called while `bufferedAmount` has reached this; 0 is no limit.
+   *
+   * @default 64 MiB
+   */
+  readonly maxBufferedAmount?: number | undefined;
+}
+
+/** What the constructor's second and third argument come to. */
+export interface ResolvedOptions {
+  readonly maxBufferedAmount: number;
+  readonly signal: AbortSignal | undefined;
+  /** The options of the connection that the `WebSocket` stands on. */
+  readonly connection: ConnectionOptions;
+}
+
+/**
+ * Reads the constructor's second and third argument: subprotocols, then options, or options alone. A third argument
+ * that is not an object is ignored, as by every other `WebSocket`.
+ *
+ * @throws {DOMException} `SyntaxError` for subprotocols that cannot be offered.
+ * @throws {ConfigError} `invalid-option`, `misplaced-option` for one that a `WebSocket` decides by itself.
+ */
+export function resolveOptions(
+  url: URL,
+  second: string | readonly string[] | WebSocketOptions,
+  third: WebSocketOptions | undefined,
+): ResolvedOptions {
+  if (isOptions(second) && isOptions(third)) {
+    throw refuseArgument(
+      "connect",
+      "options",
+      "the second or the third argument, not both",
+      third,
+    );
+  }
+  const options = isOptions(second) ? second : isOptions(third) ? third : {};
+  for (const name of DECIDED) {
+    if (Reflect.get(options, name) === undefined) continue;
+    throw new ConfigError(
+      "misplaced-option",
+      name,
+      `Cannot use option ${name}: a WebSocket decides it by itself. It belongs to Connection.`,
+    );
+  }
+  const { maxBufferedAmount, signal, protocols, ...rest } = options;
+  const offered = isOptions(second) ? [] : parseProtocols(second);
+  if (offered.length > 0 && protocols !== undefined) {
+    throw refuseOption(
+      "protocols",
+      "left out, since the second argument gives the subprotocols",
+      protocols,
+    );
+  }
+  checkSignal("signal", signal);
+  return {
+    maxBufferedAmount: numberOption(
+      "maxBufferedAmount",
+      WEBSOCKET_RULES.maxBufferedAmount,
+      maxBufferedAmount,
+    ),
+    signal,
+    connection: {
+      ...rest,
+      headers: authorize(rest.headers, url),
+      protocols: protocols === undefined ? offered : parseProtocols(protocols),
+      retry: false,
+      // Every message has a buffer of its own, which `data` may hand over.
+      binary: "copy",
+      // `send` never waits: `maxBufferedAmount` bounds what it may buffer.
+      highWaterMark: CONNECTION_RULES.highWaterMark.max,
+    },
+  };
+}
+
+function isOptions(
+  value: string | readonly string[] | WebSocketOptions | undefined,
+): value is WebSocketOptions {
+  return typeof value === "object" && value !== null &&
+    !(Symbol.iterator in value);
+}

@@ -1,0 +1,32 @@
+import type { Message } from "../transport/base/message.ts";
+
+/** What `send` takes, without what is not a string, bytes or a `Blob`. The bytes are the caller's. */
+export type Payload = Message | Blob;
+
+/** What binary messages are handed over as. */
+export type BinaryType = "blob" | "arraybuffer";
+
+/** What `send` was given: bytes as they are, and whatever has none as its text. */
+export function toPayload(data: unknown): Payload {
+  if (data instanceof Blob) return data;
+  if (ArrayBuffer.isView(data)) {
+    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  }
+  const isBuffer = data instanceof ArrayBuffer ||
+    data instanceof SharedArrayBuffer;
+  return isBuffer ? new Uint8Array(data) : String(data);
+}
+
+/** What a message event hands over as `data`. */
+export function fromMessage(
+  message: Message,
+  binaryType: BinaryType,
+): string | ArrayBuffer | Blob {
+  if (typeof message === "string") return message;
+  const { buffer, byteLength } = message;
+  const own = buffer instanceof ArrayBuffer && buffer.byteLength === byteLength
+    ? buffer
+    // Another dialer's socket may hand over a view of a larger buffer.
+    : new Uint8Array(message).buffer;
+  return binaryType === "blob" ? new Blob([own]) : own;
+}

@@ -1,0 +1,327 @@
+import { ConnectionError, toError } from "../transport/base/errors.ts";
+import type { Message } from "../transport/base/message.ts";
+import { onAbort } from "../transport/base/promise.ts";
+import { dialRaw } from "../transport/client/dial_raw.ts";
+import { Connection } from "../transport/connection/connection.ts";
+import type { Socket, SocketEnd } from "../transport/socket/socket.ts";
+import { parseCloseCode, parseCloseReason, parseUrl } from "./arguments.ts";
+import {
+  CloseEvent,
+  ErrorEvent,
+  type Listener,
+  type WebSocketEventMap,
+} from "./events.ts";
+import {
+  type ResolvedOptions,
+  resolveOptions,
+  type WebSocketOptions,
+} from "./options.ts";
+import { type BinaryType, fromMessage, toPayload } from "./payload.ts";
+import { SendQueue } from "./send_queue.ts";
+import { runTask } from "./task.ts";
+import { type EventHandler, shapeInterface } from "./web_idl.ts";
+
+const STATES = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as const;
+const { CONNECTING, OPEN, CLOSING, CLOSED } = STATES;
+
+/** `CONNECTING`, `OPEN`, `CLOSING` or `CLOSED`. */
+export type ReadyState = 0 | 1 | 2 | 3;
+
+/**
+ * A WebSocket client as the WebSockets Standard defines it, over a raw connection.
+ *
+ * Beside what every `WebSocket` does, it sends pings and ends connections to dead peers, limits the size of messages,
+ * and takes headers, proxies and TLS options: see {@link WebSocketOptions}. It dials once and never reconnects.
+ *
+ * Every event is a task of its own. While listeners are behind, at most two times `incomingBufferSize` messages are
+ * held, and then the peer is made to wait. What a listener throws is reported as by every other `EventTarget` of the
+ * runtime, and changes nothing about the connection.
+ *
+ * @example
+ * ```ts ignore
+ * import { WebSocket } from "@honeybee/honeybee/websocket";
+ *
+ * const socket = new WebSocket("wss://relay.example", "chat", {
+ *   headers: { authorization: "Bearer secret" },
+ * });
+ * socket.addEventListener("open", () => socket.send("hello"));
+ * socket.addEventListener("message", ({ data }) => console.log(data));
+ * socket.addEventListener("error", ({ message }) => console.error(message));
+ * ```
+ */
+export class WebSocket extends EventTarget {
+  /** The connection is being made. */
+  declare static readonly CONNECTING: 0;
+  /** Messages can be sent. */
+  declare static readonly OPEN: 1;
+  /** The closing handshake is under way. */
+  declare static readonly CLOSING: 2;
+  /** The connection has ended, or could not be made. */
+  declare static readonly CLOSED: 3;
+  /** The connection is being made. */
+  declare readonly CONNECTING: 0;
+  /** Messages can be sent. */
+  declare readonly OPEN: 1;
+  /** The closing handshake is under way. */
+  declare readonly CLOSING: 2;
+  /** The connection has ended, or could not be made. */
+  declare readonly CLOSED: 3;
+
+  /** Called when the connection is open. */
+  declare onopen: EventHandler<Event>;
+  /** Called with each message. */
+  declare onmessage: EventHandler<MessageEvent>;
+  /** Called with an `ErrorEvent` when the connection has failed, before `onclose`. */
+  declare onerror: EventHandler<Event | ErrorEvent>;
+  /** Called when the connection has ended. */
+  declare onclose: EventHandler<CloseEvent>;
+
+  static {
+    shapeInterface(WebSocket, {
+      name: "WebSocket",
+      constants: STATES,
+      events: ["open", "message", "error", "close"],
+    });
+  }
+
+  readonly #url: string;
+  readonly #origin: string;
+  readonly #options: ResolvedOptions;
+  readonly #connection: Connection;
+  readonly #outgoing: SendQueue;
+  /** What the connection stands on: it alone can send a close frame without a code. */
+  #socket: Socket | undefined;
+  #readyState: ReadyState = CONNECTING;
+  #binaryType: BinaryType = "blob";
+  /** Why the connection was cut, if `send` had to. */
+  #failure: Error | undefined;
+
+  /**
+   * Begins to connect.
+   *
+   * @param url An absolute `ws:` or `wss:` URL without a fragment; `http:` and `https:` stand for these. A user name and
+   * a password are sent as basic authentication.
+   * @param protocols Subprotocols to offer, the preferred one first; or the options.
+   * @param options Options, if `protocols` are given. Ignored if it is not an object.
+   * @throws {DOMException} `SyntaxError` if the URL or a subprotocol is invalid, or a subprotocol occurs twice.
+   * @throws {ConfigError} If an option cannot be used.
+   */
+  constructor(
+    url: string | URL,
+    protocols: string | readonly string[] | WebSocketOptions = [],
+    options?: WebSocketOptions,
+  ) {
+    super();
+    if (arguments.length === 0) {
+      throw new TypeError("Cannot connect: there is no URL.");
+    }
+    const target = parseUrl(url);
+    this.#url = target.href;
+    this.#origin = target.origin;
+    this.#options = resolveOptions(target, protocols, options);
+    target.username = target.password = "";
+    const { dialer = dialRaw } = this.#options.connection;
+    this.#connection = new Connection(target, {
+      ...this.#options.connection,
+      dialer: async (url, dial) => this.#socket = await dialer(url, dial),
+    });
+    this.#outgoing = new SendQueue(
+      this.#connection,
+      (error) => this.#fail("Cannot send: a Blob cannot be read.", error),
+    );
+    void this.#run();
+  }
+
+  /** The URL, with its user name and password. */
+  get url(): string {
+    return this.#url;
+  }
+
+  /** `CONNECTING`, `OPEN`, `CLOSING` or `CLOSED`. */
+  get readyState(): ReadyState {
+    return this.#readyState;
+  }
+
+  /** Payload bytes that `send` was given and that have not been sent. Never falls within one task of the event loop. */
+  get bufferedAmount(): number {
+    return this.#outgoing.size;
+  }
+
+  /** The extensions agreed on, "" without any. */
+  get extensions(): string {
+    return this.#readyState === CONNECTING ? "" : this.#connection.extensions;
+  }
+
+  /** The subprotocol agreed on, "" without one. */
+  get protocol(): string {
+    return this.#readyState === CONNECTING ? "" : this.#connection.protocol;
+  }
+
+  /** What binary messages are handed over as: "blob" or "arraybuffer". Other values are ignored. */
+  get binaryType(): BinaryType {
+    return this.#binaryType;
+  }
+
+  set binaryType(value: BinaryType) {
+    if (value === "blob" || value === "arraybuffer") this.#binaryType = value;
+  }
+
+  /**
+   * Sends a message: bytes and a `Blob` as a binary one, everything else as a text. The bytes may be changed at once.
+   * After `close` it is not sent, and counts in `bufferedAmount`.
+   *
+   * If `bufferedAmount` has reached `maxBufferedAmount`, the connection fails.
+   *
+   * @throws {DOMException} `InvalidStateError` while the connection is being made.
+   */
+  send(data: string | ArrayBufferLike | ArrayBufferView | Blob): void {
+    if (arguments.length === 0) {
+      throw new TypeError("Cannot send: there is no message.");
+    }
+    if (this.#readyState === CONNECTING) {
+      throw new DOMException(
+        "Cannot send: the connection is not open yet. Wait for the event open.",
+        "InvalidStateError",
+      );
+    }
+    const payload = toPayload(data);
+    if (this.#readyState !== OPEN) return this.#outgoing.lose(payload);
+    const { maxBufferedAmount } = this.#options;
+    if (maxBufferedAmount > 0 && this.bufferedAmount >= maxBufferedAmount) {
+      this.#outgoing.lose(payload);
+      return this.#fail(
+        `Cannot send: ${this.bufferedAmount} bytes wait to be sent, and maxBufferedAmount is ${maxBufferedAmount}.`,
+      );
+    }
+    this.#outgoing.push(payload);
+  }
+
+  /**
+   * Closes: sends what is buffered, then a close frame, and waits for the peer's, at most `closeTimeout`. Does nothing
+   * if the connection is closing or closed. Messages that have not been handed over are dropped.
+   *
+   * @param code 1000 or 3000 to 4999. @default none, or 1000 if there is a reason
+   * @param reason At most 123 bytes of UTF-8. @default ""
+   * @throws {DOMException} `InvalidAccessError` for another code, `SyntaxError` for a longer reason.
+   */
+  close(code?: number, reason?: string): void {
+    const closeCode = parseCloseCode(code);
+    const closeReason = parseCloseReason(reason);
+    if (this.#readyState >= CLOSING) return;
+    if (this.#readyState === CONNECTING) {
+      return this.#fail("Closed before the connection was open.");
+    }
+    this.#readyState = CLOSING;
+    this.#outgoing.onWritten(() => this.#startClosing(closeCode, closeReason));
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#options;
+    const removeListener = onAbort(signal, () => this.close(1000));
+    const connection = this.#connection;
+    let end: SocketEnd | undefined;
+    let error: unknown;
+    try {
+      await connection.connect();
+      await runTask(() => this.#open());
+      await this.#deliver();
+      end = await connection.closed;
+      error = connection.errors.shift();
+    } catch (thrown) {
+      error = thrown;
+      // It must not wait for another attempt.
+      void connection.close();
+    }
+    removeListener();
+    await runTask(() => this.#end(end, error));
+  }
+
+  #open(): void {
+    if (this.#readyState !== CONNECTING) return;
+    this.#readyState = OPEN;
+    this.dispatchEvent(new Event("open"));
+  }
+
+  /** Hands over all messages, each in a task of its own. */
+  async #deliver(): Promise<void> {
+    for await (const batch of this.#connection.incoming.batches()) {
+      let last: Promise<void> | undefined;
+      for (const data of batch) last = runTask(() => this.#receive(data));
+      await last;
+    }
+    if (this.#readyState === OPEN) this.#readyState = CLOSING;
+  }
+
+  #receive(message: Message): void {
+    if (this.#readyState !== OPEN) return;
+    const data = fromMessage(message, this.#binaryType);
+    const origin = this.#origin;
+    this.dispatchEvent(new MessageEvent("message", { data, origin }));
+  }
+
+  #startClosing(code: number | undefined, reason: string): void {
+    if (code === undefined && reason === "") {
+      const { closeTimeout: timeout } = this.#options.connection;
+      this.#socket?.close(undefined, "", { timeout });
+    }
+    void this.#connection.close(code, reason);
+  }
+
+  /** Cuts the connection. */
+  #fail(message: string, cause?: unknown): void {
+    if (this.#readyState === CLOSED) return;
+    this.#readyState = CLOSING;
+    this.#failure ??= new ConnectionError("connection-closed", message, {
+      cause,
+    });
+    this.#connection.terminate();
+  }
+
+  #end(end: SocketEnd | undefined, error: unknown): void {
+    this.#readyState = CLOSED;
+    const { clean = false, received } = end ?? {};
+    this.#outgoing.end(clean);
+    // A closing handshake that the peer began is no failure, whatever its code.
+    const failure = this.#failure ??
+      (clean && end?.initiator === "peer" ? undefined : error);
+    if (failure !== undefined) {
+      const { message } = toError(failure);
+      this.dispatchEvent(new ErrorEvent("error", { message, error: failure }));
+    }
+    this.dispatchEvent(
+      new CloseEvent("close", {
+        code: received?.code ?? 1006,
+        reason: received?.reason ?? "",
+        wasClean: clean,
+      }),
+    );
+  }
+}
+
+/** The listeners of a {@link WebSocket}, typed by the events that it has. */
+export interface WebSocket {
+  /** Adds a listener. */
+  addEventListener<K extends keyof WebSocketEventMap>(
+    type: K,
+    listener: Listener<WebSocketEventMap[K]> | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  /** Adds a listener. */
+  addEventListener(
+    type: string,
+    listener: Listener<Event> | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  /** Removes a listener. */
+  removeEventListener<K extends keyof WebSocketEventMap>(
+    type: K,
+    listener: Listener<WebSocketEventMap[K]> | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  /** Removes a listener. */
+  removeEventListener(
+    type: string,
+    listener: Listener<Event> | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
+}
