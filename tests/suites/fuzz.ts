@@ -6,11 +6,13 @@
  * A failure names the seed of its round, which `--seed` takes to have it again.
  */
 
+import { fuzzEndpoint } from "../../transport/protocol/_support/endpoint_fuzz.ts";
 import { fuzzReceiver } from "../../transport/protocol/_support/fuzz.ts";
 import { fuzzHandshake } from "../../transport/handshake/_support/fuzz.ts";
 
 const STREAMS_A_ROUND = 20_000;
 const HEADS_A_ROUND = 5_000;
+const LIVES_A_ROUND = 5_000;
 
 function option(name: string, otherwise: number): number {
   const at = Deno.args.indexOf(`--${name}`);
@@ -33,6 +35,7 @@ let streams = 0;
 let frames = 0;
 let messages = 0;
 let heads = 0;
+let lives = 0;
 const violations = new Map<string, number>();
 
 for (let seed = first; performance.now() < end; seed++) {
@@ -43,6 +46,7 @@ for (let seed = first; performance.now() < end; seed++) {
     messages += report.messages;
     const handshakes = fuzzHandshake(seed, (so) => so.heads >= HEADS_A_ROUND);
     heads += handshakes.heads;
+    lives += fuzzEndpoint(seed, (so) => so.lives >= LIVES_A_ROUND).lives;
     for (const [code, times] of [...report.violations, ...handshakes.refused]) {
       violations.set(code, (violations.get(code) ?? 0) + times);
     }
@@ -52,7 +56,7 @@ for (let seed = first; performance.now() < end; seed++) {
 }
 
 const lines = [
-  `seed ${first}: ${streams} streams, ${frames} frames, ${messages} messages, ${heads} heads`,
+  `seed ${first}: ${streams} streams, ${frames} frames, ${messages} messages, ${heads} heads, ${lives} endpoints`,
   ...[...violations].sort(([, a], [, b]) => b - a)
     .map(([code, times]) => `${String(times).padStart(10)} ${code}`),
 ];

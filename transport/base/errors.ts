@@ -20,6 +20,8 @@
  * - `ping-timeout`: nothing arrived from the peer for `pingTimeout` after a ping.
  * - `send-timeout`: the message could not be buffered within the call's `timeout`.
  * - `stream-aborted`: a streamed message broke off in the middle, which ends the connection.
+ * - `close-timeout`: the closing handshake was not over within `closeTimeout`.
+ * - `buffer-changed`: the buffer of a message was detached before the message was sent.
  * - `ping-unsupported`: the socket cannot ping (native sockets).
  */
 export type ConnectionErrorCode =
@@ -34,6 +36,8 @@ export type ConnectionErrorCode =
   | "ping-timeout"
   | "send-timeout"
   | "stream-aborted"
+  | "close-timeout"
+  | "buffer-changed"
   | "ping-unsupported";
 
 /** Details of a {@link ConnectionError}. */

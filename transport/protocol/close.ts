@@ -81,6 +81,11 @@ export function encodeCloseBody(code?: number, reason = ""): Uint8Array {
   return body.subarray(0, 2 + written);
 }
 
+/** Cuts a close reason to the 123 bytes of UTF-8 that fit into a close frame, behind a whole character. */
+export function truncateCloseReason(reason: string): string {
+  return decoder.decode(encodeCloseBody(CLOSE_NORMAL, reason).subarray(2));
+}
+
 /**
  * Decodes the body of a close frame (RFC 6455, section 5.5.1).
  *

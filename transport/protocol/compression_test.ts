@@ -103,7 +103,7 @@ for (const role of ROLES) {
       const { events } = roundTrip(role, codec, (sender) => {
         for (const text of texts) sender.message(text);
         for (const data of binaries) sender.message(data);
-        for (const data of binaries) sender.reference(data, () => {});
+        for (const data of binaries) sender.lend(data, () => {});
         sender.message("end");
       });
       const expected: Event[] = [

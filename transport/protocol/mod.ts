@@ -8,6 +8,17 @@
 export * from "./close.ts";
 export * from "./compression.ts";
 export * from "./deflate.ts";
+export { Endpoint } from "./endpoint.ts";
+export type { EndpointState } from "./endpoint_state.ts";
+export type {
+  Activity,
+  CloseFrame,
+  EndpointEnd,
+  EndpointHandler,
+  EndpointOptions,
+  FrameDirection,
+  FrameWatcher,
+} from "./endpoint_types.ts";
 export * from "./errors.ts";
 export * from "./frame.ts";
 export { mask, MaskView, rotateKey } from "./mask.ts";

@@ -4,6 +4,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
+import { ConnectionError } from "../base/errors.ts";
 import type { Deflater } from "./compression.ts";
 import { ProtocolError } from "./errors.ts";
 import { describeFrame, type Role } from "./frame.ts";
@@ -227,7 +228,7 @@ for (const role of ROLES) {
           frame(role, 0x80, pattern(3)),
         );
       } else if (kind === 2) {
-        sender.reference(pattern(size), () => {});
+        sender.lend(pattern(size), () => {});
         expected.push(frame(role, 0x82, pattern(size)));
       } else {
         sender.message(pattern(size));
@@ -272,7 +273,7 @@ for (const role of ROLES) {
         const data = pattern(size);
         let done = 0;
         sender.message("before");
-        sender.reference(data, () => done++);
+        sender.lend(data, () => done++);
         sender.message("after");
         const got = drain(sender);
         assertEquals(done, 1);
@@ -311,7 +312,7 @@ for (const role of ROLES) {
     const sender = make(role);
     const data = pattern(200_000);
     sender.message("first");
-    sender.reference(data, () => {});
+    sender.lend(data, () => {});
     sender.message("last");
     const before = sender.take()?.slice() ?? new Uint8Array(0);
     sender.release();
@@ -343,7 +344,7 @@ for (const role of ROLES) {
   Deno.test(`sender: pings go between the fragments of a message by reference, as ${role}`, () => {
     const sender = make(role, { fragmentSize: 60_000 });
     const data = pattern(120_000);
-    sender.reference(data, () => {});
+    sender.lend(data, () => {});
     const before = sender.take()?.slice() ?? new Uint8Array(0);
     sender.release();
     sender.ping(utf8("now"));
@@ -369,7 +370,7 @@ for (const role of ROLES) {
     sender.fragment("text", utf8("late"), true, true);
     sender.close(1000);
     let done = 0;
-    sender.reference(pattern(100_000), () => done++);
+    sender.lend(pattern(100_000), () => done++);
     assertEquals(done, 1);
     assertBytes(
       drain(sender),
@@ -389,7 +390,7 @@ Deno.test("sender: pieces are of at most 64 KiB, but for the caller's own memory
   const sender = make("client");
   for (let i = 0; i < 3000; i++) sender.message(pattern(125));
   sender.message("€".repeat(100_000));
-  sender.reference(pattern(500_000), () => {});
+  sender.lend(pattern(500_000), () => {});
   const sizes = pieces(sender).map((piece) => piece.length);
   assert(Math.max(...sizes) <= 65_536);
   assert(
@@ -399,7 +400,7 @@ Deno.test("sender: pieces are of at most 64 KiB, but for the caller's own memory
 
   const server = make("server");
   const data = pattern(500_000);
-  server.reference(data, () => {});
+  server.lend(data, () => {});
   const [first, second] = [
     server.take()?.slice(),
     (server.release(), server.take()),
@@ -423,7 +424,7 @@ Deno.test("sender: done is called when the last piece has been written, not befo
     const sender = make(role);
     const data = pattern(150_000);
     let done = 0;
-    sender.reference(data, () => done++);
+    sender.lend(data, () => done++);
     while (sender.size > 0) {
       assertEquals(done, 0);
       sender.take();
@@ -438,8 +439,10 @@ Deno.test("sender: clear drops everything and calls every done once, also of wha
   for (const taken of [0, 1, 2]) {
     const sender = make("server");
     const done: string[] = [];
-    sender.reference(pattern(100_000), () => done.push("first"));
-    sender.reference(pattern(100_000), () => done.push("second"));
+    const note = (what: string) => (written: boolean) =>
+      void done.push(`${what} ${written}`);
+    sender.lend(pattern(100_000), note("first"));
+    sender.lend(pattern(100_000), note("second"));
     sender.message("third");
     sender.ping(utf8("p"));
     for (let i = 0; i < taken; i++) {
@@ -447,7 +450,7 @@ Deno.test("sender: clear drops everything and calls every done once, also of wha
       if (i < taken - 1) sender.release();
     }
     sender.clear();
-    assertEquals(done, ["first", "second"]);
+    assertEquals(done, ["first false", "second false"]);
     assertEquals([sender.size, sender.take(), sender.closed], [
       0,
       undefined,
@@ -455,11 +458,92 @@ Deno.test("sender: clear drops everything and calls every done once, also of wha
     ]);
     sender.release();
     sender.clear();
-    assertEquals(done, ["first", "second"]);
+    assertEquals(done, ["first false", "second false"]);
   }
 });
 
-Deno.test("sender: a slab that is still being written is not lent to another when cleared", () => {
+Deno.test("sender: lent memory that is detached is an error of take, not a loop", () => {
+  for (const role of ROLES) {
+    for (const fragmentSize of [0, 10_000]) {
+      for (const before of [0, 1, 2]) {
+        const sender = make(role, { fragmentSize });
+        const data = pattern(900_000);
+        const results: boolean[] = [];
+        sender.lend(data, (written) => void results.push(written));
+        for (let i = 0; i < before; i++) {
+          sender.take();
+          sender.release();
+        }
+        data.buffer.transfer();
+        let error: unknown;
+        for (let i = 0; i < 100 && error === undefined; i++) {
+          try {
+            if (sender.take() === undefined) break;
+            sender.release();
+          } catch (thrown) {
+            error = thrown;
+          }
+        }
+        assert(error instanceof ConnectionError);
+        assertEquals(error.code, "buffer-changed");
+        sender.clear();
+        assertEquals(results, [false]);
+      }
+    }
+  }
+});
+
+Deno.test("sender: memory that can change its size is copied at once", () => {
+  for (const role of ROLES) {
+    for (const size of [1_000, 200_000]) {
+      const resizable = new ArrayBuffer(size, { maxByteLength: 500_000 });
+      const shared = new SharedArrayBuffer(size);
+      for (const buffer of [resizable, shared]) {
+        const sender = make(role);
+        const data = new Uint8Array(buffer);
+        data.set(pattern(size));
+        let done = 0;
+        sender.lend(data, () => done++);
+        assertEquals(done, 1);
+        data.fill(0);
+        if (buffer === resizable) resizable.resize(500_000);
+        if (buffer === resizable) resizable.resize(10);
+        assertBytes(drain(sender), frame(role, 0x82, pattern(size)));
+      }
+    }
+  }
+});
+
+Deno.test("sender: a lent message is written in pieces of at most 256 KiB", () => {
+  const sender = make("server");
+  sender.lend(pattern(1_000_000), () => {});
+  const sizes = pieces(sender).map(({ length }) => length);
+  assert(sizes.every((size) => size <= 262_144), `${sizes}`);
+  assert(sizes.length < 6, `${sizes}`);
+});
+
+Deno.test("sender: control frames that wait in the middle of a frame still go before the close frame", () => {
+  for (const role of ROLES) {
+    const sender = make(role);
+    sender.message(pattern(100_000));
+    const begun = sender.take()?.slice() ?? hex("");
+    sender.release();
+    sender.ping(utf8("p"));
+    sender.pong(utf8("q"));
+    sender.close(1000);
+    assertBytes(
+      join(begun, drain(sender)),
+      join(
+        frame(role, 0x82, pattern(100_000)),
+        frame(role, 0x89, "p"),
+        frame(role, 0x8a, "q"),
+        frame(role, 0x88, hex("03e8")),
+      ),
+    );
+  }
+});
+
+Deno.test("sender: a buffer that is still being written is not reused when cleared", () => {
   const sender = make("server");
   sender.message("mine");
   const piece = sender.take();
@@ -480,7 +564,7 @@ Deno.test("sender: a streamed message is not broken into", () => {
   assertThrows(
     () => sender.fragment("text", utf8("x"), false, true),
     ProtocolError,
-    "first one",
+    "no message is under way",
   );
   sender.fragment("text", utf8("a"), true, false);
   assert(sender.streaming);
@@ -489,7 +573,7 @@ Deno.test("sender: a streamed message is not broken into", () => {
     "unfinished-message",
   );
   assertThrows(
-    () => sender.reference(pattern(100_000), () => {}),
+    () => sender.lend(pattern(100_000), () => {}),
     ProtocolError,
   );
   assertThrows(
@@ -507,12 +591,12 @@ Deno.test("sender: a control frame of more than 125 bytes is refused", () => {
   assertThrows(
     () => sender.ping(pattern(126)),
     ProtocolError,
-    "at most 125 bytes",
+    "At most 125",
   );
   assertThrows(
     () => sender.pong(pattern(126)),
     ProtocolError,
-    "at most 125 bytes",
+    "At most 125",
   );
   sender.ping(pattern(125));
   assertBytes(drain(sender), frame("server", 0x89, pattern(125)));
@@ -547,7 +631,7 @@ for (const role of ROLES) {
     sender.message("ééé");
     sender.message(utf8("1234"));
     sender.message(utf8("12345"));
-    sender.reference(utf8("x".repeat(70_000)), () => done++);
+    sender.lend(utf8("x".repeat(70_000)), () => done++);
     assertEquals(done, 1);
     assertBytes(
       drain(sender),
@@ -594,7 +678,7 @@ Deno.test("sender: every frame that goes out can be watched", () => {
   sender.message("é");
   sender.message(pattern(1500));
   sender.ping(hex(""));
-  sender.reference(pattern(65_536), () => {});
+  sender.lend(pattern(65_536), () => {});
   sender.close(1000);
   drain(sender);
   assertEquals(seen.slice(0, 5), [

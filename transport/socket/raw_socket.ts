@@ -285,7 +285,7 @@ export class RawSocket implements Socket {
   #lend(data: Uint8Array): Promise<void> {
     return handled(
       new Promise((resolve, reject) => {
-        this.#sender.reference(data, () => {
+        this.#sender.lend(data, () => {
           if (!this.#ended) resolve();
           else reject(this.#error ?? new Error("The socket has ended"));
         });

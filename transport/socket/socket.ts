@@ -2,15 +2,10 @@ import type { Clock } from "../base/clock.ts";
 import type { Message } from "../base/message.ts";
 import type { CompressionOptions } from "../handshake/negotiation.ts";
 import type { PeerAddress } from "../net/address.ts";
+import type { CloseFrame, FrameDirection } from "../protocol/endpoint_types.ts";
 import type { FrameHeader } from "../protocol/frame.ts";
 
-/** One side's part in a closing handshake (RFC 6455, section 7.1). */
-export interface CloseFrame {
-  /** The close code; 1005 when the frame carried none. */
-  readonly code: number;
-  /** The reason, "" when the frame carried none. */
-  readonly reason: string;
-}
+export type { CloseFrame, FrameDirection };
 
 /** How a socket ended: what came, what went, who began, and why. */
 export interface SocketEnd {
@@ -34,9 +29,6 @@ export interface SocketEnd {
   /** The peer was silent for longer than the runtime's own idle timeout allows. */
   readonly inactive: boolean;
 }
-
-/** Whether a frame came from the peer or was queued for it. */
-export type FrameDirection = "received" | "sent";
 
 /** How many bytes passed through a socket, and when. Times are monotonic milliseconds of its clock. */
 export interface SocketActivity {

@@ -1,0 +1,34 @@
+import { MaskView } from "./mask.ts";
+
+/** Size in bytes of the buffer that a sender begins with. */
+export const SMALL_BUFFER = 4096;
+/** Size in bytes of the buffer that a sender changes to when it has more to send. */
+export const LARGE_BUFFER = 65_536;
+
+/** Largest number of unused buffers that are kept of each size: 1 MiB and 4 MiB. */
+const MAX_SMALL = 256;
+const MAX_LARGE = 64;
+
+const small: MaskView[] = [];
+const large: MaskView[] = [];
+
+/**
+ * Takes a buffer of at least `size` bytes, at most 65,536, with undefined content.
+ *
+ * All connections share the pool and hold a buffer only while it has something in it, so that idle connections hold none.
+ */
+export function takeBuffer(size: number): MaskView {
+  return size <= SMALL_BUFFER
+    ? small.pop() ?? new MaskView(new ArrayBuffer(SMALL_BUFFER))
+    : large.pop() ?? new MaskView(new ArrayBuffer(LARGE_BUFFER));
+}
+
+/** Gives a buffer back. Nobody may read or write it any more. */
+export function giveBuffer(buffer: MaskView): void {
+  const { length } = buffer.bytes;
+  if (length === LARGE_BUFFER) {
+    if (large.length < MAX_LARGE) large.push(buffer);
+  } else if (length === SMALL_BUFFER && small.length < MAX_SMALL) {
+    small.push(buffer);
+  }
+}

@@ -1,0 +1,297 @@
+import { ConnectionError, toError } from "../base/errors.ts";
+import { CLOSE_ABNORMAL, CLOSE_INTERNAL_ERROR } from "./close.ts";
+import { CloseDeadline } from "./close_deadline.ts";
+import { checkMove, type EndpointState } from "./endpoint_state.ts";
+import type { EndpointEnd, Fault } from "./endpoint_types.ts";
+import { ProtocolError } from "./errors.ts";
+import type { ReceivingSide } from "./receiving_side.ts";
+import type { SendingSide } from "./sending_side.ts";
+
+/** Longest time in milliseconds to wait for the end of the stream after our last frame. */
+const LINGER = 1_000;
+/** Milliseconds without a byte after which nothing more is expected of a stream that cannot be written any more. */
+const IDLE_AFTER_WRITE_ERROR = 250;
+/** Pings and pongs in one piece of input beyond which they count as a flood. */
+const MAX_CONTROLS = 16;
+/** Pings and pongs of a flood that are taken in one millisecond. */
+const CONTROLS_PER_MS = 100;
+
+/** The state of an {@link Endpoint}, and everything that changes it. `endpoint_state.ts` has the table. */
+export class Lifecycle {
+  readonly #isServer: boolean;
+  readonly #sending: SendingSide;
+  readonly #receiving: ReceivingSide;
+  readonly #closeDeadline = new CloseDeadline();
+
+  #state: EndpointState = "open";
+  #initiator: "local" | "peer" | undefined;
+  /** A violation by the peer, or a fault of our own. */
+  #error: Error | undefined;
+  /** How the stream broke. Of no interest once the peer has closed: it may leave then. */
+  #streamError: Error | undefined;
+  /** The peer has ended the stream, behind what is still to be parsed or written. */
+  #peerEnded = false;
+  #idleUntil = Infinity;
+  #floodUntil = Infinity;
+  #end: EndpointEnd | undefined;
+
+  /** Longest time in milliseconds for a closing handshake that the peer begins; 0 for no limit. */
+  closeTimeout: number;
+
+  /** Creates the lifecycle of a connection that is open. */
+  constructor(
+    sending: SendingSide,
+    receiving: ReceivingSide,
+    isServer: boolean,
+    closeTimeout: number,
+  ) {
+    this.#sending = sending;
+    this.#receiving = receiving;
+    this.#isServer = isServer;
+    this.closeTimeout = closeTimeout;
+  }
+
+  /** Where the connection is in its life. */
+  get state(): EndpointState {
+    return this.#state;
+  }
+
+  /** Whether a flood of pings and pongs has to wait. */
+  get flooded(): boolean {
+    return this.#floodUntil !== Infinity;
+  }
+
+  /** When {@link Lifecycle.deadlineReached} has to be called; `Infinity` for never. */
+  get deadline(): number {
+    return Math.min(this.#closeDeadline.due, this.#idleUntil, this.#floodUntil);
+  }
+
+  /** Whether {@link Lifecycle.answersDone} has to be called. */
+  get awaitsAnswers(): boolean {
+    return this.#state === "peer-closing" || this.#fault !== undefined;
+  }
+
+  /** Whether our side of the stream has to be ended now. */
+  get endsOurSide(): boolean {
+    return this.#sending.closeWritten && (this.#state === "failing" ||
+      this.#state === "finishing" && this.#isServer);
+  }
+
+  /** How the connection ended, once it has. */
+  get end(): EndpointEnd | undefined {
+    return this.#end;
+  }
+
+  /** Does what the bytes that were parsed last call for. */
+  afterInput(now: number): void {
+    const receiving = this.#receiving;
+    if (this.#state === "ended") return;
+    if (this.#fault !== undefined) {
+      receiving.ignore();
+      if (!receiving.delivered) this.#faulted(now);
+      return;
+    }
+    if (receiving.closeFrame !== undefined) this.#peerClosed(now);
+    else if (receiving.controls > MAX_CONTROLS && this.#state === "open") {
+      this.#floodUntil = now + receiving.controls / CONTROLS_PER_MS;
+      receiving.controls = 0;
+    }
+    if (this.#peerEnded && !receiving.waiting) this.#streamOver();
+    if (this.#sending.broken) this.#expectBytes(now);
+  }
+
+  /** The peer has ended its side of the stream. */
+  streamEnded(now: number): void {
+    this.#peerEnded = true;
+    this.afterInput(now);
+  }
+
+  /** The stream cannot be read any more. */
+  readFailed(error: Error): void {
+    this.#streamError ??= error;
+    this.#finish();
+  }
+
+  /** The stream cannot be written any more. */
+  writeFailed(error: Error, now: number): void {
+    if (this.#state === "ended" || this.#sending.broken) return;
+    this.#streamError ??= error;
+    this.#sending.break();
+    if (this.#state === "open") {
+      this.#move("draining");
+      this.#closeDeadline.limit(now, this.closeTimeout);
+    } else if (this.#state !== "closing") return this.#finish();
+    this.#expectBytes(now);
+  }
+
+  /** A piece of output was written. */
+  written(now: number): void {
+    if (this.#state === "open") return;
+    this.#closeDeadline.progress(now);
+    if (this.#sending.closeWritten && this.#state !== "closing") {
+      this.#awaitEnd(now);
+    }
+  }
+
+  /** The user closes. */
+  close(
+    code: number | undefined,
+    reason: string,
+    timeout: number,
+    now: number,
+  ): void {
+    if (this.#state === "ended") return;
+    this.#closeDeadline.limit(now, timeout);
+    if (this.#state === "peer-closing") return this.#answerClose(code, reason);
+    if (this.#state !== "open" && this.#state !== "draining") return;
+    if (this.#fault !== undefined) return this.#faulted(now);
+    this.#initiator ??= "local";
+    if (!this.#sending.broken) this.#sending.close(code, reason);
+    this.#move("closing");
+    this.#receiving.drain();
+    this.afterInput(now);
+  }
+
+  /** The connection cannot go on, because of a violation or a fault of our own. */
+  fail(error: Error, code: number, now: number): void {
+    if (this.#state === "ended" || this.#state === "failing") return;
+    this.#error ??= error;
+    this.#initiator ??= "local";
+    if (this.#state === "peer-closing") {
+      this.#answerClose(code, error.message);
+    } else if (this.#state === "open") {
+      this.#sending.close(code, error.message);
+      this.#closeDeadline.limit(now, LINGER);
+      this.#receiving.ignore();
+      this.#move("failing");
+    } else if (this.#state !== "finishing") this.#finish();
+  }
+
+  /** The user has enough, or a frame that was begun cannot be completed. */
+  terminate(error?: Error): void {
+    this.#initiator ??= "local";
+    this.#error ??= error;
+    this.#finish();
+  }
+
+  /** Everyone who was handed a message has had time to answer it. */
+  answersDone(now: number): void {
+    if (this.#state === "peer-closing") {
+      const { closeFrame } = this.#receiving;
+      this.#answerClose(closeFrame?.code, closeFrame?.reason ?? "");
+    } else if (this.#fault !== undefined) this.#faulted(now);
+  }
+
+  /** The time of {@link Lifecycle.deadline} has come. */
+  deadlineReached(now: number): void {
+    if (now >= this.#floodUntil) this.#floodUntil = Infinity;
+    if (now >= this.#idleUntil) this.#finish();
+    else if (now >= this.#closeDeadline.due) this.#closeTimedOut(now);
+  }
+
+  /** What a side found and the state does not show yet. */
+  get #fault(): Fault | undefined {
+    const state = this.#state;
+    return state === "ended" || state === "failing" || state === "finishing"
+      ? undefined
+      : this.#receiving.fault ?? this.#sending.fault;
+  }
+
+  #faulted(now: number): void {
+    const error = toError(this.#fault?.thrown);
+    const isProtocol = error instanceof ProtocolError;
+    this.#receiving.fault = this.#sending.fault = undefined;
+    this.fail(error, isProtocol ? error.closeCode : CLOSE_INTERNAL_ERROR, now);
+  }
+
+  #peerClosed(now: number): void {
+    const state = this.#state;
+    if (state !== "open" && state !== "closing" && state !== "draining") return;
+    this.#initiator ??= "peer";
+    if (this.#sending.broken) return this.#finish();
+    this.#receiving.ignore();
+    this.#closeDeadline.limit(now, this.closeTimeout);
+    if (state === "open") return this.#move("peer-closing");
+    this.#move("finishing");
+    if (this.#sending.closeWritten) this.#awaitEnd(now);
+  }
+
+  /** Nothing more comes from the peer. Our last words still go out if the peer has closed, or is told of a fault. */
+  #streamOver(): void {
+    const told = this.#state === "peer-closing" ||
+      this.#state === "finishing" || this.#state === "failing";
+    if (!told || this.#sending.closeWritten) this.#finish();
+  }
+
+  /** Waits for the peer's end of the stream, so that the system does not throw our last bytes away. */
+  #awaitEnd(now: number): void {
+    if (this.#peerEnded) this.#finish();
+    else this.#closeDeadline.limit(now, LINGER);
+  }
+
+  #closeTimedOut(now: number): void {
+    const { closeWritten } = this.#sending;
+    const state = this.#state;
+    if (state === "peer-closing") {
+      this.#closeDeadline.restart(now, LINGER);
+      return this.answersDone(now);
+    }
+    // Counts what waits and is not delivered any more, and may find the peer's close frame in it.
+    if (state === "draining") this.#receiving.drain();
+    const patient = state === "closing" ||
+      state === "finishing" && !closeWritten;
+    if (patient && this.#closeDeadline.extend(now)) return;
+    if (patient) {
+      this.#error ??= new ConnectionError(
+        "close-timeout",
+        `Cannot complete the closing handshake: the peer did not ${
+          closeWritten ? "answer" : "take"
+        } our close frame within closeTimeout (${this.#closeDeadline.timeout} ms).`,
+      );
+    }
+    this.#finish();
+  }
+
+  /** Reading goes on only for so long after a write error. No such limit holds while the handler takes no messages. */
+  #expectBytes(now: number): void {
+    if (this.#state === "ended") return;
+    this.#idleUntil = this.#receiving.ready
+      ? now + IDLE_AFTER_WRITE_ERROR
+      : Infinity;
+  }
+
+  #answerClose(code: number | undefined, reason: string): void {
+    this.#sending.close(code, reason);
+    this.#move("finishing");
+  }
+
+  /** The one place where the state changes. */
+  #move(to: EndpointState): void {
+    checkMove(this.#state, to);
+    this.#state = to;
+    this.#floodUntil = Infinity;
+  }
+
+  #finish(): void {
+    if (this.#state === "ended") return;
+    this.#move("ended");
+    const { closeFrame: received, dropped } = this.#receiving;
+    const { closeFrame: sent } = this.#sending;
+    const clean = received !== undefined && sent !== undefined;
+    const streamError = received === undefined ? this.#streamError : undefined;
+    this.#end = {
+      code: received?.code ?? CLOSE_ABNORMAL,
+      reason: received?.reason ?? "",
+      clean,
+      initiator: this.#initiator ?? "peer",
+      received,
+      sent,
+      // What happens behind a complete handshake changes nothing.
+      error: clean ? undefined : this.#error ?? streamError,
+      dropped,
+    };
+    this.#closeDeadline.due = this.#idleUntil = Infinity;
+    this.#receiving.ignore();
+    this.#sending.break();
+  }
+}

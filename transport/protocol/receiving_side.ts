@@ -1,0 +1,211 @@
+import type {
+  Activity,
+  CloseFrame,
+  EndpointHandler,
+  Fault,
+} from "./endpoint_types.ts";
+import type { FrameHeader } from "./frame.ts";
+import {
+  Receiver,
+  type ReceiverHandler,
+  type ReceiverOptions,
+} from "./receiver.ts";
+import type { Sender } from "./sender.ts";
+import type { SendingSide } from "./sending_side.ts";
+
+type ReceivedActivity = {
+  -readonly [K in "receivedAt" | "receivedBytes"]: Activity[K];
+};
+
+/**
+ * The receiving side of an {@link Endpoint}: hands messages to the handler as long as it takes them, keeps the bytes behind
+ * the message at which the handler stopped, and answers pings.
+ */
+export class ReceivingSide implements ReceiverHandler {
+  frame?: (header: FrameHeader) => void;
+  /** Whether messages are views of the bytes that are received. */
+  readonly keepsInput: boolean;
+  readonly #handler: EndpointHandler;
+  readonly #sender: Sender;
+  readonly #activity: ReceivedActivity;
+  readonly #receiver: Receiver;
+  /**
+   * What happens to messages. `deliver` hands them over and stops at the handler's `false`; `drain` never stops, and drops
+   * messages that the handler does not take; `ignore` ignores all bytes.
+   */
+  #mode: "deliver" | "drain" | "ignore" = "deliver";
+  /** The handler takes no messages at present. */
+  #held = false;
+  #parsing = false;
+  /** Bytes that were received and not parsed yet. */
+  #rest: Uint8Array | undefined;
+
+  /** The peer's close frame. */
+  closeFrame: CloseFrame | undefined;
+  /** What ended parsing: a violation, or what a handler threw. */
+  fault: Fault | undefined;
+  /** Whether the bytes that were parsed last had a message in them. */
+  delivered = false;
+  /** How many pings and pongs were in the bytes that were parsed last. */
+  controls = 0;
+  /** Messages that were dropped. */
+  dropped = 0;
+  /** Creates the receiving side of a connection whose opening handshake is done. */
+  constructor(
+    handler: EndpointHandler,
+    sending: SendingSide,
+    options: ReceiverOptions,
+    activity: ReceivedActivity,
+  ) {
+    this.#handler = handler;
+    this.#sender = sending.sender;
+    this.#activity = activity;
+    this.keepsInput = options.binary === "view";
+    this.#receiver = new Receiver(this, options);
+  }
+
+  /** Whether more bytes are wanted now. */
+  get ready(): boolean {
+    return this.#mode !== "deliver" || !this.#held && this.#rest === undefined;
+  }
+
+  /** Whether bytes wait to be parsed. */
+  get waiting(): boolean {
+    return this.#rest !== undefined;
+  }
+
+  /** Parses bytes that have arrived. */
+  receive(bytes: Uint8Array, now: number): void {
+    this.#begin(bytes.length, now);
+    if (this.ready) {
+      this.#parse(bytes);
+      if (!this.keepsInput) this.#rest = this.#rest?.slice();
+    } else {
+      // The stream did not stop reading in time.
+      const rest = this.#rest;
+      this.#rest = rest === undefined ? bytes.slice() : join(rest, bytes);
+    }
+  }
+
+  /** Returns where the next bytes may be read to, see {@link Receiver.target}. */
+  target(): Uint8Array | undefined {
+    if (this.#mode === "ignore" || !this.ready) return undefined;
+    try {
+      return this.#receiver.target();
+    } catch (thrown) {
+      this.fault = { thrown };
+    }
+  }
+
+  /** Takes note that `count` bytes were read to the target. */
+  filled(count: number, now: number): void {
+    this.#begin(count, now);
+    if (this.#mode === "ignore") return;
+    try {
+      this.#receiver.filled(count);
+    } catch (thrown) {
+      this.fault = { thrown };
+    }
+  }
+
+  /** Hands messages over again. */
+  resume(): void {
+    this.#held = false;
+    this.#parseRest();
+  }
+
+  /** From now on drops messages that the handler does not take, and does not stop. */
+  drain(): void {
+    if (this.#mode === "deliver") this.#mode = "drain";
+    this.#parseRest();
+  }
+
+  /** From now on ignores all bytes. */
+  ignore(): void {
+    this.#mode = "ignore";
+    this.#rest = undefined;
+    if (!this.#parsing) this.#receiver.release();
+  }
+
+  message(data: string | Uint8Array, size: number): boolean {
+    if (this.#mode === "ignore") return false;
+    if (this.#held && this.#mode === "drain") {
+      this.dropped++;
+      return true;
+    }
+    this.delivered = true;
+    // Set before the call, in which the handler may resume, close or terminate.
+    this.#held = true;
+    if (this.#handler.message(data, size)) this.#held = false;
+    return this.#mode === "deliver" ? !this.#held : this.#mode === "drain";
+  }
+
+  ping(payload: Uint8Array): void {
+    this.controls++;
+    if (this.#mode !== "deliver") return;
+    this.#sender.pong(payload);
+    this.#handler.ping(payload);
+  }
+
+  pong(payload: Uint8Array): void {
+    this.controls++;
+    if (this.#mode === "deliver") this.#handler.pong(payload);
+  }
+
+  close(code: number, reason: string): void {
+    this.closeFrame = { code, reason };
+  }
+
+  get #ignores(): boolean {
+    return this.#mode === "ignore";
+  }
+
+  #begin(count: number, now: number): void {
+    this.#activity.receivedAt = now;
+    this.#activity.receivedBytes += count;
+    if (this.#ignores) return;
+    this.delivered = false;
+    this.controls = 0;
+  }
+
+  #parseRest(): void {
+    const rest = this.#rest;
+    if (rest === undefined || this.#parsing) return;
+    this.#rest = undefined;
+    this.controls = 0;
+    if (rest.length > 0) this.#parse(rest);
+    else {
+      this.fault = {
+        thrown: new Error(
+          "Cannot receive the next message: it is in the same buffer as an earlier one, and that buffer was detached.",
+        ),
+      };
+    }
+    // The messages before them are being answered just now.
+    this.delivered = true;
+  }
+
+  #parse(bytes: Uint8Array): void {
+    if (this.#ignores) return;
+    const { length } = bytes;
+    let count = length;
+    this.#parsing = true;
+    try {
+      count = this.#receiver.push(bytes);
+    } catch (thrown) {
+      this.fault = { thrown };
+    }
+    this.#parsing = false;
+    if (this.#ignores) this.#receiver.release();
+    else if (count < length && this.#receiver.state === "open") {
+      this.#rest = bytes.subarray(count);
+    }
+  }
+}
+
+function join(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(a.length + b.length);
+  whole.set(a);
+  whole.set(b, a.length);
+  return whole;
+}

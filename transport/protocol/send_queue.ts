@@ -1,0 +1,222 @@
+import { giveBuffer, LARGE_BUFFER, takeBuffer } from "./buffer_pool.ts";
+import type { LentMessage } from "./lent_message.ts";
+import type { MaskView } from "./mask.ts";
+
+/** Something that waits to be written: a buffer that is full, or a message in its owner's memory. */
+interface Pending {
+  readonly buffer: MaskView | undefined;
+  readonly length: number;
+  /** Whether a frame ends where the buffer ends, so that a control frame may follow. */
+  readonly endsFrame: boolean;
+  readonly lent: LentMessage | undefined;
+}
+
+/** Largest number of pongs that wait, each for its own ping. When more are due, only the newest ping is answered. */
+const MAX_PONGS = 16;
+
+/** The bytes of one connection that wait to be written, in buffers that are held only while they are used. */
+export class SendQueue {
+  /** The buffer that is being filled. Between calls it ends with the end of a frame. */
+  buffer: MaskView | undefined;
+  /** How many bytes of the buffer are filled. */
+  length = 0;
+  /** How many bytes wait to be taken. */
+  size = 0;
+
+  #queue: Pending[] = [];
+  /** Control frames that go ahead of data. */
+  #pings: Uint8Array[] = [];
+  #pongs: Uint8Array[] = [];
+
+  #piece: Uint8Array | undefined;
+  #pieceBuffer: MaskView | undefined;
+  #pieceDone: ((written: boolean) => void) | undefined;
+  /** Whether the piece that was taken last ends with the end of a frame. */
+  #atFrameEnd = true;
+
+  /** Returns a buffer to fill, with at least `size` bytes left in it. Only at the end of a frame. */
+  reserve(size: number): MaskView {
+    const { buffer } = this;
+    if (buffer !== undefined && buffer.bytes.length - this.length >= size) {
+      return buffer;
+    }
+    return this.#grow(size, true);
+  }
+
+  /** Returns a large buffer to fill in the middle of a frame, with at least `size` bytes left in it. */
+  spread(size: number): MaskView {
+    const { buffer } = this;
+    return buffer !== undefined && buffer.bytes.length === LARGE_BUFFER &&
+        LARGE_BUFFER - this.length >= size
+      ? buffer
+      : this.#grow(LARGE_BUFFER - this.length, false);
+  }
+
+  /**
+   * Queues a message that stays where it is, behind what is in the buffer.
+   *
+   * @param endsFrame Whether what is in the buffer ends with the end of a frame.
+   */
+  append(lent: LentMessage, endsFrame: boolean): void {
+    this.#seal(endsFrame);
+    this.size += lent.left;
+    this.#queue.push({ buffer: undefined, length: 0, endsFrame: true, lent });
+  }
+
+  /** Queues a ping ahead of data, at the next end of a frame. */
+  ping(frame: Uint8Array): void {
+    this.size += frame.length;
+    this.#pings.push(frame);
+  }
+
+  /** Queues a pong ahead of data, at the next end of a frame. If too many wait, it replaces all of them. */
+  pong(frame: Uint8Array): void {
+    if (this.#pongs.length === MAX_PONGS) {
+      for (const { length } of this.#pongs) this.size -= length;
+      this.#pongs = [];
+    }
+    this.size += frame.length;
+    this.#pongs.push(frame);
+  }
+
+  /** Sees to it that the control frames that wait do not follow the frame that is queued next. */
+  settleControls(): void {
+    // They are the next piece.
+    if (this.#atFrameEnd) return;
+    for (const frame of [...this.#pings, ...this.#pongs]) {
+      const { bytes } = this.reserve(frame.length);
+      bytes.set(frame, this.length);
+      this.length += frame.length;
+    }
+    this.#pings = [];
+    this.#pongs = [];
+  }
+
+  /**
+   * Returns the next piece to write, the same one until `release`.
+   *
+   * @throws {ConnectionError} `buffer-changed` if a lent message has vanished.
+   */
+  take(): Uint8Array | undefined {
+    if (this.#piece !== undefined) return this.#piece;
+    if (this.size === 0) return undefined;
+    const piece = (this.#atFrameEnd ? this.#takeControl() : undefined) ??
+      this.#takeData();
+    this.#piece = piece;
+    this.size -= piece.length;
+    return piece;
+  }
+
+  /** Takes note that the piece has been written. */
+  release(): void {
+    const buffer = this.#pieceBuffer;
+    const done = this.#pieceDone;
+    this.#piece = undefined;
+    this.#pieceBuffer = undefined;
+    this.#pieceDone = undefined;
+    if (buffer !== undefined) giveBuffer(buffer);
+    if (done !== undefined) done(true);
+  }
+
+  /** Drops everything. The buffer of a piece that was taken is not reused, since a write of it may be under way. */
+  clear(): void {
+    const { buffer } = this;
+    const queue = this.#queue;
+    const done = this.#pieceDone;
+    this.size = 0;
+    this.buffer = undefined;
+    this.length = 0;
+    this.#queue = [];
+    this.#pings = [];
+    this.#pongs = [];
+    this.#piece = undefined;
+    this.#pieceBuffer = undefined;
+    this.#pieceDone = undefined;
+    if (buffer !== undefined) giveBuffer(buffer);
+    if (done !== undefined) done(false);
+    for (const pending of queue) {
+      if (pending.buffer !== undefined) giveBuffer(pending.buffer);
+      pending.lent?.done(false);
+    }
+  }
+
+  /** Goes from no buffer to one, from a small one to a large one, or from a full one to the next. */
+  #grow(size: number, endsFrame: boolean): MaskView {
+    const { buffer, length } = this;
+    if (buffer === undefined || length === 0) {
+      if (buffer !== undefined) giveBuffer(buffer);
+      return this.buffer = takeBuffer(size);
+    }
+    const next = takeBuffer(LARGE_BUFFER);
+    if (buffer.bytes.length < LARGE_BUFFER && length + size <= LARGE_BUFFER) {
+      next.bytes.set(buffer.bytes.subarray(0, length));
+      giveBuffer(buffer);
+    } else {
+      this.#seal(endsFrame);
+    }
+    return this.buffer = next;
+  }
+
+  /** Queues the buffer that is being filled. */
+  #seal(endsFrame: boolean): void {
+    const { buffer, length } = this;
+    if (buffer === undefined) return;
+    this.#queue.push({ buffer, length, endsFrame, lent: undefined });
+    this.buffer = undefined;
+    this.length = 0;
+  }
+
+  #takeControl(): Uint8Array | undefined {
+    const frames = this.#pings;
+    frames.push(...this.#pongs);
+    if (frames.length === 0) return undefined;
+    this.#pings = [];
+    this.#pongs = [];
+    const [only] = frames;
+    return frames.length === 1 && only !== undefined ? only : concat(frames);
+  }
+
+  #takeData(): Uint8Array {
+    const pending = this.#queue[0];
+    if (pending?.lent !== undefined) return this.#takeLent(pending.lent);
+    let { buffer, length } = this;
+    if (pending === undefined) {
+      this.buffer = undefined;
+      this.length = 0;
+      this.#atFrameEnd = true;
+    } else {
+      ({ buffer, length } = pending);
+      this.#queue.shift();
+      this.#atFrameEnd = pending.endsFrame;
+    }
+    this.#pieceBuffer = buffer;
+    return buffer?.bytes.subarray(0, length) ?? new Uint8Array(0);
+  }
+
+  #takeLent(lent: LentMessage): Uint8Array {
+    let piece = lent.direct?.();
+    if (piece === undefined) {
+      const buffer = takeBuffer(LARGE_BUFFER);
+      this.#pieceBuffer = buffer;
+      piece = buffer.bytes.subarray(0, lent.fill(buffer));
+    }
+    this.#atFrameEnd = lent.atFrameEnd;
+    if (lent.left === 0) {
+      this.#queue.shift();
+      this.#pieceDone = lent.done;
+    }
+    return piece;
+  }
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(
+    parts.reduce((sum, part) => sum + part.length, 0),
+  );
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

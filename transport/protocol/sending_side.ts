@@ -1,0 +1,136 @@
+import { CLOSE_NO_STATUS, truncateCloseReason } from "./close.ts";
+import type { Deflater } from "./compression.ts";
+import type {
+  Activity,
+  CloseFrame,
+  EndpointOptions,
+  Fault,
+  FrameWatcher,
+} from "./endpoint_types.ts";
+import { Sender } from "./sender.ts";
+
+const NO_CODE: CloseFrame = { code: CLOSE_NO_STATUS, reason: "" };
+
+type WrittenActivity = {
+  -readonly [K in "wroteAt" | "writtenBytes"]: Activity[K];
+};
+
+/** The sending side of an {@link Endpoint}: what waits to be written, what was written, and whether our close frame was. */
+export class SendingSide {
+  /** Encodes what is sent. */
+  readonly sender: Sender;
+  readonly #activity: WrittenActivity;
+  #handshakeResponse: Uint8Array | undefined;
+  /** Bytes that were taken and are being written. */
+  #inFlight = 0;
+  #closeFrame: CloseFrame | undefined;
+  #closeWritten = false;
+  #broken = false;
+
+  /** What keeps messages from being encoded: an error of the compressor or of the watcher of frames. */
+  fault: Fault | undefined;
+
+  /** Creates the sending side of a connection whose opening handshake is done. */
+  constructor(
+    options: EndpointOptions,
+    activity: WrittenActivity,
+  ) {
+    const { deflater } = options;
+    this.sender = new Sender({
+      role: options.role,
+      deflater: deflater && this.#guard(deflater),
+      fragmentSize: options.fragmentSize,
+      maskKey: options.maskKey,
+    });
+    this.#activity = activity;
+    if (options.handshakeResponse?.length) {
+      this.#handshakeResponse = options.handshakeResponse;
+    }
+  }
+
+  /** Has the header of every frame shown. */
+  watchFrames(watcher: FrameWatcher): void {
+    this.sender.onFrame = (header) => {
+      try {
+        watcher("sent", header);
+      } catch (thrown) {
+        // Not thrown here, in the middle of a frame.
+        this.fault = { thrown };
+      }
+    };
+  }
+
+  /** Bytes that are queued or being written. */
+  get bufferedAmount(): number {
+    return this.sender.size + this.#inFlight +
+      (this.#handshakeResponse?.length ?? 0);
+  }
+
+  /** Our close frame, once it was written. */
+  get closeFrame(): CloseFrame | undefined {
+    return this.#closeWritten ? this.#closeFrame : undefined;
+  }
+
+  /** Whether our close frame was written, and with it everything. */
+  get closeWritten(): boolean {
+    return this.#closeWritten;
+  }
+
+  /** Whether nothing can be written any more. */
+  get broken(): boolean {
+    return this.#broken;
+  }
+
+  /** Queues our close frame behind everything else; 1005 and no code are a close frame without one. */
+  close(code: number | undefined, reason: string): void {
+    this.#closeFrame = code === undefined || code === CLOSE_NO_STATUS
+      ? NO_CODE
+      : { code, reason: truncateCloseReason(reason) };
+    this.sender.close(code, reason);
+  }
+
+  /** Returns the next piece to write, `undefined` if there is none or one is being written. */
+  take(): Uint8Array | undefined {
+    if (this.#inFlight > 0 || this.#broken) return undefined;
+    const piece = this.#handshakeResponse ?? this.sender.take();
+    this.#handshakeResponse = undefined;
+    this.#inFlight = piece?.length ?? 0;
+    return piece;
+  }
+
+  /** Takes note that the piece taken last was written. */
+  written(now: number): void {
+    this.#activity.wroteAt = now;
+    this.#activity.writtenBytes += this.#inFlight;
+    this.#inFlight = 0;
+    this.sender.release();
+    if (this.#closeFrame !== undefined && this.sender.size === 0) {
+      this.#closeWritten = true;
+    }
+  }
+
+  /** Drops everything that waits: nothing can be written any more. */
+  break(): void {
+    this.#broken = true;
+    this.#inFlight = 0;
+    this.#handshakeResponse = undefined;
+    this.sender.clear();
+  }
+
+  /** Makes an error of the compressor final: both sides no longer agree on what it has seen. */
+  #guard(deflater: Deflater): Deflater {
+    return {
+      threshold: deflater.threshold,
+      deflate: (payload, last) => {
+        if (this.fault !== undefined) throw this.fault.thrown;
+        try {
+          return deflater.deflate(payload, last);
+        } catch (thrown) {
+          this.fault = { thrown };
+          throw thrown;
+        }
+      },
+      close: () => deflater.close(),
+    };
+  }
+}
