@@ -69,6 +69,14 @@ export interface SocketReader {
   drain(): void;
   /** Watches the header of every frame in both directions. Costs nothing if it is absent. */
   frame?(direction: FrameDirection, header: FrameHeader): void;
+  /**
+   * The connection is no longer open: one side has begun to close, the peer broke a rule, or our side of the stream broke. Called once, and
+   * once more when `sends` turns `false`. Not called if the end comes at once, nor by a socket that does not know.
+   *
+   * @param sends Whether whole messages can still be sent: answers to a peer that has closed. Fragments and pings cannot. Without it
+   * {@link Socket.write} throws.
+   */
+  closing?(sends: boolean): void;
   /** The end: exactly once, and last. */
   end(end: SocketEnd): void;
 }
