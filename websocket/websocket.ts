@@ -9,7 +9,6 @@ import {
   CloseEvent,
   ErrorEvent,
   type Listener,
-  type ListenerOptions,
   type WebSocketEventMap,
 } from "./events.ts";
 import {
@@ -305,24 +304,24 @@ export interface WebSocket {
   addEventListener<K extends keyof WebSocketEventMap>(
     type: K,
     listener: Listener<WebSocketEventMap[K]> | null,
-    options?: boolean | ListenerOptions,
+    options?: boolean | AddEventListenerOptions,
   ): void;
   /** Adds a listener. */
   addEventListener(
     type: string,
     listener: Listener<Event> | null,
-    options?: boolean | ListenerOptions,
+    options?: boolean | AddEventListenerOptions,
   ): void;
   /** Removes a listener. */
   removeEventListener<K extends keyof WebSocketEventMap>(
     type: K,
     listener: Listener<WebSocketEventMap[K]> | null,
-    options?: boolean | ListenerOptions,
+    options?: boolean | EventListenerOptions,
   ): void;
   /** Removes a listener. */
   removeEventListener(
     type: string,
     listener: Listener<Event> | null,
-    options?: boolean | ListenerOptions,
+    options?: boolean | EventListenerOptions,
   ): void;
 }

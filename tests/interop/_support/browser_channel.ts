@@ -1,0 +1,114 @@
+import { Child } from "./child.ts";
+import type { Channel, Command, Report } from "./peer.ts";
+
+const SOURCES = new URL("../peers/", import.meta.url);
+const TYPES: Record<string, string> = {
+  html: "text/html; charset=utf-8",
+  mjs: "text/javascript; charset=utf-8",
+};
+
+/** How a browser is started. */
+export interface Browser {
+  readonly command: string;
+  /** The arguments for a new profile in a folder, without the page. */
+  args(profile: string): string[];
+  /** Preferences of the profile, in the syntax of Firefox. */
+  readonly preferences?: string;
+}
+
+/** A page in a browser that is a peer: it fetches commands and posts reports over HTTP. */
+export class BrowserChannel implements Channel {
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #reports = new TransformStream<Report, Report>();
+  readonly #writer = this.#reports.writable.getWriter();
+  readonly #stop = new AbortController();
+  #commands: Command[] = [];
+  #waiting = Promise.withResolvers<void>();
+  #child: Child | undefined;
+  #profile = "";
+
+  private constructor() {
+    this.#server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+      (request) => this.#answer(request),
+    );
+  }
+
+  /** Opens the page in a new browser. */
+  static async open(browser: Browser): Promise<BrowserChannel> {
+    const channel = new BrowserChannel();
+    channel.#profile = await Deno.makeTempDir({ prefix: "interop-" });
+    if (browser.preferences !== undefined) {
+      const file = `${channel.#profile}/user.js`;
+      await Deno.writeTextFile(file, browser.preferences);
+    }
+    channel.#child = new Child(browser.command, [
+      ...browser.args(channel.#profile),
+      `http://127.0.0.1:${channel.#server.addr.port}/browser.html`,
+    ], { env: { HOME: channel.#profile } });
+    return channel;
+  }
+
+  get reports(): AsyncIterable<Report> {
+    return this.#reports.readable;
+  }
+
+  get stderr(): string {
+    return this.#child?.stderr ?? "";
+  }
+
+  send(command: Command): Promise<void> {
+    this.#commands.push(command);
+    this.#waiting.resolve();
+    return Promise.resolve();
+  }
+
+  kill(): void {
+    this.#child?.kill("SIGKILL");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#child?.[Symbol.asyncDispose]();
+    this.#stop.abort();
+    this.#waiting.resolve();
+    await this.#server.shutdown();
+    await this.#writer.close();
+    // A process of the browser may still write to its profile.
+    await Deno.remove(this.#profile, { recursive: true }).catch(() => {});
+  }
+
+  async #answer(request: Request): Promise<Response> {
+    const { pathname } = new URL(request.url);
+    switch (pathname) {
+      case "/commands":
+        return await this.#nextCommands();
+      case "/reports":
+        void this.#writer.write(await request.json());
+        return new Response();
+      default:
+        return await serveFile(pathname.slice(1));
+    }
+  }
+
+  /** Answers when there are commands, or after a while without any. */
+  async #nextCommands(): Promise<Response> {
+    if (this.#commands.length === 0 && !this.#stop.signal.aborted) {
+      this.#waiting = Promise.withResolvers();
+      const timer = setTimeout(() => this.#waiting.resolve(), 20_000);
+      await this.#waiting.promise;
+      clearTimeout(timer);
+    }
+    const commands = this.#commands;
+    this.#commands = [];
+    return Response.json(commands);
+  }
+}
+
+async function serveFile(name: string): Promise<Response> {
+  const type = TYPES[name.slice(name.lastIndexOf(".") + 1)];
+  if (type === undefined || !/^[a-z]+\.[a-z]+$/.test(name)) {
+    return new Response(null, { status: 404 });
+  }
+  const body = await Deno.readFile(new URL(name, SOURCES));
+  return new Response(body, { headers: { "content-type": type } });
+}
