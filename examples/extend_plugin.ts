@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
- * Wraps the plugin of a worker: a filter between worker and inbox.
+ * Wraps the plugin of a worker: a filter between connection and inbox.
  *
  * An echo server that passes over what begins with "#":
  * `deno run --allow-net examples/extend_plugin.ts [PORT]`
@@ -13,33 +13,37 @@ import {
   type InboundPlugin,
   InboundPool,
   type InboundWorker,
-  type InboxMessage,
   listen,
+  type Message,
 } from "@honeybee/honeybee";
 import { interrupted, port } from "./interrupted.ts";
 
-/** The shipped worker, whose messages go into the inbox only where `wanted` says so. */
+/** The default worker, whose messages go into the inbox only if `wanted` returns `true`. */
 export class FilteringWorker extends DefaultInboundWorker
   implements InboundWorker {
-  readonly #wanted: (message: InboxMessage) => boolean;
+  readonly #wanted: (data: Message) => boolean;
 
   /** Makes a worker for one peer. */
-  constructor(wanted: (message: InboxMessage) => boolean) {
+  constructor(wanted: (data: Message) => boolean) {
     super();
     this.#wanted = wanted;
   }
 
   override start(plugin: InboundPlugin): Promise<void> {
-    const { inbox } = plugin;
+    const { delivery } = plugin;
     return super.start({
       ...plugin,
-      inbox: {
-        push: (message) => {
-          if (this.#wanted(message)) return inbox.push(message);
-          // What is left out takes no room.
-          return true;
+      delivery: {
+        open: (...args) => {
+          const sink = delivery.open(...args);
+          return {
+            // A message that is left out takes no room.
+            message: (data, size, at) =>
+              !this.#wanted(data) || sink.message(data, size, at),
+            finish: () => sink.finish(),
+            end: () => sink.end(),
+          };
         },
-        onSpace: (callback) => inbox.onSpace(callback),
       },
     });
   }
@@ -51,7 +55,7 @@ if (import.meta.main) {
   const pool = new InboundPool("filtered", {
     signal,
     workerFactory: () =>
-      new FilteringWorker(({ data }) => !String(data).startsWith("#")),
+      new FilteringWorker((data) => !String(data).startsWith("#")),
   });
   console.log(`ws://127.0.0.1:${listener.port}`);
   const accept = async () => {

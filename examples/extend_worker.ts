@@ -12,12 +12,10 @@
 import {
   Connection,
   type Message,
-  MessageQueue,
   type OutboundPlugin,
   OutboundPool,
   type OutboundWorker,
   PoolError,
-  Pulse,
   type SendOptions,
   session,
   sleep,
@@ -37,7 +35,7 @@ export class TwinWorker implements OutboundWorker {
     await Promise.all([this.#lane(plugin), this.#lane(plugin)]);
   }
 
-  /** The reason of the signal is what `stopMonitor`, a block of the session, looks for. */
+  /** The reason of the signal is the close frame that the session sends. */
   stop(code: number, reason: string): void {
     this.#stop.abort({ code, reason });
   }
@@ -89,8 +87,6 @@ export class TwinWorker implements OutboundWorker {
     const { end, error } = await session({
       ...plugin,
       connection,
-      queue: new MessageQueue(plugin.workerOptions.maxQueueSize),
-      pulse: new Pulse(plugin.clock.now()),
       session: number,
       keepaliveTimeout: plugin.workerOptions.keepaliveTimeout ?? 0,
       signal: this.#stop.signal,

@@ -8,7 +8,7 @@ import type { InboundPlugin, InboundWorker } from "./plugin.ts";
 Deno.test("A filter between worker and inbox lets through what is wanted, and nothing is lost", async () => {
   await using pool = new InboundPool("pool", {
     inboxBufferSize: 2,
-    workerFactory: () => new FilteringWorker(({ data }) => data !== "noise"),
+    workerFactory: () => new FilteringWorker((data) => data !== "noise"),
   });
   const socket = new MockSocket();
   pool.add("a", socket);

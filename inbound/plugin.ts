@@ -1,12 +1,8 @@
 import type { Clock } from "../transport/base/clock.ts";
 import type { Log } from "../transport/base/logging.ts";
-import type { Sink } from "../transport/base/queue.ts";
 import type { ConnectionOptions } from "../transport/connection/options.ts";
-import type {
-  Counter,
-  InboxMessage,
-  Worker,
-} from "../transport/pool/worker.ts";
+import type { MessageDelivery } from "../transport/pool/delivery.ts";
+import type { Counter, Worker } from "../transport/pool/worker.ts";
 import type { Socket } from "../transport/socket/socket.ts";
 import type { ResolvedInboundWorkerOptions } from "./worker_options.ts";
 
@@ -23,7 +19,10 @@ export interface InboundExit {
     | "dropped-close"
     | "dropped-error"
     | "evicted-policy";
-  /** With `dropped-close`: the close code. */
+  /**
+   * With `dropped-close`: the peer's close code, 1006 when there was no close frame. With `dropped-error`: the
+   * code that we sent, such as 1009 for a message above `maxMessageSize`, else the peer's.
+   */
   readonly closeCode?: number;
   /** With `dropped-close`: the peer's reason. */
   readonly reason?: string;
@@ -39,9 +38,12 @@ export interface InboundPlugin {
   readonly session: number;
   /** The peer's socket, open or about to be; the worker owns it from now on. */
   readonly socket: Socket;
-  /** The pool's inbox. */
-  readonly inbox: Sink<InboxMessage>;
-  /** Says how the stay ended. Counted once; after it the peer is gone from the registry. */
+  /** Where the peer's messages go: opens the way into the pool's inbox for a connection. */
+  readonly delivery: MessageDelivery;
+  /**
+   * Says how the stay ended. Counted once; after it the peer is gone from the registry. Its event comes
+   * behind all messages that were delivered before.
+   */
   onExit(exit: InboundExit): void;
   /** Puts an error into the pool's `errors`. */
   onError(error: Error): void;

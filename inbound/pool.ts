@@ -11,7 +11,7 @@ import {
   type PoolErrorRecord,
   type PoolStats,
 } from "../transport/pool/pool.ts";
-import { checkId } from "../transport/pool/options.ts";
+import { checkId, resolvePoolOptions } from "../transport/pool/options.ts";
 import { rejected } from "../transport/base/promise.ts";
 import type { Queue } from "../transport/base/queue.ts";
 import type { Socket } from "../transport/socket/socket.ts";
@@ -23,6 +23,8 @@ import type { InboundExit, InboundPlugin, InboundWorker } from "./plugin.ts";
 
 /** An inbound peer has left by itself. */
 export interface InboundEvent extends PoolEvent, InboundExit {}
+
+type InboundPeer = Peer<InboundPlugin, InboundEvent>;
 
 /**
  * Peers that connect to you.
@@ -69,8 +71,13 @@ export class InboundPool implements AsyncDisposable {
    * @throws {ConfigError} When the id or an option cannot be used.
    */
   constructor(id: string, options: InboundPoolOptions = {}) {
-    this.#core = new PoolCore("inbound", id, options);
-    this.#workerOptions = resolveInboundOptions(options);
+    const resolved = resolvePoolOptions(id, options);
+    const worker = this.#workerOptions = resolveInboundOptions(options);
+    const { maxQueueSize } = worker;
+    this.#core = new PoolCore("inbound", id, options, {
+      ...resolved,
+      maxQueueSize,
+    });
     this.#options = options;
     this.#connectionOptions = {
       logger: options.logger,
@@ -148,7 +155,7 @@ export class InboundPool implements AsyncDisposable {
     this.#check("replace", id, socket);
     const old = this.#core.peer("replace", id);
     const worker = this.#worker(id);
-    void this.#core.dismiss(old, 1000, "Replaced");
+    void this.#core.dismiss(old, 1000, "Replaced", true);
     this.#admit(id, worker, socket);
   }
 
@@ -158,7 +165,7 @@ export class InboundPool implements AsyncDisposable {
    * @throws {PoolError} `peer-not-found`, `pool-closed`.
    */
   remove(id: string): Promise<void> {
-    let peer: Peer<InboundPlugin>;
+    let peer: InboundPeer;
     try {
       peer = this.#core.peer("remove", id);
     } catch (error) {
@@ -254,11 +261,11 @@ export class InboundPool implements AsyncDisposable {
       ? new NativeSocket(given, { ...this.#options.connection, clock })
       : given;
     core.log?.debug("Peer added", { peer_id: id, session });
-    core.admit(id, worker, (peer, inbox) => ({
+    core.admit(id, worker, (peer) => ({
       id,
       session,
       socket,
-      inbox,
+      delivery: peer.delivery,
       onExit: (exit) => this.#leave(peer, session, exit),
       onError: (error) => core.report(id, error),
       counter: peer.counter,
@@ -288,20 +295,15 @@ export class InboundPool implements AsyncDisposable {
   }
 
   #leave(
-    peer: Peer<InboundPlugin>,
+    peer: InboundPeer,
     session: number,
     exit: InboundExit,
   ): void {
     if (peer.retired) return;
-    this.#core.retire(peer);
-    const event: InboundEvent = {
-      id: peer.id,
-      at: this.#core.options.clock.date(),
-      session,
-      ...exit,
-    };
-    this.#core.log?.info("Peer left", { peer_id: peer.id, session, ...exit });
-    this.#core.events.push(event);
+    const { id } = peer;
+    const at = this.#core.options.clock.date();
+    this.#core.log?.info("Peer left", { peer_id: id, session, ...exit });
+    this.#core.leave(peer, { id, at, session, ...exit });
   }
 }
 

@@ -4,92 +4,67 @@ import type { SendOptions } from "../transport/connection/outgoing.ts";
 import { DONE, rejected } from "../transport/base/promise.ts";
 import { ConnectionError } from "../transport/base/errors.ts";
 import type { SocketEnd } from "../transport/socket/socket.ts";
-import {
-  type Counter,
-  drained,
-  MessageQueue,
-  Pulse,
-  SHIPPED_BLOCKS,
-  type StopRequest,
-  type WorkerBlocks,
-  type WorkerStats,
-} from "../transport/pool/worker.ts";
+import { runReader, watchSilence } from "../transport/pool/blocks.ts";
+import type { DeliverySink } from "../transport/pool/delivery.ts";
+import type { Counter, WorkerStats } from "../transport/pool/worker.ts";
 import type { InboundExit, InboundPlugin, InboundWorker } from "./plugin.ts";
 
 /** Milliseconds a peer has to answer the close frame of its eviction. */
 const EVICTION = 50;
 
-/** The shipped worker: reader, heartbeat forwarder, queue, forwarder and watchdog. */
+/** The default worker: reads, watches for silence, and reports how the connection ended. */
 export class DefaultInboundWorker implements InboundWorker {
   #connection: Connection | undefined;
-  #queue: MessageQueue | undefined;
-  #counter: Counter = { sent: 0, received: 0 };
-  #request: StopRequest | undefined;
-  #onStop: ((request: StopRequest) => void) | undefined;
-  readonly #blocks: WorkerBlocks | undefined;
+  #sink: DeliverySink | undefined;
+  #counter: Counter = { sent: 0, received: 0, dropped: 0 };
+  #request: { readonly code: number; readonly reason: string } | undefined;
 
-  /** Makes a worker for one peer, with blocks of your own in place of shipped ones. */
-  constructor(blocks?: WorkerBlocks) {
-    this.#blocks = blocks;
-  }
-
-  /** Works until the connection has ended and all that it brought is in the inbox. */
+  /** Works until the connection has ended. */
   async start(plugin: InboundPlugin): Promise<void> {
-    const { workerOptions, clock, counter } = plugin;
+    this.#counter = plugin.counter;
     const connection = new Connection(plugin.socket, plugin.connectionOptions);
-    const queue = new MessageQueue(workerOptions.maxQueueSize);
-    const pulse = new Pulse(clock.now());
-    // Idle peers are many, and most have no use for it.
-    let ended: AbortController | undefined;
-    let evicted = false;
     this.#connection = connection;
-    this.#queue = queue;
-    this.#counter = counter;
-
-    const blocks = { ...SHIPPED_BLOCKS, ...this.#blocks };
-    blocks.forwarder({ queue, output: plugin.inbox, counter });
-    blocks.reader({
+    let evicted = false;
+    let overflow: Error | undefined;
+    this.#sink = runReader({
       connection,
-      output: queue,
-      pulse,
-      id: plugin.id,
+      delivery: plugin.delivery,
       session: plugin.session,
-    });
-    blocks.heartbeatForwarder({ heartbeats: connection.heartbeats, pulse });
-    blocks.silence({
-      pulse,
-      heldUntil: () => connection.heldUntil,
-      timeout: workerOptions.inactivityTimeout,
-      clock,
-      get signal() {
-        return (ended ??= new AbortController()).signal;
-      },
-      onSilence: () => {
-        evicted = true;
-        void connection.close(1001, "Inactive", { timeout: EVICTION });
+      onOverflow: (error) => {
+        overflow = error;
+        void connection.close(1009, "Too many messages");
       },
     });
-    const stop = (request: StopRequest) => {
-      const signal = AbortSignal.abort(request);
-      blocks.stopMonitor({ connection, queue, signal });
-    };
-    if (this.#request === undefined) this.#onStop = stop;
-    else stop(this.#request);
+    // Idle peers are many, and most are not watched.
+    const { inactivityTimeout } = plugin.workerOptions;
+    const ended = inactivityTimeout > 0 ? new AbortController() : undefined;
+    if (ended !== undefined) {
+      watchSilence({
+        connection,
+        timeout: inactivityTimeout,
+        clock: plugin.clock,
+        signal: ended.signal,
+        onSilence: () => {
+          evicted = true;
+          void connection.close(1001, "Inactive", { timeout: EVICTION });
+        },
+      });
+    }
+    if (this.#request !== undefined) this.#close(this.#request);
 
     const end = await connection.closed;
-    // Made at the latest now, for a block that has not looked at it yet.
-    (ended ??= new AbortController()).abort();
-    await drained(connection, queue);
-    this.#onStop = undefined;
+    ended?.abort();
     if (evicted || end.inactive) plugin.onExit({ kind: "evicted-policy" });
-    else plugin.onExit(exitOf(end, await connection.errors.take()));
+    else {
+      plugin.onExit(exitOf(end, overflow ?? await connection.errors.take()));
+    }
   }
 
-  /** Closes the connection; what had arrived goes into the inbox at once. */
+  /** Closes the connection. What had arrived is delivered. */
   stop(code: number, reason: string): void {
     if (this.#request !== undefined) return;
     this.#request = { code, reason };
-    this.#onStop?.(this.#request);
+    if (this.#connection !== undefined) this.#close(this.#request);
   }
 
   /** Sends a message. */
@@ -112,12 +87,17 @@ export class DefaultInboundWorker implements InboundWorker {
   /** The present figures. */
   stats(): WorkerStats {
     return {
-      queueDepth: this.#queue?.size ?? 0,
+      queueDepth: 0,
       processed: this.#counter.received,
-      dropped: this.#queue?.dropped ?? 0,
+      dropped: this.#counter.dropped,
       sent: this.#counter.sent,
       connection: this.#connection?.stats(),
     };
+  }
+
+  #close({ code, reason }: { readonly code: number; readonly reason: string }) {
+    this.#sink?.finish();
+    void this.#connection?.close(code, reason);
   }
 }
 
@@ -125,16 +105,13 @@ function countSent(sent: Promise<void>, counter: Counter): void {
   sent.then(() => counter.sent++, () => {});
 }
 
-function exitOf(
-  end: SocketEnd,
-  error: ConnectionError | undefined,
-): InboundExit {
-  if (error === undefined || error.code === "peer-closed-clean") {
-    return { kind: "disconnected" };
-  }
-  return error.code === "peer-closed-unexpected"
+function exitOf(end: SocketEnd, error: Error | undefined): InboundExit {
+  if (error === undefined) return { kind: "disconnected" };
+  const code = error instanceof ConnectionError ? error.code : undefined;
+  if (code === "peer-closed-clean") return { kind: "disconnected" };
+  return code === "peer-closed-unexpected"
     ? { kind: "dropped-close", closeCode: end.code, reason: end.reason }
-    : { kind: "dropped-error", error };
+    : { kind: "dropped-error", error, closeCode: end.sent?.code ?? end.code };
 }
 
 function notStarted(): ConnectionError {

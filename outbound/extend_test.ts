@@ -1,5 +1,4 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { isNumbered, numberingForwarder } from "../examples/extend_block.ts";
 import { TwinWorker } from "../examples/extend_worker.ts";
 import { MockDialer, MockSocket } from "../testing/mod.ts";
 import { eventually, FakeClock } from "../testing/mod.ts";
@@ -9,24 +8,6 @@ import { DefaultOutboundWorker } from "./worker.ts";
 import type { OutboundWorker } from "./plugin.ts";
 
 const URL = "ws://peer.test";
-
-Deno.test("A forwarder that was swapped in numbers what goes into the inbox", async () => {
-  const socket = new MockSocket();
-  await using pool = new OutboundPool("pool", {
-    dialer: new MockDialer([socket]).dial,
-    workerFactory: () =>
-      new DefaultOutboundWorker({ forwarder: numberingForwarder() }),
-  });
-  pool.connect(URL);
-  await pool.whenConnected(URL);
-  for (const text of ["a", "b", "c"]) socket.receive(text);
-  for (const number of [1, 2, 3]) {
-    const message = await pool.inbox.take();
-    assertEquals(message && isNumbered(message) && message.number, number);
-  }
-  assertEquals(pool.stats().totalReceived, 3);
-  socket.receiveClose(1000);
-});
 
 Deno.test("The twin worker sends on the faster connection, and on the other when that is lost", async () => {
   const clock = new FakeClock();

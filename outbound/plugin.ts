@@ -1,12 +1,8 @@
 import type { Clock } from "../transport/base/clock.ts";
 import type { Log } from "../transport/base/logging.ts";
-import type { Sink } from "../transport/base/queue.ts";
 import type { ConnectionOptions } from "../transport/connection/options.ts";
-import type {
-  Counter,
-  InboxMessage,
-  Worker,
-} from "../transport/pool/worker.ts";
+import type { MessageDelivery } from "../transport/pool/delivery.ts";
+import type { Counter, Worker } from "../transport/pool/worker.ts";
 import type { ReconnectInfo, ReconnectVerdict } from "./reconnect.ts";
 import type { ResolvedOutboundWorkerOptions } from "./worker_options.ts";
 
@@ -30,8 +26,8 @@ export interface OutboundNotice {
 export interface OutboundPlugin {
   /** The peer's normalised URL. */
   readonly id: string;
-  /** The pool's inbox. */
-  readonly inbox: Sink<InboxMessage>;
+  /** Where the peer's messages go: opens the way into the pool's inbox for a connection. */
+  readonly delivery: MessageDelivery;
   /** Puts an event into the pool's `events`. */
   notify(notice: OutboundNotice, session: number): void;
   /** Puts an error, such as a failed dial, into the pool's `errors`. */

@@ -20,6 +20,7 @@ import {
   type PoolStats,
 } from "../transport/pool/pool.ts";
 import { handled, onAbort, rejected } from "../transport/base/promise.ts";
+import { resolvePoolOptions } from "../transport/pool/options.ts";
 import type { Queue } from "../transport/base/queue.ts";
 import type { Dialer } from "../transport/client/dialer.ts";
 import { normalizeUrl, urlForLog } from "../transport/base/url.ts";
@@ -50,6 +51,8 @@ export interface ConnectOptions {
   /** Headers of this peer's requests. @default the pool's */
   readonly headers?: HeadersSource | undefined;
 }
+
+type OutboundPeer = Peer<OutboundPlugin, OutboundEvent>;
 
 /** Whether a peer has a connection, and who waits for one. */
 interface Presence {
@@ -94,7 +97,7 @@ export class OutboundPool implements AsyncDisposable {
   readonly #options: OutboundPoolOptions;
   readonly #workerOptions: ResolvedOutboundWorkerOptions;
   readonly #limiter: DialLimiter;
-  readonly #presences = new Map<Peer<OutboundPlugin>, Presence>();
+  readonly #presences = new Map<OutboundPeer, Presence>();
 
   /**
    * Makes an empty pool.
@@ -103,8 +106,13 @@ export class OutboundPool implements AsyncDisposable {
    * @throws {ConfigError} When the id or an option cannot be used.
    */
   constructor(id: string, options: OutboundPoolOptions = {}) {
-    this.#core = new PoolCore("outbound", id, options, urlForLog);
+    const resolved = resolvePoolOptions(id, options);
     const { maxConcurrentDials, ...worker } = resolveOutboundOptions(options);
+    const { maxQueueSize } = worker;
+    this.#core = new PoolCore("outbound", id, options, {
+      ...resolved,
+      maxQueueSize,
+    }, urlForLog);
     this.#workerOptions = worker;
     this.#options = options;
     this.#limiter = new DialLimiter(maxConcurrentDials);
@@ -187,7 +195,7 @@ export class OutboundPool implements AsyncDisposable {
    * @throws {PoolError} `peer-not-found`, `pool-closed`.
    */
   remove(url: string | URL): Promise<void> {
-    let peer: Peer<OutboundPlugin>;
+    let peer: OutboundPeer;
     try {
       peer = this.#peer("remove", url);
     } catch (error) {
@@ -312,7 +320,7 @@ export class OutboundPool implements AsyncDisposable {
       : normalizeUrl(url);
   }
 
-  #peer(action: string, url: string | URL): Peer<OutboundPlugin> {
+  #peer(action: string, url: string | URL): OutboundPeer {
     return this.#core.peer(action, this.#known(url));
   }
 
@@ -337,7 +345,7 @@ export class OutboundPool implements AsyncDisposable {
       ...attributes,
     });
     core.log?.debug("Peer added", { peer_id: urlForLog(id) });
-    core.admit(id, worker, (peer, inbox) => {
+    core.admit(id, worker, (peer) => {
       this.#presences.set(peer, {
         connected: false,
         stopped: undefined,
@@ -345,7 +353,7 @@ export class OutboundPool implements AsyncDisposable {
       });
       return {
         id,
-        inbox,
+        delivery: peer.delivery,
         notify: (notice, session) => this.#notify(peer, notice, session),
         onError: (error) => core.report(id, error),
         nextSession: () => core.sessions.next(id),
@@ -376,7 +384,7 @@ export class OutboundPool implements AsyncDisposable {
   }
 
   #notify(
-    peer: Peer<OutboundPlugin>,
+    peer: OutboundPeer,
     notice: OutboundNotice,
     session: number,
   ): void {
@@ -397,7 +405,7 @@ export class OutboundPool implements AsyncDisposable {
       session,
       ...notice,
     });
-    this.#core.events.push({
+    this.#core.emit(peer, {
       id: peer.id,
       at: clock.date(),
       session,
@@ -419,7 +427,7 @@ export class OutboundPool implements AsyncDisposable {
     }
   }
 
-  #forget(peer: Peer<OutboundPlugin>, error: PoolError): void {
+  #forget(peer: OutboundPeer, error: PoolError): void {
     const presence = this.#presences.get(peer);
     this.#presences.delete(peer);
     for (const settle of presence?.waiting ?? []) settle(error);

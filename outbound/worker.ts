@@ -9,18 +9,11 @@ import type { Message } from "../transport/base/message.ts";
 import type { SendOptions } from "../transport/connection/outgoing.ts";
 import { DONE, rejected } from "../transport/base/promise.ts";
 import { sleep } from "../transport/base/schedule.ts";
-import {
-  type Counter,
-  MessageQueue,
-  Pulse,
-  type StopRequest,
-  type WorkerBlocks,
-  type WorkerStats,
-} from "../transport/pool/worker.ts";
+import type { Counter, WorkerStats } from "../transport/pool/worker.ts";
 import { OUTBOUND_WORKER_RULES } from "../transport/base/rules.ts";
 import type { OutboundPlugin, OutboundWorker } from "./plugin.ts";
 import { reconnectDelay, type ReconnectInfo } from "./reconnect.ts";
-import { session } from "./session.ts";
+import { session, type StopRequest } from "./session.ts";
 
 /**
  * The shipped worker: dials, runs a session on each connection, and dials again
@@ -33,18 +26,10 @@ export class DefaultOutboundWorker implements OutboundWorker {
   /** The same, while it is open. */
   #open: Connection | undefined;
   #session = 0;
-  #queue: MessageQueue | undefined;
-  #pulse: Pulse | undefined;
+  /** When a message was last sent where that is the best sign of life, in milliseconds of the clock. */
+  #lastSentAt = 0;
   #now: () => number = () => 0;
-  #counter: Counter = { sent: 0, received: 0 };
-  /** Messages dropped in earlier sessions. */
-  #dropped = 0;
-  readonly #blocks: WorkerBlocks;
-
-  /** Makes a worker for one peer, with blocks of your own in place of shipped ones. */
-  constructor(blocks: WorkerBlocks = {}) {
-    this.#blocks = blocks;
-  }
+  #counter: Counter = { sent: 0, received: 0, dropped: 0 };
 
   /** Works until it is stopped, or the verdict is to stop. */
   async start(plugin: OutboundPlugin): Promise<void> {
@@ -98,9 +83,9 @@ export class DefaultOutboundWorker implements OutboundWorker {
   /** The present figures. */
   stats(): WorkerStats {
     return {
-      queueDepth: this.#queue?.size ?? 0,
+      queueDepth: 0,
       processed: this.#counter.received,
-      dropped: this.#dropped + (this.#queue?.dropped ?? 0),
+      dropped: this.#counter.dropped,
       sent: this.#counter.sent,
       connection: this.#connection?.stats(),
     };
@@ -133,27 +118,19 @@ export class DefaultOutboundWorker implements OutboundWorker {
     const { clock, workerOptions } = plugin;
     const openedAt = clock.now();
     const number = this.#session = plugin.nextSession();
-    const queue = new MessageQueue(workerOptions.maxQueueSize);
-    this.#dropped += this.#queue?.dropped ?? 0;
-    this.#queue = queue;
     this.#connection = this.#open = connection;
-    const pulse = this.#pulse = new Pulse(openedAt);
     plugin.notify({ kind: "connected" }, number);
 
     void connection.closed.then(() => this.#open = undefined);
     const { end, error, silent } = await session({
       connection,
-      queue,
-      inbox: plugin.inbox,
-      counter: plugin.counter,
-      pulse,
-      id: plugin.id,
+      delivery: plugin.delivery,
       session: number,
+      lastSentAt: () => this.#lastSentAt,
       keepaliveTimeout: workerOptions.keepaliveTimeout ??
         (connection.controlFrames ? KEEPALIVE : 0),
       clock,
       signal: this.#stop.signal,
-      blocks: this.#blocks,
     });
     const cause = silent ? silenceError() : error;
     const details = { closeCode: end.code, reason: end.reason };
@@ -179,7 +156,7 @@ export class DefaultOutboundWorker implements OutboundWorker {
     const connection = this.#open;
     // Where nothing better is to be had, a send that was buffered is a sign of life.
     if (connection !== undefined && !connection.controlFrames) {
-      this.#pulse?.beat(this.#now());
+      this.#lastSentAt = this.#now();
     }
   }
 }

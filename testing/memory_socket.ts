@@ -117,7 +117,7 @@ export class MemorySocket implements Socket {
 
   resume(): void {
     this.#arrivals.resume();
-    this.#deliverSoon();
+    this.#arrivals.deliver();
   }
 
   write(data: Message): undefined {

@@ -114,3 +114,9 @@ export * from "./server/upgrade.ts";
 export * from "./server/upgrade_node.ts";
 export { normalizeUrl } from "./base/url.ts";
 export * from "./pool/worker.ts";
+export * from "./pool/blocks.ts";
+export type {
+  DeliverySink,
+  MessageDelivery,
+  MessageSource,
+} from "./pool/delivery.ts";

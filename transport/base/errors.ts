@@ -83,6 +83,7 @@ export class ConnectionError extends Error {
  * - `peer-stopped`: the policy gave the peer up; the cause says why.
  * - `pool-full`: the pool holds `maxPeers` peers already.
  * - `worker-failed`: the worker, or its factory, threw; see the cause.
+ * - `messages-dropped`: messages found no room in the inbox and were dropped.
  */
 export type PoolErrorCode =
   | "peer-exists"
@@ -92,6 +93,7 @@ export type PoolErrorCode =
   | "peer-removed"
   | "peer-stopped"
   | "pool-full"
+  | "messages-dropped"
   | "worker-failed";
 
 /** A pool cannot do what was asked of it. */

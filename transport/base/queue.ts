@@ -8,18 +8,6 @@ import {
 } from "./queue_iterators.ts";
 import { Ring } from "./ring.ts";
 
-/** Where items go on to: one that is full is told no more until it has space. */
-export interface Sink<T> {
-  /**
-   * Takes an item, always.
-   *
-   * @returns `false` when the next one should wait until there is space.
-   */
-  push(item: T): boolean;
-  /** Calls `callback` once, as soon as there is space; at once when there is. */
-  onSpace(callback: () => void): void;
-}
-
 /** Options of a {@link Queue}. */
 export interface QueueOptions<T> {
   /** How many items it holds before it is full. */
@@ -42,7 +30,7 @@ export interface QueueOptions<T> {
  * - After {@link Queue.close} what is left can still be read; then readers end.
  * - `push` never refuses: it says when the producer should hold back.
  */
-export class Queue<T> implements AsyncIterable<T>, Sink<T> {
+export class Queue<T> implements AsyncIterable<T> {
   readonly #capacity: number;
   readonly #maxWeight: number;
   readonly #weigh: ((item: T) => number) | undefined;
@@ -52,11 +40,7 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
 
   #waiters: Waiter<T>[] | undefined;
   #spaceCallbacks: (() => void)[] | undefined;
-  #outlet: Sink<T> | undefined;
-  /** The outlet said no and has not called back yet. */
-  #outletFull = false;
   #closed = false;
-  #onDrained: (() => void) | undefined;
 
   /** Makes an empty queue. */
   constructor(options: QueueOptions<T>) {
@@ -88,10 +72,6 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
       const waiter = this.#waiters?.shift();
       if (waiter !== undefined) {
         waiter.resolve(item);
-        return true;
-      }
-      if (this.#outlet !== undefined && !this.#outletFull) {
-        if (!this.#outlet.push(item)) this.#awaitOutlet(this.#outlet);
         return true;
       }
     }
@@ -171,35 +151,6 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
     return new BatchIterator(this.#waitable());
   }
 
-  /**
-   * Hands everything on to `outlet`, now and from now on, as fast as it has
-   * space, without a promise in between.
-   *
-   * @returns A function that ends it; what has not been handed on stays here.
-   */
-  pipe(outlet: Sink<T>): () => void {
-    this.#outlet = outlet;
-    this.#outletFull = false;
-    this.#pump(outlet);
-    return () => {
-      if (this.#outlet === outlet) this.#outlet = undefined;
-    };
-  }
-
-  /** Hands all that is left to the outlet of {@link Queue.pipe}, whether it has space or not. */
-  flush(): void {
-    const outlet = this.#outlet;
-    if (outlet === undefined) return;
-    for (
-      let item = this.#remove();
-      item !== undefined;
-      item = this.#remove()
-    ) {
-      outlet.push(item);
-      this.#afterRead();
-    }
-  }
-
   /** Takes no more items. What is left can be read, then readers end. Safe to call twice. */
   close(): void {
     if (this.#closed) return;
@@ -207,13 +158,6 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
     const waiters = this.#waiters;
     this.#waiters = undefined;
     for (const waiter of waiters ?? []) waiter.resolve(undefined);
-    if (this.#ring.size === 0) this.#drained();
-  }
-
-  /** Calls `callback` once, when the queue is closed and all of it has been read. */
-  onDrained(callback: () => void): void {
-    if (this.#closed && this.#ring.size === 0) callback();
-    else this.#onDrained = callback;
   }
 
   #waitable(): Waitable<T> {
@@ -237,6 +181,8 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
     const item = this.#ring.shift();
     if (item !== undefined && this.#weigh !== undefined) {
       this.#weight -= this.#weigh(item);
+      // An item whose memory was transferred weighs less than before.
+      if (this.#ring.size === 0) this.#weight = 0;
     }
     return item;
   }
@@ -257,7 +203,6 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
   }
 
   #afterRead(): void {
-    if (this.#closed && this.#ring.size === 0) this.#drained();
     if (this.#spaceCallbacks !== undefined) this.#callForMore();
   }
 
@@ -277,31 +222,6 @@ export class Queue<T> implements AsyncIterable<T>, Sink<T> {
         this.#spaceCallbacks ?? [],
       );
     }
-  }
-
-  #awaitOutlet(outlet: Sink<T>): void {
-    this.#outletFull = true;
-    outlet.onSpace(() => {
-      if (this.#outlet !== outlet) return;
-      this.#outletFull = false;
-      this.#pump(outlet);
-    });
-  }
-
-  /** The item goes on before its place is given away, or what comes in for it would overtake it. */
-  #pump(outlet: Sink<T>): void {
-    while (this.#outlet === outlet && !this.#outletFull) {
-      const item = this.#remove();
-      if (item === undefined) return;
-      if (!outlet.push(item)) this.#awaitOutlet(outlet);
-      this.#afterRead();
-    }
-  }
-
-  #drained(): void {
-    const callback = this.#onDrained;
-    this.#onDrained = undefined;
-    callback?.();
   }
 
   #enqueue(waiter: Waiter<T>): void {

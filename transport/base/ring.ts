@@ -27,6 +27,11 @@ export class Ring<T> {
     this.#size++;
   }
 
+  /** The oldest item, which stays; `undefined` if there is none. */
+  peek(): T | undefined {
+    return this.#size === 0 ? undefined : this.#slots[this.#head];
+  }
+
   /** Removes the oldest item; `undefined` if there is none. */
   shift(): T | undefined {
     if (this.#size === 0) return undefined;

@@ -118,11 +118,15 @@ export const RETRY_RULES: Readonly<
 /** Options of both pools that are numbers. */
 export const POOL_RULES: Readonly<
   Record<
-    "inboxBufferSize" | "eventsBufferSize" | "errorsBufferSize",
+    | "inboxBufferSize"
+    | "inboxBufferBytes"
+    | "eventsBufferSize"
+    | "errorsBufferSize",
     NumberRule
   >
 > = {
   inboxBufferSize: items(256, 1),
+  inboxBufferBytes: bytes(16 * MiB, 1),
   eventsBufferSize: items(1_024, 1),
   errorsBufferSize: items(1_024, 1),
 };

@@ -22,6 +22,11 @@ export interface PoolOptions extends LoggingOptions {
   readonly clock?: Clock | undefined;
   /** Messages that may wait in the inbox before peers are held back. @default 256 */
   readonly inboxBufferSize?: number | undefined;
+  /**
+   * Bytes that may wait in the inbox before peers are held back; a text counts its UTF-16 units. The
+   * last message may exceed it. @default 16 MiB
+   */
+  readonly inboxBufferBytes?: number | undefined;
   /** Events that may wait. @default 1024 */
   readonly eventsBufferSize?: number | undefined;
   /** Errors that may wait; when nobody reads them the oldest go. @default 1024 */
@@ -34,9 +39,13 @@ export interface PoolOptions extends LoggingOptions {
 export interface ResolvedPoolOptions {
   readonly clock: Clock;
   readonly inboxBufferSize: number;
+  readonly inboxBufferBytes: number;
   readonly eventsBufferSize: number;
   readonly errorsBufferSize: number;
   readonly closeTimeout: number;
+  readonly incomingBufferSize: number;
+  readonly incomingBufferBytes: number;
+  readonly maxQueueSize: number;
 }
 
 /**
@@ -56,24 +65,31 @@ export function checkId(field: string, id: unknown): void {
 }
 
 /**
- * Checks the options that both pools have and fills in the defaults.
+ * Checks a pool's id and the options that both pools have, and fills in the defaults.
  *
- * @throws {ConfigError} `invalid-option`.
+ * @throws {ConfigError} `invalid-argument`, `invalid-option`.
  */
-export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
+export function resolvePoolOptions(
+  id: string,
+  options: PoolOptions,
+): Omit<ResolvedPoolOptions, "maxQueueSize"> {
+  checkId("id", id);
   checkOptions("options", options);
   checkScope("", options);
   const number = (name: keyof typeof POOL_RULES) =>
     numberOption(name, POOL_RULES[name], options[name]);
-  const { closeTimeout } = resolveConnectionOptions(
+  const connection = resolveConnectionOptions(
     options.connection ?? {},
     "connection.",
   );
   return {
     clock: options.clock ?? systemClock,
     inboxBufferSize: number("inboxBufferSize"),
+    inboxBufferBytes: number("inboxBufferBytes"),
     eventsBufferSize: number("eventsBufferSize"),
     errorsBufferSize: number("errorsBufferSize"),
-    closeTimeout,
+    closeTimeout: connection.closeTimeout,
+    incomingBufferSize: connection.incomingBufferSize,
+    incomingBufferBytes: connection.incomingBufferBytes,
   };
 }

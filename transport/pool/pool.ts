@@ -1,17 +1,14 @@
 import { flushAll } from "../net/flush.ts";
 import { ConnectionError, PoolError, toError } from "../base/errors.ts";
+import { Backlogs } from "./backlogs.ts";
+import { Delivery } from "./delivery.ts";
 import { EventQueue, type PoolEvent } from "./events.ts";
 import { createLog, type Log } from "../base/logging.ts";
 import type { Message } from "../base/message.ts";
 import type { SendOptions } from "../connection/outgoing.ts";
-import {
-  checkId,
-  type PoolOptions,
-  type ResolvedPoolOptions,
-  resolvePoolOptions,
-} from "./options.ts";
+import type { PoolOptions, ResolvedPoolOptions } from "./options.ts";
 import { DONE, handled, onAbort, rejected } from "../base/promise.ts";
-import { Queue, type Sink } from "../base/queue.ts";
+import { Queue } from "../base/queue.ts";
 import { sleep } from "../base/schedule.ts";
 import { Sessions } from "./sessions.ts";
 import type { Counter, InboxMessage, Worker, WorkerStats } from "./worker.ts";
@@ -54,10 +51,11 @@ export interface PoolStats {
 }
 
 /** A peer as its pool knows it. */
-export interface Peer<Plugin> {
+export interface Peer<Plugin, E extends PoolEvent> {
   readonly id: string;
   readonly worker: Worker<Plugin>;
   readonly counter: Counter;
+  readonly delivery: Delivery<E>;
   /** Resolves when the worker has ended, or was given up. */
   done: Promise<void>;
   /** It was removed, has left, or was given up: what its worker does changes nothing any more. */
@@ -66,25 +64,6 @@ export interface Peer<Plugin> {
   finished: boolean;
   /** Lets go of what the worker was given; it may have left it open. */
   readonly release: (error: Error | undefined) => void;
-}
-
-/** The inbox as one peer's worker sees it: once that has ended, what it still sends is dropped. */
-class PeerInbox implements Sink<InboxMessage> {
-  readonly #peer: Peer<unknown>;
-  readonly #inbox: Queue<InboxMessage>;
-
-  constructor(peer: Peer<unknown>, inbox: Queue<InboxMessage>) {
-    this.#peer = peer;
-    this.#inbox = inbox;
-  }
-
-  push(message: InboxMessage): boolean {
-    return this.#peer.finished || this.#inbox.push(message);
-  }
-
-  onSpace(callback: () => void): void {
-    this.#inbox.onSpace(callback);
-  }
 }
 
 /** What is the same in both pools: registry, inbox, events, errors and lifetime. */
@@ -96,18 +75,22 @@ export class PoolCore<Plugin, E extends PoolEvent> {
   readonly events: EventQueue<E>;
   readonly errors: Queue<PoolErrorRecord>;
   readonly sessions: Sessions = new Sessions();
-  readonly peers: Map<string, Peer<Plugin>> = new Map();
+  readonly peers: Map<string, Peer<Plugin, E>> = new Map();
   /** What a peer is called in logs and messages: its URL without the query, which may hold secrets. */
   readonly nameOf: (id: string) => string;
 
-  readonly #leaving = new Set<Peer<Plugin>>();
+  readonly #backlogs: Backlogs<E>;
+  /** Peers that are registered no more and whose workers have not ended. */
+  readonly #leaving = new Set<Peer<Plugin, E>>();
+  /** The latest of these under each id. */
+  readonly #lastLeaving = new Map<string, Peer<Plugin, E>>();
   /** The peer that was looked up last, while it is known. */
-  #lastPeer: Peer<Plugin> | undefined;
+  #lastPeer: Peer<Plugin, E> | undefined;
   readonly #closed = Promise.withResolvers<void>();
   #removeListener = () => {};
   #closing = false;
   /** What peers that are gone had sent and received. */
-  readonly #past: Counter = { sent: 0, received: 0 };
+  readonly #past: Counter = { sent: 0, received: 0, dropped: 0 };
   #failedSends = 0;
   #droppedErrors = 0;
 
@@ -115,25 +98,47 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     component: string,
     id: string,
     options: PoolOptions,
+    resolved: ResolvedPoolOptions,
     nameOf: (id: string) => string = (id) => id,
   ) {
-    checkId("id", id);
     this.nameOf = nameOf;
-    this.options = resolvePoolOptions(options);
+    this.options = resolved;
     this.id = id;
     this.log = createLog(options, {
       component: `${component}_pool`,
       pool_id: id,
     });
+    const { inboxBufferSize, inboxBufferBytes } = resolved;
     this.inbox = new Queue({
-      capacity: this.options.inboxBufferSize,
+      capacity: inboxBufferSize,
+      maxWeight: inboxBufferBytes,
+      weigh: (message) => message.data.length,
       onIdle: flushAll,
     });
     this.events = new EventQueue(
-      this.options.eventsBufferSize,
+      resolved.eventsBufferSize,
       (peer) => this.peers.has(peer),
     );
-    this.errors = new Queue({ capacity: this.options.errorsBufferSize });
+    this.errors = new Queue({ capacity: resolved.errorsBufferSize });
+    this.#backlogs = new Backlogs({
+      inbox: this.inbox,
+      limits: {
+        maxItems: resolved.incomingBufferSize,
+        maxBytes: resolved.incomingBufferBytes,
+        maxQueueSize: resolved.maxQueueSize,
+        // All peers that are gone together: as much again as the inbox, at least what one peer may have.
+        maxDepartedItems: Math.max(
+          inboxBufferSize,
+          resolved.incomingBufferSize,
+        ),
+        maxDepartedBytes: Math.max(
+          inboxBufferBytes,
+          resolved.incomingBufferBytes,
+        ),
+      },
+      emit: (event) => this.events.push(event),
+      report: (peer, error) => this.report(peer, error),
+    });
   }
 
   /** Closes when the signal aborts, by the pool's own `close`. Called once the pool is whole. */
@@ -161,7 +166,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
   }
 
   /** @throws {PoolError} `peer-not-found`, `pool-closed`. */
-  peer(action: string, id: string): Peer<Plugin> {
+  peer(action: string, id: string): Peer<Plugin, E> {
     // Messages of one peer come in a row, and so do their answers.
     if (this.#lastPeer?.id === id) return this.#lastPeer;
     const peer = this.peers.get(id);
@@ -184,14 +189,21 @@ export class PoolCore<Plugin, E extends PoolEvent> {
   admit(
     id: string,
     worker: Worker<Plugin>,
-    makePlugin: (peer: Peer<Plugin>, inbox: Sink<InboxMessage>) => Plugin,
-    ended: (peer: Peer<Plugin>, error: Error | undefined) => void,
+    makePlugin: (peer: Peer<Plugin, E>) => Plugin,
+    ended: (peer: Peer<Plugin, E>, error: Error | undefined) => void,
     release: (error: Error | undefined) => void = () => {},
-  ): Peer<Plugin> {
-    const peer: Peer<Plugin> = {
+  ): Peer<Plugin, E> {
+    const counter: Counter = { sent: 0, received: 0, dropped: 0 };
+    const peer: Peer<Plugin, E> = {
       id,
       worker,
-      counter: { sent: 0, received: 0 },
+      counter,
+      delivery: new Delivery(
+        id,
+        counter,
+        this.#backlogs,
+        this.#lastLeaving.get(id)?.delivery,
+      ),
       done: DONE,
       retired: false,
       finished: false,
@@ -199,17 +211,16 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     };
     this.peers.set(id, peer);
     const finish = (error: Error | undefined) => {
-      peer.finished = true;
+      this.#finish(peer);
       this.#past.sent += peer.counter.sent;
       this.#past.received += peer.counter.received;
       peer.counter.sent = peer.counter.received = 0;
-      this.#leaving.delete(peer);
       peer.release(error);
       if (!peer.retired) ended(peer, error);
     };
     const fail = (thrown: unknown) => finish(toError(thrown));
     try {
-      const plugin = makePlugin(peer, new PeerInbox(peer, this.inbox));
+      const plugin = makePlugin(peer);
       peer.done = Promise.resolve(worker.start(plugin)).then(
         () => finish(undefined),
         fail,
@@ -221,28 +232,48 @@ export class PoolCore<Plugin, E extends PoolEvent> {
   }
 
   /** The peer is known no more. What its worker still does changes nothing. */
-  retire(peer: Peer<Plugin>): void {
+  retire(peer: Peer<Plugin, E>): void {
     peer.retired = true;
     if (this.#lastPeer === peer) this.#lastPeer = undefined;
     if (this.peers.get(peer.id) === peer) this.peers.delete(peer.id);
-    if (!peer.finished) this.#leaving.add(peer);
+    if (peer.finished) return;
+    this.#leaving.add(peer);
+    this.#lastLeaving.set(peer.id, peer);
   }
 
-  /** Takes a peer out and has its worker stopped; waits for the end, within bounds. */
+  /** A peer has left by itself: its event comes behind its messages. */
+  leave(peer: Peer<Plugin, E>, event: E): void {
+    this.retire(peer);
+    peer.delivery.leave();
+    peer.delivery.emit(event);
+  }
+
+  /** Emits an event of a peer, behind its messages. */
+  emit(peer: Peer<Plugin, E>, event: E): void {
+    peer.delivery.emit(event);
+  }
+
+  /**
+   * Takes a peer out and has its worker stopped; waits for the end, within bounds.
+   *
+   * @param replaced The peer is admitted again at once, and its messages keep their room.
+   */
   async dismiss(
-    peer: Peer<Plugin>,
+    peer: Peer<Plugin, E>,
     code: number,
     reason: string,
+    replaced = false,
   ): Promise<void> {
     this.retire(peer);
     this.log?.debug("Peer removed", { peer_id: this.nameOf(peer.id) });
     this.events.forget(peer.id);
     this.stop(peer, code, reason);
+    if (!replaced) peer.delivery.leave();
     await this.#ended(peer);
   }
 
   /** Stops a worker; one that throws hurts nobody. */
-  stop(peer: Peer<Plugin>, code: number, reason: string): void {
+  stop(peer: Peer<Plugin, E>, code: number, reason: string): void {
     try {
       peer.worker.stop(code, reason);
     } catch (error) {
@@ -329,6 +360,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
       this.stop(peer, 1001, "The pool is closing");
     }
     await Promise.all([...this.#leaving].map((peer) => this.#ended(peer)));
+    this.#backlogs.close();
     this.inbox.close();
     this.events.queue.close();
     this.errors.close();
@@ -337,14 +369,13 @@ export class PoolCore<Plugin, E extends PoolEvent> {
   }
 
   /** Waits until a worker has ended; one that does not is given up. */
-  async #ended(peer: Peer<Plugin>): Promise<void> {
+  async #ended(peer: Peer<Plugin, E>): Promise<void> {
     const { clock, closeTimeout } = this.options;
     if (closeTimeout === 0) return await peer.done;
     const stop = new AbortController();
     const late = sleep(clock, closeTimeout + GRACE, stop.signal).then(() => {
       const error = new Error("It did not end when stopped");
-      this.#leaving.delete(peer);
-      peer.finished = true;
+      this.#finish(peer);
       peer.release(error);
       this.report(peer.id, this.workerFailed(peer.id, error));
     });
@@ -352,19 +383,30 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     stop.abort();
   }
 
-  #statsOf(peer: Peer<Plugin>): WorkerStats {
+  /** The worker has ended, or was given up: what it still brings is dropped. */
+  #finish(peer: Peer<Plugin, E>): void {
+    peer.finished = true;
+    peer.delivery.end();
+    this.#leaving.delete(peer);
+    if (this.#lastLeaving.get(peer.id) === peer) {
+      this.#lastLeaving.delete(peer.id);
+    }
+  }
+
+  #statsOf(peer: Peer<Plugin, E>): WorkerStats {
     try {
-      return peer.worker.stats();
+      const stats = peer.worker.stats();
+      return { ...stats, queueDepth: peer.delivery.waiting };
     } catch (error) {
       this.log?.error("A worker's stats() threw", {
         peer_id: this.nameOf(peer.id),
         error,
       });
-      const { sent, received } = peer.counter;
+      const { sent, received, dropped } = peer.counter;
       return {
-        queueDepth: 0,
+        queueDepth: peer.delivery.waiting,
         processed: received,
-        dropped: 0,
+        dropped,
         sent,
         connection: undefined,
       };

@@ -1,0 +1,98 @@
+import {
+  Backlog,
+  type BacklogContext,
+  type BacklogHome,
+  type BacklogOwner,
+} from "./backlog.ts";
+import type { PoolEvent } from "./events.ts";
+
+/** All that waits for room in the inbox of one pool. A peer has a {@link Backlog} only while something of it waits. */
+export class Backlogs<E extends PoolEvent> implements BacklogHome<E> {
+  readonly context: BacklogContext<E>;
+  /** In the order in which they get their turn. */
+  readonly #backlogs = new Map<string, Backlog<E>>();
+  /** The inbox will call back. */
+  #waitsForSpace = false;
+  #departedItems = 0;
+  #departedBytes = 0;
+  #closed = false;
+
+  /** Begins empty. */
+  constructor(context: BacklogContext<E>) {
+    this.context = context;
+  }
+
+  /** The number of peers of which something waits. */
+  get size(): number {
+    return this.#backlogs.size;
+  }
+
+  /** Whether {@link Backlogs.close} was called. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** How many messages, and bytes, of peers that are registered no more may still be added. */
+  get departedRoom(): { readonly items: number; readonly bytes: number } {
+    const { maxDepartedItems, maxDepartedBytes } = this.context.limits;
+    return {
+      items: maxDepartedItems - this.#departedItems,
+      bytes: maxDepartedBytes - this.#departedBytes,
+    };
+  }
+
+  /** What waits of a peer. */
+  get(id: string): Backlog<E> | undefined {
+    return this.#backlogs.get(id);
+  }
+
+  /** What waits of a peer; an empty backlog where nothing waits yet. */
+  make(owner: BacklogOwner): Backlog<E> {
+    let backlog = this.#backlogs.get(owner.id);
+    if (backlog === undefined) {
+      backlog = new Backlog<E>(this, owner);
+      this.#backlogs.set(owner.id, backlog);
+    }
+    this.#awaitSpace();
+    return backlog;
+  }
+
+  /** Counts messages of peers that are registered no more. */
+  countDeparted(items: number, bytes: number): void {
+    this.#departedItems += items;
+    this.#departedBytes += bytes;
+  }
+
+  /** Nothing of the peer waits any more. */
+  forget(backlog: Backlog<E>): void {
+    this.#backlogs.delete(backlog.id);
+  }
+
+  /** Moves everything into the inbox, whether it has room or not. */
+  close(): void {
+    this.#closed = true;
+    for (const backlog of [...this.#backlogs.values()]) backlog.flush();
+  }
+
+  /** One callback for all: peers that come and go leave none behind. */
+  #awaitSpace(): void {
+    if (this.#waitsForSpace) return;
+    this.#waitsForSpace = true;
+    this.context.inbox.onSpace(() => {
+      this.#waitsForSpace = false;
+      this.#advance();
+    });
+  }
+
+  #advance(): void {
+    const { inbox } = this.context;
+    for (const backlog of this.#backlogs.values()) {
+      if (inbox.full) break;
+      if (backlog.advance()) continue;
+      // It had its turn: the others come before its next one.
+      this.#backlogs.delete(backlog.id);
+      this.#backlogs.set(backlog.id, backlog);
+    }
+    if (this.#backlogs.size > 0) this.#awaitSpace();
+  }
+}

@@ -1,0 +1,115 @@
+import type { Clock } from "../base/clock.ts";
+import { onAbort } from "../base/promise.ts";
+import { Schedule, type Task } from "../base/schedule.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { Heartbeat } from "../connection/stats.ts";
+import type { DeliverySink, MessageDelivery } from "./delivery.ts";
+
+/** Options of {@link runReader}. */
+export interface ReaderOptions {
+  /** Where messages come from. */
+  readonly connection: Connection;
+  /** Where messages go: `plugin.delivery`. */
+  readonly delivery: MessageDelivery;
+  /** The number that every message carries. */
+  readonly session: number;
+  /**
+   * The peer cannot be held back and has sent more than may wait. Called at most once; messages are dropped from then
+   * on. @default closes the connection with 1009
+   */
+  readonly onOverflow?: ((error: Error) => void) | undefined;
+  /** Ends the work: what has arrived is taken over. For a connection that is about to be closed. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Worker block: hands each message of a connection to the pool's inbox, from now until the connection ends.
+ *
+ * @returns The sink. Its {@link DeliverySink.finish} does what the signal does.
+ */
+export function runReader(options: ReaderOptions): DeliverySink {
+  const { connection, delivery, session, onOverflow, signal } = options;
+  const sink = delivery.open(
+    session,
+    connection,
+    onOverflow ?? (() => void connection.close(1009, "Too many messages")),
+  );
+  connection.deliverTo(sink);
+  if (signal !== undefined) {
+    const remove = onAbort(signal, () => sink.finish());
+    void connection.closed.then(remove);
+  }
+  return sink;
+}
+
+/** Options of {@link runHeartbeats}. */
+export interface HeartbeatsOptions {
+  /** Where heartbeats come from: pongs that answered a ping. */
+  readonly connection: Connection;
+  /** Receives each heartbeat. */
+  readonly onHeartbeat: (heartbeat: Heartbeat) => void;
+  /** Ends the work. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Worker block: hands on each heartbeat of a connection, until it ends or the signal aborts. */
+export async function runHeartbeats(options: HeartbeatsOptions): Promise<void> {
+  const { connection, onHeartbeat, signal } = options;
+  try {
+    for (;;) {
+      const heartbeat = await connection.heartbeats.take(
+        signal === undefined ? undefined : { signal },
+      );
+      if (heartbeat === undefined) return;
+      onHeartbeat(heartbeat);
+    }
+  } catch (error) {
+    if (!signal?.aborted) throw error;
+  }
+}
+
+/** Options of {@link watchSilence}. */
+export interface SilenceOptions {
+  /** The connection that is watched. */
+  readonly connection: Connection;
+  /** The longest silence allowed, in milliseconds; 0 for ever. */
+  readonly timeout: number;
+  /** The source of time. */
+  readonly clock: Clock;
+  /** When something was last sent, in milliseconds of the clock, where that counts as a sign of life. @default never */
+  readonly lastSentAt?: (() => number) | undefined;
+  /** Ends the work. */
+  readonly signal: AbortSignal;
+  /** The peer has been silent for too long. Called at most once. */
+  readonly onSilence: () => void;
+}
+
+/**
+ * Worker block: watches for a peer that is silent for too long. Messages and heartbeats end a silence. While the peer
+ * is held back it cannot be blamed for its silence, and its time starts again afterwards.
+ */
+export function watchSilence(options: SilenceOptions): void {
+  const { connection, timeout, clock, signal, onSilence } = options;
+  if (timeout === 0 || signal.aborted) return;
+  const schedule = Schedule.of(clock);
+  const startedAt = clock.now();
+  let task: Task;
+  const look = () => {
+    const now = clock.now();
+    const heard = Math.max(
+      startedAt,
+      // Time stamps are of the time of day.
+      now - Math.max(0, clock.date() - connection.lastHeardAt),
+      connection.heldUntil,
+      options.lastSentAt?.() ?? 0,
+    );
+    const due = (heard === Infinity ? now : heard) + timeout;
+    if (due > now) task = schedule.deadlineAt(due, look);
+    else {
+      remove();
+      onSilence();
+    }
+  };
+  const remove = onAbort(signal, () => schedule.cancel(task));
+  task = schedule.deadlineAt(startedAt + timeout, look);
+}

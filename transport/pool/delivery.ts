@@ -1,0 +1,232 @@
+import type { MessageSink } from "../connection/connection.ts";
+import type { Message } from "../base/message.ts";
+import { PoolError } from "../base/errors.ts";
+import type { Inlet } from "./backlog.ts";
+import type { Backlogs } from "./backlogs.ts";
+import type { PoolEvent } from "./events.ts";
+import type { Counter, InboxMessage } from "./worker.ts";
+
+/** Where a {@link DeliverySink} takes messages from: a connection. */
+export interface MessageSource {
+  /** Whether the peer can be held back. */
+  readonly flowControl: boolean;
+  /** Reads on after {@link DeliverySink.message} returned `false`. */
+  resume(): void;
+}
+
+/** Takes the messages of one connection. Made by {@link MessageDelivery.open}. */
+export interface DeliverySink extends MessageSink {
+  /**
+   * Takes what the connection has read and could not hand over, and holds the peer back no more. Messages that do
+   * not fit within the limits are dropped. For a connection that is about to be closed.
+   */
+  finish(): void;
+  /** The connection has ended: no message follows. */
+  end(): void;
+}
+
+/** Where the messages of one peer go in: what a pool gives a worker. */
+export interface MessageDelivery {
+  /**
+   * Makes the sink for one connection of the peer.
+   *
+   * - The sink stamps and counts each message, and holds the peer back while the inbox is full.
+   * - Messages that find the inbox full wait in order, also when their connection has ended, within
+   *   `incomingBufferSize` and `incomingBufferBytes` for all connections of the peer. While any wait, the next
+   *   connection is held back. Messages beyond these limits are dropped, counted and reported in `errors`.
+   * - With a `maxQueueSize` above 0 the peer is never held back: the oldest waiting message is dropped instead.
+   *
+   * @param session The number that every message carries.
+   * @param onOverflow Called at most once, when a peer that cannot be held back exceeds the limits. All further
+   * messages of this connection are dropped, so the worker has to close it (code 1009).
+   */
+  open(
+    session: number,
+    source: MessageSource,
+    onOverflow?: (error: Error) => void,
+  ): DeliverySink;
+}
+
+/** Delivers the messages of one peer, of all its connections, to the inbox of its pool. */
+export class Delivery<E extends PoolEvent> implements MessageDelivery {
+  readonly id: string;
+  readonly counter: Counter;
+  readonly #backlogs: Backlogs<E>;
+  /** The peer's earlier stay, while its worker has not ended and no message of this one has come. */
+  #previous: Delivery<E> | undefined;
+  #present = true;
+  #ended = false;
+
+  /** Made by a pool for each peer that it takes in. */
+  constructor(
+    id: string,
+    counter: Counter,
+    backlogs: Backlogs<E>,
+    previous?: Delivery<E>,
+  ) {
+    this.id = id;
+    this.counter = counter;
+    this.#backlogs = backlogs;
+    this.#previous = previous;
+    if (previous !== undefined) previous.#endPrevious();
+    backlogs.get(id)?.arrive(this);
+  }
+
+  /** Whether the peer is registered. */
+  get present(): boolean {
+    return this.#present;
+  }
+
+  /** Messages that wait for room in the inbox. */
+  get waiting(): number {
+    return this.#backlogs.get(this.id)?.items ?? 0;
+  }
+
+  open(
+    session: number,
+    source: MessageSource,
+    onOverflow: (error: Error) => void = () => {},
+  ): DeliverySink {
+    return new ConnectionSink<E>(this, session, source, onOverflow);
+  }
+
+  /** Emits an event behind the messages that wait. */
+  emit(event: E): void {
+    const backlog = this.#backlogs.get(this.id);
+    if (backlog === undefined) this.#backlogs.context.emit(event);
+    else backlog.emit(event);
+  }
+
+  /** The peer is registered no more. Its connections may still bring messages until {@link Delivery.end}. */
+  leave(): void {
+    if (!this.#present) return;
+    this.#present = false;
+    this.#drop(this.#backlogs.get(this.id)?.depart(this) ?? 0);
+  }
+
+  /** Drops all further messages. */
+  end(): void {
+    this.#ended = true;
+  }
+
+  /** Takes a message of a connection. Returns `false` to hold the peer back. */
+  take(sink: ConnectionSink<E>, data: Message, at: number): boolean {
+    this.counter.received++;
+    // Messages of an earlier stay never come behind those of a later one.
+    if (this.#previous !== undefined) this.#endPrevious();
+    const backlogs = this.#backlogs;
+    if (this.#ended || sink.refuses || backlogs.closed) return sink.drop();
+    const { id } = this;
+    const { session } = sink;
+    const message: InboxMessage = { id, data, receivedAt: at, session };
+    const { inbox } = backlogs.context;
+    // Most of the time nothing waits.
+    const backlog = backlogs.size === 0 ? undefined : backlogs.get(id);
+    if (!inbox.full && (backlog === undefined || backlog.empty)) {
+      return inbox.push(message) || !sink.canHold ||
+        backlogs.make(this).hold(sink);
+    }
+    return (backlog ?? backlogs.make(this)).wait(sink, message);
+  }
+
+  /** A connection has ended, of which messages were dropped. */
+  connectionEnded(sink: ConnectionSink<E>, dropped: number): void {
+    const trimmed = this.#backlogs.get(this.id)?.release(sink) ?? 0;
+    this.counter.dropped += trimmed;
+    this.#report(dropped + trimmed);
+  }
+
+  /** Whether peers are never held back: the oldest messages are dropped instead. */
+  get dropsOldest(): boolean {
+    return this.#backlogs.context.limits.maxQueueSize > 0;
+  }
+
+  #endPrevious(): void {
+    this.#previous?.end();
+    this.#previous = undefined;
+  }
+
+  #drop(count: number): void {
+    this.counter.dropped += count;
+    this.#report(count);
+  }
+
+  #report(count: number): void {
+    if (count === 0) return;
+    const error = new PoolError(
+      "messages-dropped",
+      `Cannot deliver ${count} messages of a connection that has ended: they exceed what may wait for the inbox. ` +
+        "Read the inbox faster, or raise incomingBufferSize or incomingBufferBytes.",
+    );
+    this.#backlogs.context.report(this.id, error);
+  }
+}
+
+/** The sink of one connection. */
+class ConnectionSink<E extends PoolEvent> implements DeliverySink, Inlet {
+  readonly session: number;
+  held = false;
+  /** A message was dropped: so are all that follow, since a gap in the middle would go unnoticed. */
+  refuses = false;
+  readonly #delivery: Delivery<E>;
+  readonly #source: MessageSource;
+  readonly #onOverflow: (error: Error) => void;
+  #finishing = false;
+  #ended = false;
+  #dropped = 0;
+
+  constructor(
+    delivery: Delivery<E>,
+    session: number,
+    source: MessageSource,
+    onOverflow: (error: Error) => void,
+  ) {
+    this.#delivery = delivery;
+    this.session = session;
+    this.#source = source;
+    this.#onOverflow = onOverflow;
+  }
+
+  get canHold(): boolean {
+    return !this.#finishing && this.#source.flowControl &&
+      !this.#delivery.dropsOldest;
+  }
+
+  message(data: Message, _size: number, at: number): boolean {
+    return this.#delivery.take(this, data, at);
+  }
+
+  drop(): true {
+    this.#dropped++;
+    this.countDropped(1);
+    return true;
+  }
+
+  refuse(error: Error): true {
+    this.refuses = true;
+    if (!this.#finishing) this.#onOverflow(error);
+    return this.drop();
+  }
+
+  countDropped(count: number): void {
+    this.#delivery.counter.dropped += count;
+  }
+
+  resume(): void {
+    if (!this.held) return;
+    this.held = false;
+    this.#source.resume();
+  }
+
+  finish(): void {
+    this.#finishing = true;
+    this.resume();
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = this.#finishing = this.refuses = true;
+    this.held = false;
+    this.#delivery.connectionEnded(this, this.#dropped);
+  }
+}

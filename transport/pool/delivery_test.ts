@@ -1,0 +1,367 @@
+import { assertEquals } from "@std/assert";
+import { Queue } from "../base/queue.ts";
+import type { BacklogLimits } from "./backlog.ts";
+import { Backlogs } from "./backlogs.ts";
+import { Delivery, type DeliverySink, type MessageSource } from "./delivery.ts";
+import type { PoolEvent } from "./events.ts";
+import type { InboxMessage } from "./worker.ts";
+
+interface TestEvent extends PoolEvent {
+  readonly kind: string;
+}
+
+/** A connection that brings messages as long as it is let go on. */
+class Source implements MessageSource {
+  readonly flowControl: boolean;
+  readonly overflows: Error[] = [];
+  readonly #sink: DeliverySink;
+  readonly #unread: string[] = [];
+  #held = false;
+
+  constructor(
+    delivery: Delivery<TestEvent>,
+    session: number,
+    flowControl = true,
+  ) {
+    this.flowControl = flowControl;
+    this.#sink = delivery.open(
+      session,
+      this,
+      (error) => this.overflows.push(error),
+    );
+  }
+
+  /** Messages that the peer has sent and that were not read yet. */
+  get unread(): number {
+    return this.#unread.length;
+  }
+
+  receive(...messages: string[]): void {
+    this.#unread.push(...messages);
+    this.#read();
+  }
+
+  resume(): void {
+    this.#held = false;
+    this.#read();
+  }
+
+  finish(): void {
+    this.#sink.finish();
+  }
+
+  end(): void {
+    this.#sink.end();
+  }
+
+  #read(): void {
+    while (!this.#held) {
+      const data = this.#unread.shift();
+      if (data === undefined) return;
+      const more = this.#sink.message(data, data.length, 5);
+      this.#held = !more && this.flowControl;
+    }
+  }
+}
+
+function setUp(
+  limits: Partial<BacklogLimits> = {},
+  capacity = 2,
+  maxWeight = Infinity,
+) {
+  const inbox = new Queue<InboxMessage>({
+    capacity,
+    maxWeight,
+    weigh: (message) => message.data.length,
+  });
+  const log: string[] = [];
+  const errors: [string, Error][] = [];
+  const backlogs = new Backlogs<TestEvent>({
+    inbox,
+    limits: {
+      maxItems: 3,
+      maxBytes: 1_000,
+      maxQueueSize: 0,
+      maxDepartedItems: 4,
+      maxDepartedBytes: 1_000,
+      ...limits,
+    },
+    emit: (event) =>
+      log.push(event.missed ? `${event.kind} (${event.missed})` : event.kind),
+    report: (id, error) => errors.push([id, error]),
+  });
+  const admit = (id = "a", previous?: Delivery<TestEvent>) =>
+    new Delivery<TestEvent>(
+      id,
+      { sent: 0, received: 0, dropped: 0 },
+      backlogs,
+      previous,
+    );
+  const emit = (delivery: Delivery<TestEvent>, kind: string) =>
+    delivery.emit({ id: delivery.id, at: 1, session: 1, kind });
+  /** Reads up to `count` messages, and notes them in the log with the events between them. */
+  const read = (count = Infinity) => {
+    for (let i = 0; i < count; i++) {
+      const message = inbox.shift();
+      if (message === undefined) return;
+      log.push(String(message.data));
+    }
+  };
+  return { inbox, backlogs, admit, emit, read, log, errors };
+}
+
+Deno.test("A message is stamped and goes straight into the inbox", () => {
+  const { inbox, backlogs, admit } = setUp();
+  const delivery = admit();
+  new Source(delivery, 7).receive("x");
+  assertEquals(inbox.shift(), {
+    id: "a",
+    data: "x",
+    receivedAt: 5,
+    session: 7,
+  });
+  assertEquals([delivery.counter.received, backlogs.size], [1, 0]);
+});
+
+Deno.test("A peer is held back while the inbox is full, and goes on when it is half empty", () => {
+  const { inbox, backlogs, admit, read, log } = setUp({}, 4);
+  const source = new Source(admit(), 1);
+  source.receive("0", "1", "2", "3", "4", "5", "6", "7");
+  assertEquals([inbox.size, source.unread, backlogs.size], [4, 4, 1]);
+  read(1);
+  assertEquals(source.unread, 4);
+  read(1);
+  assertEquals([inbox.size, source.unread], [4, 2]);
+  read();
+  assertEquals(log, ["0", "1", "2", "3", "4", "5", "6", "7"]);
+  assertEquals(backlogs.size, 0);
+});
+
+Deno.test("The inbox is full by its bytes too", () => {
+  const { inbox, admit, read, log } = setUp({}, 100, 10);
+  const source = new Source(admit(), 1);
+  source.receive("12345678", "12345678", "x");
+  assertEquals([inbox.size, source.unread], [2, 1]);
+  read();
+  assertEquals(log.length, 3);
+});
+
+Deno.test("Peers get their turn in order", () => {
+  const { admit, read, log } = setUp({}, 2);
+  for (const id of ["a", "b", "c"]) {
+    new Source(admit(id), 1).receive(`${id}1`, `${id}2`, `${id}3`, `${id}4`);
+  }
+  read();
+  assertEquals(log.length, 12);
+  // The first filled the inbox, and gets its next turn before the others, but only one.
+  assertEquals(log.slice(0, 6), ["a1", "a2", "a3", "b1", "c1", "a4"]);
+});
+
+Deno.test("What an ended connection brought comes before its end event and before the next connection", () => {
+  const { admit, emit, read, log } = setUp({}, 1);
+  const delivery = admit();
+  const first = new Source(delivery, 1);
+  first.receive("1a", "1b", "1c");
+  first.finish();
+  first.end();
+  emit(delivery, "disconnected");
+  emit(delivery, "connected");
+  const second = new Source(delivery, 2);
+  second.receive("2a", "2b");
+  assertEquals([second.unread, delivery.waiting, log], [1, 3, []]);
+  read();
+  // Reading 1b put 1c into the inbox, so that the events could follow.
+  assertEquals(log, [
+    "1a",
+    "disconnected",
+    "connected",
+    "1b",
+    "1c",
+    "2a",
+    "2b",
+  ]);
+});
+
+Deno.test("An event is emitted at once when nothing waits", () => {
+  const { admit, emit, log } = setUp();
+  emit(admit(), "connected");
+  assertEquals(log, ["connected"]);
+});
+
+Deno.test("A peer that comes back again and again with an unread inbox leaves a bounded number of messages", () => {
+  const { inbox, admit, emit, errors, read, log } = setUp({}, 2);
+  const delivery = admit();
+  let open = 0;
+  for (let i = 1; i <= 100; i++) {
+    const source = new Source(delivery, i);
+    emit(delivery, "connected");
+    source.receive("x", "x", "x");
+    source.finish();
+    source.end();
+    emit(delivery, "disconnected");
+    open = Math.max(open, delivery.waiting);
+  }
+  assertEquals([inbox.size, open, delivery.waiting], [2, 3, 3]);
+  assertEquals(delivery.counter, { sent: 0, received: 300, dropped: 295 });
+  assertEquals(errors.length, 99);
+  read();
+  // The events still alternate, and tell how many were left out.
+  const events = log.filter((entry) => entry !== "x");
+  const kinds = events.map((event) => event.split(" ")[0]);
+  assertEquals(
+    kinds,
+    kinds.map((_, i) => i % 2 === 0 ? "connected" : "disconnected"),
+  );
+  const missed = events.map((event) => Number(/\d+/.exec(event)?.[0] ?? 0));
+  assertEquals(events.length + missed.reduce((a, b) => a + b), 200);
+});
+
+Deno.test("Peers of ever new names that are gone leave a bounded number of messages together", () => {
+  const { inbox, backlogs, admit, emit, read, log } = setUp({}, 2);
+  for (let i = 0; i < 100; i++) {
+    const delivery = admit(`peer ${i}`);
+    const source = new Source(delivery, 1);
+    source.receive("x", "x");
+    source.finish();
+    source.end();
+    delivery.leave();
+    emit(delivery, "disconnected");
+  }
+  assertEquals(inbox.size, 2);
+  const { items } = backlogs.departedRoom;
+  assertEquals(items, 0);
+  // Nothing is kept for peers of which nothing waits.
+  assertEquals(backlogs.size <= 4, true);
+  read();
+  assertEquals(log.filter((entry) => entry === "x").length, 6);
+  assertEquals(log.filter((entry) => entry === "disconnected").length, 100);
+  assertEquals([backlogs.size, backlogs.departedRoom.items], [0, 4]);
+});
+
+Deno.test("A peer that is admitted again has its own room, and is held back until its older messages are read", () => {
+  const { backlogs, admit, read, log } = setUp({}, 1);
+  const first = admit();
+  const old = new Source(first, 1);
+  old.receive("1a", "1b", "1c");
+  old.finish();
+  old.end();
+  first.leave();
+  assertEquals(backlogs.departedRoom.items, 2);
+  const second = admit();
+  assertEquals(backlogs.departedRoom.items, 4);
+  const source = new Source(second, 2);
+  source.receive("2a", "2b");
+  assertEquals(source.unread, 1);
+  read();
+  assertEquals(log, ["1a", "1b", "1c", "2a", "2b"]);
+});
+
+Deno.test("What an earlier stay brings is dropped once a later one has brought a message", () => {
+  const { admit, read, log } = setUp({}, 100);
+  const first = admit();
+  const old = new Source(first, 1);
+  old.receive("1a");
+  const second = admit("a", first);
+  old.receive("1b");
+  new Source(second, 2).receive("2a");
+  old.receive("1c");
+  read();
+  assertEquals(log, ["1a", "1b", "2a"]);
+  assertEquals([first.counter.received, first.counter.dropped], [3, 1]);
+});
+
+Deno.test("A peer that cannot be held back may have so much, then overflows once", () => {
+  const { inbox, admit, errors, read, log } = setUp({}, 2);
+  const delivery = admit();
+  const source = new Source(delivery, 1, false);
+  for (let i = 0; i < 10; i++) source.receive(String(i));
+  assertEquals([inbox.size, delivery.waiting, source.overflows.length], [
+    2,
+    3,
+    1,
+  ]);
+  read();
+  // No message comes behind one that was dropped.
+  source.receive("10");
+  source.end();
+  assertEquals(log, ["0", "1", "2", "3", "4"]);
+  assertEquals(delivery.counter.dropped, 6);
+  assertEquals(errors.length, 1);
+});
+
+Deno.test("The bytes of one peer are bounded too", () => {
+  const { admit } = setUp({ maxItems: 100, maxBytes: 10 }, 1);
+  const delivery = admit();
+  const source = new Source(delivery, 1, false);
+  for (let i = 0; i < 10; i++) source.receive("123456");
+  assertEquals([delivery.waiting, source.overflows.length], [2, 1]);
+});
+
+for (const flowControl of [true, false]) {
+  Deno.test(`With maxQueueSize the oldest messages go, and nobody is held back (flow control: ${flowControl})`, () => {
+    const { admit, errors, read, log } = setUp({ maxQueueSize: 3 }, 1);
+    const delivery = admit();
+    const source = new Source(delivery, 1, flowControl);
+    for (let i = 0; i < 10; i++) source.receive(String(i));
+    assertEquals([source.unread, delivery.waiting], [0, 3]);
+    assertEquals(delivery.counter.dropped, 6);
+    assertEquals([source.overflows.length, errors.length], [0, 1]);
+    read();
+    assertEquals(log, ["0", "7", "8", "9"]);
+  });
+}
+
+Deno.test("With maxQueueSize bytes are bounded too, and events keep their place", () => {
+  const { admit, emit, read, log } = setUp({
+    maxQueueSize: 100,
+    maxBytes: 10,
+  }, 1);
+  const delivery = admit();
+  const first = new Source(delivery, 1);
+  first.receive("in the inbox", "123456");
+  first.end();
+  emit(delivery, "disconnected");
+  new Source(delivery, 2).receive("abcdef", "ghijkl");
+  // The event came to the front when the message before it was dropped.
+  assertEquals(log, ["disconnected"]);
+  read();
+  assertEquals(log, ["disconnected", "in the inbox", "ghijkl"]);
+});
+
+Deno.test("Two connections of one session both deliver, and both are held back", () => {
+  const { admit, read, log } = setUp({}, 1);
+  const delivery = admit();
+  const sources = [new Source(delivery, 1), new Source(delivery, 1)];
+  for (const source of sources) source.receive("1", "2", "3");
+  assertEquals(sources.map((source) => source.unread), [2, 2]);
+  read();
+  assertEquals(log.length, 6);
+});
+
+Deno.test("close moves all that waits into the inbox, in order, and what comes later is dropped", () => {
+  const { inbox, backlogs, admit, emit, read, log } = setUp({}, 1);
+  const delivery = admit();
+  const source = new Source(delivery, 1);
+  source.receive("a", "b", "c");
+  source.finish();
+  emit(delivery, "disconnected");
+  backlogs.close();
+  assertEquals([inbox.size, backlogs.size], [3, 0]);
+  source.receive("late");
+  read();
+  assertEquals(log, ["disconnected", "a", "b", "c"]);
+});
+
+Deno.test("What is on its way of a peer that can be held back is never dropped while it is connected", () => {
+  const { admit, errors, read, log } = setUp({ maxItems: 1 }, 1);
+  const delivery = admit();
+  const first = new Source(delivery, 1);
+  first.receive("1a", "1b");
+  first.finish();
+  first.end();
+  const second = new Source(delivery, 2);
+  second.receive("2a");
+  assertEquals([delivery.waiting, errors.length], [2, 0]);
+  read();
+  assertEquals(log, ["1a", "1b", "2a"]);
+});
