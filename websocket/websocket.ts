@@ -9,6 +9,7 @@ import {
   CloseEvent,
   ErrorEvent,
   type Listener,
+  type ListenerOptions,
   type WebSocketEventMap,
 } from "./events.ts";
 import {
@@ -304,24 +305,24 @@ export interface WebSocket {
   addEventListener<K extends keyof WebSocketEventMap>(
     type: K,
     listener: Listener<WebSocketEventMap[K]> | null,
-    options?: boolean | AddEventListenerOptions,
+    options?: boolean | ListenerOptions,
   ): void;
   /** Adds a listener. */
   addEventListener(
     type: string,
     listener: Listener<Event> | null,
-    options?: boolean | AddEventListenerOptions,
+    options?: boolean | ListenerOptions,
   ): void;
   /** Removes a listener. */
   removeEventListener<K extends keyof WebSocketEventMap>(
     type: K,
     listener: Listener<WebSocketEventMap[K]> | null,
-    options?: boolean | EventListenerOptions,
+    options?: boolean | ListenerOptions,
   ): void;
   /** Removes a listener. */
   removeEventListener(
     type: string,
     listener: Listener<Event> | null,
-    options?: boolean | EventListenerOptions,
+    options?: boolean | ListenerOptions,
   ): void;
 }
