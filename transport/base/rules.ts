@@ -143,6 +143,7 @@ export const INBOUND_WORKER_RULES: Readonly<
 export const OUTBOUND_WORKER_RULES: Readonly<
   Record<
     | "keepaliveTimeout"
+    | "messageTimeout"
     | "reconnectDelay"
     | "maxReconnectDelay"
     | "stableAfter"
@@ -151,6 +152,7 @@ export const OUTBOUND_WORKER_RULES: Readonly<
   >
 > = {
   keepaliveTimeout: duration(60_000),
+  messageTimeout: duration(0),
   reconnectDelay: duration(2_000),
   maxReconnectDelay: duration(60_000),
   stableAfter: duration(30_000),

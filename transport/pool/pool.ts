@@ -56,6 +56,8 @@ export interface Peer<Plugin, E extends PoolEvent> {
   readonly worker: Worker<Plugin>;
   readonly counter: Counter;
   readonly delivery: Delivery<E>;
+  /** How long the closing handshake of its connection may take, in milliseconds; 0 is no limit. */
+  closeTimeout: number;
   /** Resolves when the worker has ended, or was given up. */
   done: Promise<void>;
   /** It was removed, has left, or was given up: what its worker does changes nothing any more. */
@@ -158,8 +160,11 @@ export class PoolCore<Plugin, E extends PoolEvent> {
 
   /** @throws {PoolError} `pool-closed`. */
   checkOpen(action: string): void {
-    if (!this.#closing) return;
-    throw new PoolError(
+    if (this.#closing) throw this.#poolClosed(action);
+  }
+
+  #poolClosed(action: string): PoolError {
+    return new PoolError(
       "pool-closed",
       `Cannot ${action} as the pool must be open: ${this.label} is closed`,
     );
@@ -171,8 +176,12 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     if (this.#lastPeer?.id === id) return this.#lastPeer;
     const peer = this.peers.get(id);
     if (peer !== undefined) return this.#lastPeer = peer;
-    this.checkOpen(action);
-    throw new PoolError(
+    throw this.notFound(action, id);
+  }
+
+  /** An error for an id that the pool does not know, or does not know any more since it is closed. */
+  notFound(action: string, id: string): PoolError {
+    return this.#closing ? this.#poolClosed(action) : new PoolError(
       "peer-not-found",
       `Cannot ${action} as the peer must be known: ${this.label} has no peer ${
         JSON.stringify(this.nameOf(id))
@@ -204,6 +213,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
         this.#backlogs,
         this.#lastLeaving.get(id)?.delivery,
       ),
+      closeTimeout: this.options.closeTimeout,
       done: DONE,
       retired: false,
       finished: false,
@@ -344,20 +354,20 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     };
   }
 
-  close(): Promise<void> {
+  close(code = 1001, reason = "The pool is closing"): Promise<void> {
     if (this.#closing) return this.closed;
     this.#closing = true;
     this.#removeListener();
     this.log?.info("Closing", { peers: this.peers.size });
-    handled(this.#close());
+    handled(this.#close(code, reason));
     return this.closed;
   }
 
-  async #close(): Promise<void> {
+  async #close(code: number, reason: string): Promise<void> {
     for (const peer of this.peers.values()) this.retire(peer);
     // Those that left before are told too: a worker may go on after it has said that it is done.
     for (const peer of [...this.#leaving]) {
-      this.stop(peer, 1001, "The pool is closing");
+      this.stop(peer, code, reason);
     }
     await Promise.all([...this.#leaving].map((peer) => this.#ended(peer)));
     this.#backlogs.close();
@@ -370,7 +380,8 @@ export class PoolCore<Plugin, E extends PoolEvent> {
 
   /** Waits until a worker has ended; one that does not is given up. */
   async #ended(peer: Peer<Plugin, E>): Promise<void> {
-    const { clock, closeTimeout } = this.options;
+    const { clock } = this.options;
+    const { closeTimeout } = peer;
     if (closeTimeout === 0) return await peer.done;
     const stop = new AbortController();
     const late = sleep(clock, closeTimeout + GRACE, stop.signal).then(() => {
