@@ -10,14 +10,15 @@
  */
 
 import {
-  Connection,
+  type Connection,
   type Message,
   type OutboundPlugin,
   OutboundPool,
   type OutboundWorker,
   PoolError,
+  runDialer,
+  runSession,
   type SendOptions,
-  session,
   sleep,
   type WorkerStats,
 } from "@honeybee/honeybee";
@@ -28,11 +29,17 @@ export class TwinWorker implements OutboundWorker {
   readonly #open = new Set<Connection>();
   #plugin: OutboundPlugin | undefined;
   #session = 0;
+  #lanesUp = 0;
 
   /** Resolves once both lanes have ended. */
   async start(plugin: OutboundPlugin): Promise<void> {
     this.#plugin = plugin;
     await Promise.all([this.#lane(plugin), this.#lane(plugin)]);
+  }
+
+  /** What `isConnected` and `whenConnected` of the pool go by. */
+  get connected(): boolean {
+    return this.#ranked().length > 0;
   }
 
   /** The reason of the signal is the close frame that the session sends. */
@@ -61,41 +68,42 @@ export class TwinWorker implements OutboundWorker {
   async #lane(plugin: OutboundPlugin): Promise<void> {
     const { signal } = this.#stop;
     const { clock, workerOptions } = plugin;
+    const onFailure = ({ error }: { error: Error }) => plugin.onError(error);
     while (!signal.aborted) {
-      const connection = new Connection(plugin.id, plugin.connectionOptions);
       try {
-        await connection.connect({ signal });
+        await this.#run(
+          plugin,
+          await runDialer({ ...plugin, signal, onFailure }),
+        );
       } catch (error) {
         if (signal.aborted) return;
         plugin.onError(error instanceof Error ? error : new Error("No dial"));
       }
-      if (connection.state === "connected") await this.#run(plugin, connection);
       const delay = workerOptions.reconnectDelay * (1 + clock.random());
       await sleep(clock, delay, signal).catch(() => {});
     }
   }
 
+  /** The peer is connected while there is any connection: events alternate for the peer. */
   async #run(plugin: OutboundPlugin, connection: Connection): Promise<void> {
-    // The peer is connected while there is any connection: events alternate for the peer.
-    if (this.#open.size === 0) {
-      this.#session = plugin.nextSession();
-      plugin.notify({ kind: "connected" }, this.#session);
-    }
-    this.#open.add(connection);
-    void connection.closed.then(() => this.#open.delete(connection));
+    if (this.#lanesUp++ === 0) this.#session = plugin.nextSession();
     const number = this.#session;
-    const { end, error } = await session({
+    const { end, error } = await runSession({
       ...plugin,
       connection,
       session: number,
-      keepaliveTimeout: plugin.workerOptions.keepaliveTimeout ?? 0,
       signal: this.#stop.signal,
+      onOpen: () => {
+        this.#open.add(connection);
+        plugin.notify({ kind: "connected" }, number);
+      },
     });
-    if (this.#open.size > 0) return;
-    const details = { closeCode: end.code, reason: end.reason };
+    this.#open.delete(connection);
+    if (--this.#lanesUp > 0) return;
     plugin.notify({
       kind: "disconnected",
-      ...details,
+      closeCode: end.code,
+      reason: end.reason,
       ...(error && { error }),
     }, number);
   }
@@ -104,7 +112,10 @@ export class TwinWorker implements OutboundWorker {
   #ranked(): Connection[] {
     const latency = (of: Connection) => of.stats().latency ?? Infinity;
     // An Infinity less another one is no number.
-    return [...this.#open].sort((a, b) => latency(a) < latency(b) ? -1 : 1);
+    return [...this.#open].filter(({ state }) => state === "connected").sort((
+      a,
+      b,
+    ) => latency(a) < latency(b) ? -1 : 1);
   }
 
   #faster(): Connection {

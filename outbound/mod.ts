@@ -15,7 +15,15 @@
  * @module
  */
 
-export * from "./options.ts";
+export type { ConnectedPeer, OnConnected } from "./on_connected.ts";
+export type { OutboundPoolOptions } from "./options.ts";
+export type {
+  ConnectOptions,
+  OutboundPeerOptions,
+  PeerConnectionOptions,
+  PeerWorkerOptions,
+} from "./peer_settings.ts";
+export type { PeerState } from "./peer_state.ts";
 export * from "./plugin.ts";
 export * from "./pool.ts";
 export {
@@ -26,6 +34,12 @@ export {
   type ReconnectVerdict,
   type ShouldReconnect,
 } from "./reconnect.ts";
-export * from "./session.ts";
-export * from "./worker.ts";
+export { type DialerOptions, runDialer } from "./run_dialer.ts";
+export {
+  type EndRequest,
+  runSession,
+  type SessionEnd,
+  type SessionOptions,
+} from "./session.ts";
+export { DefaultOutboundWorker } from "./worker.ts";
 export * from "./worker_options.ts";

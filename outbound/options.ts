@@ -1,75 +1,66 @@
 import {
+  checkFields,
   checkFunction,
-  checkOptions,
-  checkScope,
   numberOption,
+  type OptionNames,
 } from "../transport/base/options.ts";
-import {
-  OUTBOUND_POOL_RULES,
-  OUTBOUND_WORKER_RULES,
-} from "../transport/base/rules.ts";
-import {
-  checkHeaders,
-  type HeadersSource,
-} from "../transport/connection/options.ts";
+import { OUTBOUND_POOL_RULES } from "../transport/base/rules.ts";
 import type { PoolOptions } from "../transport/pool/options.ts";
-import type { Dialer } from "../transport/client/dialer.ts";
-import type { ShouldReconnect } from "./reconnect.ts";
+import {
+  checkPeerOptions,
+  checkWorkerOptions,
+  type OutboundPeerOptions,
+} from "./peer_settings.ts";
 import type { OutboundWorkerFactory } from "./plugin.ts";
-import type {
-  OutboundWorkerOptions,
-  ResolvedOutboundWorkerOptions,
-} from "./worker_options.ts";
+import type { OutboundWorkerOptions } from "./worker_options.ts";
 
 /** Options of an {@link OutboundPool}. */
-export interface OutboundPoolOptions extends PoolOptions {
+export interface OutboundPoolOptions extends PoolOptions, OutboundPeerOptions {
   /** Options of the pool's workers. */
   readonly worker?: OutboundWorkerOptions | undefined;
   /** Makes a worker for each peer. @default the shipped one */
   readonly workerFactory?: OutboundWorkerFactory | undefined;
-  /** Makes sockets. @default dialAuto */
-  readonly dialer?: Dialer | undefined;
-  /** Headers of every request, or a function called for those of each attempt. @default none */
-  readonly headers?: HeadersSource | undefined;
   /**
    * The maximum number of dials in flight in the whole pool. Peers whose last dial did not fail go first, and a
    * quarter of the dials, at least one of two, is kept for them. @default 64
    */
   readonly maxConcurrentDials?: number | undefined;
-  /** May overrule the verdict on a loss or a refusal. @default defaultVerdict */
-  readonly shouldReconnect?: ShouldReconnect | undefined;
 }
 
+const NAMES: OptionNames<OutboundPoolOptions> = {
+  signal: true,
+  clock: true,
+  inboxBufferSize: true,
+  inboxBufferBytes: true,
+  eventsBufferSize: true,
+  errorsBufferSize: true,
+  connection: true,
+  worker: true,
+  workerFactory: true,
+  dialer: true,
+  headers: true,
+  shouldReconnect: true,
+  onConnected: true,
+  maxConcurrentDials: true,
+  logger: true,
+  loggingEnabled: true,
+  logLevel: true,
+};
+
 /**
- * Checks an outbound pool's own options and fills in the defaults.
+ * Checks an outbound pool's own options.
  *
- * @throws {ConfigError} `invalid-option`.
+ * @returns The maximum number of dials in flight.
+ * @throws {ConfigError} For an option that cannot be used.
  */
-export function resolveOutboundOptions(
-  options: OutboundPoolOptions,
-): ResolvedOutboundWorkerOptions & { readonly maxConcurrentDials: number } {
+export function checkOutboundOptions(options: OutboundPoolOptions): number {
+  checkFields("", NAMES, options);
   checkFunction("workerFactory", options.workerFactory);
-  checkFunction("dialer", options.dialer);
-  checkHeaders("headers", options.headers);
-  checkFunction("shouldReconnect", options.shouldReconnect);
-  checkOptions("worker", options.worker);
-  const worker = options.worker ?? {};
-  checkScope("worker.", worker);
-  const number = (name: keyof typeof OUTBOUND_WORKER_RULES) =>
-    numberOption(`worker.${name}`, OUTBOUND_WORKER_RULES[name], worker[name]);
-  const keepaliveTimeout = number("keepaliveTimeout");
-  return {
-    keepaliveTimeout: worker.keepaliveTimeout === undefined
-      ? undefined
-      : keepaliveTimeout,
-    reconnectDelay: number("reconnectDelay"),
-    maxReconnectDelay: number("maxReconnectDelay"),
-    stableAfter: number("stableAfter"),
-    maxQueueSize: number("maxQueueSize"),
-    maxConcurrentDials: numberOption(
-      "maxConcurrentDials",
-      OUTBOUND_POOL_RULES.maxConcurrentDials,
-      options.maxConcurrentDials,
-    ),
-  };
+  checkPeerOptions(options);
+  checkWorkerOptions(options.worker);
+  return numberOption(
+    "maxConcurrentDials",
+    OUTBOUND_POOL_RULES.maxConcurrentDials,
+    options.maxConcurrentDials,
+  );
 }

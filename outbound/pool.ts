@@ -1,73 +1,44 @@
-import { createLog } from "../transport/base/logging.ts";
-import { dialAuto } from "../transport/client/dial_auto.ts";
-import { PoolError, toError } from "../transport/base/errors.ts";
-import type { PoolEvent } from "../transport/pool/events.ts";
-import {
-  checkHeaders,
-  type HeadersSource,
-} from "../transport/connection/options.ts";
-import {
-  checkFunction,
-  checkOptions,
-  signalOf,
-} from "../transport/base/options.ts";
+import { decide } from "../transport/base/callbacks.ts";
+import { PoolError } from "../transport/base/errors.ts";
+import { refuseArgument, signalOf } from "../transport/base/options.ts";
 import type { Message } from "../transport/base/message.ts";
+import { rejected } from "../transport/base/promise.ts";
+import type { Queue } from "../transport/base/queue.ts";
+import { normalizeUrl } from "../transport/base/url.ts";
 import type { SendOptions } from "../transport/connection/outgoing.ts";
 import {
-  type Peer,
+  closeFrame,
+  type PoolCloseOptions,
+} from "../transport/pool/close_options.ts";
+import { resolvePoolOptions } from "../transport/pool/options.ts";
+import {
   PoolCore,
   type PoolErrorRecord,
   type PoolStats,
 } from "../transport/pool/pool.ts";
-import { handled, onAbort, rejected } from "../transport/base/promise.ts";
-import { resolvePoolOptions } from "../transport/pool/options.ts";
-import type { Queue } from "../transport/base/queue.ts";
-import type { Dialer } from "../transport/client/dialer.ts";
-import { normalizeUrl, urlForLog } from "../transport/base/url.ts";
 import type { InboxMessage, WorkerStats } from "../transport/pool/worker.ts";
-import { type OutboundPoolOptions, resolveOutboundOptions } from "./options.ts";
-import type { ResolvedOutboundWorkerOptions } from "./worker_options.ts";
 import { DialLimiter } from "./dial_limiter.ts";
+import { checkOutboundOptions, type OutboundPoolOptions } from "./options.ts";
+import { nameOf, type OutboundCore, OutboundPeer } from "./peer.ts";
 import {
-  checkVerdict,
-  defaultVerdict,
-  type ReconnectInfo,
-  type ReconnectVerdict,
-} from "./reconnect.ts";
+  checkConnectOptions,
+  type ConnectOptions,
+  resolvePeer,
+} from "./peer_settings.ts";
+import type { PeerState } from "./peer_state.ts";
+import type { OutboundEvent, OutboundWorker } from "./plugin.ts";
 import { DefaultOutboundWorker } from "./worker.ts";
-import type {
-  OutboundNotice,
-  OutboundPlugin,
-  OutboundWorker,
-} from "./plugin.ts";
-
-/** Something happened to the connection of an outbound peer. */
-export interface OutboundEvent extends PoolEvent, OutboundNotice {}
-
-/** Options of {@link OutboundPool.connect}. */
-export interface ConnectOptions {
-  /** Makes this peer's sockets. @default the pool's */
-  readonly dialer?: Dialer | undefined;
-  /** Headers of this peer's requests. @default the pool's */
-  readonly headers?: HeadersSource | undefined;
-}
-
-type OutboundPeer = Peer<OutboundPlugin, OutboundEvent>;
-
-/** Whether a peer has a connection, and who waits for one. */
-interface Presence {
-  connected: boolean;
-  /** The policy has given it up. */
-  stopped: PoolError | undefined;
-  readonly waiting: Set<(error?: PoolError) => void>;
-}
 
 /**
  * Peers that you connect to and that must stay connected.
  *
- * - Every peer is kept connected until it is removed; what is lost is dialled again.
- * - {@link OutboundPool.inbox} has the messages of all peers, in order for each. It never drops.
- * - {@link OutboundPool.events}: `connected` and `disconnected` alternate strictly for each peer.
+ * - Every peer is kept connected until it is removed: a connection that is lost is dialled again.
+ * - A peer is known by its id: the one given to {@link OutboundPool.connect}, else its normalised URL, in place of
+ *   which every other form of that URL is accepted.
+ * - {@link OutboundPool.inbox} has the messages of all peers, in order for each.
+ * - {@link OutboundPool.events}: `connected` and `disconnected` alternate strictly for each peer, and stand behind
+ *   the messages that arrived before. {@link OutboundPool.isConnected} and {@link OutboundPool.peerState} tell how
+ *   it is now.
  * - {@link OutboundPool.errors} has the dials that failed.
  *
  * @example
@@ -78,10 +49,11 @@ interface Presence {
  * const relay = new MockSocket(); // Stands in for the network.
  * const pool = new OutboundPool("relays", {
  *   dialer: new MockDialer([relay]).dial,
+ *   onConnected: (peer) => peer.send("subscribe"),
  * });
- * const url = pool.connect("wss://relay.example");
- * await pool.whenConnected(url);
- * pool.trySend(url, "hello");
+ * const id = pool.connect("wss://relay.example");
+ * await pool.whenConnected(id);
+ * pool.trySend(id, "hello");
  *
  * relay.receive("welcome");
  * for await (const { id, data } of pool.inbox) {
@@ -93,355 +65,285 @@ interface Presence {
  * ```
  */
 export class OutboundPool implements AsyncDisposable {
-  readonly #core: PoolCore<OutboundPlugin, OutboundEvent>;
+  readonly #core: OutboundCore;
   readonly #options: OutboundPoolOptions;
-  readonly #workerOptions: ResolvedOutboundWorkerOptions;
   readonly #limiter: DialLimiter;
-  readonly #presences = new Map<OutboundPeer, Presence>();
+  readonly #peers = new Map<string, OutboundPeer>();
 
   /**
-   * Makes an empty pool.
+   * Creates an empty pool.
    *
-   * @param id Its name, on every log record. Not empty.
-   * @throws {ConfigError} When the id or an option cannot be used.
+   * @param id The name of the pool, on every log record. Not empty.
+   * @throws {ConfigError} If the id or an option cannot be used.
    */
   constructor(id: string, options: OutboundPoolOptions = {}) {
+    const maxConcurrentDials = checkOutboundOptions(options);
     const resolved = resolvePoolOptions(id, options);
-    const { maxConcurrentDials, ...worker } = resolveOutboundOptions(options);
-    const { maxQueueSize } = worker;
+    const { maxQueueSize } = resolvePeer(options, {}).worker;
     this.#core = new PoolCore("outbound", id, options, {
       ...resolved,
       maxQueueSize,
-    }, urlForLog);
-    this.#workerOptions = worker;
+    }, nameOf);
     this.#options = options;
     this.#limiter = new DialLimiter(maxConcurrentDials);
     this.#core.follow(options.signal, () => void this.close());
   }
 
-  /** Its name. */
+  /** The name of the pool. */
   get id(): string {
     return this.#core.id;
   }
 
-  /** The messages of all peers, in order for each. Never drops: peers are held back instead. */
+  /** The messages of all peers, in order for each. Peers are held back while it is full. */
   get inbox(): Queue<InboxMessage> {
     return this.#core.inbox;
   }
 
-  /** What happens to connections. When nobody reads, a peer's older events give way to its newest. */
+  /** What happens to connections. If nobody reads, a peer's older events give way to its newest. */
   get events(): Queue<OutboundEvent> {
     return this.#core.events.queue;
   }
 
-  /** Dials that failed, and other errors. When nobody reads, the oldest go. */
+  /** Dials that failed, and other errors. If nobody reads, the oldest are dropped. */
   get errors(): Queue<PoolErrorRecord> {
     return this.#core.errors;
   }
 
-  /** The normalised URLs of the peers it knows. */
+  /** The ids of all peers. */
   get peers(): string[] {
-    return [...this.#core.peers.keys()];
+    return [...this.#peers.keys()];
   }
 
-  /** Resolves when it has closed. */
+  /** Resolves when the pool has closed. Never rejects. */
   get closed(): Promise<void> {
     return this.#core.closed;
   }
 
-  /** Whether it knows a peer; any form of its URL will do. */
-  has(url: string | URL): boolean {
-    return this.#core.peers.has(normalizeUrl(url));
+  /** Whether the pool has the peer. */
+  has(id: string | URL): boolean {
+    return this.#peers.has(this.#find(id));
+  }
+
+  /** Whether `send` and `trySend` reach the peer now; `false` for an unknown one. */
+  isConnected(id: string | URL): boolean {
+    return this.#peers.get(this.#find(id))?.presence.connected ?? false;
   }
 
   /**
-   * Whether a peer has a connection now, as the events tell it; not when it is unknown. Any form of its
-   * URL will do.
-   */
-  isConnected(url: string | URL): boolean {
-    const peer = this.#core.peers.get(this.#known(url));
-    return peer !== undefined &&
-      (this.#presences.get(peer)?.connected ?? false);
-  }
-
-  /**
-   * Takes a peer in and keeps it connected from now on.
+   * Returns what the peer is doing now.
    *
-   * @returns The normalised URL, by which the peer is known.
+   * @throws {PoolError} `peer-not-found`, `pool-closed`.
+   */
+  peerState(id: string | URL): PeerState {
+    return this.#peer("tell the state", id).presence.state;
+  }
+
+  /**
+   * Adds a peer and keeps it connected from now on.
+   *
+   * @returns Its id: `options.id`, or the normalised URL.
    * @throws {PoolError} `peer-exists`, `pool-closed`, `worker-failed`.
-   * @throws {ConfigError} When the URL or an option cannot be used.
+   * @throws {ConfigError} If the URL or an option cannot be used.
    */
   connect(url: string | URL, options: ConnectOptions = {}): string {
     this.#core.checkOpen("connect");
-    const id = normalizeUrl(url);
-    checkOptions("options", options);
-    checkFunction("dialer", options.dialer);
-    checkHeaders("headers", options.headers);
-    if (this.#core.peers.has(id)) {
+    const normalized = normalizeUrl(url);
+    checkConnectOptions(options);
+    const settings = resolvePeer(this.#options, options);
+    const id = options.id ?? normalized;
+    if (this.#peers.has(id)) {
       throw new PoolError(
         "peer-exists",
-        `Cannot connect as the peer must be unknown: ${this.#core.label} has a peer ${
-          urlForLog(id)
-        }`,
+        `Cannot connect: ${this.#core.label} has a peer ${
+          JSON.stringify(nameOf(id))
+        } already. Another id holds the same URL once more.`,
       );
     }
-    this.#admit(id, this.#worker(id), options);
+    const peer = new OutboundPeer({
+      id,
+      url: normalized,
+      hasOwnId: options.id !== undefined,
+      settings,
+      gate: this.#limiter.gate(),
+      core: this.#core,
+      makeWorker: () => this.#makeWorker(id, normalized),
+    });
+    this.#peers.set(id, peer);
+    peer.start();
     return id;
   }
 
   /**
-   * Takes a peer out at once, closes its connection with 1000 and waits for the end. No event.
+   * Drops the peer's connection, dial or delay, and dials at once; also after `stopped`. Its attempts are counted
+   * from 1 again. A present connection gets 50 ms for the closing handshake, with code 1000.
    *
-   * @throws {PoolError} `peer-not-found`, `pool-closed`.
+   * @throws {PoolError} `peer-not-found`, `pool-closed`, `worker-failed`.
+   * @throws {ConfigError} `unsupported` if the peer's worker cannot do that.
    */
-  remove(url: string | URL): Promise<void> {
-    let peer: OutboundPeer;
-    try {
-      peer = this.#peer("remove", url);
-    } catch (error) {
-      return rejected(error);
-    }
-    this.#forget(
-      peer,
-      new PoolError(
-        "peer-removed",
-        `The peer ${urlForLog(peer.id)} was removed`,
-      ),
-    );
-    return this.#core.dismiss(peer, 1000, "");
+  reconnect(id: string | URL): void {
+    this.#peer("reconnect", id).reconnect();
   }
 
   /**
-   * Sends a message to a peer: resolves as soon as it is buffered, with room for more.
+   * Removes a peer at once, closes its connection and waits for the end. No event follows.
+   *
+   * @throws {PoolError} `peer-not-found`, `pool-closed`.
+   * @throws {ConfigError} `invalid-argument` if the code or the reason may not be sent.
+   */
+  remove(id: string | URL, options: PoolCloseOptions = {}): Promise<void> {
+    try {
+      const { code, reason } = closeFrame(options, 1000, "");
+      const peer = this.#peer("remove", id);
+      this.#peers.delete(peer.id);
+      return peer.remove(code, reason);
+    } catch (error) {
+      return rejected(error);
+    }
+  }
+
+  /**
+   * Sends a message to a peer and resolves as soon as it is buffered and the buffer has room for more.
    *
    * @throws {PoolError} `peer-not-found`, `pool-closed`, `connection-unavailable`.
    * @throws {ConnectionError} `connection-closed`, `send-timeout`, `write-timeout`.
    * @throws The signal's reason when it aborts.
    */
   send(
-    url: string | URL,
+    id: string | URL,
     data: Message,
     options?: SendOptions,
   ): Promise<void> {
-    let id: string;
+    let known: string;
     try {
-      id = this.#known(url);
+      known = this.#find(id);
     } catch (error) {
       return rejected(error);
     }
-    return this.#core.send(id, data, options);
+    return this.#core.send(known, data, options);
   }
 
   /**
    * Sends a message to a peer if there is room for it now.
    *
-   * @returns `false` when the buffer is full.
+   * @returns `false` if the buffer is full.
    * @throws {PoolError} `peer-not-found`, `pool-closed`, `connection-unavailable`.
    */
-  trySend(url: string | URL, data: Message): boolean {
-    return this.#core.trySend(this.#known(url), data);
+  trySend(id: string | URL, data: Message): boolean {
+    return this.#core.trySend(this.#find(id), data);
   }
 
   /**
-   * Waits for the peer's next connection, or for the present one.
+   * Waits for the peer's next connection, or for the present one: {@link OutboundPool.isConnected} is true when it
+   * resolves.
    *
    * @throws {PoolError} `peer-not-found`, `peer-removed`, `peer-stopped`, `pool-closed`.
    * @throws The signal's reason when it aborts.
    */
   whenConnected(
-    url: string | URL,
+    id: string | URL,
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<void> {
-    let signal: AbortSignal | undefined;
-    let presence: Presence | undefined;
     try {
-      signal = signalOf(options);
+      const signal = signalOf(options);
       signal?.throwIfAborted();
-      presence = this.#presences.get(this.#peer("wait", url));
+      return this.#peer("wait", id).presence.wait(signal);
     } catch (error) {
       return rejected(error);
     }
-    if (presence === undefined || presence.connected) return Promise.resolve();
-    if (presence.stopped !== undefined) return rejected(presence.stopped);
-    const { waiting } = presence;
-    return handled(
-      new Promise((resolve, reject) => {
-        const settle = (error?: PoolError) => {
-          removeListener();
-          waiting.delete(settle);
-          if (error === undefined) resolve();
-          else reject(error);
-        };
-        const removeListener = onAbort(signal, () => {
-          waiting.delete(settle);
-          reject(signal?.reason);
-        });
-        waiting.add(settle);
-      }),
-    );
   }
 
-  /** The present figures. Taking them never waits. */
+  /** Returns the present figures. */
   stats(): PoolStats {
     return this.#core.stats();
   }
 
   /**
-   * The present figures of a peer.
+   * Returns the present figures of a peer.
    *
    * @throws {PoolError} `peer-not-found`, `pool-closed`.
    */
-  peerStats(url: string | URL): WorkerStats {
-    return this.#core.peerStats(this.#known(url));
+  peerStats(id: string | URL): WorkerStats {
+    return this.#core.peerStats(this.#find(id));
   }
 
   /**
-   * Closes: says 1001 to every peer (1000 where the socket is the runtime's), waits for the closing
-   * handshakes for at most `closeTimeout`, then cuts. Never waits for a consumer. Safe to call twice.
+   * Closes the pool: sends every peer a close frame, waits for the closing handshakes for at most `closeTimeout`,
+   * then cuts. Never waits for a consumer. Calling it again is safe and waits, too.
+   *
+   * @param options The close frame. Native sockets send 1000 instead of 1001. @default 1001
+   * @throws {ConfigError} `invalid-argument` if the code or the reason may not be sent.
    */
-  close(): Promise<void> {
-    const error = new PoolError(
-      "pool-closed",
-      `The ${this.#core.label} is closed`,
-    );
-    for (const peer of this.#presences.keys()) this.#forget(peer, error);
-    return this.#core.close();
+  close(options: PoolCloseOptions = {}): Promise<void> {
+    try {
+      const { code, reason } = closeFrame(options, 1001, "The pool is closing");
+      const error = new PoolError(
+        "pool-closed",
+        `The ${this.#core.label} is closed`,
+      );
+      for (const peer of this.#peers.values()) peer.presence.end(error);
+      this.#peers.clear();
+      return this.#core.close(code, reason);
+    } catch (error) {
+      return rejected(error);
+    }
   }
 
-  /** Closes, and waits for the end. */
+  /** Closes the pool, and waits for the end. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  /** A URL in the form by which peers are known; one that is in that form already costs nothing. */
-  #known(url: string | URL): string {
-    return typeof url === "string" && this.#core.peers.has(url)
-      ? url
-      : normalizeUrl(url);
+  /** Returns the id under which a peer is known. For an id in that very form this is one look-up. */
+  #find(id: string | URL): string {
+    if (typeof id === "string" && this.#peers.has(id)) return id;
+    if (typeof id !== "string" && !(id instanceof URL)) {
+      throw refuseArgument("find a peer", "id", "a string or a URL", id);
+    }
+    const url = tryNormalize(id);
+    return url === undefined || this.#peers.get(url)?.hasOwnId
+      ? String(id)
+      : url;
   }
 
-  #peer(action: string, url: string | URL): OutboundPeer {
-    return this.#core.peer(action, this.#known(url));
+  #peer(action: string, id: string | URL): OutboundPeer {
+    const known = this.#find(id);
+    const peer = this.#peers.get(known);
+    if (peer === undefined) throw this.#core.notFound(action, known);
+    return peer;
   }
 
-  #worker(id: string): OutboundWorker {
+  #makeWorker(id: string, url: string): OutboundWorker {
     const { workerFactory } = this.#options;
     if (workerFactory === undefined) return new DefaultOutboundWorker();
-    try {
-      return workerFactory(id);
-    } catch (error) {
-      throw this.#core.workerFailed(id, error);
-    }
-  }
-
-  #admit(id: string, worker: OutboundWorker, options: ConnectOptions): void {
-    const core = this.#core;
-    const { clock } = core.options;
-    const { logger, connection, ...pool } = this.#options;
-    const attributes = { pool_id: this.id, peer_id: urlForLog(id) };
-    const dialer = options.dialer ?? pool.dialer ?? dialAuto;
-    const log = createLog({ logger, ...pool.worker }, {
-      component: "outbound_worker",
-      ...attributes,
-    });
-    core.log?.debug("Peer added", { peer_id: urlForLog(id) });
-    core.admit(id, worker, (peer) => {
-      this.#presences.set(peer, {
-        connected: false,
-        stopped: undefined,
-        waiting: new Set(),
-      });
-      return {
-        id,
-        delivery: peer.delivery,
-        notify: (notice, session) => this.#notify(peer, notice, session),
-        onError: (error) => core.report(id, error),
-        nextSession: () => core.sessions.next(id),
-        judge: (info) => this.#judge(info),
-        counter: peer.counter,
-        connectionOptions: {
-          logger,
-          headers: options.headers ?? pool.headers,
-          ...connection,
-          clock,
-          dialer,
-          dialGate: this.#limiter.gate(),
-          logAttributes: attributes,
-        },
-        workerOptions: this.#workerOptions,
-        clock,
-        log,
-      };
-    }, (peer, error) => {
-      const presence = this.#presences.get(peer);
-      if (presence === undefined || presence.stopped !== undefined) return;
-      const cause = error ?? new Error("It ended by itself");
-      this.#notify(peer, {
-        kind: "stopped",
-        error: core.workerFailed(id, cause),
-      }, 0);
-    });
-  }
-
-  #notify(
-    peer: OutboundPeer,
-    notice: OutboundNotice,
-    session: number,
-  ): void {
-    const presence = this.#presences.get(peer);
-    if (presence === undefined || peer.retired || presence.stopped) return;
-    if (!follows(presence, notice)) return;
-    presence.connected = notice.kind === "connected";
-    if (notice.kind === "stopped") {
-      presence.stopped = new PoolError(
-        "peer-stopped",
-        `The peer ${urlForLog(peer.id)} was given up`,
-        { cause: notice.error },
-      );
-    }
-    const { clock } = this.#core.options;
-    this.#core.log?.info(`Peer ${notice.kind}`, {
-      peer_id: urlForLog(peer.id),
-      session,
-      ...notice,
-    });
-    this.#core.emit(peer, {
-      id: peer.id,
-      at: clock.date(),
-      session,
-      ...notice,
-    });
-    if (notice.kind === "disconnected") return;
-    for (const settle of presence.waiting) settle(presence.stopped);
-  }
-
-  #judge(info: ReconnectInfo): ReconnectVerdict {
-    try {
-      const verdict = this.#options.shouldReconnect?.(info);
-      return verdict === undefined
-        ? defaultVerdict(info)
-        : checkVerdict(verdict);
-    } catch (error) {
-      this.#core.report(info.url, toError(error));
-      return defaultVerdict(info);
-    }
-  }
-
-  #forget(peer: OutboundPeer, error: PoolError): void {
-    const presence = this.#presences.get(peer);
-    this.#presences.delete(peer);
-    for (const settle of presence?.waiting ?? []) settle(error);
+    let failure: Error | undefined;
+    const worker = decide(
+      workerFactory,
+      {
+        name: "workerFactory",
+        rule: "a worker, with methods start, stop, send and stats",
+        accepts: isWorker,
+        fallback: undefined,
+        onError: (error) => failure ??= error,
+      },
+      id,
+      url,
+    );
+    if (worker === undefined) throw this.#core.workerFailed(id, failure);
+    return worker;
   }
 }
 
-/** Whether an event may follow what is: `connected` and `disconnected` alternate strictly. */
-function follows(presence: Presence, notice: OutboundNotice): boolean {
-  switch (notice.kind) {
-    case "connected":
-      return !presence.connected;
-    case "disconnected":
-      return presence.connected;
-    case "stopped":
-      return true;
+function tryNormalize(url: string | URL): string | undefined {
+  try {
+    return normalizeUrl(url);
+  } catch {
+    return undefined;
   }
+}
+
+function isWorker(value: unknown): value is OutboundWorker {
+  return typeof value === "object" && value !== null &&
+    ["start", "stop", "send", "stats"].every((name) =>
+      typeof Reflect.get(value, name) === "function"
+    );
 }

@@ -1,56 +1,12 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async";
-import {
-  ConfigError,
-  ConnectionError,
-  PoolError,
-} from "../transport/base/errors.ts";
+import { ConnectionError, PoolError } from "../transport/base/errors.ts";
 import { HandshakeError } from "../transport/handshake/errors.ts";
-import {
-  type DialStep,
-  FakeClock,
-  MockDialer,
-  MockSocket,
-} from "../testing/mod.ts";
-import { type OutboundEvent, OutboundPool } from "./pool.ts";
-import type { OutboundPoolOptions } from "./options.ts";
+import { MockSocket } from "../testing/mod.ts";
+import { drain, setUp } from "./_support/set_up.ts";
+import { OutboundPool } from "./pool.ts";
 
 const URL_A = "ws://a.example";
-
-/** A pool on a fake clock whose dials follow a script, and end on mocks. */
-function setUp(
-  script: readonly DialStep[] = [],
-  options: OutboundPoolOptions = {},
-): {
-  pool: OutboundPool;
-  dialer: MockDialer;
-  clock: FakeClock;
-  sockets: MockSocket[];
-} {
-  const clock = new FakeClock();
-  const sockets: MockSocket[] = [];
-  const dialer = new MockDialer(script, {
-    otherwise: (url) => {
-      const socket = new MockSocket({ url, clock });
-      sockets.push(socket);
-      return socket;
-    },
-  });
-  const pool = new OutboundPool("pool", {
-    clock,
-    dialer: dialer.dial,
-    ...options,
-  });
-  return { pool, dialer, clock, sockets };
-}
-
-function drain(pool: OutboundPool): OutboundEvent[] {
-  const events: OutboundEvent[] = [];
-  for (let event = pool.events.shift(); event; event = pool.events.shift()) {
-    events.push(event);
-  }
-  return events;
-}
 
 Deno.test("A peer is kept connected: what is lost is dialled again after the spread delay", async () => {
   const { pool, dialer, clock, sockets } = setUp();
@@ -199,8 +155,7 @@ for (const verdict of [NaN, Infinity, -1]) {
     await clock.advance(2_000);
     assertEquals(dialer.attempts.length, 2);
     const error = (await pool.errors.take())?.error;
-    assert(error instanceof ConfigError);
-    assertEquals(error.field, "shouldReconnect");
+    assertStringIncludes(error?.message ?? "", "shouldReconnect");
     await pool.close();
   });
 }
@@ -232,54 +187,6 @@ Deno.test("Never more dials in flight than maxConcurrentDials, and who waits bet
   await clock.advance(0);
   assertEquals([dialer.inFlight, dialer.mostInFlight], [2, 3]);
   await pool.close();
-});
-
-Deno.test("A silent connection is replaced after keepaliveTimeout, also while we keep sending", async () => {
-  const { pool, clock, sockets } = setUp([], {
-    worker: { keepaliveTimeout: 10_000 },
-    connection: { pingInterval: 1_000 },
-  });
-  const url = pool.connect(URL_A);
-  await clock.advance(0);
-  for (let i = 0; i < 5; i++) {
-    await clock.advance(3_000);
-    sockets[0]?.receivePong();
-  }
-  assertEquals(drain(pool).map(({ kind }) => kind), ["connected"]);
-  for (let i = 0; i < 10; i++) {
-    pool.trySend(url, "nobody takes this as a sign of life");
-    await clock.advance(i < 9 ? 1_000 : 999);
-  }
-  assertEquals(pool.events.size, 0);
-  await clock.advance(1 + 50);
-  const [event] = drain(pool);
-  assertEquals(event?.kind, "disconnected");
-  assert(event?.error?.message.includes("keepaliveTimeout"));
-  await pool.close();
-});
-
-Deno.test("On a socket without control frames keepalive is off unless it is set, and sends count", async () => {
-  const quiet = setUp([], {});
-  quiet.dialer.otherwise = (url) =>
-    new MockSocket({ url, clock: quiet.clock, controlFrames: false });
-  quiet.pool.connect(URL_A);
-  await quiet.clock.advance(600_000);
-  assertEquals(drain(quiet.pool).map(({ kind }) => kind), ["connected"]);
-  await quiet.pool.close();
-
-  const set = setUp([], { worker: { keepaliveTimeout: 1_000 } });
-  set.dialer.otherwise = (url) =>
-    new MockSocket({ url, clock: set.clock, controlFrames: false });
-  const url = set.pool.connect(URL_A);
-  await set.clock.advance(0);
-  for (let i = 0; i < 5; i++) {
-    await set.clock.advance(900);
-    await set.pool.send(url, "x");
-  }
-  assertEquals(drain(set.pool).map(({ kind }) => kind), ["connected"]);
-  await set.clock.advance(1_100);
-  assertEquals(drain(set.pool)[0]?.kind, "disconnected");
-  await set.pool.close();
 });
 
 Deno.test("isConnected tells how it is now, in any form of the URL", async () => {
@@ -413,29 +320,4 @@ Deno.test("1,000 cycles of connect and abort on one signal leave no listener and
   }
   await delay(0);
   assertEquals(listeners, 0);
-});
-
-Deno.test("Options that cannot be used are refused when they are given", async () => {
-  const { pool } = setUp();
-  for (const options of [null, 5, "junk"]) {
-    const connect = () => Reflect.apply(pool.connect, pool, [URL_A, options]);
-    assertEquals(assertThrows(connect, ConfigError).field, "options");
-  }
-  for (const headers of [3, null, { "a b": "c" }, [["a"]]]) {
-    const wrong = { headers };
-    for (
-      const use of [
-        () => Reflect.apply(pool.connect, pool, [URL_A, wrong]),
-        () => Reflect.construct(OutboundPool, ["pool", wrong]),
-      ]
-    ) assertEquals(assertThrows(use, ConfigError).field, "headers");
-  }
-  assertEquals(pool.peers, []);
-  pool.connect(URL_A, { headers: new Map([["a", "b"]]) });
-  const waiting = await assertRejects(
-    () => Reflect.apply(pool.whenConnected, pool, [URL_A, { signal: 1 }]),
-    ConfigError,
-  );
-  assertEquals(waiting.field, "signal");
-  await pool.close();
 });

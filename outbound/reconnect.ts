@@ -1,13 +1,26 @@
+import {
+  type CallbackErrorHandler,
+  decide,
+} from "../transport/base/callbacks.ts";
+import type { Clock } from "../transport/base/clock.ts";
 import { ConfigError } from "../transport/base/errors.ts";
+import { isFinal } from "../transport/base/retry.ts";
 import { HandshakeError } from "../transport/handshake/errors.ts";
 import { isRetryable } from "../transport/client/retryable.ts";
+import {
+  MIN_RETRY_DELAY,
+  minRetryDelay,
+} from "../transport/client/retry_after.ts";
+import type { ResolvedOutboundWorkerOptions } from "./worker_options.ts";
 
 /** Milliseconds to leave a peer alone that does not want us, spread from one to two times that. */
 export const LONG_WAIT = 60_000;
 
-/** What there is to judge: a connection was lost, or could not be made. */
+/** Describes a connection that was lost or could not be made, for the decision whether to dial again. */
 export interface ReconnectInfo {
-  /** The peer's normalised URL. */
+  /** The peer. */
+  readonly id: string;
+  /** Its normalised URL. */
   readonly url: string;
   /** `lost`: there was a connection. `refused`: it could not be made, and the dialling has ended. */
   readonly cause: "lost" | "refused";
@@ -39,32 +52,44 @@ export type ShouldReconnect = (
  *   for {@link LONG_WAIT}.
  * - A refusal with a status that retrying does not mend (401, 403 and so on), and a wrong
  *   certificate: another try after {@link LONG_WAIT}, since servers and credentials change.
- * - A URL or an option that cannot work, and a retry policy that has given up: `stop`.
+ * - A URL or an option that cannot work, a retry policy that has given up, and a `DoNotRetryError`: `stop`.
  */
 export function defaultVerdict(info: ReconnectInfo): ReconnectVerdict {
   if (info.cause === "lost") {
     return info.closeCode === 1008 ? LONG_WAIT : "reconnect";
   }
-  if (info.error instanceof ConfigError) return "stop";
+  if (info.error instanceof ConfigError || isFinal(info.error)) return "stop";
   if (info.error instanceof HandshakeError && !isRetryable(info.error)) {
     return LONG_WAIT;
   }
   return isRetryable(info.error) ? "stop" : LONG_WAIT;
 }
 
+/** What a {@link ShouldReconnect} may return. */
+function isVerdict(value: unknown): value is ReconnectVerdict | undefined {
+  if (typeof value === "number") return Number.isFinite(value) && value >= 0;
+  return value === undefined || value === "reconnect" || value === "stop";
+}
+
 /**
- * Refuses what is no verdict.
- *
- * @throws {ConfigError} `invalid-argument`.
+ * Returns the verdict on a loss or a refusal. If the user's function throws or returns anything else than a
+ * verdict, that is reported and the default verdict counts.
  */
-export function checkVerdict(verdict: ReconnectVerdict): ReconnectVerdict {
-  if (verdict === "reconnect" || verdict === "stop") return verdict;
-  if (Number.isFinite(verdict) && verdict >= 0) return verdict;
-  throw new ConfigError(
-    "invalid-argument",
-    "shouldReconnect",
-    `Cannot judge as the result of shouldReconnect must be "reconnect", "stop" or milliseconds from 0: current value is ${verdict}`,
-  );
+export function judge(
+  shouldReconnect: ShouldReconnect | undefined,
+  info: ReconnectInfo,
+  onError: CallbackErrorHandler,
+): ReconnectVerdict {
+  if (shouldReconnect === undefined) return defaultVerdict(info);
+  const verdict = decide(shouldReconnect, {
+    name: "shouldReconnect",
+    rule:
+      '"reconnect", "stop", undefined or a number of milliseconds from 0 (finite)',
+    accepts: isVerdict,
+    fallback: undefined,
+    onError,
+  }, info);
+  return verdict ?? defaultVerdict(info);
 }
 
 /** Milliseconds from which the delay of a peer that flaps grows where `reconnectDelay` is 0. */
@@ -87,4 +112,42 @@ export function reconnectDelay(
     ? base
     : (base * 2 || GROWTH_FROM_0) * 2 ** (failures - 2);
   return Math.min(delay, Math.max(base, longest)) * (1 + random());
+}
+
+/** What {@link nextDelay} needs. */
+export interface NextDelayOptions
+  extends Pick<ReconnectInfo, "error" | "failures"> {
+  /** The verdict: `reconnect` or a number. */
+  readonly verdict: Exclude<ReconnectVerdict, "stop">;
+  /** How long the connection held, in milliseconds; 0 if there was none. */
+  readonly heldFor: number;
+  /** The delays. */
+  readonly workerOptions: Pick<
+    ResolvedOutboundWorkerOptions,
+    "reconnectDelay" | "maxReconnectDelay"
+  >;
+  /** The source of randomness and of the time of day. */
+  readonly clock: Clock;
+}
+
+/**
+ * Returns the delay before the next dial, in milliseconds. Two dials are never closer together than
+ * {@link MIN_RETRY_DELAY}, so that a server which closes each connection at once leads to no hot loop; a server
+ * that answered 429 or 503 is not dialled before it asks to be, unless the verdict is a number.
+ */
+export function nextDelay(options: NextDelayOptions): number {
+  const { verdict, failures, error, heldFor, workerOptions, clock } = options;
+  const random = () => clock.random();
+  const floor = failures > 1
+    ? MIN_RETRY_DELAY
+    : Math.max(0, MIN_RETRY_DELAY - heldFor);
+  if (typeof verdict === "number") {
+    return Math.max(floor, verdict * (1 + random()));
+  }
+  const { reconnectDelay: base, maxReconnectDelay: longest } = workerOptions;
+  return Math.max(
+    floor,
+    minRetryDelay(clock)(1, error),
+    reconnectDelay(base, longest, failures, random),
+  );
 }

@@ -13,6 +13,7 @@ import {
 
 function info(part: Partial<ReconnectInfo>): ReconnectInfo {
   return {
+    id: "peer",
     url: "ws://peer.example",
     cause: "lost",
     closeCode: undefined,

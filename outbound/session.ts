@@ -1,81 +1,109 @@
-import type { Clock } from "../transport/base/clock.ts";
+import { onAbort } from "../transport/base/promise.ts";
 import type { Connection } from "../transport/connection/connection.ts";
-import type { SocketEnd } from "../transport/socket/socket.ts";
-import { runReader, watchSilence } from "../transport/pool/blocks.ts";
+import { runReader } from "../transport/pool/blocks.ts";
 import type { MessageDelivery } from "../transport/pool/delivery.ts";
+import type { SocketEnd } from "../transport/socket/socket.ts";
+import type { OutboundPlugin } from "./plugin.ts";
+import { watchKeepalive, watchMessages, type WatchOptions } from "./watch.ts";
 
-/** What {@link session} needs. */
-export interface SessionOptions {
+/** How long a peer has for the closing handshake when its connection is replaced, in milliseconds. */
+export const REPLACE_TIMEOUT = 50;
+
+/** How a session is to be ended: the reason of its signal. */
+export interface EndRequest {
+  /** The code of the close frame. */
+  readonly code: number;
+  /** The reason in the close frame. */
+  readonly reason: string;
+  /** How long the closing handshake may take, in milliseconds. @default closeTimeout */
+  readonly timeout?: number;
+}
+
+/** Options of {@link runSession}: what it needs of the plugin, and of the worker. */
+export interface SessionOptions extends
+  Pick<
+    OutboundPlugin,
+    "clock" | "connectionOptions" | "delivery" | "prepare" | "workerOptions"
+  > {
   /** The connection, open. */
   readonly connection: Connection;
-  /** Where messages go: `plugin.delivery`. */
-  readonly delivery: MessageDelivery;
-  /** The number of this connection. */
+  /** The number of the connection. */
   readonly session: number;
-  /** The longest silence allowed, in milliseconds; 0 for ever. */
-  readonly keepaliveTimeout: number;
-  /** When a message was last sent, where that counts as a sign of life. @default never */
+  /** Called when the connection may be used: after the user's `onConnected`. */
+  readonly onOpen: () => void;
+  /** When a message was last sent, in milliseconds of the clock: a sign of life if the socket cannot ping. */
   readonly lastSentAt?: (() => number) | undefined;
-  /** The source of time. */
-  readonly clock: Clock;
-  /** Ends the session. Its reason is a {@link StopRequest}. */
+  /** Ends the session. Its reason is an {@link EndRequest}. */
   readonly signal: AbortSignal;
 }
 
-/** With what close frame the work is to end: the reason of a stop signal. */
-export interface StopRequest {
-  /** The close code. */
-  readonly code: number;
-  /** The reason, maybe empty. */
-  readonly reason: string;
-}
-
 /** How a session ended. */
-export interface SessionResult {
+export interface SessionEnd {
   /** How the socket ended. */
   readonly end: SocketEnd;
-  /** What ended it; `undefined` when we closed it ourselves. */
+  /** What ended it; `undefined` if the signal did. */
   readonly error: Error | undefined;
-  /** It was closed since the peer was silent for too long. */
-  readonly silent: boolean;
 }
 
-/** Milliseconds a silent peer has to answer the close frame. */
-const CUT_AFTER = 50;
-
-/** Session block: everything that happens on one open connection. Resolves when that has ended. */
-export async function session(options: SessionOptions): Promise<SessionResult> {
-  const { connection, signal } = options;
-  const ended = new AbortController();
-  let silent = false;
-  let overflow: Error | undefined;
+/** Worker block: everything that happens on one open connection. Resolves when that has ended. */
+export async function runSession(options: SessionOptions): Promise<SessionEnd> {
+  const { connection, session, clock, workerOptions, signal } = options;
+  let failure: Error | undefined;
+  let lastMessageAt = 0;
+  const delivery = workerOptions.messageTimeout === 0
+    ? options.delivery
+    : observed(options.delivery, () => lastMessageAt = clock.now());
   const sink = runReader({
-    ...options,
-    signal: undefined,
+    connection,
+    session,
+    delivery,
     onOverflow: (error) => {
-      overflow = error;
+      failure ??= error;
       void connection.close(1009, "Too many messages");
     },
   });
-  watchSilence({
-    ...options,
-    timeout: options.keepaliveTimeout,
-    signal: ended.signal,
-    onSilence: () => {
-      silent = true;
-      void connection.close(1001, "Silent", { timeout: CUT_AFTER });
-    },
-  });
-  const stop = () => {
-    const { code, reason }: StopRequest = signal.reason;
+  const removeListener = onAbort(signal, () => {
+    const { code, reason, timeout }: EndRequest = signal.reason;
     sink.finish();
-    void connection.close(code, reason);
+    void connection.close(code, reason, { timeout });
+  });
+  const ended = new AbortController();
+  const watch: WatchOptions = {
+    ...options,
+    lastMessageAt: () => lastMessageAt,
+    signal: ended.signal,
+    onSilence: (error) => {
+      failure ??= error;
+      void connection.close(1001, error.message, { timeout: REPLACE_TIMEOUT });
+    },
   };
-  signal.addEventListener("abort", stop, { once: true });
-  if (signal.aborted) stop();
+  watchKeepalive(watch);
+  watchMessages(watch);
+  const preparing = options.prepare(connection, session);
+  if (preparing !== undefined) await preparing;
+  options.onOpen();
   const end = await connection.closed;
   ended.abort();
-  signal.removeEventListener("abort", stop);
-  const error = overflow ?? await connection.errors.take();
-  return { end, error, silent };
+  removeListener();
+  return { end, error: failure ?? await connection.errors.take() };
+}
+
+/** Calls `onMessage` for each message that goes through `delivery`. */
+function observed(
+  delivery: MessageDelivery,
+  onMessage: () => void,
+): MessageDelivery {
+  return {
+    open(...args) {
+      const sink = delivery.open(...args);
+      return {
+        message(data, size, at) {
+          onMessage();
+          return sink.message(data, size, at);
+        },
+        finish: () => sink.finish(),
+        end: () => sink.end(),
+      };
+    },
+  };
 }

@@ -1,82 +1,107 @@
-import type { Clock } from "../transport/base/clock.ts";
-import { Connection } from "../transport/connection/connection.ts";
-import {
-  ConnectionError,
-  PoolError,
-  toError,
-} from "../transport/base/errors.ts";
+import { PoolError, toError } from "../transport/base/errors.ts";
+import { type Clock, systemClock } from "../transport/base/clock.ts";
 import type { Message } from "../transport/base/message.ts";
-import type { SendOptions } from "../transport/connection/outgoing.ts";
-import { DONE, rejected } from "../transport/base/promise.ts";
+import { DONE, onAbort, rejected } from "../transport/base/promise.ts";
 import { sleep } from "../transport/base/schedule.ts";
+import type { Connection } from "../transport/connection/connection.ts";
+import type { SendOptions } from "../transport/connection/outgoing.ts";
 import type { Counter, WorkerStats } from "../transport/pool/worker.ts";
-import { OUTBOUND_WORKER_RULES } from "../transport/base/rules.ts";
+import type { SocketEnd } from "../transport/socket/socket.ts";
+import type { PeerState } from "./peer_state.ts";
 import type { OutboundPlugin, OutboundWorker } from "./plugin.ts";
-import { reconnectDelay, type ReconnectInfo } from "./reconnect.ts";
-import { session, type StopRequest } from "./session.ts";
+import { nextDelay } from "./reconnect.ts";
+import { runDialer } from "./run_dialer.ts";
+import { type EndRequest, REPLACE_TIMEOUT, runSession } from "./session.ts";
 
-/**
- * The shipped worker: dials, runs a session on each connection, and dials again
- * when it is lost.
- */
+/** How an attempt at a connection, or a connection, ended. */
+interface Loss {
+  /** How the connection ended; `undefined` if there was none. */
+  readonly end: SocketEnd | undefined;
+  readonly error: Error | undefined;
+  /** How long the connection held, in milliseconds. */
+  readonly heldFor: number;
+}
+
+/** The shipped worker: dials, runs a session on each connection, and dials again when that has ended. */
 export class DefaultOutboundWorker implements OutboundWorker {
-  readonly #stop = new AbortController();
-  /** The last connection. */
-  #connection: Connection | undefined;
-  /** The same, while it is open. */
-  #open: Connection | undefined;
+  /** Ends the present dial, delay or session. Another one takes its place after `reconnect`, none after `stop`. */
+  #present = new AbortController();
+  #stopped = false;
   #session = 0;
-  /** When a message was last sent where that is the best sign of life, in milliseconds of the clock. */
+  /** The latest connection. */
+  #connection: Connection | undefined;
+  /** The same, from the moment on at which messages may be sent on it. */
+  #open: Connection | undefined;
+  #state: PeerState = { state: "connecting", attempt: 1, error: undefined };
+  /** The number of the latest dial since the peer was stable. */
+  #attempt = 0;
+  /** Connections in a row that did not hold, and dials that were given up. */
+  #failures = 0;
   #lastSentAt = 0;
-  #now: () => number = () => 0;
   #counter: Counter = { sent: 0, received: 0, dropped: 0 };
+  #clock: Clock = systemClock;
 
-  /** Works until it is stopped, or the verdict is to stop. */
+  /** Works until it is stopped. */
   async start(plugin: OutboundPlugin): Promise<void> {
-    const { clock, counter, workerOptions } = plugin;
-    this.#counter = counter;
-    this.#now = () => clock.now();
-    const { signal } = this.#stop;
-    let failures = 0;
-    while (!signal.aborted) {
-      const loss = await this.#connectOnce(plugin);
-      if (signal.aborted) return;
-      failures = loss.stable ? 1 : failures + 1;
-      const verdict = plugin.judge({ ...loss, url: plugin.id, failures });
-      if (verdict === "stop") return this.#giveUp(plugin, loss.error);
-      const delay = typeof verdict === "number"
-        ? spread(verdict, clock)
-        : reconnectDelay(
-          workerOptions.reconnectDelay,
-          workerOptions.maxReconnectDelay,
-          failures,
-          () => clock.random(),
-        );
-      plugin.log?.debug("Waiting before the next dial", { delay, failures });
-      await sleep(clock, delay, signal).catch(() => {});
+    this.#clock = plugin.clock;
+    this.#counter = plugin.counter;
+    while (!this.#stopped) {
+      if (this.#present.signal.aborted) this.#present = new AbortController();
+      const { signal } = this.#present;
+      const loss = await this.#connectOnce(plugin, signal);
+      if (!signal.aborted) await this.#pause(plugin, loss, signal);
+      // After `stop` the pool ignores this.
+      else this.#notifyLoss(plugin, loss, { delay: 0, attempt: 1 });
     }
   }
 
   /** Ends the work. */
   stop(code: number, reason: string): void {
-    const request: StopRequest = { code, reason };
-    this.#stop.abort(request);
+    this.#stopped = true;
+    this.#end({ code, reason });
+  }
+
+  /** Drops the present connection, dial or delay, and dials at once. */
+  reconnect(): void {
+    if (this.#stopped) return;
+    this.#attempt = this.#failures = 0;
+    const { state, error } = this.#state;
+    if (state !== "connected") {
+      this.#state = { state: "connecting", attempt: 1, error };
+    }
+    this.#end({ code: 1000, reason: "", timeout: REPLACE_TIMEOUT });
+  }
+
+  /** Whether messages can be sent now. */
+  get connected(): boolean {
+    return this.#open?.state === "connected";
+  }
+
+  /** What the peer is doing. */
+  state(): PeerState {
+    const { state, error } = this.#state;
+    if (state !== "connected" || this.connected) return this.#state;
+    // The closing handshake is under way.
+    const until = this.#clock.date();
+    return { state: "waiting", until, attempt: this.#attempt + 1, error };
   }
 
   /** Sends a message on the present connection. */
   send(data: Message, options?: SendOptions): Promise<void> {
-    if (this.#open === undefined) return rejected(unavailable());
-    const sent = this.#open.send(data, options);
-    if (sent === DONE) this.#sent();
-    else sent.then(() => this.#sent(), () => {});
+    const connection = this.#open;
+    if (connection?.state !== "connected") return rejected(unavailable());
+    const sent = connection.send(data, options);
+    if (sent === DONE) this.#sent(connection);
+    else sent.then(() => this.#sent(connection), () => {});
     return sent;
   }
 
-  /** Sends a message on the present connection if there is room. */
+  /** Sends a message on the present connection if there is room for it. */
   trySend(data: Message): boolean {
-    if (this.#open === undefined) throw unavailable();
-    const sent = this.#open.trySend(data);
-    if (sent) this.#sent();
+    const connection = this.#open;
+    if (connection?.state !== "connected") throw unavailable();
+    const sent = connection.trySend(data);
+    if (sent) this.#sent(connection);
     return sent;
   }
 
@@ -91,98 +116,150 @@ export class DefaultOutboundWorker implements OutboundWorker {
     };
   }
 
-  /** Makes one connection and runs its session: gives what ended it. */
-  async #connectOnce(plugin: OutboundPlugin): Promise<Loss> {
-    const { signal } = this.#stop;
-    const connection = new Connection(plugin.id, {
-      ...plugin.connectionOptions,
-      onRetry: (info) => plugin.onError(toError(info.error)),
-    });
-    try {
-      await connection.connect({ signal });
-    } catch (thrown) {
-      const error = toError(toError(thrown).cause ?? thrown);
-      if (!signal.aborted) plugin.onError(error);
-      return {
-        cause: "refused",
-        error,
-        closeCode: undefined,
-        reason: undefined,
-        stable: false,
-      };
-    }
-    return await this.#serve(plugin, connection);
+  #end(request: EndRequest): void {
+    this.#present.abort(request);
   }
 
-  async #serve(plugin: OutboundPlugin, connection: Connection): Promise<Loss> {
-    const { clock, workerOptions } = plugin;
-    const openedAt = clock.now();
-    const number = this.#session = plugin.nextSession();
-    this.#connection = this.#open = connection;
-    plugin.notify({ kind: "connected" }, number);
+  /** Makes one connection and runs its session. */
+  async #connectOnce(
+    plugin: OutboundPlugin,
+    signal: AbortSignal,
+  ): Promise<Loss> {
+    let connection: Connection;
+    try {
+      connection = await runDialer({
+        ...plugin,
+        signal,
+        onAttempt: () => this.#dialling(),
+        onFailure: ({ error, delay }) => {
+          plugin.onError(error);
+          this.#waiting(delay, error);
+        },
+      });
+    } catch (thrown) {
+      const error = toError(thrown);
+      if (!signal.aborted) plugin.onError(error);
+      return { end: undefined, error, heldFor: 0 };
+    }
+    return await this.#serve(plugin, connection, signal);
+  }
 
-    void connection.closed.then(() => this.#open = undefined);
-    const { end, error, silent } = await session({
+  async #serve(
+    plugin: OutboundPlugin,
+    connection: Connection,
+    signal: AbortSignal,
+  ): Promise<Loss> {
+    const { clock } = plugin;
+    const openedAt = clock.now();
+    const session = this.#session = plugin.nextSession();
+    this.#connection = connection;
+    const { end, error } = await runSession({
+      ...plugin,
       connection,
-      delivery: plugin.delivery,
-      session: number,
+      session,
+      signal,
       lastSentAt: () => this.#lastSentAt,
-      keepaliveTimeout: workerOptions.keepaliveTimeout ??
-        (connection.controlFrames ? KEEPALIVE : 0),
-      clock,
-      signal: this.#stop.signal,
+      onOpen: () => {
+        this.#open = connection;
+        const { error } = this.#state;
+        this.#state = { state: "connected", session, error };
+        plugin.notify({ kind: "connected" }, session);
+      },
     });
-    const cause = silent ? silenceError() : error;
-    const details = { closeCode: end.code, reason: end.reason };
+    const heldFor = clock.now() - openedAt;
+    return { end, error: signal.aborted ? undefined : error, heldFor };
+  }
+
+  /** Waits for the time of the next dial, or for `reconnect` if there is to be none. */
+  async #pause(
+    plugin: OutboundPlugin,
+    loss: Loss,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { end, error, heldFor } = loss;
+    const { clock, workerOptions, id, url } = plugin;
+    const stable = end !== undefined && heldFor >= workerOptions.stableAfter;
+    if (stable) this.#attempt = 0;
+    const failures = this.#failures = stable ? 1 : this.#failures + 1;
+    const verdict = plugin.judge({
+      id,
+      url,
+      cause: end === undefined ? "refused" : "lost",
+      closeCode: end?.code,
+      reason: end?.reason,
+      error,
+      failures,
+    });
+    if (verdict === "stop") {
+      this.#notifyLoss(plugin, loss);
+      this.#state = { state: "stopped", error };
+      plugin.notify(
+        { kind: "stopped", ...(error && { error }) },
+        this.#session,
+      );
+      return await aborted(signal);
+    }
+    const delay = nextDelay({
+      verdict,
+      failures,
+      error,
+      heldFor,
+      workerOptions,
+      clock,
+    });
+    const attempt = this.#attempt + 1;
+    this.#notifyLoss(plugin, loss, { delay, attempt });
+    plugin.log?.debug("Waiting before the next dial", { delay, attempt });
+    this.#waiting(delay, error);
+    await sleep(clock, delay, signal).catch(() => {});
+  }
+
+  #notifyLoss(
+    plugin: OutboundPlugin,
+    { end, error }: Loss,
+    next?: { readonly delay: number; readonly attempt: number },
+  ): void {
+    if (end === undefined) return;
     plugin.notify({
       kind: "disconnected",
-      ...details,
-      ...(cause && { error: cause }),
-    }, number);
-    return {
-      cause: "lost",
-      ...details,
-      error: cause,
-      stable: clock.now() - openedAt >= workerOptions.stableAfter,
+      closeCode: end.code,
+      reason: end.reason,
+      ...(error && { error }),
+      ...next,
+    }, this.#session);
+  }
+
+  #dialling(): void {
+    const attempt = ++this.#attempt;
+    const { error } = this.#state;
+    this.#state = { state: "connecting", attempt, error };
+  }
+
+  #waiting(delay: number, error = this.#state.error): void {
+    const until = this.#clock.date() + delay;
+    this.#state = {
+      state: "waiting",
+      until,
+      attempt: this.#attempt + 1,
+      error,
     };
   }
 
-  #giveUp(plugin: OutboundPlugin, error: Error | undefined): void {
-    plugin.notify({ kind: "stopped", ...(error && { error }) }, this.#session);
-  }
-
-  #sent(): void {
+  #sent(connection: Connection): void {
     this.#counter.sent++;
-    const connection = this.#open;
-    // Where nothing better is to be had, a send that was buffered is a sign of life.
-    if (connection !== undefined && !connection.controlFrames) {
-      this.#lastSentAt = this.#now();
-    }
+    // Where nothing better is to be had, a message that was buffered is a sign of life.
+    if (!connection.controlFrames) this.#lastSentAt = this.#clock.now();
   }
 }
 
-/** How an attempt at a connection, or a connection, ended. */
-type Loss = Omit<ReconnectInfo, "url" | "failures"> & {
-  /** The connection had held for `stableAfter`. */
-  readonly stable: boolean;
-};
-
-const KEEPALIVE = OUTBOUND_WORKER_RULES.keepaliveTimeout.default;
-
-function spread(delay: number, clock: Clock): number {
-  return delay * (1 + clock.random());
+/** Resolves when the signal aborts. */
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => void onAbort(signal, resolve));
 }
 
 function unavailable(): PoolError {
   return new PoolError(
     "connection-unavailable",
-    "Cannot send as the peer must be connected: it has no connection at present",
-  );
-}
-
-function silenceError(): ConnectionError {
-  return new ConnectionError(
-    "read-error",
-    "No heartbeat within keepaliveTimeout",
+    "Cannot send: the peer has no connection at present. whenConnected() waits for one.",
   );
 }

@@ -3,22 +3,29 @@ import type { LoggingOptions } from "../transport/base/logging.ts";
 /** Options of an outbound pool's workers. */
 export interface OutboundWorkerOptions extends Omit<LoggingOptions, "logger"> {
   /**
-   * Replace the connection when there was no heartbeat for this long, in milliseconds; 0 never.
+   * Replaces the connection if the peer gave no sign of life for this long, in milliseconds; 0 never does.
    *
-   * A heartbeat is a message, or a pong that answered a ping. On native sockets a send that was
-   * buffered counts too, since nothing better is to be had.
+   * Signs of life are messages, pongs that answer a ping, and at least 1 KiB/s that come in or that the peer takes.
+   * After half of this time without one the peer gets a ping, whatever `pingInterval` is. On native sockets,
+   * which cannot ping, a message that was sent counts as well.
    *
-   * @default 60000 where control frames are seen, else 0
+   * @default 60000 for sockets that ping (see `pingInterval`), else 0
    */
   readonly keepaliveTimeout?: number | undefined;
   /**
-   * How long to wait after a loss before dialling, in milliseconds, spread from one to two times
-   * its length. It doubles while the peer flaps, 0 from 100 on. @default 2000
+   * Replaces the connection if no message arrived for this long, in milliseconds, even though the peer answers
+   * pings; 0 never does. A message that is arriving with at least 1 KiB/s counts. @default 0
+   */
+  readonly messageTimeout?: number | undefined;
+  /**
+   * The delay before the first dial after a loss, in milliseconds, times a random number from 1 to 2. Doubles
+   * after each connection shorter than `stableAfter`. With 0, the first dial follows at once and the next
+   * delays start at 100 ms. @default 2000
    */
   readonly reconnectDelay?: number | undefined;
-  /** Where the doubling of `reconnectDelay` ends, in milliseconds, before the spread. @default 60000 */
+  /** The longest such delay, in milliseconds, before the random factor. @default 60000 */
   readonly maxReconnectDelay?: number | undefined;
-  /** How long a connection must hold before the peer counts as stable again, in milliseconds. @default 30000 */
+  /** How long a connection has to hold until earlier losses are forgotten, in milliseconds. @default 30000 */
   readonly stableAfter?: number | undefined;
   /** As for inbound workers. @default 0 */
   readonly maxQueueSize?: number | undefined;
@@ -26,11 +33,13 @@ export interface OutboundWorkerOptions extends Omit<LoggingOptions, "logger"> {
 
 /** An outbound worker's options with every default filled in. */
 export interface ResolvedOutboundWorkerOptions {
-  /** `undefined`: 60 s where control frames are seen, else off. */
+  /** Milliseconds. `undefined`: 60 s for sockets that ping, else off. */
   readonly keepaliveTimeout: number | undefined;
-  /** Milliseconds, before the spread. */
+  /** Milliseconds; 0 never. */
+  readonly messageTimeout: number;
+  /** Milliseconds, before the random factor. */
   readonly reconnectDelay: number;
-  /** Milliseconds, before the spread. */
+  /** Milliseconds, before the random factor. */
   readonly maxReconnectDelay: number;
   /** Milliseconds. */
   readonly stableAfter: number;

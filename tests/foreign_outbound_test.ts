@@ -7,7 +7,8 @@ import { HandshakeError } from "../transport/handshake/errors.ts";
 import { dialNative } from "../transport/client/dial_native.ts";
 import { dialRaw } from "../transport/client/dial_raw.ts";
 import type { Dialer } from "../transport/client/dialer.ts";
-import { type OutboundEvent, OutboundPool } from "../outbound/pool.ts";
+import type { OutboundEvent } from "../outbound/plugin.ts";
+import { OutboundPool } from "../outbound/pool.ts";
 
 const KINDS: Readonly<Record<string, Dialer>> = {
   raw: dialRaw,

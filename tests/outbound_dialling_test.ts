@@ -1,42 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import {
-  dialRaw,
-  listen,
-  type Listener,
-  OutboundPool,
-  type SocketEnd,
-} from "../mod.ts";
+import { dialRaw, OutboundPool, type SocketEnd } from "../mod.ts";
 import { eventually } from "../testing/mod.ts";
-
-function portOf(addr: Deno.Addr): number {
-  return addr.transport === "tcp" ? addr.port : 0;
-}
-
-/** A WebSocket server that lets everybody in, and the functions that cut its peers. */
-function goodServer(): {
-  listener: Listener;
-  url: string;
-  cuts: (() => void)[];
-} {
-  const listener = listen({ hostname: "127.0.0.1" });
-  const cuts: (() => void)[] = [];
-  (async () => {
-    for await (const incoming of listener) {
-      const socket = incoming.accept();
-      socket.start({
-        message: () => true,
-        ping() {},
-        pong() {},
-        drain() {},
-        end() {},
-      });
-      cuts.push(() => socket.terminate());
-    }
-  })();
-  const { addr } = listener;
-  const port = addr.transport === "tcp" ? addr.port : 0;
-  return { listener, url: `ws://127.0.0.1:${port}`, cuts };
-}
+import { goodServer, portOf } from "./_support/good_server.ts";
 
 /** Accepts connections and answers each with what `answer` returns; `undefined` says nothing. */
 function tcpServer(answer: () => string | undefined): {
@@ -87,7 +52,8 @@ Deno.test("A busy server is not dialled again before its Retry-After has passed"
 });
 
 Deno.test("A dialer or headers() that hang give their place away when the peer is removed", async () => {
-  const { listener, url } = goodServer();
+  const server = goodServer();
+  const { url } = server;
   for (const hangs of ["dialer", "headers"] as const) {
     const pool = new OutboundPool("client", { maxConcurrentDials: 1 });
     const called = Promise.withResolvers<void>();
@@ -104,11 +70,12 @@ Deno.test("A dialer or headers() that hang give their place away when the peer i
     await pool.whenConnected(url);
     await pool.close();
   }
-  await listener.close();
+  await server.close();
 });
 
 Deno.test("A dialer that hangs makes room after handshakeTimeout, and its late socket is cut", async () => {
-  const { listener, url } = goodServer();
+  const server = goodServer();
+  const { url } = server;
   const other = goodServer();
   const released = Promise.withResolvers<void>();
   const late = Promise.withResolvers<SocketEnd>();
@@ -128,12 +95,13 @@ Deno.test("A dialer that hangs makes room after handshakeTimeout, and its late s
   await pool.whenConnected(url);
   released.resolve();
   assertEquals((await late.promise).initiator, "local");
-  await Promise.all([pool.close(), listener.close(), other.listener.close()]);
+  await Promise.all([pool.close(), server.close(), other.close()]);
 });
 
 Deno.test("A peer that was lost a moment ago is dialled before a crowd of hosts that do not answer", async () => {
   const silent = tcpServer(() => undefined);
-  const { listener, url, cuts } = goodServer();
+  const server = goodServer();
+  const { url } = server;
   const pool = new OutboundPool("client", {
     maxConcurrentDials: 4,
     connection: { handshakeTimeout: 600, retry: () => 0 },
@@ -148,13 +116,13 @@ Deno.test("A peer that was lost a moment ago is dialled before a crowd of hosts 
   await pool.whenConnected(url);
   for (let i = 0; i < 3; i++) {
     const start = performance.now();
-    cuts.pop()?.();
+    server.cut();
     await eventually(() => !pool.isConnected(url), { interval: 1 });
     await pool.whenConnected(url);
     const took = performance.now() - start;
     assert(took < 900, `it took ${took} ms`);
   }
   await pool.close();
-  await listener.close();
+  await server.close();
   silent.close();
 });

@@ -117,9 +117,12 @@ Deno.test("An outbound pool refuses URLs that it cannot keep connected, and goes
     const error = assertThrows(() => pool.connect(url), ConfigError);
     assertEquals([error.code, error.field], ["invalid-url", "url"]);
     assertEquals(error.message.includes("secret"), false);
-    assertThrows(() => pool.has(url), ConfigError);
-    await assertRejects(() => pool.send(url, "x"), ConfigError);
-    await assertRejects(() => pool.remove(url), ConfigError);
+    assertEquals(pool.has(url), false);
+    for (const call of [() => pool.send(url, "x"), () => pool.remove(url)]) {
+      const error = await assertRejects(call, PoolError);
+      assertEquals(error.code, "peer-not-found");
+      assertEquals(error.message.includes("secret"), false);
+    }
   }
   const url = pool.connect("WS://A.Example:80/");
   assertEquals(url, "ws://a.example");

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { type InboundEvent, InboundPool } from "../inbound/pool.ts";
-import { type OutboundEvent, OutboundPool } from "../outbound/pool.ts";
+import type { OutboundEvent } from "../outbound/plugin.ts";
+import { OutboundPool } from "../outbound/pool.ts";
 import type { InboxMessage } from "../transport/pool/worker.ts";
 import type { Socket } from "../transport/socket/socket.ts";
 import { FakeClock } from "../testing/fake_clock.ts";

@@ -1,0 +1,113 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { PoolError } from "../transport/base/errors.ts";
+import { drainErrors, setUp } from "./_support/set_up.ts";
+import type { ConnectOptions } from "./peer_settings.ts";
+
+/** What a user's function may do that it should not. */
+const MISBEHAVIOURS: Readonly<Record<string, () => unknown>> = {
+  throws: () => {
+    throw new Error("thrown");
+  },
+  rejects: () => Promise.reject(new Error("rejected")),
+  "never settles": () => new Promise(() => {}),
+  "returns undefined": () => undefined,
+  "returns NaN": () => NaN,
+  "returns a promise": () => Promise.resolve("something"),
+  "returns an object": () => ({ odd: true }),
+};
+
+/** Where the user's function is given, and which of the above it may do without being reported. */
+const PLACES: Readonly<
+  Record<string, {
+    options(fn: () => never): ConnectOptions;
+    fine: readonly string[];
+  }>
+> = {
+  dialer: { options: (dialer) => ({ dialer }), fine: [] },
+  headers: {
+    options: (headers) => ({ headers }),
+    // An object is what they are: its values become strings.
+    fine: ["returns undefined", "returns an object"],
+  },
+  onConnected: {
+    options: (onConnected) => ({ onConnected }),
+    fine: [
+      "returns undefined",
+      "returns NaN",
+      "returns a promise",
+      "returns an object",
+    ],
+  },
+  shouldReconnect: {
+    options: (shouldReconnect) => ({ shouldReconnect }),
+    fine: ["returns undefined"],
+  },
+  "connection.retry": {
+    options: (retry) => ({ connection: { retry } }),
+    fine: [],
+  },
+  "connection.onRetry": {
+    options: (onRetry) => ({ connection: { onRetry } }),
+    fine: [
+      "never settles",
+      "returns undefined",
+      "returns NaN",
+      "returns a promise",
+      "returns an object",
+    ],
+  },
+};
+
+for (const [place, { options, fine }] of Object.entries(PLACES)) {
+  Deno.test(`A ${place} that misbehaves is reported, and neither its peer nor others are lost`, async () => {
+    for (const [name, misbehave] of Object.entries(MISBEHAVIOURS)) {
+      const { pool, clock, dialer, sockets } = setUp([new Error("refused")]);
+      let calls = 0;
+      let healthy = false;
+      const given = options(() => {
+        calls++;
+        if (!healthy) return misbehave() as never;
+        // A dialer has to work at last.
+        return (place === "dialer"
+          ? dialer.dial("ws://odd", {})
+          : undefined) as never;
+      });
+      pool.connect("ws://odd.example", { id: "odd", ...given });
+      await clock.advance(11_000);
+      // One more loss, for those that are asked then.
+      for (const socket of sockets) socket.end({ code: 1006 });
+      pool.connect("ws://good.example", { id: "good" });
+      await clock.advance(0);
+      assertEquals(pool.isConnected("good"), true, name);
+      await clock.advance(11_000);
+      const errors = drainErrors(pool).filter(({ message }) =>
+        message !== "refused"
+      );
+      assertEquals(calls > 0, true, `${name}: it was not called`);
+      assertEquals(
+        errors.length > 0,
+        !fine.includes(name),
+        `${name}: ${errors.join()}`,
+      );
+      healthy = true;
+      pool.reconnect("odd");
+      await clock.advance(100);
+      assertEquals(pool.isConnected("odd"), true, name);
+      assertEquals(pool.isConnected("good"), true, name);
+      await pool.close();
+      assertEquals(clock.pending, 0, name);
+    }
+  });
+}
+
+Deno.test("A workerFactory that misbehaves makes connect throw, and the peer is not known", async () => {
+  for (const [name, misbehave] of Object.entries(MISBEHAVIOURS)) {
+    const { pool } = setUp([], { workerFactory: () => misbehave() as never });
+    const error = assertThrows(
+      () => pool.connect("ws://a.example"),
+      PoolError,
+    );
+    assertEquals([error.code, pool.peers], ["worker-failed", []], name);
+    await pool.close();
+  }
+});

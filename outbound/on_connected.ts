@@ -1,0 +1,115 @@
+import { perform } from "../transport/base/callbacks.ts";
+import type { Clock } from "../transport/base/clock.ts";
+import type { Message } from "../transport/base/message.ts";
+import { Schedule } from "../transport/base/schedule.ts";
+import type { Connection } from "../transport/connection/connection.ts";
+import type { SendOptions } from "../transport/connection/outgoing.ts";
+import type { Counter } from "../transport/pool/worker.ts";
+
+/** A peer that has just been connected: the argument of {@link OnConnected}. It stands for this connection alone. */
+export interface ConnectedPeer {
+  /** The peer's id in the pool. */
+  readonly id: string;
+  /** Its normalised URL. */
+  readonly url: string;
+  /** The number of the connection, as in messages and events. */
+  readonly session: number;
+  /** The subprotocol agreed on, "" without one. */
+  readonly protocol: string;
+  /** Sends a message on this connection: see `Connection.send`. */
+  send(data: Message, options?: SendOptions): Promise<void>;
+  /** Sends a message on this connection if there is room for it: see `Connection.trySend`. */
+  trySend(data: Message): boolean;
+}
+
+/**
+ * Called for each new connection, before the `connected` event and before anything else is sent on it: what it
+ * sends goes out first (authentication, subscriptions).
+ *
+ * It may be async. Until its promise settles the peer does not count as connected: the pool's `send`, `trySend`
+ * and `whenConnected` wait for it or fail as without a connection. Messages of the peer arrive in the inbox
+ * meanwhile. `handshakeTimeout` bounds it. If it throws, rejects or takes longer, that is reported in `errors`, and
+ * the peer counts as connected all the same.
+ */
+export type OnConnected = (peer: ConnectedPeer) => unknown;
+
+/** What {@link runOnConnected} needs. */
+export interface OnConnectedContext {
+  /** The peer. */
+  readonly id: string;
+  /** Its normalised URL. */
+  readonly url: string;
+  /** Counts what is sent. */
+  readonly counter: Pick<Counter, "sent">;
+  /** The longest time that an async callback may take, in milliseconds; 0 is no limit. */
+  readonly timeout: number;
+  /** Measures the time. */
+  readonly clock: Clock;
+  /** Receives what the callback throws, and that it takes too long. */
+  readonly onError: (error: Error) => void;
+}
+
+/**
+ * Calls the user's function for a new connection. Never throws or rejects.
+ *
+ * @returns `undefined` if there is nothing to wait for, else a promise that resolves when the callback has
+ * settled, when `timeout` has passed, or when the connection has ended.
+ */
+export function runOnConnected(
+  callback: OnConnected,
+  connection: Connection,
+  session: number,
+  context: OnConnectedContext,
+): Promise<void> | undefined {
+  const settled = perform(
+    callback,
+    context.onError,
+    describe(connection, session, context),
+  );
+  return settled && bounded(settled, connection, context);
+}
+
+function describe(
+  connection: Connection,
+  session: number,
+  { id, url, counter }: OnConnectedContext,
+): ConnectedPeer {
+  return {
+    id,
+    url,
+    session,
+    protocol: connection.protocol,
+    send: (data, options) => {
+      const sent = connection.send(data, options);
+      sent.then(() => counter.sent++, () => {});
+      return sent;
+    },
+    trySend: (data) => {
+      const sent = connection.trySend(data);
+      if (sent) counter.sent++;
+      return sent;
+    },
+  };
+}
+
+function bounded(
+  settled: Promise<void>,
+  connection: Connection,
+  { timeout, clock, onError }: OnConnectedContext,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const schedule = Schedule.of(clock);
+    const task = timeout === 0 ? undefined : schedule.deadline(timeout, () => {
+      onError(
+        new Error(
+          `Cannot wait for onConnected any longer: it has to settle within handshakeTimeout (${timeout} ms).`,
+        ),
+      );
+      resolve();
+    });
+    void Promise.race([settled, connection.closed]).then(() => {
+      schedule.cancel(task);
+      resolve();
+    });
+  });
+}

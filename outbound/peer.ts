@@ -1,0 +1,187 @@
+import { ConfigError, PoolError } from "../transport/base/errors.ts";
+import { createLog } from "../transport/base/logging.ts";
+import { urlForLog } from "../transport/base/url.ts";
+import type { Peer, PoolCore } from "../transport/pool/pool.ts";
+import type { PeerGate } from "./dial_limiter.ts";
+import { runOnConnected } from "./on_connected.ts";
+import type { PeerSettings } from "./peer_settings.ts";
+import type {
+  OutboundEvent,
+  OutboundNotice,
+  OutboundPlugin,
+  OutboundWorker,
+} from "./plugin.ts";
+import { Presence } from "./presence.ts";
+import { judge } from "./reconnect.ts";
+
+/** What both pools share, for this one. */
+export type OutboundCore = PoolCore<OutboundPlugin, OutboundEvent>;
+/** A peer as that knows it. */
+export type CorePeer = Peer<OutboundPlugin, OutboundEvent>;
+
+/** How a peer is called in logs and messages: without the query of its URL, which may hold secrets. */
+export function nameOf(id: string): string {
+  return id.includes("://")
+    ? urlForLog(id).replace(/\/\/[^/@]*@/, "//***@")
+    : id;
+}
+
+/** What makes an {@link OutboundPeer}. */
+export interface OutboundPeerContext {
+  /** The peer's id. */
+  readonly id: string;
+  /** Its normalised URL. */
+  readonly url: string;
+  /** Whether the user gave the id, so that no other form of it stands for the peer. */
+  readonly hasOwnId: boolean;
+  /** What holds for the peer. */
+  readonly settings: PeerSettings;
+  /** Where its dials wait for their turn. */
+  readonly gate: PeerGate;
+  /** The pool. */
+  readonly core: OutboundCore;
+  /** Makes a worker. @throws {PoolError} `worker-failed`. */
+  readonly makeWorker: () => OutboundWorker;
+}
+
+/** One peer of an outbound pool. */
+export class OutboundPeer {
+  readonly id: string;
+  /** Whether the user gave the id, so that no other form of it stands for the peer. */
+  readonly hasOwnId: boolean;
+  readonly #context: OutboundPeerContext;
+  #worker: OutboundWorker;
+  #presence: Presence;
+  #peer: CorePeer | undefined;
+
+  /** Makes a peer with a worker that has not been started. @throws {PoolError} `worker-failed`. */
+  constructor(context: OutboundPeerContext) {
+    this.id = context.id;
+    this.hasOwnId = context.hasOwnId;
+    this.#context = context;
+    this.#worker = context.makeWorker();
+    this.#presence = new Presence(this.#worker, nameOf(this.id));
+  }
+
+  /** Whether it is connected, and who waits for that. */
+  get presence(): Presence {
+    return this.#presence;
+  }
+
+  /** Starts the worker. */
+  start(): void {
+    const { core } = this.#context;
+    const { id } = this;
+    core.log?.debug("Peer added", { peer_id: nameOf(id) });
+    core.admit(
+      id,
+      this.#worker,
+      (peer) => {
+        this.#peer = peer;
+        peer.closeTimeout = this.#context.settings.closeTimeout;
+        return this.#plugin(core, peer);
+      },
+      (peer, error) => {
+        const cause = error ?? new Error("It ended by itself");
+        this.#notify(core, peer, {
+          kind: "stopped",
+          error: core.workerFailed(id, cause),
+        }, 0);
+      },
+    );
+  }
+
+  /** Has the worker dial at once; another one, if it has ended. */
+  reconnect(): void {
+    const { core, gate, makeWorker } = this.#context;
+    const peer = this.#peer;
+    if (peer === undefined) return;
+    gate.prefer();
+    if (peer.finished) {
+      this.#worker = makeWorker();
+      this.#presence = new Presence(this.#worker, nameOf(this.id));
+      core.retire(peer);
+      this.start();
+      return;
+    }
+    if (this.#worker.reconnect === undefined) {
+      throw new ConfigError(
+        "unsupported",
+        "workerFactory",
+        `Cannot reconnect: the worker of ${
+          nameOf(this.id)
+        } has no method reconnect().`,
+      );
+    }
+    this.#presence.revive();
+    try {
+      this.#worker.reconnect();
+    } catch (error) {
+      throw core.workerFailed(this.id, error);
+    }
+  }
+
+  /** Takes the peer out of the pool and waits for the end of its worker. */
+  async remove(code: number, reason: string): Promise<void> {
+    this.#presence.end(
+      new PoolError("peer-removed", `The peer ${nameOf(this.id)} was removed`),
+    );
+    if (this.#peer === undefined) return;
+    await this.#context.core.dismiss(this.#peer, code, reason);
+  }
+
+  #plugin(core: OutboundCore, peer: CorePeer): OutboundPlugin {
+    const { id, url, settings, gate } = this.#context;
+    const { clock } = core.options;
+    const onError = (error: Error) => core.report(id, error);
+    const attributes = { pool_id: core.id, peer_id: nameOf(id) };
+    return {
+      id,
+      url,
+      delivery: peer.delivery,
+      notify: (notice, session) => this.#notify(core, peer, notice, session),
+      onError,
+      nextSession: () => core.sessions.next(id),
+      prepare: (connection, session) =>
+        settings.onConnected &&
+        runOnConnected(settings.onConnected, connection, session, {
+          id,
+          url,
+          counter: peer.counter,
+          timeout: settings.handshakeTimeout,
+          clock,
+          onError,
+        }),
+      judge: (info) => judge(settings.shouldReconnect, info, onError),
+      counter: peer.counter,
+      connectionOptions: {
+        ...settings.connection,
+        clock,
+        dialGate: gate,
+        logAttributes: attributes,
+      },
+      workerOptions: settings.worker,
+      clock,
+      log: createLog(settings.workerLogging, {
+        component: "outbound_worker",
+        ...attributes,
+      }),
+    };
+  }
+
+  #notify(
+    core: OutboundCore,
+    peer: CorePeer,
+    notice: OutboundNotice,
+    session: number,
+  ): void {
+    const { id } = this;
+    if (peer.retired || !this.#presence.notice(notice, session)) return;
+    core.log?.info(`Peer ${notice.kind}`, {
+      peer_id: nameOf(id),
+      session,
+      ...notice,
+    });
+    core.emit(peer, { id, at: core.options.clock.date(), session, ...notice });
+  }
+}

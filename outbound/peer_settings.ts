@@ -1,0 +1,245 @@
+import { dialAuto } from "../transport/client/dial_auto.ts";
+import type { Dialer } from "../transport/client/dialer.ts";
+import {
+  inheritLogging,
+  type LoggingOptions,
+} from "../transport/base/logging.ts";
+import { ConfigError } from "../transport/base/errors.ts";
+import {
+  checkFields,
+  checkFunction,
+  checkScope,
+  numberOption,
+  type OptionHomes,
+  type OptionNames,
+} from "../transport/base/options.ts";
+import { OUTBOUND_WORKER_RULES } from "../transport/base/rules.ts";
+import {
+  checkHeaders,
+  type ConnectionOptions,
+  type HeadersSource,
+  resolveConnectionOptions,
+} from "../transport/connection/options.ts";
+import {
+  checkId,
+  type PoolConnectionOptions,
+} from "../transport/pool/options.ts";
+import type { OnConnected } from "./on_connected.ts";
+import type { ShouldReconnect } from "./reconnect.ts";
+import type {
+  OutboundWorkerOptions,
+  ResolvedOutboundWorkerOptions,
+} from "./worker_options.ts";
+
+/** Options that may be given for a whole outbound pool, and for one peer in `connect`, where they come first. */
+export interface OutboundPeerOptions {
+  /** Makes the sockets. @default dialAuto */
+  readonly dialer?: Dialer | undefined;
+  /** Headers of each request, or a function that is called for each attempt. @default none */
+  readonly headers?: HeadersSource | undefined;
+  /** Overrules the decision after a loss or a refusal. @default defaultVerdict */
+  readonly shouldReconnect?: ShouldReconnect | undefined;
+  /** Called for each new connection before anything else is sent on it. @default none */
+  readonly onConnected?: OnConnected | undefined;
+}
+
+/** The connection options that `connect` takes: those of the pool without the limits that all its peers share. */
+export type PeerConnectionOptions = Omit<
+  PoolConnectionOptions,
+  "incomingBufferSize" | "incomingBufferBytes"
+>;
+
+/** The worker options that `connect` takes: those of the pool without the limit that all its peers share. */
+export type PeerWorkerOptions = Omit<OutboundWorkerOptions, "maxQueueSize">;
+
+/** Options of `connect`. Each comes before the same option of the pool; the others stay as the pool has them. */
+export interface ConnectOptions extends OutboundPeerOptions {
+  /** The id of the peer in the pool. With different ids one URL can be held several times. @default the normalised URL */
+  readonly id?: string | undefined;
+  /** Subprotocols to offer, the preferred one first. @default those of `connection` */
+  readonly protocols?: string | readonly string[] | undefined;
+  /** Options of this peer's connections. */
+  readonly connection?: PeerConnectionOptions | undefined;
+  /** Options of this peer's worker. */
+  readonly worker?: PeerWorkerOptions | undefined;
+}
+
+/** The part of a pool's options that its peers have in common. */
+export interface SharedOptions extends OutboundPeerOptions, LoggingOptions {
+  readonly connection?: PoolConnectionOptions | undefined;
+  readonly worker?: OutboundWorkerOptions | undefined;
+}
+
+/** What holds for one peer: its own options, and the pool's where it has none. */
+export interface PeerSettings {
+  /** Complete, except for what the pool adds: clock, gate and log attributes. */
+  readonly connection: ConnectionOptions;
+  readonly handshakeTimeout: number;
+  readonly closeTimeout: number;
+  readonly worker: ResolvedOutboundWorkerOptions;
+  readonly workerLogging: LoggingOptions;
+  readonly shouldReconnect: ShouldReconnect | undefined;
+  readonly onConnected: OnConnected | undefined;
+}
+
+const CONNECT_NAMES: OptionNames<ConnectOptions> = {
+  id: true,
+  protocols: true,
+  headers: true,
+  dialer: true,
+  shouldReconnect: true,
+  onConnected: true,
+  connection: true,
+  worker: true,
+};
+const CONNECT_HOMES: OptionHomes = {
+  signal: "the options of the pool",
+  retry: "`connection`",
+};
+
+const WORKER_NAMES: OptionNames<OutboundWorkerOptions> = {
+  keepaliveTimeout: true,
+  messageTimeout: true,
+  reconnectDelay: true,
+  maxReconnectDelay: true,
+  stableAfter: true,
+  maxQueueSize: true,
+  loggingEnabled: true,
+  logLevel: true,
+};
+const { maxQueueSize: _, ...PEER_WORKER_NAMES } = WORKER_NAMES;
+const PEER_HOMES: OptionHomes = {
+  maxQueueSize: "the options of the pool: it holds for all peers",
+  incomingBufferSize: "the options of the pool: it holds for all peers",
+  incomingBufferBytes: "the options of the pool: it holds for all peers",
+};
+
+/**
+ * Checks what a pool and a peer share.
+ *
+ * @throws {ConfigError} For an option that cannot be used.
+ */
+export function checkPeerOptions(
+  options: OutboundPeerOptions & {
+    readonly connection?: PoolConnectionOptions | undefined;
+  },
+): void {
+  checkFunction("dialer", options.dialer);
+  checkFunction("shouldReconnect", options.shouldReconnect);
+  checkFunction("onConnected", options.onConnected);
+  checkHeaders("headers", options.headers);
+  refuseTwice("headers", options.headers, options.connection?.headers);
+}
+
+/**
+ * Checks an outbound pool's `worker` options.
+ *
+ * @throws {ConfigError} For an option that cannot be used.
+ */
+export function checkWorkerOptions(
+  worker: OutboundWorkerOptions | undefined,
+): void {
+  checkFields("worker.", WORKER_NAMES, worker);
+  checkScope("worker.", worker ?? {});
+  resolveWorkerOptions(worker ?? {});
+}
+
+/**
+ * Checks the options of `connect`.
+ *
+ * @throws {ConfigError} For an option that cannot be used.
+ */
+export function checkConnectOptions(options: ConnectOptions): void {
+  checkFields("", CONNECT_NAMES, options, CONNECT_HOMES);
+  if (options.id !== undefined) checkId("id", options.id);
+  checkPeerOptions(options);
+  refuseTwice("protocols", options.protocols, options.connection?.protocols);
+  checkFields("worker.", PEER_WORKER_NAMES, options.worker, PEER_HOMES);
+  checkScope("worker.", options.worker ?? {});
+  for (const name of ["incomingBufferSize", "incomingBufferBytes"]) {
+    if (Object.hasOwn(options.connection ?? {}, name)) {
+      checkFields("connection.", {}, { [name]: 1 }, PEER_HOMES);
+    }
+  }
+}
+
+/**
+ * Puts the options of a peer over those of its pool.
+ *
+ * @throws {ConfigError} For an option that cannot be used.
+ */
+export function resolvePeer(
+  pool: SharedOptions,
+  peer: ConnectOptions,
+): PeerSettings {
+  const own = withoutUndefined(peer.connection);
+  const connection: ConnectionOptions = {
+    ...pool.connection,
+    ...own,
+    headers: peer.headers ?? peer.connection?.headers ?? pool.headers ??
+      pool.connection?.headers,
+    protocols: peer.protocols ?? peer.connection?.protocols ??
+      pool.connection?.protocols,
+    dialer: peer.dialer ?? pool.dialer ?? dialAuto,
+    ...inheritLogging(
+      inheritLogging(pool, pool.connection),
+      peer.connection,
+    ),
+  };
+  const { handshakeTimeout, closeTimeout } = resolveConnectionOptions(
+    connection,
+    "connection.",
+  );
+  return {
+    connection,
+    handshakeTimeout,
+    closeTimeout,
+    worker: resolveWorkerOptions({
+      ...pool.worker,
+      ...withoutUndefined(peer.worker),
+    }),
+    workerLogging: inheritLogging(
+      inheritLogging(pool, pool.worker),
+      peer.worker,
+    ),
+    shouldReconnect: peer.shouldReconnect ?? pool.shouldReconnect,
+    onConnected: peer.onConnected ?? pool.onConnected,
+  };
+}
+
+function resolveWorkerOptions(
+  worker: OutboundWorkerOptions,
+): ResolvedOutboundWorkerOptions {
+  const number = (name: keyof typeof OUTBOUND_WORKER_RULES) =>
+    numberOption(`worker.${name}`, OUTBOUND_WORKER_RULES[name], worker[name]);
+  const keepaliveTimeout = number("keepaliveTimeout");
+  return {
+    keepaliveTimeout: worker.keepaliveTimeout === undefined
+      ? undefined
+      : keepaliveTimeout,
+    messageTimeout: number("messageTimeout"),
+    reconnectDelay: number("reconnectDelay"),
+    maxReconnectDelay: number("maxReconnectDelay"),
+    stableAfter: number("stableAfter"),
+    maxQueueSize: number("maxQueueSize"),
+  };
+}
+
+/** A field that is `undefined` counts as left out. */
+function withoutUndefined<T extends object>(
+  options: T | undefined,
+): Partial<T> {
+  const given: Partial<T> = { ...options };
+  for (const name in given) if (given[name] === undefined) delete given[name];
+  return given;
+}
+
+/** Of two places for the same option one would have no effect. */
+function refuseTwice(name: string, outer: unknown, inner: unknown): void {
+  if (outer === undefined || inner === undefined) return;
+  throw new ConfigError(
+    "misplaced-option",
+    `connection.${name}`,
+    `Cannot use option connection.${name}: ${name} is given, too, and comes first. Give one of them.`,
+  );
+}

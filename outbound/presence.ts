@@ -1,0 +1,109 @@
+import { PoolError } from "../transport/base/errors.ts";
+import { handled, onAbort, rejected } from "../transport/base/promise.ts";
+import type { PeerState } from "./peer_state.ts";
+import type { OutboundNotice, OutboundWorker } from "./plugin.ts";
+
+type Settle = (error?: PoolError) => void;
+
+/**
+ * Whether a peer is connected, and who waits for that.
+ *
+ * There is one answer at every moment: the worker's `connected`, which is the one that its `send` and `trySend` go
+ * by. Events may come later, behind messages that wait for room in the inbox. A worker without `connected` is
+ * judged by its notices.
+ */
+export class Presence {
+  readonly #worker: OutboundWorker;
+  /** The latest notice of `connected` and `disconnected` was `connected`. */
+  #noticed = false;
+  #session = 0;
+  #stopped: PoolError | undefined;
+  #error: Error | undefined;
+  readonly #waiting = new Set<Settle>();
+
+  readonly #name: string;
+
+  /** Describes the peer of a worker. `name` is what error messages call it. */
+  constructor(worker: OutboundWorker, name: string) {
+    this.#worker = worker;
+    this.#name = name;
+  }
+
+  /** Whether the peer has a connection on which messages can be sent. */
+  get connected(): boolean {
+    return this.#worker.connected ?? (this.#noticed && !this.#stopped);
+  }
+
+  /** What the peer is doing. */
+  get state(): PeerState {
+    const error = this.#error;
+    if (this.#stopped !== undefined) return { state: "stopped", error };
+    if (this.#worker.state !== undefined) return this.#worker.state();
+    return this.connected
+      ? { state: "connected", session: this.#session, error }
+      : { state: "connecting", attempt: 1, error };
+  }
+
+  /**
+   * Takes a notice of the worker.
+   *
+   * @returns Whether it becomes an event. `connected` and `disconnected` alternate, and nothing follows `stopped`.
+   */
+  notice(notice: OutboundNotice, session: number): boolean {
+    if (this.#stopped !== undefined) return false;
+    if (notice.kind !== "stopped") {
+      const connected = notice.kind === "connected";
+      if (connected === this.#noticed) return false;
+      this.#noticed = connected;
+    }
+    this.#session = session;
+    this.#error = notice.error ?? this.#error;
+    if (notice.kind === "stopped") {
+      this.#stopped = new PoolError(
+        "peer-stopped",
+        `The peer ${this.#name} is not dialled any more. reconnect() dials it again.`,
+        { cause: notice.error },
+      );
+      this.end(this.#stopped);
+    } else if (this.connected) this.#settle(undefined);
+    return true;
+  }
+
+  /** If the peer was stopped, it is dialled again. */
+  revive(): void {
+    if (this.#stopped === undefined) return;
+    this.#stopped = undefined;
+    this.#noticed = false;
+  }
+
+  /** Resolves as soon as the peer is connected; rejects if that will not be, or with the signal's reason. */
+  wait(signal: AbortSignal | undefined): Promise<void> {
+    if (this.connected) return Promise.resolve();
+    if (this.#stopped !== undefined) return rejected(this.#stopped);
+    return handled(
+      new Promise((resolve, reject) => {
+        const settle: Settle = (error) => {
+          removeListener();
+          if (error === undefined) resolve();
+          else reject(error);
+        };
+        const removeListener = onAbort(signal, () => {
+          this.#waiting.delete(settle);
+          reject(signal?.reason);
+        });
+        this.#waiting.add(settle);
+      }),
+    );
+  }
+
+  /** Tells everybody who waits that there will be no connection. */
+  end(error: PoolError): void {
+    this.#settle(error);
+  }
+
+  #settle(error: PoolError | undefined): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const settle of waiting) settle(error);
+  }
+}

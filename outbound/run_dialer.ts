@@ -1,0 +1,86 @@
+import {
+  type CallbackErrorHandler,
+  notify,
+} from "../transport/base/callbacks.ts";
+import type { Clock } from "../transport/base/clock.ts";
+import { ConnectionError, toError } from "../transport/base/errors.ts";
+import {
+  retry,
+  type RetryInfo,
+  RetryLimitError,
+} from "../transport/base/retry.ts";
+import { minRetryDelay } from "../transport/client/retry_after.ts";
+import { isRetryable } from "../transport/client/retryable.ts";
+import { Connection } from "../transport/connection/connection.ts";
+import {
+  type ConnectionOptions,
+  resolveRetry,
+} from "../transport/connection/options.ts";
+
+/** Options of {@link runDialer}. */
+export interface DialerOptions {
+  /** The URL to dial. */
+  readonly url: string;
+  /** Options of the connection: `plugin.connectionOptions`. `retry` decides about further attempts. */
+  readonly connectionOptions: ConnectionOptions;
+  /** The source of time and randomness. */
+  readonly clock: Clock;
+  /** Ends the work. */
+  readonly signal: AbortSignal;
+  /** Called before each attempt. */
+  readonly onAttempt?: (() => void) | undefined;
+  /** Called for each failed attempt that is followed by another one. */
+  readonly onFailure?:
+    | ((info: RetryInfo & { readonly error: Error }) => void)
+    | undefined;
+  /** Receives what callbacks of the user threw, such as a retry policy. */
+  readonly onError: CallbackErrorHandler;
+}
+
+/**
+ * Worker block: dials until there is a connection.
+ *
+ * @returns The connection, open.
+ * @throws What the last attempt failed with, if there is not to be another one.
+ * @throws The signal's reason, as soon as it aborts.
+ */
+export async function runDialer(options: DialerOptions): Promise<Connection> {
+  const { url, clock, signal, onAttempt, onFailure, onError } = options;
+  const { retry: policy, onRetry, ...rest } = options.connectionOptions;
+  let connection: Connection | undefined;
+  try {
+    return await retry(
+      async () => {
+        onAttempt?.();
+        connection = new Connection(url, { ...rest, retry: false });
+        await connection.connect({ signal }).catch(unwrap);
+        return connection;
+      },
+      resolveRetry(policy, clock),
+      {
+        signal,
+        clock,
+        onError,
+        minDelay: minRetryDelay(clock),
+        isRetryable,
+        onRetry: ({ attempt, error, delay }) => {
+          const info = { attempt, error: toError(error), delay };
+          onFailure?.(info);
+          notify(onRetry, onError, info);
+        },
+      },
+    );
+  } catch (thrown) {
+    // It may have been opened at the very moment of the abort.
+    connection?.terminate();
+    if (signal.aborted) throw signal.reason;
+    throw thrown instanceof RetryLimitError ? thrown.cause : thrown;
+  }
+}
+
+/** Throws what the only attempt of a connection failed with, which the connection wraps. */
+function unwrap(error: unknown): never {
+  throw error instanceof ConnectionError && error.code === "dial-failed"
+    ? error.cause
+    : error;
+}
