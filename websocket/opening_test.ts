@@ -1,4 +1,10 @@
-import { assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertMatch,
+} from "@std/assert";
+import { connect, createServer as createTcpServer } from "node:net";
 import { ConnectionError } from "../transport/base/errors.ts";
 import { HandshakeError } from "../transport/handshake/errors.ts";
 import { next, recordEvents } from "./_support/events.ts";
@@ -121,6 +127,32 @@ testEveryServer(
     await closed(socket);
   },
 );
+
+Deno.test("A connection goes through the proxy that the options name", async () => {
+  await using server = await foreignServer();
+  const targets: string[] = [];
+  const proxy = createTcpServer((client) => {
+    client.once("data", (head) => {
+      const [, host = "", port] = /^CONNECT (.*):(\d+) /.exec(`${head}`) ?? [];
+      targets.push(`ws://${host}:${port}`);
+      const upstream = connect(Number(port), "127.0.0.1", () => {
+        client.write("HTTP/1.1 200 OK\r\n\r\n");
+        client.pipe(upstream).pipe(client);
+      });
+      upstream.on("close", () => client.destroy());
+    });
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  const address = proxy.address();
+  assert(typeof address === "object" && address !== null);
+  const socket = new WebSocket(server.url, {
+    proxy: `http://127.0.0.1:${address.port}`,
+  });
+  await next(socket, "open");
+  assertEquals((await closed(socket)).wasClean, true);
+  assertEquals(targets, [server.url]);
+  await new Promise((resolve) => proxy.close(resolve));
+});
 
 Deno.test("A connection that cannot be made gives an error, then a close event with 1006", async () => {
   const refusals: Readonly<Record<string, (key: string) => string>> = {

@@ -1,0 +1,32 @@
+import { assert, assertEquals, assertInstanceOf } from "@std/assert";
+import { fromMessage, toPayload } from "./payload.ts";
+
+Deno.test("A message that has a buffer of its own is handed over without a copy", () => {
+  const bytes = Uint8Array.of(1, 2, 3);
+  assert(fromMessage(bytes, "arraybuffer") === bytes.buffer);
+});
+
+Deno.test("A message that shares its buffer is copied out of it", () => {
+  const shared = Uint8Array.of(1, 2, 3, 4);
+  const data = fromMessage(shared.subarray(1, 3), "arraybuffer");
+  assertInstanceOf(data, ArrayBuffer);
+  assertEquals(new Uint8Array(data), Uint8Array.of(2, 3));
+});
+
+Deno.test("A message is a Blob of its bytes alone, or a string", async () => {
+  const blob = fromMessage(Uint8Array.of(1, 2, 3).subarray(1), "blob");
+  assertInstanceOf(blob, Blob);
+  assertEquals(new Uint8Array(await blob.arrayBuffer()), Uint8Array.of(2, 3));
+  assertEquals(fromMessage("text", "blob"), "text");
+});
+
+Deno.test("What is sent is a view of the bytes that were given", () => {
+  const buffer = new ArrayBuffer(8);
+  const view = toPayload(new DataView(buffer, 2, 3));
+  assertInstanceOf(view, Uint8Array);
+  assert(view.buffer === buffer);
+  assertEquals([view.byteOffset, view.byteLength], [2, 3]);
+  const blob = new Blob([]);
+  assert(toPayload(blob) === blob);
+  assertEquals(toPayload([1, 2]), "1,2");
+});
