@@ -13,46 +13,46 @@ import {
 } from "../transport/client/retry_after.ts";
 import type { ResolvedOutboundWorkerOptions } from "./worker_options.ts";
 
-/** Milliseconds to leave a peer alone that does not want us, spread from one to two times that. */
+/** The delay after a refusal that another attempt does not mend, in milliseconds, times a random number from 1 to 2. */
 export const LONG_WAIT = 60_000;
 
 /** Describes a connection that was lost or could not be made, for the decision whether to dial again. */
 export interface ReconnectInfo {
-  /** The peer. */
+  /** The peer's id in the pool. */
   readonly id: string;
   /** Its normalised URL. */
   readonly url: string;
-  /** `lost`: there was a connection. `refused`: it could not be made, and the dialling has ended. */
+  /** `lost`: there was a connection. `refused`: none could be made, and the retry policy has given up. */
   readonly cause: "lost" | "refused";
-  /** With `lost`: the close code, 1006 when there was no close frame. */
+  /** With `lost`: the close code, 1006 if there was no close frame. */
   readonly closeCode: number | undefined;
   /** With `lost`: the peer's reason. */
   readonly reason: string | undefined;
-  /** What went wrong. */
+  /** What went wrong. For a refused handshake a `HandshakeError` with `status` and `headers`. */
   readonly error: Error | undefined;
-  /** Connections in a row that did not hold for `stableAfter`, and dials that were given up. */
+  /** The number of connections in a row that did not hold for `stableAfter`, and of dials that were given up. */
   readonly failures: number;
 }
 
 /**
- * What to do: `reconnect` after the usual delay; a number: after that many milliseconds, spread
- * from one to two times that; `stop`: give the peer up, with the event `stopped`.
+ * What to do: `reconnect` dials after the usual delay, a number after that many milliseconds, times a random number
+ * from 1 to 2, and `stop` does not dial any more and emits `stopped`.
  */
 export type ReconnectVerdict = "reconnect" | "stop" | number;
 
-/** Overrules the verdict; `undefined` leaves it as it is. */
+/** Decides what to do after a loss or a refusal. `undefined` leaves the decision to {@link defaultVerdict}. */
 export type ShouldReconnect = (
   info: ReconnectInfo,
 ) => ReconnectVerdict | undefined;
 
 /**
- * The verdict when nobody overrules it.
+ * Returns the decision of a pool without `shouldReconnect`.
  *
- * - A loss: `reconnect`; but a peer that closed with 1008 (policy violation) is left alone
- *   for {@link LONG_WAIT}.
- * - A refusal with a status that retrying does not mend (401, 403 and so on), and a wrong
- *   certificate: another try after {@link LONG_WAIT}, since servers and credentials change.
- * - A URL or an option that cannot work, a retry policy that has given up, and a `DoNotRetryError`: `stop`.
+ * - After a loss: `reconnect`; after a close with 1008 (policy violation), {@link LONG_WAIT}.
+ * - After a refusal that retrying does not mend (401, 403 and so on, a wrong certificate): {@link LONG_WAIT}, since
+ *   servers and credentials change.
+ * - After an error that cannot heal (a wrong URL or option), a `DoNotRetryError`, and a retry policy that gave up:
+ *   `stop`.
  */
 export function defaultVerdict(info: ReconnectInfo): ReconnectVerdict {
   if (info.cause === "lost") {
@@ -92,15 +92,13 @@ export function judge(
   return verdict ?? defaultVerdict(info);
 }
 
-/** Milliseconds from which the delay of a peer that flaps grows where `reconnectDelay` is 0. */
+/** The second delay if `reconnectDelay` is 0, in milliseconds; it doubles from there. */
 const GROWTH_FROM_0 = 100;
 
 /**
- * The delay before the next dial, in milliseconds: `base` after the first failure, then doubled
- * for each further one in a row, at most `longest`, spread from one to two times its length.
- *
- * A `base` of 0 dials at once after the first failure only: from the second one on the delay
- * doubles from 100, so that a peer that flaps is no hot loop.
+ * Returns the usual delay before the next dial, in milliseconds: `base` after the first failure, doubled for each
+ * further one in a row up to `longest`, times a random number from 1 to 2. With a `base` of 0 the first delay is 0
+ * and the next ones double from 100 ms.
  */
 export function reconnectDelay(
   base: number,

@@ -1,12 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
 import { ConfigError, ConnectionError } from "../transport/base/errors.ts";
 import { HandshakeError } from "../transport/handshake/errors.ts";
-import { RetryLimitError } from "../transport/base/retry.ts";
-import { FakeClock, MockDialer, MockSocket } from "../testing/mod.ts";
-import { OutboundPool } from "./pool.ts";
+import { DoNotRetryError, RetryLimitError } from "../transport/base/retry.ts";
+import { FakeClock, MockSocket } from "../testing/mod.ts";
+import { setUp } from "./_support/set_up.ts";
+import type { OutboundPoolOptions } from "./options.ts";
 import {
   defaultVerdict,
   LONG_WAIT,
+  nextDelay,
   reconnectDelay,
   type ReconnectInfo,
 } from "./reconnect.ts";
@@ -70,25 +72,116 @@ Deno.test("A delay of 0 is at once after the first failure, and grows from 100 a
   assertEquals(delays, [0, 100, 200, 400, 60_000]);
 });
 
-Deno.test("With a reconnectDelay of 0 a peer that flaps is no hot loop", async () => {
-  const clock = new FakeClock();
-  const dialer = new MockDialer([], {
-    otherwise: (url) => {
+const HOT: Readonly<Record<string, OutboundPoolOptions>> = {
+  "reconnectDelay of 0": { worker: { reconnectDelay: 0 } },
+  "reconnectDelay and stableAfter of 0": {
+    worker: { reconnectDelay: 0, stableAfter: 0 },
+  },
+  "decision to dial after 0 ms": { shouldReconnect: () => 0 },
+};
+for (const [name, options] of Object.entries(HOT)) {
+  Deno.test(`With a ${name} a server that closes every connection leads to no hot loop`, async () => {
+    const { pool, clock, dialer } = setUp([], options);
+    dialer.otherwise = (url) => {
       const socket = new MockSocket({ url, clock });
       socket.end({ code: 1006 });
       return socket;
-    },
+    };
+    pool.connect("ws://peer.example");
+    await clock.advance(10_000);
+    const count = dialer.attempts.length;
+    assert(count > 5 && count <= 101, `${count} dials in ten seconds`);
+    await pool.close();
+    assertEquals(clock.pending, 0);
   });
-  const pool = new OutboundPool("pool", {
-    clock,
-    dialer: dialer.dial,
-    worker: { reconnectDelay: 0 },
-  });
+}
+
+Deno.test("A connection that held is followed by a dial at once if the delay is 0", async () => {
+  const { pool, clock, sockets } = setUp([], { worker: { reconnectDelay: 0 } });
+  pool.connect("ws://peer.example");
+  await clock.advance(50_000);
+  sockets[0]?.end({ code: 1006 });
+  await clock.advance(0);
+  assertEquals(sockets.length, 2);
+  await pool.close();
+});
+
+Deno.test("With a reconnectDelay of 0 the delay of a peer that flaps grows", async () => {
+  const { pool, clock, dialer } = setUp([], { worker: { reconnectDelay: 0 } });
+  dialer.otherwise = (url) => {
+    const socket = new MockSocket({ url, clock });
+    socket.end({ code: 1006 });
+    return socket;
+  };
   pool.connect("ws://peer.example");
   await clock.advance(600_000);
   const count = dialer.attempts.length;
   // At once, ten doublings from 100 ms, then once in one to two minutes.
   assert(count > 10 && count < 22, `${count} dials in ten minutes`);
   await pool.close();
-  assertEquals(clock.pending, 0);
+});
+
+Deno.test("A decision in milliseconds comes before what a busy server asks for, the usual delay does not", () => {
+  const clock = new FakeClock();
+  clock.setRandom(() => 0);
+  const error = new HandshakeError("refused", "busy", {
+    status: 503,
+    headers: new Headers({ "retry-after": "60" }),
+  });
+  const delay = (verdict: "reconnect" | number, part = {}) =>
+    nextDelay({
+      verdict,
+      error,
+      failures: 2,
+      heldFor: 0,
+      workerOptions: { reconnectDelay: 2_000, maxReconnectDelay: 60_000 },
+      clock,
+      ...part,
+    });
+  assertEquals(delay("reconnect"), 60_000);
+  assertEquals(delay("reconnect", { error: undefined }), 4_000);
+  assertEquals(delay(5_000), 5_000);
+  assertEquals(delay(0), 100);
+  assertEquals(delay(0, { failures: 1 }), 100);
+  assertEquals(delay(0, { failures: 1, heldFor: 60 }), 40);
+  assertEquals(delay(0, { failures: 1, heldFor: 60_000 }), 0);
+});
+
+Deno.test("A policy that gives up on a busy server stops the peer; a decision may go on after its Retry-After", async () => {
+  const busy = () =>
+    new HandshakeError("refused", "busy", {
+      status: 503,
+      headers: new Headers({ "retry-after": "60" }),
+    });
+  for (const shouldReconnect of [undefined, () => "reconnect" as const]) {
+    const { pool, clock, dialer } = setUp([busy()], {
+      connection: { retry: false },
+      shouldReconnect,
+    });
+    clock.setRandom(() => 0);
+    const id = pool.connect("ws://peer.example");
+    await clock.advance(59_999);
+    assertEquals(dialer.attempts.length, 1);
+    await clock.advance(1);
+    const going = shouldReconnect !== undefined;
+    assertEquals(dialer.attempts.length, going ? 2 : 1);
+    assertEquals(pool.peerState(id).state, going ? "connected" : "stopped");
+    await pool.close();
+  }
+});
+
+Deno.test("A DoNotRetryError stops the peer, wherever it stands in the chain of causes", async () => {
+  for (
+    const error of [
+      new DoNotRetryError("no"),
+      new Error("outer", { cause: new DoNotRetryError("no") }),
+    ]
+  ) {
+    const { pool, clock, dialer } = setUp([error]);
+    const id = pool.connect("ws://peer.example");
+    await clock.advance(600_000);
+    assertEquals(dialer.attempts.length, 1);
+    assertEquals(pool.peerState(id), { state: "stopped", error });
+    await pool.close();
+  }
 });
