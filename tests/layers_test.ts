@@ -18,7 +18,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["inbound", "outbound", "testing", "websocket"],
   ["."],
 ];
-const MAX_FILES = 24;
+const MAX_FILES = 28;
 const IMPORT = /^(?:import|export)\b[^"';]*?from "(\.[^"]+)"/gms;
 
 interface Source {

@@ -148,8 +148,8 @@ export function feed(
     close: (code, reason) => void events.push(["close", code, reason]),
     ...(watched && { frame: (header) => void frames.push(header) }),
   }, options);
-  // One buffer for all reads, as a socket has it: what is delivered must not depend on it.
-  const buffer = new Uint8Array(Math.max(bytes.length, 1));
+  // One buffer for all reads: what is delivered must not depend on it, except for views, whose memory is never written again.
+  const shared = new Uint8Array(Math.max(bytes.length, 1));
   let at = 0;
   try {
     while (at < bytes.length) {
@@ -166,6 +166,9 @@ export function feed(
         continue;
       }
       const size = Math.min(feeding.sizes(), bytes.length - at);
+      const buffer = options.binary === "view"
+        ? bytes.slice(at, at + size)
+        : shared;
       buffer.set(bytes.subarray(at, at + size));
       at += size;
       let from = 0;
@@ -177,7 +180,7 @@ export function feed(
           throw new Error(`push stopped at ${from} of ${size} unasked`);
         }
       }
-      buffer.fill(0xee, 0, size);
+      if (options.binary !== "view") buffer.fill(0xee, 0, size);
     }
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;

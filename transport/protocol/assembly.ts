@@ -1,4 +1,4 @@
-import { ProtocolError } from "./errors.ts";
+import { invalidUtf8, ProtocolError, textTooLong } from "./errors.ts";
 import { MaskView } from "./mask.ts";
 import {
   decodeValidUtf8,
@@ -85,28 +85,28 @@ export class Assembly {
    * Checks the UTF-8 of what has come since the last check.
    *
    * @param last Whether the message ends here, so that its last character must be whole.
-   * @returns The position in the message of the first bad byte, or -1.
+   * @param offset Where in the stream the bytes end that were gathered, for the error.
+   * @throws {ProtocolError} `invalid-utf8`.
    */
-  checkText(last: boolean): number {
-    const view = this.#view;
-    if (view === undefined) return -1;
-    const bytes = view.bytes;
-    const start = this.#checked;
-    const end = this.#size;
-    const whole = endOfWholeUtf8(bytes, start, end);
-    if (!isWholeUtf8(bytes, start, whole)) {
-      return findInvalidUtf8(bytes, start, whole);
-    }
-    this.#checked = whole;
-    const bad = findInvalidUtf8(bytes, whole, end);
-    return bad === -1 && last && whole < end ? end : bad;
+  checkText(last: boolean, offset: number | undefined): void {
+    const bad = this.#findBadText(last);
+    if (bad === -1) return;
+    throw invalidUtf8(offset && offset - (this.#size - bad));
   }
 
-  /** Ends a text message that has been checked. */
+  /**
+   * Ends a text message that has been checked.
+   *
+   * @throws {ProtocolError} `message-too-large` if no string can hold it.
+   */
   takeText(): string {
     const bytes = this.#view?.bytes.subarray(0, this.#size);
     this.clear();
-    return bytes === undefined ? "" : decodeValidUtf8(bytes);
+    try {
+      return bytes === undefined ? "" : decodeValidUtf8(bytes);
+    } catch (cause) {
+      throw textTooLong(cause);
+    }
   }
 
   /**
@@ -128,6 +128,22 @@ export class Assembly {
     this.#view = undefined;
     this.#size = 0;
     this.#checked = 0;
+  }
+
+  /** @returns The position in the message of the first bad byte, or -1. */
+  #findBadText(last: boolean): number {
+    const view = this.#view;
+    if (view === undefined) return -1;
+    const bytes = view.bytes;
+    const start = this.#checked;
+    const end = this.#size;
+    const whole = endOfWholeUtf8(bytes, start, end);
+    if (!isWholeUtf8(bytes, start, whole)) {
+      return findInvalidUtf8(bytes, start, whole);
+    }
+    this.#checked = whole;
+    const bad = findInvalidUtf8(bytes, whole, end);
+    return bad === -1 && last && whole < end ? end : bad;
   }
 
   #reserve(size: number, expected: number): MaskView {

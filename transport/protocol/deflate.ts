@@ -177,7 +177,9 @@ export class ZlibInflater implements Inflater {
     const output = new Output();
     this.#feed(zlib, piece, output, room);
     if (last) {
+      const { size } = output;
       this.#feed(zlib, TAIL, output, room);
+      if (output.size !== size) throw broken("ends inside a block");
       if (noContextTakeover) zlib.reset();
     }
     return output.bytes();
@@ -196,11 +198,7 @@ export class ZlibInflater implements Inflater {
       try {
         zlib.write(Z_SYNC_FLUSH, bytes, left, output.used);
       } catch (cause) {
-        throw new ProtocolError(
-          "invalid-deflate-data",
-          "compressed message cannot be inflated",
-          { cause },
-        );
+        throw broken("cannot be inflated", cause);
       }
       left = zlib.left;
       more = output.took(zlib.free);
@@ -217,6 +215,14 @@ export class ZlibInflater implements Inflater {
       more = bytes !== TAIL;
     }
   }
+}
+
+function broken(what: string, cause?: unknown): ProtocolError {
+  return new ProtocolError(
+    "invalid-deflate-data",
+    `compressed message ${what}`,
+    { cause },
+  );
 }
 
 /** The shipped codec, over `node:zlib`. */

@@ -372,6 +372,20 @@ for (const [what, bytes] of Object.entries(BAD)) {
   });
 }
 
+Deno.test("deflate: a stored block that is cut off fails at its own message", () => {
+  for (const length of [5, 6, 7, 8]) {
+    const whole = hex("00 05 00 fa ff 68 65 6c 6c 6f 00");
+    withCoders({}, (_, inflater) => {
+      assertEquals(inflate(inflater, whole), utf8("hello"));
+      const error = assertThrows(
+        () => inflate(inflater, whole.slice(0, length)),
+        ProtocolError,
+      );
+      assertEquals(error.code, "invalid-deflate-data");
+    });
+  }
+});
+
 Deno.test("deflate: random bytes give violations and nothing worse", () => {
   const next = chance(SEED);
   for (let i = 0; i < 500; i++) {

@@ -126,3 +126,17 @@ export class ProtocolError extends Error {
     this.offset = options.offset;
   }
 }
+
+/** The error for text that is not UTF-8. @param offset Where in the stream the bad byte is. */
+export function invalidUtf8(offset: number | undefined): ProtocolError {
+  return new ProtocolError("invalid-utf8", "text is not UTF-8", { offset });
+}
+
+/** The error for a text that no string can hold. */
+export function textTooLong(cause: unknown): ProtocolError {
+  return new ProtocolError(
+    "message-too-large",
+    "text is longer than a string can be",
+    { cause },
+  );
+}

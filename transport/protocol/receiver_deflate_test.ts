@@ -145,6 +145,31 @@ check(
   (from) => frame(from, 0xc1, hex("ff ff ff ff")),
   (from) => [["error", "invalid-deflate-data", 1007, head(from) + 4]],
 );
+for (const inflater of [PlainInflater, NoInflater]) {
+  check(
+    `a message without a byte fails, ${inflater.name}`,
+    (from) => join(frame(from, 0xc1, ""), frame(from, 0xc1, HELLO)),
+    (from) => [["error", "invalid-deflate-data", 1007, head(from)]],
+    {},
+    inflater,
+  );
+  check(
+    `fragments without a byte fail at the last one, ${inflater.name}`,
+    (from) =>
+      join(
+        frame(from, 0x42, ""),
+        frame(from, 0x89, "p"),
+        frame(from, 0x00, ""),
+        frame(from, 0x80, ""),
+      ),
+    (from) => [
+      ["ping", "70"],
+      ["error", "invalid-deflate-data", 1007, 4 * head(from) + 1],
+    ],
+    {},
+    inflater,
+  );
+}
 check(
   "a message that becomes too large fails",
   (from) => frame(from, 0xc1, HELLO),

@@ -694,8 +694,8 @@ Deno.test("receiver: after a violation it throws the same error again", () => {
   assertEquals(error.message, "opcode 3 is reserved (at byte 0 of the stream)");
 });
 
-Deno.test("receiver: views of one read share a buffer, copies do not", () => {
-  for (const binary of ["view", "copy"] as const) {
+Deno.test("receiver: views and borrowed messages lie in the bytes that were pushed, copies do not", () => {
+  for (const binary of ["view", "borrow", "copy"] as const) {
     const got: Uint8Array[] = [];
     const receiver = new Receiver(
       quiet((data) => {
@@ -707,9 +707,10 @@ Deno.test("receiver: views of one read share a buffer, copies do not", () => {
     const bytes = hex("82 01 61 82 01 62 82 01 63");
     receiver.push(bytes);
     assertEquals(got.map((data) => toHex(data)), ["61", "62", "63"]);
-    assertEquals(got[0]?.buffer === got[1]?.buffer, binary === "view");
-    for (const data of got) assert(data.buffer !== bytes.buffer);
-    if (binary === "copy") assertEquals(got[0]?.buffer.byteLength, 1);
+    for (const data of got) {
+      assertEquals(data.buffer === bytes.buffer, binary !== "copy");
+      if (binary === "copy") assertEquals(data.buffer.byteLength, 1);
+    }
   }
 });
 
@@ -726,41 +727,45 @@ Deno.test("receiver: a copied message has a buffer of exactly its size, also in 
   assertEquals(got[0]?.buffer.byteLength, 5);
 });
 
-Deno.test("receiver: borrowed messages lie in the bytes that were pushed", () => {
-  const bytes = frame("client", 0x82, "abc");
-  let borrowed: Uint8Array | undefined;
-  const receiver = new Receiver(
-    quiet((data) => {
-      if (typeof data !== "string") borrowed = data;
-      return true;
-    }),
-    { ...NO_LIMITS, role: "server", binary: "borrow" },
-  );
-  receiver.push(bytes);
-  assertStrictEquals(borrowed?.buffer, bytes.buffer);
-  assertEquals(borrowed, utf8("abc"));
+Deno.test("receiver: a buffer that its receiver detaches is an error of ours if there is more in it", () => {
+  for (const binary of ["view", "borrow"] as const) {
+    for (const more of ["", "82", "8203 616263", "0100 8003 616263"]) {
+      let messages = 0;
+      const receiver = new Receiver(
+        quiet((data) => {
+          messages++;
+          const { buffer } = typeof data === "string" ? hex("") : data;
+          if (buffer instanceof ArrayBuffer) buffer.transfer();
+          return true;
+        }),
+        { ...NO_LIMITS, role: "client", binary },
+      );
+      const push = () => receiver.push(hex(`8201 61 ${more}`));
+      if (more === "") push();
+      else {
+        const error = assertThrows(push, Error, "detached");
+        assert(!(error instanceof ProtocolError));
+      }
+      assertEquals(messages, 1);
+    }
+  }
 });
 
-Deno.test("receiver: a view that its receiver detaches takes nothing from the others", () => {
-  const got: string[] = [];
-  const receiver = new Receiver(
-    quiet((data) => {
-      if (typeof data === "string") return true;
-      got.push(new TextDecoder().decode(data));
-      const { buffer } = data;
-      if (buffer instanceof ArrayBuffer) buffer.transfer();
-      return true;
-    }),
-    { ...NO_LIMITS, role: "server" },
-  );
-  receiver.push(
-    join(
-      ...["one", "two", "three", "four"].map((text) =>
-        frame("client", 0x82, text)
-      ),
-    ),
-  );
-  assertEquals(got, ["one", "two", "three", "four"]);
+Deno.test("receiver: the error of a limit names its option and value", () => {
+  const cases: [string, string, Partial<ReceiverOptions>][] = [
+    ["8205", "maxMessageSize (4 bytes)", { maxMessageSize: 4 }],
+    ["0203 616161 0003", "maxMessageSize (4 bytes)", { maxMessageSize: 4 }],
+    ["8205", "maxFrameSize (4 bytes)", { maxFrameSize: 4 }],
+    ["0200 0000 0000", "maxFragments (2)", { maxFragments: 2 }],
+  ];
+  for (const [bytes, text, limit] of cases) {
+    const receiver = new Receiver(quiet(() => true), {
+      ...NO_LIMITS,
+      ...limit,
+      role: "client",
+    });
+    assertThrows(() => receiver.push(hex(bytes)), ProtocolError, text);
+  }
 });
 
 Deno.test("receiver: a header alone earns no memory, 64 KiB earn the message's own buffer", () => {

@@ -186,7 +186,7 @@ export class RawSocket implements Socket {
         SOCKET_RULES.maxMessageSize.default,
       maxFrameSize: options.maxFrameSize ?? SOCKET_RULES.maxFrameSize.default,
       maxFragments: options.maxFragments ?? SOCKET_RULES.maxFragments.default,
-      binary: options.binary ?? "view",
+      binary: options.binary === "borrow" ? "borrow" : "copy",
       ...(options.inflater && { inflater: options.inflater }),
     });
     this.#sender = new Sender({

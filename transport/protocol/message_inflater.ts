@@ -1,0 +1,58 @@
+import type { Inflater } from "./compression.ts";
+import { ProtocolError } from "./errors.ts";
+import type { Limits } from "./limits.ts";
+
+/** Inflates messages that come in pieces (RFC 7692), and keeps their limit. */
+export class MessageInflater {
+  readonly #inflater: Inflater | undefined;
+  readonly #limits: Limits;
+  /** Compressed bytes of the message that have come. */
+  #size = 0;
+
+  /** Creates one for a connection; without an inflater it is never asked. */
+  constructor(inflater: Inflater | undefined, limits: Limits) {
+    this.#inflater = inflater;
+    this.#limits = limits;
+  }
+
+  /** Begins a message. */
+  begin(): void {
+    this.#size = 0;
+  }
+
+  /**
+   * Inflates a piece of the message.
+   *
+   * @param last Whether the message ends with it.
+   * @param before Inflated bytes of the message before it.
+   * @returns The inflated bytes, which are valid until the next call.
+   * @throws {ProtocolError} `invalid-deflate-data`, `message-too-large`.
+   */
+  inflate(piece: Uint8Array, last: boolean, before: number): Uint8Array {
+    this.#size += piece.length;
+    if (last && this.#size === 0) {
+      throw new ProtocolError(
+        "invalid-deflate-data",
+        "compressed message has no bytes, but even an empty message has at least one (RFC 7692, section 7.2.3.6)",
+      );
+    }
+    const room = this.#limits.message - before;
+    let inflated: Uint8Array;
+    try {
+      inflated = this.#inflater?.inflate(piece, last, room) ?? piece;
+    } catch (cause) {
+      if (cause instanceof ProtocolError) {
+        if (cause.code !== "message-too-large") throw cause;
+        this.#limits.refuseInflated(cause);
+      }
+      throw new ProtocolError(
+        "invalid-deflate-data",
+        "compressed message cannot be inflated",
+        { cause },
+      );
+    }
+    // Not every inflater can be trusted to keep the limit.
+    if (inflated.length > room) this.#limits.refuseInflated(undefined);
+    return inflated;
+  }
+}

@@ -1,0 +1,112 @@
+import { Buffer } from "node:buffer";
+import { invalidUtf8, textTooLong } from "./errors.ts";
+import { MaskView } from "./mask.ts";
+import { decodeAscii, decodeUtf8, findInvalidUtf8 } from "./utf8.ts";
+
+/**
+ * How binary messages are handed over.
+ *
+ * - `copy`: each message has a buffer of its own.
+ * - `view`: a view of the bytes that were pushed, unmasked in place, without a copy. The handler may keep it if those bytes
+ *   are never written again; it may share their buffer with other messages.
+ * - `borrow`: the same view, but valid only until the handler returns.
+ */
+export type BinaryMode = "copy" | "view" | "borrow";
+
+/** ASCII text up to this size is put together byte by byte. */
+const SHORT_TEXT = 12;
+/** ASCII text up to this size is faster through Latin-1 than through a `TextDecoder`. */
+const LATIN1_LIMIT = 2048;
+
+const EMPTY = new MaskView(new ArrayBuffer(0));
+
+/**
+ * The memory that pushed bytes are in, and whole payloads out of it.
+ *
+ * A stream may read into the same memory again and again, so its views are kept. All positions count from the start of that
+ * memory.
+ */
+export class ReceiveWindow {
+  /** The memory. */
+  view = EMPTY;
+  /** What to add to a position in the memory to get one in the stream. */
+  origin = 0;
+  readonly #masked: boolean;
+  readonly #copies: boolean;
+  #latin1: Buffer | undefined;
+
+  /** Creates a window for payloads that are masked or not. */
+  constructor(masked: boolean, binary: BinaryMode) {
+    this.#masked = masked;
+    this.#copies = binary === "copy";
+  }
+
+  /** Moves to the memory that the next bytes are in. */
+  move(buffer: ArrayBufferLike): void {
+    if (buffer === this.view.buffer) return;
+    this.view = new MaskView(buffer);
+    this.#latin1 = undefined;
+  }
+
+  /** Lets go of the memory. */
+  release(): void {
+    this.view = EMPTY;
+    this.#latin1 = undefined;
+  }
+
+  /**
+   * Unmasks a whole text in place and decodes it.
+   *
+   * @throws {ProtocolError} `invalid-utf8`; `message-too-large` if no string can hold it.
+   */
+  text(start: number, stop: number, key: number): string {
+    const view = this.view;
+    const size = stop - start;
+    let ascii = false;
+    if (size > LATIN1_LIMIT) {
+      view.mask(start, stop, key);
+    } else if (this.#masked) {
+      ascii = view.maskText(start, stop, key);
+    } else {
+      ascii = view.isAscii(start, stop);
+    }
+    if (!ascii) {
+      return decodeText(view.bytes.subarray(start, stop), this.origin + start);
+    }
+    if (size <= SHORT_TEXT) return decodeAscii(view.bytes, start, stop);
+    const latin1 = this.#latin1 ??= Buffer.from(
+      view.bytes.buffer,
+      0,
+      view.bytes.length,
+    );
+    return latin1.toString("latin1", start, stop);
+  }
+
+  /** Unmasks a whole binary payload in place, and copies it where that is asked for. */
+  binary(start: number, stop: number, key: number): Uint8Array {
+    const view = this.view;
+    if (this.#masked) view.mask(start, stop, key);
+    return this.#copies
+      ? view.bytes.slice(start, stop)
+      : view.bytes.subarray(start, stop);
+  }
+}
+
+/**
+ * Decodes a whole text.
+ *
+ * @param offset Where in the stream it begins, for the error.
+ * @throws {ProtocolError} `invalid-utf8`; `message-too-large` if no string can hold it.
+ */
+export function decodeText(bytes: Uint8Array, offset?: number): string {
+  let text: string | undefined;
+  try {
+    text = decodeUtf8(bytes);
+  } catch (cause) {
+    throw textTooLong(cause);
+  }
+  if (text !== undefined) return text;
+  if (offset === undefined) throw invalidUtf8(undefined);
+  const bad = findInvalidUtf8(bytes, 0, bytes.length);
+  throw invalidUtf8(offset + (bad === -1 ? bytes.length : bad));
+}
