@@ -11,7 +11,9 @@
 
 import {
   type Connection,
+  type ConnectionStats,
   type Message,
+  messageSize,
   type OutboundPlugin,
   OutboundPool,
   type OutboundWorker,
@@ -20,7 +22,6 @@ import {
   runSession,
   type SendOptions,
   sleep,
-  type WorkerStats,
 } from "@honeybee/honeybee";
 
 /** Keeps two connections to its peer, and prefers the faster. */
@@ -49,19 +50,17 @@ export class TwinWorker implements OutboundWorker {
 
   async send(data: Message, options?: SendOptions): Promise<void> {
     await this.#faster().send(data, options);
-    this.#sent();
+    this.#plugin?.counter.sent(messageSize(data));
   }
 
   trySend(data: Message): boolean {
     const sent = this.#faster().trySend(data);
-    if (sent) this.#sent();
+    if (sent) this.#plugin?.counter.sent(messageSize(data));
     return sent;
   }
 
-  stats(): WorkerStats {
-    const { received = 0, sent = 0 } = this.#plugin?.counter ?? {};
-    const connection = this.#ranked()[0]?.stats();
-    return { queueDepth: 0, processed: received, dropped: 0, sent, connection };
+  stats(): ConnectionStats | undefined {
+    return this.#ranked()[0]?.stats();
   }
 
   /** Keeps one connection up until the worker is stopped. */
@@ -122,10 +121,6 @@ export class TwinWorker implements OutboundWorker {
     const [fastest] = this.#ranked();
     if (fastest !== undefined) return fastest;
     throw new PoolError("connection-unavailable", "Both connections are down");
-  }
-
-  #sent(): void {
-    if (this.#plugin !== undefined) this.#plugin.counter.sent++;
   }
 }
 

@@ -20,15 +20,23 @@ export function observe(
   const attributes = { "pool.id": pool.id };
   // What only grows is a counter, what goes up and down a gauge.
   const counters = [
-    "totalReceived",
-    "totalSent",
+    "receivedMessages",
+    "receivedBytes",
+    "droppedMessages",
+    "sentMessages",
+    "sentBytes",
     "failedSends",
+    "heartbeats",
+    "connections",
+    "lostConnections",
+    "failedDials",
     "droppedErrors",
     "missedEvents",
   ] as const;
   const gauges = [
     "peerCount",
     "inboxDepth",
+    "waitingMessages",
     "eventsDepth",
     "errorsDepth",
   ] as const;

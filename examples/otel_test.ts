@@ -28,8 +28,8 @@ Deno.test("The example has a pool's figures collected as OpenTelemetry metrics",
   for (const [name, callback] of callbacks) {
     callback({ observe: (value) => collected[name] = value });
   }
-  assertEquals(collected["honeybee.pool.totalReceived"], 1);
-  assertEquals(collected["honeybee.pool.totalSent"], 1);
+  assertEquals(collected["honeybee.pool.receivedMessages"], 1);
+  assertEquals(collected["honeybee.pool.sentMessages"], 1);
   assertEquals(collected["honeybee.pool.peerCount"], 1);
   assertEquals(collected["honeybee.pool.inboxDepth"], 1);
   metrics.disable();

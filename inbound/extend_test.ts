@@ -31,13 +31,6 @@ function worker(
     start,
     stop: () => {},
     send: () => Promise.resolve(),
-    stats: () => ({
-      queueDepth: 0,
-      processed: 0,
-      dropped: 0,
-      sent: 0,
-      connection: undefined,
-    }),
   };
 }
 

@@ -19,8 +19,15 @@
  * @module
  */
 
-export * from "./options.ts";
+export type { PoolUpgradeOptions } from "./admission.ts";
+export type { InboundPoolOptions } from "./options.ts";
 export * from "./plugin.ts";
 export * from "./pool.ts";
+export type {
+  ServeAcceptance,
+  ServeDecision,
+  ServeOptions,
+  ServeRefusal,
+} from "./serve.ts";
 export * from "./worker.ts";
 export * from "./worker_options.ts";

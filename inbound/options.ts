@@ -1,41 +1,103 @@
 import {
+  checkFields,
   checkFunction,
-  checkOptions,
   checkScope,
   numberOption,
+  type OptionHomes,
+  type OptionNames,
 } from "../transport/base/options.ts";
-import { INBOUND_WORKER_RULES } from "../transport/base/rules.ts";
-import type { PoolOptions } from "../transport/pool/options.ts";
-import type { InboundWorkerFactory } from "./plugin.ts";
+import {
+  CONNECTION_RULES,
+  INBOUND_POOL_RULES,
+  INBOUND_WORKER_RULES,
+  OUTBOUND_POOL_RULES,
+  OUTBOUND_WORKER_RULES,
+} from "../transport/base/rules.ts";
+import {
+  homes,
+  POOL_OPTION_NAMES,
+  type PoolOptions,
+} from "../transport/pool/options.ts";
+import type { InboundEvent, InboundWorkerFactory } from "./plugin.ts";
 import type {
   InboundWorkerOptions,
   ResolvedInboundWorkerOptions,
 } from "./worker_options.ts";
 
 /** Options of an {@link InboundPool}. */
-export interface InboundPoolOptions extends PoolOptions {
+export interface InboundPoolOptions extends PoolOptions<InboundEvent> {
+  /**
+   * The maximum number of peers. Beyond it `add` throws `pool-full`, and `upgrade` and `serve` answer 503.
+   * 0 is no limit. @default 0
+   */
+  readonly maxPeers?: number | undefined;
   /** Options of the pool's workers. */
   readonly worker?: InboundWorkerOptions | undefined;
-  /** Makes a worker for each peer. @default the shipped one */
+  /** Makes a worker for each peer: see EXTEND.md. @default the default worker */
   readonly workerFactory?: InboundWorkerFactory | undefined;
 }
+
+/** An inbound pool's own options with every default filled in. */
+export interface ResolvedInboundOptions {
+  /** Peers; `Infinity` is no limit. */
+  readonly maxPeers: number;
+  /** Options of workers. */
+  readonly worker: ResolvedInboundWorkerOptions;
+}
+
+const POOL_NAMES: OptionNames<InboundPoolOptions> = {
+  ...POOL_OPTION_NAMES,
+  maxPeers: true,
+  worker: true,
+  workerFactory: true,
+};
+
+const WORKER_NAMES: OptionNames<InboundWorkerOptions> = {
+  inactivityTimeout: true,
+  maxQueueSize: true,
+  loggingEnabled: true,
+  logLevel: true,
+};
+
+const OUTBOUND = "an outbound pool";
+const POOL_HOMES: OptionHomes = {
+  ...homes(OUTBOUND_POOL_RULES, OUTBOUND),
+  ...homes({ dialer: 0, headers: 0, shouldReconnect: 0 }, OUTBOUND),
+  ...homes(OUTBOUND_WORKER_RULES, "the field worker of an outbound pool"),
+  ...homes(CONNECTION_RULES, "the field connection"),
+  ...homes(INBOUND_WORKER_RULES, "the field worker"),
+};
+const WORKER_HOMES: OptionHomes = {
+  ...homes(CONNECTION_RULES, "the field connection of the pool"),
+  ...homes(OUTBOUND_WORKER_RULES, OUTBOUND),
+  ...homes(INBOUND_POOL_RULES, "the pool"),
+};
 
 /**
  * Checks an inbound pool's own options and fills in the defaults.
  *
- * @throws {ConfigError} `invalid-option`.
+ * @throws {ConfigError} `invalid-option`, `unknown-option`, `misplaced-option`.
  */
 export function resolveInboundOptions(
   options: InboundPoolOptions,
-): ResolvedInboundWorkerOptions {
+): ResolvedInboundOptions {
+  checkFields("", POOL_NAMES, options, POOL_HOMES);
   checkFunction("workerFactory", options.workerFactory);
-  checkOptions("worker", options.worker);
+  checkFields("worker.", WORKER_NAMES, options.worker, WORKER_HOMES);
   const worker = options.worker ?? {};
   checkScope("worker.", worker);
   const number = (name: keyof typeof INBOUND_WORKER_RULES) =>
     numberOption(`worker.${name}`, INBOUND_WORKER_RULES[name], worker[name]);
+  const maxPeers = numberOption(
+    "maxPeers",
+    INBOUND_POOL_RULES.maxPeers,
+    options.maxPeers,
+  );
   return {
-    inactivityTimeout: number("inactivityTimeout"),
-    maxQueueSize: number("maxQueueSize"),
+    maxPeers: maxPeers === 0 ? Infinity : maxPeers,
+    worker: {
+      inactivityTimeout: number("inactivityTimeout"),
+      maxQueueSize: number("maxQueueSize"),
+    },
   };
 }

@@ -1,8 +1,10 @@
 import type { Clock } from "../transport/base/clock.ts";
 import type { Log } from "../transport/base/logging.ts";
 import type { ConnectionOptions } from "../transport/connection/options.ts";
+import type { PoolEvent } from "../transport/pool/events.ts";
 import type { MessageDelivery } from "../transport/pool/delivery.ts";
-import type { Counter, Worker } from "../transport/pool/worker.ts";
+import type { TrafficCounter } from "../transport/pool/statistics.ts";
+import type { Worker } from "../transport/pool/worker.ts";
 import type { Socket } from "../transport/socket/socket.ts";
 import type { ResolvedInboundWorkerOptions } from "./worker_options.ts";
 
@@ -30,6 +32,9 @@ export interface InboundExit {
   readonly error?: Error;
 }
 
+/** An inbound peer has left by itself. */
+export interface InboundEvent extends PoolEvent, InboundExit {}
+
 /** What the pool gives an inbound worker. */
 export interface InboundPlugin {
   /** The peer. */
@@ -47,8 +52,8 @@ export interface InboundPlugin {
   onExit(exit: InboundExit): void;
   /** Puts an error into the pool's `errors`. */
   onError(error: Error): void;
-  /** What the worker counts for the pool. */
-  readonly counter: Counter;
+  /** Counts for the peer and its pool. */
+  readonly counter: TrafficCounter;
   /** Options of the connection that the worker makes of the socket, with `logAttributes` where the pool logs. */
   readonly connectionOptions: ConnectionOptions;
   /** The pool's `worker` options. */

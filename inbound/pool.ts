@@ -1,30 +1,22 @@
-import type { ConnectionOptions } from "../transport/connection/options.ts";
-import { ConfigError, PoolError } from "../transport/base/errors.ts";
-import type { PoolEvent } from "../transport/pool/events.ts";
-import { createLog } from "../transport/base/logging.ts";
 import type { Message } from "../transport/base/message.ts";
-import { NativeSocket } from "../transport/socket/native_socket.ts";
-import type { SendOptions } from "../transport/connection/outgoing.ts";
-import {
-  type Peer,
-  PoolCore,
-  type PoolErrorRecord,
-  type PoolStats,
-} from "../transport/pool/pool.ts";
-import { checkId, resolvePoolOptions } from "../transport/pool/options.ts";
 import { rejected } from "../transport/base/promise.ts";
 import type { Queue } from "../transport/base/queue.ts";
+import type { SendOptions } from "../transport/connection/outgoing.ts";
+import {
+  closeFrame,
+  type PoolCloseOptions,
+} from "../transport/pool/close_options.ts";
+import { resolvePoolOptions } from "../transport/pool/options.ts";
+import { PoolCore, type PoolErrorRecord } from "../transport/pool/pool.ts";
+import type { PeerStats, PoolStats } from "../transport/pool/statistics.ts";
+import type { InboxMessage } from "../transport/pool/worker.ts";
+import type { Incoming } from "../transport/server/listen.ts";
 import type { Socket } from "../transport/socket/socket.ts";
-import type { InboxMessage, WorkerStats } from "../transport/pool/worker.ts";
+import { type PoolUpgradeOptions, upgradeInto } from "./admission.ts";
 import { type InboundPoolOptions, resolveInboundOptions } from "./options.ts";
-import type { ResolvedInboundWorkerOptions } from "./worker_options.ts";
-import { DefaultInboundWorker } from "./worker.ts";
-import type { InboundExit, InboundPlugin, InboundWorker } from "./plugin.ts";
-
-/** An inbound peer has left by itself. */
-export interface InboundEvent extends PoolEvent, InboundExit {}
-
-type InboundPeer = Peer<InboundPlugin, InboundEvent>;
+import type { InboundEvent, InboundPlugin } from "./plugin.ts";
+import { Registrar } from "./registrar.ts";
+import { serve, type ServeOptions } from "./serve.ts";
 
 /**
  * Peers that connect to you.
@@ -60,9 +52,7 @@ type InboundPeer = Peer<InboundPlugin, InboundEvent>;
  */
 export class InboundPool implements AsyncDisposable {
   readonly #core: PoolCore<InboundPlugin, InboundEvent>;
-  readonly #options: InboundPoolOptions;
-  readonly #workerOptions: ResolvedInboundWorkerOptions;
-  readonly #connectionOptions: ConnectionOptions;
+  readonly #registrar: Registrar;
 
   /**
    * Makes an empty pool.
@@ -72,18 +62,13 @@ export class InboundPool implements AsyncDisposable {
    */
   constructor(id: string, options: InboundPoolOptions = {}) {
     const resolved = resolvePoolOptions(id, options);
-    const worker = this.#workerOptions = resolveInboundOptions(options);
-    const { maxQueueSize } = worker;
+    const own = resolveInboundOptions(options);
+    const { maxQueueSize } = own.worker;
     this.#core = new PoolCore("inbound", id, options, {
       ...resolved,
       maxQueueSize,
     });
-    this.#options = options;
-    this.#connectionOptions = {
-      logger: options.logger,
-      ...options.connection,
-      clock: this.#core.options.clock,
-    };
+    this.#registrar = new Registrar(this.#core, options, own);
     this.#core.follow(options.signal, () => void this.close());
   }
 
@@ -92,22 +77,25 @@ export class InboundPool implements AsyncDisposable {
     return this.#core.id;
   }
 
-  /** The messages of all peers, in order for each. Never drops: peers are held back instead. */
+  /**
+   * The messages of all peers, in order for each. While it is full (`inboxBufferSize`, `inboxBufferBytes`), peers are
+   * held back.
+   */
   get inbox(): Queue<InboxMessage> {
     return this.#core.inbox;
   }
 
-  /** Who has left by itself. When nobody reads, a peer's older events give way to its newest. */
+  /** Peers that have left by themselves. If nobody reads, older events of a peer are dropped in favour of its newest. */
   get events(): Queue<InboundEvent> {
     return this.#core.events.queue;
   }
 
-  /** What went wrong without ending a peer's stay. When nobody reads, the oldest go. */
+  /** What went wrong without ending a peer's stay. If nobody reads, the oldest are dropped. */
   get errors(): Queue<PoolErrorRecord> {
     return this.#core.errors;
   }
 
-  /** The ids of the peers it knows. */
+  /** The ids of the peers that are registered. */
   get peers(): string[] {
     return [...this.#core.peers.keys()];
   }
@@ -117,65 +105,120 @@ export class InboundPool implements AsyncDisposable {
     return this.#core.closed;
   }
 
-  /** Whether it knows a peer. */
+  /** Whether a peer is registered. */
   has(id: string): boolean {
     return this.#core.peers.has(id);
   }
 
   /**
-   * Takes a peer in. The socket is the pool's from now on.
+   * Takes a peer in. The pool owns the socket from now on.
    *
-   * A bare `WebSocket` may be given too, even before it is open; what it had received is
-   * lost then, so prefer `upgrade`.
+   * A bare `WebSocket` may be given too, even before it is open. Messages that it received before are lost, so
+   * prefer {@link InboundPool.upgrade}.
    *
-   * @throws {PoolError} `peer-exists`, `pool-closed`, `worker-failed`. The socket is untouched then.
-   * @throws {ConfigError} When the id is empty, or the socket is none or was given to a pool before.
+   * @throws {PoolError} `peer-exists`, `pool-full`, `pool-closed`, `worker-failed`. The socket is untouched then: the
+   * caller has to close it.
+   * @throws {ConfigError} When the id is empty, or the socket is not one, or was given to a pool before.
    */
   add(id: string, socket: Socket | WebSocket): void {
-    this.#check("add", id, socket);
-    if (this.has(id)) {
-      throw new PoolError(
-        "peer-exists",
-        `Cannot add as the peer must be unknown: ${this.#core.label} has a peer ${
-          JSON.stringify(id)
-        }`,
-      );
-    }
-    this.#admit(id, this.#worker(id), socket);
+    this.#registrar.checkSocket("add", id, socket);
+    this.#registrar.reserve("add", id, false)(socket);
   }
 
   /**
-   * Puts a new socket in the place of a known peer's. The old one is closed with 1000, without an
-   * event; what it had sent is in the inbox before anything of the new one.
+   * Puts a new socket in the place of a registered peer's. The old connection is closed with 1000, without an event.
+   * Messages that were read from it come before those of the new one; what it still brings after the first message
+   * of the new one is dropped.
    *
    * @throws {PoolError} `peer-not-found`, `pool-closed`, `worker-failed`. Nothing has changed then.
-   * @throws {ConfigError} When the id is empty, or the socket is none or was given to a pool before.
+   * @throws {ConfigError} When the id is empty, or the socket is not one, or was given to a pool before.
    */
   replace(id: string, socket: Socket | WebSocket): void {
-    this.#check("replace", id, socket);
-    const old = this.#core.peer("replace", id);
-    const worker = this.#worker(id);
-    void this.#core.dismiss(old, 1000, "Replaced", true);
-    this.#admit(id, worker, socket);
+    this.#registrar.checkSocket("replace", id, socket);
+    this.#core.peer("replace", id);
+    this.#registrar.reserve("replace", id, true)(socket);
   }
 
   /**
-   * Takes a peer out at once, closes its connection with 1000 and waits for the end. No event.
+   * Takes a request of `Deno.serve` in as a peer, and makes the response to it.
+   *
+   * Every request gets the right response, and nothing stays open: 426 or 400 for one that is not an opening
+   * handshake (RFC 6455, section 4.2), 403 for an origin that is not allowed, 409 for an id that is taken, 503 when the
+   * pool is full or closed, 500 when `workerFactory` fails (reported in `errors`).
+   *
+   * @example
+   * ```ts
+   * import { InboundPool } from "@honeybee/honeybee";
+   *
+   * const pool = new InboundPool("chat");
+   * const server = Deno.serve(
+   *   { hostname: "127.0.0.1", port: 0 },
+   *   (request, { remoteAddr }) =>
+   *     pool.upgrade(request, { id: crypto.randomUUID(), remoteAddr }),
+   * );
+   * await pool.close();
+   * await server.shutdown();
+   * ```
+   *
+   * @throws {ConfigError} When an option cannot be used, or the request is not one of `Deno.serve` or was used up.
+   */
+  upgrade(request: Request, options: PoolUpgradeOptions): Response {
+    return upgradeInto(this.#registrar, request, options);
+  }
+
+  /**
+   * Takes everyone that a listener brings in as a peer, or refuses them with the status that `accept` returned.
+   *
+   * A peer that leaves meanwhile, and a callback that throws, rejects or never settles, costs that peer alone. While
+   * the pool is full or closed, peers are refused with 503, and with 409 if their id is taken.
+   *
+   * @example Peers with a token in their URL
+   * ```ts
+   * import { InboundPool, listen } from "@honeybee/honeybee";
+   *
+   * const pool = new InboundPool("chat");
+   * const listener = listen({ hostname: "127.0.0.1" });
+   * const serving = pool.serve(listener, {
+   *   accept: ({ request }) => {
+   *     const token = new URL(request.url).searchParams.get("token");
+   *     return token === "secret" || 401;
+   *   },
+   * });
+   * await listener.close();
+   * await serving;
+   * await pool.close();
+   * ```
+   *
+   * @returns A promise that resolves when the listener has ended.
+   * @throws {ConfigError} At once, when an option cannot be used.
+   * @throws What the listener threw. It is in `errors` as well.
+   */
+  serve(
+    listener: AsyncIterable<Incoming>,
+    options: ServeOptions = {},
+  ): Promise<void> {
+    const { log, options: { clock } } = this.#core;
+    return serve({ registrar: this.#registrar, clock, log }, listener, options);
+  }
+
+  /**
+   * Takes a peer out at once, closes its connection and waits for the end. No event.
    *
    * @throws {PoolError} `peer-not-found`, `pool-closed`.
+   * @throws {ConfigError} When the code or the reason cannot be sent.
    */
-  remove(id: string): Promise<void> {
-    let peer: InboundPeer;
+  remove(id: string, options: PoolCloseOptions = {}): Promise<void> {
     try {
-      peer = this.#core.peer("remove", id);
+      const { code, reason } = closeFrame(options, 1000, "");
+      const peer = this.#core.peer("remove", id);
+      return this.#core.dismiss(peer, code, reason);
     } catch (error) {
       return rejected(error);
     }
-    return this.#core.dismiss(peer, 1000, "");
   }
 
   /**
-   * Sends a message to a peer: resolves as soon as it is buffered, with room for more.
+   * Sends a message to a peer: see {@link Connection.send}.
    *
    * @throws {PoolError} `peer-not-found`, `pool-closed`.
    * @throws {ConnectionError} `connection-closed`, `send-timeout`, `write-timeout`.
@@ -196,126 +239,37 @@ export class InboundPool implements AsyncDisposable {
     return this.#core.trySend(id, data);
   }
 
-  /** The present figures. Taking them never waits. */
+  /** The present figures. Taking them costs the same for one peer and for ten thousand. */
   stats(): PoolStats {
     return this.#core.stats();
   }
 
   /**
-   * The present figures of a peer.
+   * The present figures of a peer, since it was added.
    *
    * @throws {PoolError} `peer-not-found`, `pool-closed`.
    */
-  peerStats(id: string): WorkerStats {
+  peerStats(id: string): PeerStats {
     return this.#core.peerStats(id);
   }
 
   /**
-   * Closes: says 1001 to every peer, waits for the closing handshakes for at most `closeTimeout`, then
-   * cuts. Never waits for a consumer: what has arrived can be read afterwards. Safe to call twice.
+   * Closes: sends every peer a close frame, waits for the closing handshakes for at most `closeTimeout`, then cuts.
+   * Does not wait for a consumer: what has arrived can be read afterwards. The first call counts.
+   *
+   * @throws {ConfigError} When the code or the reason cannot be sent.
    */
-  close(): Promise<void> {
-    return this.#core.close();
+  close(options: PoolCloseOptions = {}): Promise<void> {
+    try {
+      const { code, reason } = closeFrame(options, 1001, "The pool is closing");
+      return this.#core.close(code, reason);
+    } catch (error) {
+      return rejected(error);
+    }
   }
 
   /** Closes, and waits for the end. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-
-  #check(action: string, id: string, socket: unknown): void {
-    this.#core.checkOpen(action);
-    checkId("id", id);
-    if (isSocket(socket)) {
-      if (!taken.has(socket)) return;
-      throw new ConfigError(
-        "invalid-argument",
-        "socket",
-        `Cannot ${action} as socket must be one that no pool has taken: current value is in use, or was`,
-      );
-    }
-    throw new ConfigError(
-      "invalid-argument",
-      "socket",
-      `Cannot ${action} as socket must be a Socket or a WebSocket: current value is ${
-        String(socket)
-      }`,
-    );
-  }
-
-  #worker(id: string): InboundWorker {
-    const { workerFactory } = this.#options;
-    if (workerFactory === undefined) return new DefaultInboundWorker();
-    try {
-      return workerFactory(id);
-    } catch (error) {
-      throw this.#core.workerFailed(id, error);
-    }
-  }
-
-  #admit(id: string, worker: InboundWorker, given: Socket | WebSocket): void {
-    const core = this.#core;
-    const { clock } = core.options;
-    const session = core.sessions.next(id);
-    const socket = given instanceof WebSocket
-      ? new NativeSocket(given, { ...this.#options.connection, clock })
-      : given;
-    core.log?.debug("Peer added", { peer_id: id, session });
-    core.admit(id, worker, (peer) => ({
-      id,
-      session,
-      socket,
-      delivery: peer.delivery,
-      onExit: (exit) => this.#leave(peer, session, exit),
-      onError: (error) => core.report(id, error),
-      counter: peer.counter,
-      connectionOptions: this.#optionsOf(id),
-      workerOptions: this.#workerOptions,
-      clock,
-      log: createLog({
-        logger: this.#options.logger,
-        ...this.#options.worker,
-      }, { component: "inbound_worker", pool_id: this.id, peer_id: id }),
-    }), (peer, error) => {
-      if (error === undefined) return this.#leave(peer, session, GONE);
-      this.#leave(peer, session, {
-        kind: "dropped-error",
-        error: core.workerFailed(id, error),
-      });
-    }, (error) => socket.terminate(error));
-    taken.add(given);
-  }
-
-  /** The same for all peers where nothing is logged: an object each would be a part of what a peer costs. */
-  #optionsOf(id: string): ConnectionOptions {
-    const options = this.#connectionOptions;
-    return options.logger === undefined
-      ? options
-      : { ...options, logAttributes: { pool_id: this.id, peer_id: id } };
-  }
-
-  #leave(
-    peer: InboundPeer,
-    session: number,
-    exit: InboundExit,
-  ): void {
-    if (peer.retired) return;
-    const { id } = peer;
-    const at = this.#core.options.clock.date();
-    this.#core.log?.info("Peer left", { peer_id: id, session, ...exit });
-    this.#core.leave(peer, { id, at, session, ...exit });
-  }
-}
-
-const GONE: InboundExit = { kind: "disconnected" };
-
-/** Sockets that a pool has taken, to tell who gives one twice. */
-const taken = new WeakSet<object>();
-
-function isSocket(value: unknown): value is object {
-  if (value instanceof WebSocket) return true;
-  return typeof value === "object" && value !== null &&
-    typeof Reflect.get(value, "start") === "function" &&
-    typeof Reflect.get(value, "write") === "function" &&
-    typeof Reflect.get(value, "terminate") === "function";
 }

@@ -244,8 +244,8 @@ Deno.test("With maxQueueSize the oldest messages go and are counted, and nobody 
   const socket = new MockSocket();
   pool.add("a", socket);
   for (let i = 0; i < 10; i++) socket.receive(String(i));
-  const { dropped, queueDepth } = pool.peerStats("a");
-  assertEquals([dropped, queueDepth], [6, 3]);
+  const { droppedMessages, waitingMessages } = pool.peerStats("a");
+  assertEquals([droppedMessages, waitingMessages], [6, 3]);
   const got: unknown[] = [];
   for (let i = 0; i < 4; i++) got.push((await pool.inbox.take())?.data);
   assertEquals(got, ["0", "7", "8", "9"]);
@@ -286,13 +286,6 @@ function workerOf(
     start,
     stop,
     send: () => Promise.resolve(),
-    stats: () => ({
-      queueDepth: 0,
-      processed: 0,
-      dropped: 0,
-      sent: 0,
-      connection: undefined,
-    }),
   };
 }
 
@@ -400,7 +393,7 @@ Deno.test("What was missed of a peer's earlier stays is told with its next event
 Deno.test("A peer may have any id, also in the statistics", async () => {
   await using pool = new InboundPool("pool");
   for (const id of ["__proto__", "constructor", " "]) addPeer(pool, id);
-  assertEquals(Object.keys(pool.stats().peers), [
+  assertEquals(pool.peers, [
     "__proto__",
     "constructor",
     " ",
@@ -422,4 +415,175 @@ Deno.test("A socket that a pool has is not taken a second time", async () => {
     assertEquals(error.field, "socket");
   }
   assertEquals(pool.peers, ["a"]);
+});
+
+Deno.test("remove and close send the close frame that the caller gives", async () => {
+  const pool = new InboundPool("pool");
+  const a = addPeer(pool, "a");
+  const b = addPeer(pool, "b");
+  await pool.remove("a", { code: 4_001, reason: "bye" });
+  await pool.close({ code: 1012, reason: "restart" });
+  const ends = [await a.closed, await b.closed];
+  assertEquals(ends.map(({ code, reason }) => [code, reason]), [
+    [4_001, "bye"],
+    [1012, "restart"],
+  ]);
+});
+
+Deno.test("A close frame that may not be sent is refused, and nothing has changed", async () => {
+  await using pool = new InboundPool("pool");
+  addPeer(pool, "a");
+  for (
+    const options of [
+      { code: 1006 },
+      { code: 7 },
+      { reason: "x".repeat(124) },
+      { codes: 1000 },
+    ]
+  ) {
+    await assertRejects(() => pool.remove("a", options), ConfigError);
+    await assertRejects(() => pool.close(options), ConfigError);
+  }
+  assertEquals(pool.peers, ["a"]);
+  assertEquals(pool.trySend("a", "still here"), true);
+});
+
+Deno.test("Beyond maxPeers nobody is added; a replacement takes no room", async () => {
+  await using pool = new InboundPool("pool", { maxPeers: 2 });
+  addPeer(pool, "a");
+  const b = addPeer(pool, "b");
+  const socket = new MockSocket();
+  const error = assertThrows(() => pool.add("c", socket), PoolError);
+  assertEquals([error.code, socket.started], ["pool-full", false]);
+  pool.replace("a", socket);
+  await b.close();
+  await eventually(() => !pool.has("b"));
+  addPeer(pool, "c");
+  assertEquals(pool.peers, ["a", "c"]);
+});
+
+Deno.test("onEvent sees each event in the call that emits it, also those that events drops", async () => {
+  const seen: string[] = [];
+  await using pool = new InboundPool("pool", {
+    eventsBufferSize: 1,
+    onEvent: (event) => seen.push(`${event.id} ${event.kind}`),
+  });
+  for (const id of ["a", "b", "c"]) {
+    const socket = new MockSocket();
+    pool.add(id, socket);
+    socket.receiveClose(1000);
+  }
+  await eventually(() => seen.length === 3);
+  assertEquals(seen, ["a disconnected", "b disconnected", "c disconnected"]);
+  assertEquals(pool.events.size, 1);
+});
+
+for (
+  const [name, onEvent] of [
+    ["throws", () => {
+      throw new Error("broken");
+    }],
+    ["rejects", () => Promise.reject(new Error("broken"))],
+  ] as const
+) {
+  Deno.test(`onEvent that ${name} is reported, and the event is there all the same`, async () => {
+    await using pool = new InboundPool("pool", { onEvent });
+    const socket = new MockSocket();
+    pool.add("a", socket);
+    socket.receiveClose(1000);
+    const record = await pool.errors.take();
+    assertEquals([record?.id, record?.error.message], ["a", "broken"]);
+    assertEquals((await pool.events.take())?.kind, "disconnected");
+  });
+}
+
+Deno.test("Options that have no effect in an inbound pool are refused, and the message says where they belong", () => {
+  for (
+    const [options, field, home] of [
+      [{ pingInterval: 5 }, "pingInterval", "the field connection"],
+      [{ inactivityTimeout: 5 }, "inactivityTimeout", "the field worker"],
+      [{ dialer: () => {} }, "dialer", "an outbound pool"],
+      [
+        { worker: { keepaliveTimeout: 5 } },
+        "worker.keepaliveTimeout",
+        "outbound",
+      ],
+      [{ worker: { maxPeers: 5 } }, "worker.maxPeers", "the pool"],
+      [{ inboxSize: 5 }, "inboxSize", "inboxBufferSize"],
+      [{ worker: { blocks: {} } }, "worker.blocks", "maxQueueSize"],
+    ] as const
+  ) {
+    const error = assertThrows(
+      // deno-lint-ignore no-explicit-any -- what a program in JavaScript may give
+      () => new InboundPool("pool", options as any),
+      ConfigError,
+      home,
+    );
+    assertEquals(error.field, field);
+  }
+});
+
+Deno.test("The figures of a pool never fall, whatever becomes of its peers", async () => {
+  const pool = new InboundPool("pool", { inboxBufferSize: 1_000 });
+  const send = async (peer: Connection, count: number) => {
+    for (let i = 0; i < count; i++) await peer.send("four");
+    await delay(1);
+  };
+  const a = addPeer(pool, "a");
+  await send(a, 3);
+  await pool.send("a", "fünf!");
+  await pool.remove("a");
+  const b = addPeer(pool, "b");
+  await send(b, 2);
+  void b.close();
+  await eventually(() => !pool.has("b"));
+  const old = addPeer(pool, "c");
+  await send(old, 1);
+  const { client, server } = socketPair();
+  pool.replace("c", server);
+  await send(Connection.fromSocket(client), 4);
+  void pool.send("nobody", "x");
+  const { peerCount, ...stats } = pool.stats();
+  assertEquals(peerCount, 1);
+  assertEquals(stats, {
+    receivedMessages: 10,
+    receivedBytes: 40,
+    droppedMessages: 0,
+    sentMessages: 1,
+    sentBytes: 6,
+    failedSends: 1,
+    heartbeats: 0,
+    connections: 4,
+    lostConnections: 1,
+    failedDials: 0,
+    inboxDepth: 10,
+    waitingMessages: 0,
+    eventsDepth: 1,
+    errorsDepth: 0,
+    droppedErrors: 0,
+    missedEvents: 0,
+  });
+  // A stay has its own figures.
+  assertEquals(pool.peerStats("c").receivedMessages, 4);
+  await pool.close();
+  assertEquals(pool.stats().receivedMessages, 10);
+});
+
+Deno.test("Taking the figures of a pool looks at no peer", async () => {
+  await using pool = new InboundPool("pool", {
+    workerFactory: () => ({
+      start: () => new Promise(() => {}),
+      stop: () => {},
+      send: () => Promise.resolve(),
+      stats: () => {
+        throw new Error("It was asked");
+      },
+    }),
+    connection: { closeTimeout: 1 },
+  });
+  for (let i = 0; i < 100; i++) pool.add(String(i), new MockSocket());
+  pool.stats();
+  assertEquals(pool.errors.size, 0);
+  pool.peerStats("0");
+  assertEquals(pool.errors.size, 1);
 });

@@ -1,12 +1,12 @@
-import { Connection } from "../transport/connection/connection.ts";
-import type { Message } from "../transport/base/message.ts";
-import type { SendOptions } from "../transport/connection/outgoing.ts";
-import { DONE, rejected } from "../transport/base/promise.ts";
 import { ConnectionError } from "../transport/base/errors.ts";
-import type { SocketEnd } from "../transport/socket/socket.ts";
+import { type Message, messageSize } from "../transport/base/message.ts";
+import { DONE, rejected } from "../transport/base/promise.ts";
+import { Connection } from "../transport/connection/connection.ts";
+import type { SendOptions } from "../transport/connection/outgoing.ts";
+import type { ConnectionStats } from "../transport/connection/stats.ts";
 import { runReader, watchSilence } from "../transport/pool/blocks.ts";
 import type { DeliverySink } from "../transport/pool/delivery.ts";
-import type { Counter, WorkerStats } from "../transport/pool/worker.ts";
+import type { SocketEnd } from "../transport/socket/socket.ts";
 import type { InboundExit, InboundPlugin, InboundWorker } from "./plugin.ts";
 
 /** Milliseconds a peer has to answer the close frame of its eviction. */
@@ -14,15 +14,17 @@ const EVICTION = 50;
 
 /** The default worker: reads, watches for silence, and reports how the connection ended. */
 export class DefaultInboundWorker implements InboundWorker {
+  #plugin: InboundPlugin | undefined;
   #connection: Connection | undefined;
   #sink: DeliverySink | undefined;
-  #counter: Counter = { sent: 0, received: 0, dropped: 0 };
   #request: { readonly code: number; readonly reason: string } | undefined;
 
   /** Works until the connection has ended. */
   async start(plugin: InboundPlugin): Promise<void> {
-    this.#counter = plugin.counter;
+    const { log } = plugin;
+    const { inactivityTimeout } = plugin.workerOptions;
     const connection = new Connection(plugin.socket, plugin.connectionOptions);
+    this.#plugin = plugin;
     this.#connection = connection;
     let evicted = false;
     let overflow: Error | undefined;
@@ -32,11 +34,11 @@ export class DefaultInboundWorker implements InboundWorker {
       session: plugin.session,
       onOverflow: (error) => {
         overflow = error;
+        log?.warn("Closing a peer that sends more than may wait", { error });
         void connection.close(1009, "Too many messages");
       },
     });
     // Idle peers are many, and most are not watched.
-    const { inactivityTimeout } = plugin.workerOptions;
     const ended = inactivityTimeout > 0 ? new AbortController() : undefined;
     if (ended !== undefined) {
       watchSilence({
@@ -46,18 +48,21 @@ export class DefaultInboundWorker implements InboundWorker {
         signal: ended.signal,
         onSilence: () => {
           evicted = true;
+          log?.info("Evicting a silent peer", { inactivityTimeout });
           void connection.close(1001, "Inactive", { timeout: EVICTION });
         },
       });
     }
+    log?.debug("Reading", { session: plugin.session });
     if (this.#request !== undefined) this.#close(this.#request);
 
     const end = await connection.closed;
     ended?.abort();
-    if (evicted || end.inactive) plugin.onExit({ kind: "evicted-policy" });
-    else {
-      plugin.onExit(exitOf(end, overflow ?? await connection.errors.take()));
-    }
+    const exit: InboundExit = evicted || end.inactive
+      ? { kind: "evicted-policy" }
+      : exitOf(end, overflow ?? await connection.errors.take());
+    log?.debug("Ended", { session: plugin.session, ...exit });
+    plugin.onExit(exit);
   }
 
   /** Closes the connection. What had arrived is delivered. */
@@ -71,8 +76,8 @@ export class DefaultInboundWorker implements InboundWorker {
   send(data: Message, options?: SendOptions): Promise<void> {
     if (this.#connection === undefined) return rejected(notStarted());
     const sent = this.#connection.send(data, options);
-    if (sent === DONE) this.#counter.sent++;
-    else countSent(sent, this.#counter);
+    if (sent === DONE) this.#plugin?.counter.sent(messageSize(data));
+    else this.#countSent(sent, data);
     return sent;
   }
 
@@ -80,29 +85,24 @@ export class DefaultInboundWorker implements InboundWorker {
   trySend(data: Message): boolean {
     if (this.#connection === undefined) throw notStarted();
     const sent = this.#connection.trySend(data);
-    if (sent) this.#counter.sent++;
+    if (sent) this.#plugin?.counter.sent(messageSize(data));
     return sent;
   }
 
-  /** The present figures. */
-  stats(): WorkerStats {
-    return {
-      queueDepth: 0,
-      processed: this.#counter.received,
-      dropped: this.#counter.dropped,
-      sent: this.#counter.sent,
-      connection: this.#connection?.stats(),
-    };
+  /** Figures of the connection. */
+  stats(): ConnectionStats | undefined {
+    return this.#connection?.stats();
   }
 
   #close({ code, reason }: { readonly code: number; readonly reason: string }) {
     this.#sink?.finish();
     void this.#connection?.close(code, reason);
   }
-}
 
-function countSent(sent: Promise<void>, counter: Counter): void {
-  sent.then(() => counter.sent++, () => {});
+  #countSent(sent: Promise<void>, data: Message): void {
+    const size = messageSize(data);
+    sent.then(() => this.#plugin?.counter.sent(size), () => {});
+  }
 }
 
 function exitOf(end: SocketEnd, error: Error | undefined): InboundExit {

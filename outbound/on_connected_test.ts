@@ -21,7 +21,7 @@ Deno.test("What onConnected sends goes out first on each connection, before the 
   await clock.advance(0);
   assertEquals(sockets[0]?.written, ["subscribe", "and more", "afterwards"]);
   assertEquals(seen, [["x", URL, 1, ""], false, 0]);
-  assertEquals(pool.stats().totalSent, 3);
+  assertEquals(pool.stats().sentMessages, 3);
   drain(pool);
   sockets[0]?.end({ code: 1006 });
   await clock.advance(10_000);

@@ -5,17 +5,21 @@ import {
   type OptionNames,
 } from "../transport/base/options.ts";
 import { OUTBOUND_POOL_RULES } from "../transport/base/rules.ts";
-import type { PoolOptions } from "../transport/pool/options.ts";
+import {
+  POOL_OPTION_NAMES,
+  type PoolOptions,
+} from "../transport/pool/options.ts";
 import {
   checkPeerOptions,
   checkWorkerOptions,
   type OutboundPeerOptions,
 } from "./peer_settings.ts";
-import type { OutboundWorkerFactory } from "./plugin.ts";
+import type { OutboundEvent, OutboundWorkerFactory } from "./plugin.ts";
 import type { OutboundWorkerOptions } from "./worker_options.ts";
 
 /** Options of an {@link OutboundPool}. */
-export interface OutboundPoolOptions extends PoolOptions, OutboundPeerOptions {
+export interface OutboundPoolOptions
+  extends PoolOptions<OutboundEvent>, OutboundPeerOptions {
   /** Options of the pool's workers. */
   readonly worker?: OutboundWorkerOptions | undefined;
   /** Makes a worker for each peer. @default the shipped one */
@@ -28,13 +32,7 @@ export interface OutboundPoolOptions extends PoolOptions, OutboundPeerOptions {
 }
 
 const NAMES: OptionNames<OutboundPoolOptions> = {
-  signal: true,
-  clock: true,
-  inboxBufferSize: true,
-  inboxBufferBytes: true,
-  eventsBufferSize: true,
-  errorsBufferSize: true,
-  connection: true,
+  ...POOL_OPTION_NAMES,
   worker: true,
   workerFactory: true,
   dialer: true,
@@ -42,9 +40,6 @@ const NAMES: OptionNames<OutboundPoolOptions> = {
   shouldReconnect: true,
   onConnected: true,
   maxConcurrentDials: true,
-  logger: true,
-  loggingEnabled: true,
-  logLevel: true,
 };
 
 /**

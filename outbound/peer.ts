@@ -1,7 +1,8 @@
 import { ConfigError, PoolError } from "../transport/base/errors.ts";
 import { createLog } from "../transport/base/logging.ts";
 import { urlForLog } from "../transport/base/url.ts";
-import type { Peer, PoolCore } from "../transport/pool/pool.ts";
+import type { Peer } from "../transport/pool/peer.ts";
+import type { PoolCore } from "../transport/pool/pool.ts";
 import type { PeerGate } from "./dial_limiter.ts";
 import { runOnConnected } from "./on_connected.ts";
 import type { PeerSettings } from "./peer_settings.ts";
@@ -73,22 +74,24 @@ export class OutboundPeer {
     const { core } = this.#context;
     const { id } = this;
     core.log?.debug("Peer added", { peer_id: nameOf(id) });
-    core.admit(
+    core.admit({
       id,
-      this.#worker,
-      (peer) => {
+      worker: this.#worker,
+      // Figures of a peer never fall, also if it gets another worker.
+      counter: this.#peer?.counter,
+      closeTimeout: this.#context.settings.closeTimeout,
+      makePlugin: (peer) => {
         this.#peer = peer;
-        peer.closeTimeout = this.#context.settings.closeTimeout;
         return this.#plugin(core, peer);
       },
-      (peer, error) => {
+      ended: (peer, error) => {
         const cause = error ?? new Error("It ended by itself");
         this.#notify(core, peer, {
           kind: "stopped",
           error: core.workerFailed(id, cause),
         }, 0);
       },
-    );
+    });
   }
 
   /** Has the worker dial at once; another one, if it has ended. */
@@ -177,6 +180,8 @@ export class OutboundPeer {
   ): void {
     const { id } = this;
     if (peer.retired || !this.#presence.notice(notice, session)) return;
+    if (notice.kind === "connected") peer.counter.connected();
+    if (notice.kind === "disconnected") peer.counter.lost();
     core.log?.info(`Peer ${notice.kind}`, {
       peer_id: nameOf(id),
       session,

@@ -183,13 +183,6 @@ function plainWorker(parts: Partial<OutboundWorker> = {}): OutboundWorker {
     start: () => Promise.resolve(),
     stop: () => {},
     send: () => Promise.resolve(),
-    stats: () => ({
-      queueDepth: 0,
-      processed: 0,
-      dropped: 0,
-      sent: 0,
-      connection: undefined,
-    }),
     ...parts,
   };
 }

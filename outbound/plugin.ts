@@ -4,7 +4,8 @@ import type { Connection } from "../transport/connection/connection.ts";
 import type { ConnectionOptions } from "../transport/connection/options.ts";
 import type { MessageDelivery } from "../transport/pool/delivery.ts";
 import type { PoolEvent } from "../transport/pool/events.ts";
-import type { Counter, Worker } from "../transport/pool/worker.ts";
+import type { TrafficCounter } from "../transport/pool/statistics.ts";
+import type { Worker } from "../transport/pool/worker.ts";
 import type { PeerState } from "./peer_state.ts";
 import type { ReconnectInfo, ReconnectVerdict } from "./reconnect.ts";
 import type { ResolvedOutboundWorkerOptions } from "./worker_options.ts";
@@ -56,8 +57,8 @@ export interface OutboundPlugin {
   prepare(connection: Connection, session: number): Promise<void> | undefined;
   /** Returns the decision after a loss or a refusal. */
   judge(info: ReconnectInfo): ReconnectVerdict;
-  /** What the worker counts for the pool. */
-  readonly counter: Counter;
+  /** Counts for the peer and its pool. */
+  readonly counter: TrafficCounter;
   /** Options of connections. Their `dialGate` has them wait for their turn among all dials of the pool. */
   readonly connectionOptions: ConnectionOptions;
   /** The `worker` options of the pool and the peer. */

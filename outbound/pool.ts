@@ -1,4 +1,3 @@
-import { decide } from "../transport/base/callbacks.ts";
 import { PoolError } from "../transport/base/errors.ts";
 import { refuseArgument, signalOf } from "../transport/base/options.ts";
 import type { Message } from "../transport/base/message.ts";
@@ -11,12 +10,10 @@ import {
   type PoolCloseOptions,
 } from "../transport/pool/close_options.ts";
 import { resolvePoolOptions } from "../transport/pool/options.ts";
-import {
-  PoolCore,
-  type PoolErrorRecord,
-  type PoolStats,
-} from "../transport/pool/pool.ts";
-import type { InboxMessage, WorkerStats } from "../transport/pool/worker.ts";
+import { makeWorker } from "../transport/pool/peer.ts";
+import { PoolCore, type PoolErrorRecord } from "../transport/pool/pool.ts";
+import type { PeerStats, PoolStats } from "../transport/pool/statistics.ts";
+import type { InboxMessage } from "../transport/pool/worker.ts";
 import { DialLimiter } from "./dial_limiter.ts";
 import { checkOutboundOptions, type OutboundPoolOptions } from "./options.ts";
 import { nameOf, type OutboundCore, OutboundPeer } from "./peer.ts";
@@ -262,7 +259,7 @@ export class OutboundPool implements AsyncDisposable {
    *
    * @throws {PoolError} `peer-not-found`, `pool-closed`.
    */
-  peerStats(id: string | URL): WorkerStats {
+  peerStats(id: string | URL): PeerStats {
     return this.#core.peerStats(this.#find(id));
   }
 
@@ -315,21 +312,7 @@ export class OutboundPool implements AsyncDisposable {
   #makeWorker(id: string, url: string): OutboundWorker {
     const { workerFactory } = this.#options;
     if (workerFactory === undefined) return new DefaultOutboundWorker();
-    let failure: Error | undefined;
-    const worker = decide(
-      workerFactory,
-      {
-        name: "workerFactory",
-        rule: "a worker, with methods start, stop, send and stats",
-        accepts: isWorker,
-        fallback: undefined,
-        onError: (error) => failure ??= error,
-      },
-      id,
-      url,
-    );
-    if (worker === undefined) throw this.#core.workerFailed(id, failure);
-    return worker;
+    return makeWorker(() => workerFactory(id, url), id, nameOf(id));
   }
 }
 
@@ -339,11 +322,4 @@ function tryNormalize(url: string | URL): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function isWorker(value: unknown): value is OutboundWorker {
-  return typeof value === "object" && value !== null &&
-    ["start", "stop", "send", "stats"].every((name) =>
-      typeof Reflect.get(value, name) === "function"
-    );
 }

@@ -289,7 +289,7 @@ Deno.test("A worker that ends by itself is said to be stopped", async () => {
   const url = pool.connect(URL_A);
   const event = await pool.events.take();
   assertEquals(event?.kind, "stopped");
-  assertEquals(pool.peerStats(url).sent, 0);
+  assertEquals(pool.peerStats(url).sentMessages, 0);
   await pool.close();
 });
 

@@ -1,11 +1,12 @@
 import { PoolError, toError } from "../transport/base/errors.ts";
 import { type Clock, systemClock } from "../transport/base/clock.ts";
-import type { Message } from "../transport/base/message.ts";
+import { type Message, messageSize } from "../transport/base/message.ts";
 import { DONE, onAbort, rejected } from "../transport/base/promise.ts";
 import { sleep } from "../transport/base/schedule.ts";
 import type { Connection } from "../transport/connection/connection.ts";
 import type { SendOptions } from "../transport/connection/outgoing.ts";
-import type { Counter, WorkerStats } from "../transport/pool/worker.ts";
+import type { ConnectionStats } from "../transport/connection/stats.ts";
+import type { TrafficCounter } from "../transport/pool/statistics.ts";
 import type { SocketEnd } from "../transport/socket/socket.ts";
 import type { PeerState } from "./peer_state.ts";
 import type { OutboundPlugin, OutboundWorker } from "./plugin.ts";
@@ -38,7 +39,7 @@ export class DefaultOutboundWorker implements OutboundWorker {
   /** Connections in a row that did not hold, and dials that were given up. */
   #failures = 0;
   #lastSentAt = 0;
-  #counter: Counter = { sent: 0, received: 0, dropped: 0 };
+  #counter: TrafficCounter | undefined;
   #clock: Clock = systemClock;
 
   /** Works until it is stopped. */
@@ -91,8 +92,8 @@ export class DefaultOutboundWorker implements OutboundWorker {
     const connection = this.#open;
     if (connection?.state !== "connected") return rejected(unavailable());
     const sent = connection.send(data, options);
-    if (sent === DONE) this.#sent(connection);
-    else sent.then(() => this.#sent(connection), () => {});
+    if (sent === DONE) this.#sent(connection, data);
+    else sent.then(() => this.#sent(connection, data), () => {});
     return sent;
   }
 
@@ -101,19 +102,13 @@ export class DefaultOutboundWorker implements OutboundWorker {
     const connection = this.#open;
     if (connection?.state !== "connected") throw unavailable();
     const sent = connection.trySend(data);
-    if (sent) this.#sent(connection);
+    if (sent) this.#sent(connection, data);
     return sent;
   }
 
-  /** The present figures. */
-  stats(): WorkerStats {
-    return {
-      queueDepth: 0,
-      processed: this.#counter.received,
-      dropped: this.#counter.dropped,
-      sent: this.#counter.sent,
-      connection: this.#connection?.stats(),
-    };
+  /** Figures of the present connection, or of the latest one. */
+  stats(): ConnectionStats | undefined {
+    return this.#connection?.stats();
   }
 
   #end(request: EndRequest): void {
@@ -132,13 +127,17 @@ export class DefaultOutboundWorker implements OutboundWorker {
         signal,
         onAttempt: () => this.#dialling(),
         onFailure: ({ error, delay }) => {
+          plugin.counter.failedDial();
           plugin.onError(error);
           this.#waiting(delay, error);
         },
       });
     } catch (thrown) {
       const error = toError(thrown);
-      if (!signal.aborted) plugin.onError(error);
+      if (!signal.aborted) {
+        plugin.counter.failedDial();
+        plugin.onError(error);
+      }
       return { end: undefined, error, heldFor: 0 };
     }
     return await this.#serve(plugin, connection, signal);
@@ -245,8 +244,8 @@ export class DefaultOutboundWorker implements OutboundWorker {
     };
   }
 
-  #sent(connection: Connection): void {
-    this.#counter.sent++;
+  #sent(connection: Connection, data: Message): void {
+    this.#counter?.sent(messageSize(data));
     // Where nothing better is to be had, a message that was buffered is a sign of life.
     if (!connection.controlFrames) this.#lastSentAt = this.#clock.now();
   }

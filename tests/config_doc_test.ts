@@ -15,6 +15,8 @@ const ofConnection: Rules = Object.fromEntries(
 /** The sections of CONFIG.md that have options that are numbers. */
 const SECTIONS: Readonly<Record<string, Rules>> = {
   "Pools": config.POOL_RULES,
+  "Inbound pool": config.INBOUND_POOL_RULES,
+  "Serve": config.SERVE_RULES,
   "Inbound worker": config.INBOUND_WORKER_RULES,
   "Outbound pool": config.OUTBOUND_POOL_RULES,
   "Outbound worker": config.OUTBOUND_WORKER_RULES,

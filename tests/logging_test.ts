@@ -2,11 +2,13 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import * as log from "@std/log";
 import { configure, getLogger, type LogRecord, reset } from "@logtape/logtape";
+import type { InboundPoolOptions } from "../inbound/options.ts";
 import { InboundPool } from "../inbound/pool.ts";
 import { OutboundPool } from "../outbound/pool.ts";
 import {
   assertAttribute,
   assertLogSequence,
+  FakeClock,
   findLogRecord,
   LogCapture,
   MockDialer,
@@ -202,4 +204,50 @@ Deno.test("Taking a peer out leaves one record, without the query of its URL", a
     "peer_id",
     "ws://a.example",
   );
+});
+
+Deno.test("The worker of an inbound peer logs what it decides, with the level of its pool unless it has its own", async () => {
+  const run = async (
+    options: Pick<InboundPoolOptions, "logLevel" | "worker" | "connection">,
+  ) => {
+    const logger = new LogCapture();
+    const clock = new FakeClock();
+    await using pool = new InboundPool("pool", {
+      ...options,
+      clock,
+      logger,
+      worker: { ...options.worker, inactivityTimeout: 1_000 },
+    });
+    pool.add("a", new MockSocket({ clock }));
+    await clock.advance(2_000);
+    await pool.close();
+    const count = (component: string) =>
+      logger.records.filter(({ attributes }) =>
+        attributes["component"] === component
+      ).map(({ level }) => level);
+    return {
+      worker: count("inbound_worker"),
+      connection: count("connection"),
+      messages: logger.records.map(({ message }) => message),
+    };
+  };
+  const all = await run({});
+  assertEquals(all.worker, ["debug", "info", "debug"]);
+  assertEquals(all.messages.includes("Evicting a silent peer"), true);
+  assertEquals(all.connection.length > 0, true);
+
+  const quiet = await run({ logLevel: "info" });
+  assertEquals(quiet.worker, ["info"]);
+  assertEquals(quiet.connection.includes("debug"), false);
+
+  const silent = await run({ logLevel: "error" });
+  assertEquals([silent.worker, silent.connection], [[], []]);
+
+  const own = await run({
+    logLevel: "error",
+    worker: { logLevel: "debug" },
+    connection: { logLevel: "info" },
+  });
+  assertEquals(own.worker, ["debug", "info", "debug"]);
+  assertEquals(own.connection.length > 0, true);
 });

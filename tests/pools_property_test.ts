@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { type InboundEvent, InboundPool } from "../inbound/pool.ts";
+import type { InboundEvent } from "../inbound/plugin.ts";
+import { InboundPool } from "../inbound/pool.ts";
 import type { OutboundEvent } from "../outbound/plugin.ts";
 import { OutboundPool } from "../outbound/pool.ts";
 import type { InboxMessage } from "../transport/pool/worker.ts";

@@ -67,7 +67,7 @@ for (const compression of [false, true]) {
     for (let i = 0; i < MESSAGES; i++) {
       await client.send(urls[i % PEERS] ?? "", makeMessage(random));
     }
-    await eventually(() => client.stats().totalReceived === MESSAGES);
+    await eventually(() => client.stats().receivedMessages === MESSAGES);
 
     for (const url of urls) {
       const path = new URL(url).pathname;
@@ -77,10 +77,10 @@ for (const compression of [false, true]) {
       assertEquals(down.get(path), { messages, bytes });
       for (const stats of [here, there]) {
         assertEquals([
-          stats.sent,
-          stats.processed,
-          stats.dropped,
-          stats.queueDepth,
+          stats.sentMessages,
+          stats.receivedMessages,
+          stats.droppedMessages,
+          stats.waitingMessages,
         ], [messages, messages, 0, 0]);
         assertEquals(stats.connection?.sentMessages, messages);
         assertEquals(stats.connection?.receivedMessages, messages);
@@ -89,13 +89,14 @@ for (const compression of [false, true]) {
         assertEquals(stats.connection?.bufferedBytes, 0);
       }
     }
-    assertEquals(server.stats().totalReceived, MESSAGES);
+    assertEquals(server.stats().receivedMessages, MESSAGES);
     // Peers that have left go on counting in the totals.
     await Promise.all(urls.map((url) => client.remove(url)));
     await eventually(() => server.peers.length === 0);
     for (const pool of [server, client]) {
-      const { peerCount, totalSent, totalReceived, failedSends } = pool.stats();
-      assertEquals([peerCount, totalSent, totalReceived, failedSends], [
+      const { peerCount, sentMessages, receivedMessages, failedSends } = pool
+        .stats();
+      assertEquals([peerCount, sentMessages, receivedMessages, failedSends], [
         0,
         MESSAGES,
         MESSAGES,

@@ -61,8 +61,8 @@ for (
       if (next === MESSAGES) break;
     }
     await sending;
-    assertEquals(out.stats().totalSent, MESSAGES);
-    assertEquals(pool.stats().totalReceived, MESSAGES);
+    assertEquals(out.stats().sentMessages, MESSAGES);
+    assertEquals(pool.stats().receivedMessages, MESSAGES);
     await out.close();
     await pool.close();
     await server.listener.close();

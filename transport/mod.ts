@@ -86,7 +86,13 @@ export {
 export { NodeStream } from "./net/node_stream.ts";
 export type { OpenedStream } from "./net/open_node.ts";
 export type { SendOptions } from "./connection/outgoing.ts";
-export type { PoolErrorRecord, PoolStats } from "./pool/pool.ts";
+export type { PoolErrorRecord } from "./pool/pool.ts";
+export type {
+  PeerStats,
+  PoolStats,
+  TrafficCounter,
+  TrafficStats,
+} from "./pool/statistics.ts";
 export type { PoolConnectionOptions, PoolOptions } from "./pool/options.ts";
 export * from "./handshake/mod.ts";
 export * from "./protocol/mod.ts";

@@ -54,8 +54,8 @@ export class DemoClient {
 
   /** The mean of the last round trips, in milliseconds. */
   get latency(): number {
-    const known = Object.values(this.pool.stats().peers)
-      .map((peer) => peer.connection?.latency)
+    const known = this.pool.peers
+      .map((id) => this.pool.peerStats(id).connection?.latency)
       .filter((latency) => latency !== undefined);
     return known.reduce((sum, latency) => sum + latency, 0) /
       (known.length || 1);

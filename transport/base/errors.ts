@@ -83,6 +83,7 @@ export class ConnectionError extends Error {
  * - `peer-stopped`: the policy gave the peer up; the cause says why.
  * - `pool-full`: the pool holds `maxPeers` peers already.
  * - `worker-failed`: the worker, or its factory, threw; see the cause.
+ * - `decision-timeout`: a callback of `serve` did not decide about a peer in time.
  * - `messages-dropped`: messages found no room in the inbox and were dropped.
  */
 export type PoolErrorCode =
@@ -94,6 +95,7 @@ export type PoolErrorCode =
   | "peer-stopped"
   | "pool-full"
   | "messages-dropped"
+  | "decision-timeout"
   | "worker-failed";
 
 /** A pool cannot do what was asked of it. */

@@ -131,6 +131,16 @@ export const POOL_RULES: Readonly<
   errorsBufferSize: items(1_024, 1),
 };
 
+/** Options of the inbound pool alone that are numbers. */
+export const INBOUND_POOL_RULES: Readonly<Record<"maxPeers", NumberRule>> = {
+  maxPeers: items(0),
+};
+
+/** Options of `serve` of an inbound pool that are numbers. */
+export const SERVE_RULES: Readonly<Record<"timeout", NumberRule>> = {
+  timeout: duration(5_000),
+};
+
 /** Options of an inbound worker that are numbers. */
 export const INBOUND_WORKER_RULES: Readonly<
   Record<"inactivityTimeout" | "maxQueueSize", NumberRule>

@@ -33,6 +33,8 @@ export interface BacklogHome<E extends PoolEvent> {
   readonly context: BacklogContext<E>;
   /** How many messages, and bytes, of peers that are registered no more may still be added. */
   readonly departedRoom: { readonly items: number; readonly bytes: number };
+  /** Counts messages that wait. */
+  countWaiting(items: number): void;
   /** Counts messages of peers that are registered no more. */
   countDeparted(items: number, bytes: number): void;
   /** Nothing of the peer waits any more. */
@@ -218,6 +220,7 @@ export class Backlog<E extends PoolEvent> {
   #count(items: number, bytes: number): void {
     this.#items += items;
     this.#bytes += bytes;
+    this.#home.countWaiting(items);
     if (this.#owner === undefined) this.#home.countDeparted(items, bytes);
   }
 

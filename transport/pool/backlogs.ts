@@ -13,6 +13,7 @@ export class Backlogs<E extends PoolEvent> implements BacklogHome<E> {
   readonly #backlogs = new Map<string, Backlog<E>>();
   /** The inbox will call back. */
   #waitsForSpace = false;
+  #waiting = 0;
   #departedItems = 0;
   #departedBytes = 0;
   #closed = false;
@@ -55,6 +56,16 @@ export class Backlogs<E extends PoolEvent> implements BacklogHome<E> {
     }
     this.#awaitSpace();
     return backlog;
+  }
+
+  /** Messages that wait, of all peers. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Counts messages that wait. */
+  countWaiting(items: number): void {
+    this.#waiting += items;
   }
 
   /** Counts messages of peers that are registered no more. */

@@ -4,7 +4,8 @@ import { PoolError } from "../base/errors.ts";
 import type { Inlet } from "./backlog.ts";
 import type { Backlogs } from "./backlogs.ts";
 import type { PoolEvent } from "./events.ts";
-import type { Counter, InboxMessage } from "./worker.ts";
+import type { TrafficCounter } from "./statistics.ts";
+import type { InboxMessage } from "./worker.ts";
 
 /** Where a {@link DeliverySink} takes messages from: a connection. */
 export interface MessageSource {
@@ -50,7 +51,7 @@ export interface MessageDelivery {
 /** Delivers the messages of one peer, of all its connections, to the inbox of its pool. */
 export class Delivery<E extends PoolEvent> implements MessageDelivery {
   readonly id: string;
-  readonly counter: Counter;
+  readonly counter: TrafficCounter;
   readonly #backlogs: Backlogs<E>;
   /** The peer's earlier stay, while its worker has not ended and no message of this one has come. */
   #previous: Delivery<E> | undefined;
@@ -60,7 +61,7 @@ export class Delivery<E extends PoolEvent> implements MessageDelivery {
   /** Made by a pool for each peer that it takes in. */
   constructor(
     id: string,
-    counter: Counter,
+    counter: TrafficCounter,
     backlogs: Backlogs<E>,
     previous?: Delivery<E>,
   ) {
@@ -110,8 +111,13 @@ export class Delivery<E extends PoolEvent> implements MessageDelivery {
   }
 
   /** Takes a message of a connection. Returns `false` to hold the peer back. */
-  take(sink: ConnectionSink<E>, data: Message, at: number): boolean {
-    this.counter.received++;
+  take(
+    sink: ConnectionSink<E>,
+    data: Message,
+    size: number,
+    at: number,
+  ): boolean {
+    this.counter.received(size);
     // Messages of an earlier stay never come behind those of a later one.
     if (this.#previous !== undefined) this.#endPrevious();
     const backlogs = this.#backlogs;
@@ -132,7 +138,7 @@ export class Delivery<E extends PoolEvent> implements MessageDelivery {
   /** A connection has ended, of which messages were dropped. */
   connectionEnded(sink: ConnectionSink<E>, dropped: number): void {
     const trimmed = this.#backlogs.get(this.id)?.release(sink) ?? 0;
-    this.counter.dropped += trimmed;
+    this.counter.dropped(trimmed);
     this.#report(dropped + trimmed);
   }
 
@@ -147,7 +153,7 @@ export class Delivery<E extends PoolEvent> implements MessageDelivery {
   }
 
   #drop(count: number): void {
-    this.counter.dropped += count;
+    this.counter.dropped(count);
     this.#report(count);
   }
 
@@ -192,8 +198,8 @@ class ConnectionSink<E extends PoolEvent> implements DeliverySink, Inlet {
       !this.#delivery.dropsOldest;
   }
 
-  message(data: Message, _size: number, at: number): boolean {
-    return this.#delivery.take(this, data, at);
+  message(data: Message, size: number, at: number): boolean {
+    return this.#delivery.take(this, data, size, at);
   }
 
   drop(): true {
@@ -209,7 +215,7 @@ class ConnectionSink<E extends PoolEvent> implements DeliverySink, Inlet {
   }
 
   countDropped(count: number): void {
-    this.#delivery.counter.dropped += count;
+    this.#delivery.counter.dropped(count);
   }
 
   resume(): void {

@@ -4,6 +4,7 @@ import type { BacklogLimits } from "./backlog.ts";
 import { Backlogs } from "./backlogs.ts";
 import { Delivery, type DeliverySink, type MessageSource } from "./delivery.ts";
 import type { PoolEvent } from "./events.ts";
+import { TrafficCounter } from "./statistics.ts";
 import type { InboxMessage } from "./worker.ts";
 
 interface TestEvent extends PoolEvent {
@@ -93,7 +94,7 @@ function setUp(
   const admit = (id = "a", previous?: Delivery<TestEvent>) =>
     new Delivery<TestEvent>(
       id,
-      { sent: 0, received: 0, dropped: 0 },
+      new TrafficCounter(),
       backlogs,
       previous,
     );
@@ -120,7 +121,7 @@ Deno.test("A message is stamped and goes straight into the inbox", () => {
     receivedAt: 5,
     session: 7,
   });
-  assertEquals([delivery.counter.received, backlogs.size], [1, 0]);
+  assertEquals([delivery.counter.receivedMessages, backlogs.size], [1, 0]);
 });
 
 Deno.test("A peer is held back while the inbox is full, and goes on when it is half empty", () => {
@@ -202,7 +203,10 @@ Deno.test("A peer that comes back again and again with an unread inbox leaves a 
     open = Math.max(open, delivery.waiting);
   }
   assertEquals([inbox.size, open, delivery.waiting], [2, 3, 3]);
-  assertEquals(delivery.counter, { sent: 0, received: 300, dropped: 295 });
+  assertEquals([
+    delivery.counter.receivedMessages,
+    delivery.counter.droppedMessages,
+  ], [300, 295]);
   assertEquals(errors.length, 99);
   read();
   // The events still alternate, and tell how many were left out.
@@ -267,7 +271,10 @@ Deno.test("What an earlier stay brings is dropped once a later one has brought a
   old.receive("1c");
   read();
   assertEquals(log, ["1a", "1b", "2a"]);
-  assertEquals([first.counter.received, first.counter.dropped], [3, 1]);
+  assertEquals(
+    [first.counter.receivedMessages, first.counter.droppedMessages],
+    [3, 1],
+  );
 });
 
 Deno.test("A peer that cannot be held back may have so much, then overflows once", () => {
@@ -285,7 +292,7 @@ Deno.test("A peer that cannot be held back may have so much, then overflows once
   source.receive("10");
   source.end();
   assertEquals(log, ["0", "1", "2", "3", "4"]);
-  assertEquals(delivery.counter.dropped, 6);
+  assertEquals(delivery.counter.droppedMessages, 6);
   assertEquals(errors.length, 1);
 });
 
@@ -304,7 +311,7 @@ for (const flowControl of [true, false]) {
     const source = new Source(delivery, 1, flowControl);
     for (let i = 0; i < 10; i++) source.receive(String(i));
     assertEquals([source.unread, delivery.waiting], [0, 3]);
-    assertEquals(delivery.counter.dropped, 6);
+    assertEquals(delivery.counter.droppedMessages, 6);
     assertEquals([source.overflows.length, errors.length], [0, 1]);
     read();
     assertEquals(log, ["0", "7", "8", "9"]);

@@ -1,4 +1,11 @@
-import { checkOptions, checkScope, numberOption } from "../base/options.ts";
+import {
+  checkFunction,
+  checkOptions,
+  checkScope,
+  numberOption,
+  type OptionHomes,
+  type OptionNames,
+} from "../base/options.ts";
 import { POOL_RULES } from "../base/rules.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import {
@@ -7,6 +14,7 @@ import {
 } from "../connection/options.ts";
 import { ConfigError } from "../base/errors.ts";
 import type { LoggingOptions } from "../base/logging.ts";
+import type { PoolEvent } from "./events.ts";
 
 /** Options of the connections that a pool makes. */
 export type PoolConnectionOptions = Omit<
@@ -15,7 +23,8 @@ export type PoolConnectionOptions = Omit<
 >;
 
 /** Options that both pools have. */
-export interface PoolOptions extends LoggingOptions {
+export interface PoolOptions<E extends PoolEvent = PoolEvent>
+  extends LoggingOptions {
   /** Closes the pool, gracefully, when it aborts. */
   readonly signal?: AbortSignal | undefined;
   /** Where time and chance come from. @default the runtime's own */
@@ -31,8 +40,33 @@ export interface PoolOptions extends LoggingOptions {
   readonly eventsBufferSize?: number | undefined;
   /** Errors that may wait; when nobody reads them the oldest go. @default 1024 */
   readonly errorsBufferSize?: number | undefined;
+  /**
+   * Called synchronously with each event, also when `events` drops it. If it throws or rejects, the error goes to
+   * `errors`. @default none
+   */
+  readonly onEvent?: ((event: E) => void) | undefined;
   /** Options of the pool's connections. */
   readonly connection?: PoolConnectionOptions | undefined;
+}
+
+/** The names of the options that both pools have. */
+export const POOL_OPTION_NAMES: OptionNames<PoolOptions> = {
+  signal: true,
+  clock: true,
+  inboxBufferSize: true,
+  inboxBufferBytes: true,
+  eventsBufferSize: true,
+  errorsBufferSize: true,
+  onEvent: true,
+  connection: true,
+  logger: true,
+  loggingEnabled: true,
+  logLevel: true,
+};
+
+/** Says of each of some options that it belongs to the same place. */
+export function homes(options: object, home: string): OptionHomes {
+  return Object.fromEntries(Object.keys(options).map((name) => [name, home]));
 }
 
 /** A pool's options with every default filled in. */
@@ -69,13 +103,14 @@ export function checkId(field: string, id: unknown): void {
  *
  * @throws {ConfigError} `invalid-argument`, `invalid-option`.
  */
-export function resolvePoolOptions(
+export function resolvePoolOptions<E extends PoolEvent>(
   id: string,
-  options: PoolOptions,
+  options: PoolOptions<E>,
 ): Omit<ResolvedPoolOptions, "maxQueueSize"> {
   checkId("id", id);
   checkOptions("options", options);
   checkScope("", options);
+  checkFunction("onEvent", options.onEvent);
   const number = (name: keyof typeof POOL_RULES) =>
     numberOption(name, POOL_RULES[name], options[name]);
   const connection = resolveConnectionOptions(

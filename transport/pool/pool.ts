@@ -1,74 +1,55 @@
+import { notify } from "../base/callbacks.ts";
+import { ConnectionError, PoolError } from "../base/errors.ts";
+import { createLog, type Log } from "../base/logging.ts";
+import type { Message } from "../base/message.ts";
+import { handled, onAbort, rejected } from "../base/promise.ts";
+import { Queue } from "../base/queue.ts";
+import { sleep } from "../base/schedule.ts";
+import type { SendOptions } from "../connection/outgoing.ts";
 import { flushAll } from "../net/flush.ts";
-import { ConnectionError, PoolError, toError } from "../base/errors.ts";
 import { Backlogs } from "./backlogs.ts";
 import { Delivery } from "./delivery.ts";
 import { EventQueue, type PoolEvent } from "./events.ts";
-import { createLog, type Log } from "../base/logging.ts";
-import type { Message } from "../base/message.ts";
-import type { SendOptions } from "../connection/outgoing.ts";
 import type { PoolOptions, ResolvedPoolOptions } from "./options.ts";
-import { DONE, handled, onAbort, rejected } from "../base/promise.ts";
-import { Queue } from "../base/queue.ts";
-import { sleep } from "../base/schedule.ts";
+import { Peer, workerFailed } from "./peer.ts";
 import { Sessions } from "./sessions.ts";
-import type { Counter, InboxMessage, Worker, WorkerStats } from "./worker.ts";
+import {
+  type PeerStats,
+  type PoolStats,
+  TrafficCounter,
+} from "./statistics.ts";
+import type { InboxMessage, Worker } from "./worker.ts";
 
 /** Milliseconds beyond `closeTimeout` after which a worker that does not end is given up. */
 const GRACE = 1_000;
 
 /** An error that did not end anything by itself, such as a failed dial. */
 export interface PoolErrorRecord {
-  /** The peer. */
-  readonly id: string;
+  /** The peer; `undefined` if the error concerns none, or none that is known yet. */
+  readonly id: string | undefined;
   /** What went wrong. */
   readonly error: Error;
   /** When, in epoch milliseconds. */
   readonly at: number;
 }
 
-/** Figures of a pool. The counters only grow. */
-export interface PoolStats {
-  /** Peers that it knows. */
-  readonly peerCount: number;
-  /** Messages that went into the inbox, of all peers there ever were. */
-  readonly totalReceived: number;
-  /** Messages that were sent, to all peers there ever were. */
-  readonly totalSent: number;
-  /** Sends that failed. */
-  readonly failedSends: number;
-  /** Messages that wait in the inbox. */
-  readonly inboxDepth: number;
-  /** Events that wait. */
-  readonly eventsDepth: number;
-  /** Errors that wait. */
-  readonly errorsDepth: number;
-  /** Errors that gave way to newer ones. */
-  readonly droppedErrors: number;
-  /** Events that gave way to newer ones. */
-  readonly missedEvents: number;
-  /** One entry for each peer that it knows. */
-  readonly peers: Readonly<Record<string, WorkerStats>>;
-}
-
-/** A peer as its pool knows it. */
-export interface Peer<Plugin, E extends PoolEvent> {
+/** What {@link PoolCore.admit} needs. */
+export interface Admission<Plugin, E extends PoolEvent> {
   readonly id: string;
   readonly worker: Worker<Plugin>;
-  readonly counter: Counter;
-  readonly delivery: Delivery<E>;
-  /** How long the closing handshake of its connection may take, in milliseconds; 0 is no limit. */
-  closeTimeout: number;
-  /** Resolves when the worker has ended, or was given up. */
-  done: Promise<void>;
-  /** It was removed, has left, or was given up: what its worker does changes nothing any more. */
-  retired: boolean;
-  /** Its worker has ended, or was given up. */
-  finished: boolean;
-  /** Lets go of what the worker was given; it may have left it open. */
-  readonly release: (error: Error | undefined) => void;
+  /** Goes on counting for a peer that gets another worker. @default one that begins at 0 */
+  readonly counter?: TrafficCounter | undefined;
+  /** How long the closing handshake may take, in milliseconds; 0 is no limit. @default that of the pool */
+  readonly closeTimeout?: number | undefined;
+  /** Makes what the worker gets. */
+  readonly makePlugin: (peer: Peer<Plugin, E>) => Plugin;
+  /** Called once, when the worker has ended by itself and the peer is still registered, with what it threw. */
+  readonly ended: (peer: Peer<Plugin, E>, error: Error | undefined) => void;
+  /** Called once when the worker has ended in whatever way, or was given up. */
+  readonly release?: (error: Error | undefined) => void;
 }
 
-/** What is the same in both pools: registry, inbox, events, errors and lifetime. */
+/** What both pools have in common: registry, inbox, events, errors, statistics and lifetime. */
 export class PoolCore<Plugin, E extends PoolEvent> {
   readonly id: string;
   readonly options: ResolvedPoolOptions;
@@ -82,24 +63,23 @@ export class PoolCore<Plugin, E extends PoolEvent> {
   readonly nameOf: (id: string) => string;
 
   readonly #backlogs: Backlogs<E>;
+  readonly #counter = new TrafficCounter();
+  readonly #onEvent: ((event: E) => unknown) | undefined;
   /** Peers that are registered no more and whose workers have not ended. */
   readonly #leaving = new Set<Peer<Plugin, E>>();
   /** The latest of these under each id. */
   readonly #lastLeaving = new Map<string, Peer<Plugin, E>>();
-  /** The peer that was looked up last, while it is known. */
+  /** The peer that was looked up last, while it is registered. */
   #lastPeer: Peer<Plugin, E> | undefined;
   readonly #closed = Promise.withResolvers<void>();
   #removeListener = () => {};
   #closing = false;
-  /** What peers that are gone had sent and received. */
-  readonly #past: Counter = { sent: 0, received: 0, dropped: 0 };
-  #failedSends = 0;
   #droppedErrors = 0;
 
   constructor(
     component: string,
     id: string,
-    options: PoolOptions,
+    options: PoolOptions<E>,
     resolved: ResolvedPoolOptions,
     nameOf: (id: string) => string = (id) => id,
   ) {
@@ -110,6 +90,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
       component: `${component}_pool`,
       pool_id: id,
     });
+    this.#onEvent = options.onEvent;
     const { inboxBufferSize, inboxBufferBytes } = resolved;
     this.inbox = new Queue({
       capacity: inboxBufferSize,
@@ -128,7 +109,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
         maxItems: resolved.incomingBufferSize,
         maxBytes: resolved.incomingBufferBytes,
         maxQueueSize: resolved.maxQueueSize,
-        // All peers that are gone together: as much again as the inbox, at least what one peer may have.
+        // All peers that have left together: as much as the inbox, at least what one peer may have.
         maxDepartedItems: Math.max(
           inboxBufferSize,
           resolved.incomingBufferSize,
@@ -138,7 +119,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
           resolved.incomingBufferBytes,
         ),
       },
-      emit: (event) => this.events.push(event),
+      emit: (event) => this.#emit(event),
       report: (peer, error) => this.report(peer, error),
     });
   }
@@ -163,13 +144,6 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     if (this.#closing) throw this.#poolClosed(action);
   }
 
-  #poolClosed(action: string): PoolError {
-    return new PoolError(
-      "pool-closed",
-      `Cannot ${action} as the pool must be open: ${this.label} is closed`,
-    );
-  }
-
   /** @throws {PoolError} `peer-not-found`, `pool-closed`. */
   peer(action: string, id: string): Peer<Plugin, E> {
     // Messages of one peer come in a row, and so do their answers.
@@ -189,59 +163,35 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     );
   }
 
-  /**
-   * Takes a peer in and starts its worker.
-   *
-   * @param ended Called once when the worker has ended by itself, with what it threw.
-   * @param release Called when the worker has ended in whatever way, or was given up.
-   */
-  admit(
-    id: string,
-    worker: Worker<Plugin>,
-    makePlugin: (peer: Peer<Plugin, E>) => Plugin,
-    ended: (peer: Peer<Plugin, E>, error: Error | undefined) => void,
-    release: (error: Error | undefined) => void = () => {},
-  ): Peer<Plugin, E> {
-    const counter: Counter = { sent: 0, received: 0, dropped: 0 };
-    const peer: Peer<Plugin, E> = {
+  /** An error for what a worker, or its factory, did. */
+  workerFailed(id: string, cause: unknown): PoolError {
+    return workerFailed(this.nameOf(id), cause);
+  }
+
+  /** Registers a peer and starts its worker. */
+  admit(admission: Admission<Plugin, E>): Peer<Plugin, E> {
+    const { id, worker, makePlugin, ended, release } = admission;
+    const counter = admission.counter ?? new TrafficCounter(this.#counter);
+    const previous = this.#lastLeaving.get(id)?.delivery;
+    const peer = new Peer<Plugin, E>({
       id,
+      name: this.nameOf(id),
       worker,
       counter,
-      delivery: new Delivery(
-        id,
-        counter,
-        this.#backlogs,
-        this.#lastLeaving.get(id)?.delivery,
-      ),
-      closeTimeout: this.options.closeTimeout,
-      done: DONE,
-      retired: false,
-      finished: false,
-      release,
-    };
+      delivery: new Delivery(id, counter, this.#backlogs, previous),
+      closeTimeout: admission.closeTimeout ?? this.options.closeTimeout,
+      report: (error) => this.report(id, error),
+      release: release ?? (() => {}),
+    });
     this.peers.set(id, peer);
-    const finish = (error: Error | undefined) => {
-      this.#finish(peer);
-      this.#past.sent += peer.counter.sent;
-      this.#past.received += peer.counter.received;
-      peer.counter.sent = peer.counter.received = 0;
-      peer.release(error);
+    peer.start(() => makePlugin(peer), (error) => {
+      this.#finish(peer, error);
       if (!peer.retired) ended(peer, error);
-    };
-    const fail = (thrown: unknown) => finish(toError(thrown));
-    try {
-      const plugin = makePlugin(peer);
-      peer.done = Promise.resolve(worker.start(plugin)).then(
-        () => finish(undefined),
-        fail,
-      );
-    } catch (thrown) {
-      peer.done = Promise.reject(thrown).catch(fail);
-    }
+    });
     return peer;
   }
 
-  /** The peer is known no more. What its worker still does changes nothing. */
+  /** The peer is registered no more. What its worker still tells changes nothing. */
   retire(peer: Peer<Plugin, E>): void {
     peer.retired = true;
     if (this.#lastPeer === peer) this.#lastPeer = undefined;
@@ -277,84 +227,71 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     this.retire(peer);
     this.log?.debug("Peer removed", { peer_id: this.nameOf(peer.id) });
     this.events.forget(peer.id);
-    this.stop(peer, code, reason);
+    peer.stop(code, reason);
     if (!replaced) peer.delivery.leave();
     await this.#ended(peer);
   }
 
-  /** Stops a worker; one that throws hurts nobody. */
-  stop(peer: Peer<Plugin, E>, code: number, reason: string): void {
-    try {
-      peer.worker.stop(code, reason);
-    } catch (error) {
-      this.report(peer.id, this.workerFailed(peer.id, error));
-    }
-  }
-
-  /** An error for a worker, or its factory, that threw. */
-  workerFailed(id: string, cause: unknown): PoolError {
-    return new PoolError(
-      "worker-failed",
-      `The worker of ${this.nameOf(id)} failed: ${toError(cause).message}`,
-      { cause },
-    );
-  }
-
   /** Puts an error where users read them. */
-  report(id: string, error: Error): void {
+  report(id: string | undefined, error: Error): void {
     if (this.errors.full) {
       this.errors.shift();
       this.#droppedErrors++;
     }
     this.errors.push({ id, error, at: this.options.clock.date() });
-    this.log?.warn("Error", { peer_id: this.nameOf(id), error });
+    this.log?.warn("Error", {
+      ...(id !== undefined && { peer_id: this.nameOf(id) }),
+      error,
+    });
   }
 
   send(id: string, data: Message, options?: SendOptions): Promise<void> {
-    let sent: Promise<void>;
+    let peer: Peer<Plugin, E>;
     try {
-      sent = this.peer("send", id).worker.send(data, options);
+      peer = this.peer("send", id);
     } catch (error) {
-      this.#sendFailed(id, error);
+      this.#counter.failedSend();
+      this.#logFailedSend(id, error);
       return rejected(error);
     }
-    if (sent !== DONE) this.#watchSend(id, sent);
-    return sent;
+    return peer.send(data, options);
   }
 
   trySend(id: string, data: Message): boolean {
-    return this.peer("send", id).worker.trySend?.(data) ?? false;
+    let peer: Peer<Plugin, E>;
+    try {
+      peer = this.peer("send", id);
+    } catch (error) {
+      this.#counter.failedSend();
+      throw error;
+    }
+    return peer.trySend(data);
   }
 
-  peerStats(id: string): WorkerStats {
-    return this.#statsOf(this.peer("give statistics", id));
+  peerStats(id: string): PeerStats {
+    const peer = this.peer("give statistics", id);
+    return {
+      ...peer.counter.snapshot(),
+      waitingMessages: peer.delivery.waiting,
+      connection: peer.stats(),
+    };
   }
 
   stats(): PoolStats {
-    let { sent, received } = this.#past;
-    for (const peer of [...this.peers.values(), ...this.#leaving]) {
-      sent += peer.counter.sent;
-      received += peer.counter.received;
-    }
-    // Entries, since an id may be of any kind, `__proto__` too.
-    const peers = Object.fromEntries(
-      [...this.peers].map(([id, peer]) => [id, this.#statsOf(peer)]),
-    );
     return {
       peerCount: this.peers.size,
-      totalReceived: received,
-      totalSent: sent,
-      failedSends: this.#failedSends,
+      ...this.#counter.snapshot(),
       inboxDepth: this.inbox.size,
+      waitingMessages: this.#backlogs.waiting,
       eventsDepth: this.events.queue.size,
       errorsDepth: this.errors.size,
       droppedErrors: this.#droppedErrors,
       missedEvents: this.events.missed,
-      peers,
     };
   }
 
-  close(code = 1001, reason = "The pool is closing"): Promise<void> {
+  /** Closes. The first call counts. */
+  close(code: number, reason: string): Promise<void> {
     if (this.#closing) return this.closed;
     this.#closing = true;
     this.#removeListener();
@@ -366,10 +303,9 @@ export class PoolCore<Plugin, E extends PoolEvent> {
   async #close(code: number, reason: string): Promise<void> {
     for (const peer of this.peers.values()) this.retire(peer);
     // Those that left before are told too: a worker may go on after it has said that it is done.
-    for (const peer of [...this.#leaving]) {
-      this.stop(peer, code, reason);
-    }
-    await Promise.all([...this.#leaving].map((peer) => this.#ended(peer)));
+    const leaving = [...this.#leaving];
+    for (const peer of leaving) peer.stop(code, reason);
+    await Promise.all(leaving.map((peer) => this.#ended(peer)));
     this.#backlogs.close();
     this.inbox.close();
     this.events.queue.close();
@@ -386,52 +322,39 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     const stop = new AbortController();
     const late = sleep(clock, closeTimeout + GRACE, stop.signal).then(() => {
       const error = new Error("It did not end when stopped");
-      this.#finish(peer);
-      peer.release(error);
-      this.report(peer.id, this.workerFailed(peer.id, error));
+      this.#finish(peer, error);
+      this.report(peer.id, peer.workerFailed(error));
     });
     await Promise.race([peer.done, handled(late)]);
     stop.abort();
   }
 
-  /** The worker has ended, or was given up: what it still brings is dropped. */
-  #finish(peer: Peer<Plugin, E>): void {
-    peer.finished = true;
-    peer.delivery.end();
+  #finish(peer: Peer<Plugin, E>, error: Error | undefined): void {
+    peer.finish(error);
     this.#leaving.delete(peer);
     if (this.#lastLeaving.get(peer.id) === peer) {
       this.#lastLeaving.delete(peer.id);
     }
   }
 
-  #statsOf(peer: Peer<Plugin, E>): WorkerStats {
-    try {
-      const stats = peer.worker.stats();
-      return { ...stats, queueDepth: peer.delivery.waiting };
-    } catch (error) {
-      this.log?.error("A worker's stats() threw", {
-        peer_id: this.nameOf(peer.id),
-        error,
-      });
-      const { sent, received, dropped } = peer.counter;
-      return {
-        queueDepth: peer.delivery.waiting,
-        processed: received,
-        dropped,
-        sent,
-        connection: undefined,
-      };
-    }
+  #emit(event: E): void {
+    this.events.push(event);
+    notify(
+      this.#onEvent,
+      (error) => this.report(event.id, error),
+      event,
+    );
   }
 
-  /** Not in `send` itself: a function in it would cost every call its surroundings. */
-  #watchSend(id: string, sent: Promise<void>): void {
-    handled(sent).catch((error) => this.#sendFailed(id, error));
+  #poolClosed(action: string): PoolError {
+    return new PoolError(
+      "pool-closed",
+      `Cannot ${action} as the pool must be open: ${this.label} is closed`,
+    );
   }
 
-  #sendFailed(id: string, error: unknown): void {
-    this.#failedSends++;
-    // What a connection refuses it logs itself.
+  #logFailedSend(id: string, error: unknown): void {
+    // A connection logs its own failures.
     if (error instanceof ConnectionError) return;
     this.log?.debug("Send failed", { peer_id: this.nameOf(id), error });
   }

@@ -4,7 +4,7 @@ import type { SendOptions } from "../connection/outgoing.ts";
 
 /** A message in a pool's inbox. */
 export interface InboxMessage {
-  /** The peer that sent it: its id, or its normalised URL. */
+  /** The id of the peer that sent it. */
   readonly id: string;
   /** The message: a string is a text, a `Uint8Array` a binary one. */
   readonly data: Message;
@@ -14,43 +14,22 @@ export interface InboxMessage {
   readonly session: number;
 }
 
-/** Figures of a worker. The counters only grow. */
-export interface WorkerStats {
-  /** Messages that wait for room in the inbox. */
-  readonly queueDepth: number;
-  /** Messages that arrived. */
-  readonly processed: number;
-  /** Messages of these that were dropped: see `maxQueueSize` and `incomingBufferSize`. */
-  readonly dropped: number;
-  /** Messages that were sent. */
-  readonly sent: number;
-  /** Figures of the present connection, or of the last one. */
-  readonly connection: ConnectionStats | undefined;
-}
-
-/** What is counted for one peer. */
-export interface Counter {
-  /** Messages that were sent. */
-  sent: number;
-  /** Messages that arrived. Counted by the delivery. */
-  received: number;
-  /** Messages of these that were dropped. Counted by the delivery. */
-  dropped: number;
-}
-
 /**
- * What happens on the wire for one peer. The pool owns registration, inbox, events
- * and lifetime; the worker owns the rest.
+ * What happens on the wire for one peer. The pool owns registration, inbox, events and lifetime; the worker owns
+ * the rest.
+ *
+ * A method that throws, rejects, never settles or returns something else than described is reported in the pool's
+ * `errors`, and other peers notice nothing. EXTEND.md has the outcome of each.
  */
 export interface Worker<Plugin> {
-  /** Works until the peer is done with, or until it is stopped; then resolves. */
+  /** Works until the peer has ended, or until it is stopped; then resolves. Called once. */
   start(plugin: Plugin): Promise<void>;
-  /** Ends the work: the peer gets a close frame. May be called more than once. */
+  /** Ends the work: the peer gets a close frame. May be called more than once, also before `start`. */
   stop(code: number, reason: string): void;
   /** Sends a message: see {@link Connection.send}. */
   send(data: Message, options?: SendOptions): Promise<void>;
-  /** Sends a message if there is room: see {@link Connection.trySend}. Without it the pool's `trySend` says `false`. */
+  /** Sends a message if there is room: see {@link Connection.trySend}. Without it the pool's `trySend` returns `false`. */
   trySend?(data: Message): boolean;
-  /** The present figures. Must not wait. */
-  stats(): WorkerStats;
+  /** Figures of the present connection, or of the last one. Must not wait. @default undefined */
+  stats?(): ConnectionStats | undefined;
 }

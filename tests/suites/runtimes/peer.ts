@@ -102,7 +102,7 @@ async function exchange(
     if (typeof data === "string") assert.equal(back, data);
     else assert.deepEqual(new Uint8Array(back as Uint8Array), data);
   }
-  assert.equal(pool.stats().totalReceived, 5);
+  assert.equal(pool.stats().receivedMessages, 5);
   await pool.close();
 }
 

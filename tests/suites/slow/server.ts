@@ -60,12 +60,8 @@ const control = Deno.serve(
     }
     const start = performance.now();
     if (pathname === "/close") await pool.close();
-    const { inboxDepth, peers, peerCount } = pool.stats();
-    const waiting = Object.values(peers).reduce(
-      (sum, { queueDepth, connection }) =>
-        sum + queueDepth + (connection?.incomingDepth ?? 0),
-      inboxDepth,
-    );
+    const { inboxDepth, waitingMessages, peerCount } = pool.stats();
+    const waiting = inboxDepth + waitingMessages;
     return Response.json({
       ms: performance.now() - start,
       rss: Deno.memoryUsage().rss,

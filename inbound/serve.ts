@@ -1,0 +1,245 @@
+import type { Clock } from "../transport/base/clock.ts";
+import { ConfigError, PoolError, toError } from "../transport/base/errors.ts";
+import type { Log } from "../transport/base/logging.ts";
+import {
+  checkBoolean,
+  checkFields,
+  checkFunction,
+  numberOption,
+  type OptionNames,
+} from "../transport/base/options.ts";
+import { handled } from "../transport/base/promise.ts";
+import { SERVE_RULES } from "../transport/base/rules.ts";
+import { sleep } from "../transport/base/schedule.ts";
+import { HandshakeError } from "../transport/handshake/errors.ts";
+import type { AcceptOptions } from "../transport/server/accept.ts";
+import type { Incoming, RejectOptions } from "../transport/server/listen.ts";
+import { toRefusal } from "./admission.ts";
+import type { Registrar } from "./registrar.ts";
+
+/** How a peer is refused. */
+export interface ServeRefusal extends RejectOptions {
+  /** The HTTP status, 200 to 599. */
+  readonly status: number;
+}
+
+/** How a peer is taken in. */
+export interface ServeAcceptance extends AcceptOptions {
+  /** The id of the peer, in place of the option `id`. */
+  readonly id?: string | undefined;
+}
+
+/** What `accept` of {@link ServeOptions} returns. */
+export type ServeDecision =
+  | boolean
+  | number
+  | ServeRefusal
+  | ServeAcceptance;
+
+/** Options of {@link InboundPool.serve}. */
+export interface ServeOptions {
+  /** Makes the id of a peer that is taken in. @default a random UUID */
+  readonly id?: ((incoming: Incoming) => string | Promise<string>) | undefined;
+  /**
+   * Decides about a peer.
+   *
+   * - `true`, or an object of accept options: the peer is taken in.
+   * - `false`: it is refused with 403.
+   * - A number, or an object with `status`: it is refused with that status.
+   *
+   * Anything else, an exception and a rejection refuse the peer with 500 and are reported in `errors`.
+   *
+   * @default every peer is taken in
+   */
+  readonly accept?:
+    | ((incoming: Incoming) => ServeDecision | Promise<ServeDecision>)
+    | undefined;
+  /** Whether a peer takes the place of one with the same id, as by `replace`. Otherwise it is refused with 409. @default false */
+  readonly replace?: boolean | undefined;
+  /**
+   * How long `accept` and `id` may take together, in milliseconds; beyond it the peer is refused with 500. 0 is no
+   * limit: the `handshakeTimeout` of the listener ends it then. @default 5000
+   */
+  readonly timeout?: number | undefined;
+}
+
+const NAMES: OptionNames<ServeOptions> = {
+  id: true,
+  accept: true,
+  replace: true,
+  timeout: true,
+};
+
+/** What {@link serve} needs of its pool. */
+export interface ServeContext {
+  readonly registrar: Registrar;
+  readonly clock: Clock;
+  readonly log: Log | undefined;
+}
+
+/** A decision that was checked. */
+type Verdict =
+  | { readonly refuse: ServeRefusal }
+  | { readonly accept: AcceptOptions; readonly id: string };
+
+/**
+ * Takes everyone that a listener brings into a pool, or refuses them: see {@link InboundPool.serve}.
+ *
+ * @throws {ConfigError} At once, when an option cannot be used.
+ */
+export function serve(
+  context: ServeContext,
+  listener: AsyncIterable<Incoming>,
+  options: ServeOptions,
+): Promise<void> {
+  const server = new Server(context, options);
+  return handled(server.run(listener));
+}
+
+class Server {
+  readonly #context: ServeContext;
+  readonly #options: ServeOptions;
+  readonly #replace: boolean;
+  readonly #timeout: number;
+
+  constructor(context: ServeContext, options: ServeOptions) {
+    checkFields("", NAMES, options);
+    checkFunction("id", options.id);
+    checkFunction("accept", options.accept);
+    checkBoolean("replace", options.replace);
+    this.#context = context;
+    this.#options = options;
+    this.#replace = options.replace ?? false;
+    this.#timeout = numberOption(
+      "timeout",
+      SERVE_RULES.timeout,
+      options.timeout,
+    );
+  }
+
+  async run(listener: AsyncIterable<Incoming>): Promise<void> {
+    try {
+      // Each on its own: a peer whose decision takes long holds up nobody.
+      for await (const incoming of listener) void this.#decide(incoming);
+    } catch (error) {
+      // The promise of `serve` is easily forgotten.
+      this.#context.registrar.report(toError(error));
+      throw error;
+    }
+  }
+
+  /** Never rejects. */
+  async #decide(incoming: Incoming): Promise<void> {
+    const { registrar, log } = this.#context;
+    const { remoteAddr } = incoming;
+    try {
+      registrar.checkRoom("serve");
+      const verdict = await this.#bounded(this.#ask(incoming));
+      if (!incoming.open) {
+        return log?.debug("A peer left before it was decided", { remoteAddr });
+      }
+      if ("refuse" in verdict) {
+        const { status, ...answer } = verdict.refuse;
+        await incoming.reject(status, answer);
+        return;
+      }
+      const admit = registrar.reserve("serve", verdict.id, this.#replace);
+      admit(incoming.accept(verdict.accept));
+    } catch (error) {
+      await this.#refuse(incoming, error);
+    }
+  }
+
+  async #ask(incoming: Incoming): Promise<Verdict> {
+    const { accept, id } = this.#options;
+    const decision = accept === undefined || await accept(incoming);
+    const refuse = refusalOf(decision);
+    if (refuse !== undefined) return { refuse };
+    const { id: given, ...options } = acceptanceOf(decision);
+    if (given !== undefined) return { accept: options, id: given };
+    return {
+      accept: options,
+      id: id === undefined ? crypto.randomUUID() : await id(incoming),
+    };
+  }
+
+  /** Bounds what a user's function may take. What it does later is ignored. */
+  async #bounded(verdict: Promise<Verdict>): Promise<Verdict> {
+    const timeout = this.#timeout;
+    if (timeout === 0) return await verdict;
+    const done = new AbortController();
+    const late = sleep(this.#context.clock, timeout, done.signal).then(() => {
+      throw new PoolError(
+        "decision-timeout",
+        `Cannot decide about a peer: accept and id took longer than timeout (${timeout} ms). ` +
+          "Make them faster, or raise timeout.",
+      );
+    });
+    try {
+      return await Promise.race([handled(verdict), handled(late)]);
+    } finally {
+      done.abort();
+    }
+  }
+
+  async #refuse(incoming: Incoming, thrown: unknown): Promise<void> {
+    const { registrar, log } = this.#context;
+    const { remoteAddr } = incoming;
+    const error = toRefusal(thrown);
+    // Whoever left or did not suit has been answered. Pools that are full or closed are no faults.
+    const ours = !(error instanceof HandshakeError) || error.status === 500;
+    if (ours) registrar.report(toError(thrown));
+    else log?.debug("A peer was refused", { remoteAddr, error: thrown });
+    if (!incoming.open) return;
+    const status = error instanceof HandshakeError ? error.status : 500;
+    const body = ours ? "Internal Server Error" : toError(error).message;
+    try {
+      await incoming.reject(status ?? 500, { body });
+    } catch (error) {
+      log?.debug("A peer could not be refused", { remoteAddr, error });
+    }
+  }
+}
+
+/** How a decision refuses; `undefined` if it does not. */
+function refusalOf(decision: unknown): ServeRefusal | undefined {
+  if (decision === false) return { status: 403 };
+  if (typeof decision === "number") return { status: checkStatus(decision) };
+  if (!isRefusal(decision)) return undefined;
+  const { status, headers, body } = decision;
+  // Headers that no response can have throw here, while the peer can still be answered.
+  return { status: checkStatus(status), headers: new Headers(headers), body };
+}
+
+function isRefusal(decision: unknown): decision is ServeRefusal {
+  return typeof decision === "object" && decision !== null &&
+    "status" in decision;
+}
+
+/** The options with which a decision accepts. */
+function acceptanceOf(decision: unknown): ServeAcceptance {
+  if (decision === true) return {};
+  if (
+    typeof decision === "object" && decision !== null &&
+    !Array.isArray(decision)
+  ) return decision;
+  throw new ConfigError(
+    "invalid-option",
+    "accept",
+    `Cannot decide about a peer: accept must return true, false, a status or an object, and returned ${
+      String(decision)
+    }`,
+  );
+}
+
+function checkStatus(status: unknown): number {
+  if (
+    typeof status === "number" && Number.isInteger(status) && status >= 200 &&
+    status <= 599
+  ) return status;
+  throw new ConfigError(
+    "invalid-option",
+    "accept",
+    `Cannot refuse a peer: accept must return a status from 200 to 599, and returned ${status}`,
+  );
+}

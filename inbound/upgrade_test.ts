@@ -1,0 +1,174 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { eventually } from "../testing/mod.ts";
+import { ConfigError, PoolError } from "../transport/base/errors.ts";
+import { Connection } from "../transport/connection/connection.ts";
+import { HandshakeError } from "../transport/handshake/errors.ts";
+import type { PoolUpgradeOptions } from "./admission.ts";
+import type { InboundPoolOptions } from "./options.ts";
+import { InboundPool } from "./pool.ts";
+
+interface Served extends AsyncDisposable {
+  readonly pool: InboundPool;
+  readonly port: number;
+  /** Dials once: gives the open connection, or the status of the refusal. */
+  dial(): Promise<Connection | number | undefined>;
+}
+
+function serve(
+  options: () => PoolUpgradeOptions,
+  poolOptions?: InboundPoolOptions,
+): Served {
+  const pool = new InboundPool("pool", poolOptions);
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    (request) => pool.upgrade(request, options()),
+  );
+  const { port } = server.addr;
+  return {
+    pool,
+    port,
+    dial: async () => {
+      const connection = new Connection(`ws://127.0.0.1:${port}`, {
+        retry: false,
+      });
+      try {
+        await connection.connect();
+        return connection;
+      } catch (error) {
+        await connection.close();
+        const cause = error instanceof Error ? error.cause : undefined;
+        return cause instanceof HandshakeError ? cause.status : undefined;
+      }
+    },
+    [Symbol.asyncDispose]: async () => {
+      await pool.close();
+      await server.shutdown();
+    },
+  };
+}
+
+function open(dialled: Connection | number | undefined): Connection {
+  assert(dialled instanceof Connection, `refused with ${dialled}`);
+  return dialled;
+}
+
+Deno.test("upgrade takes a peer in, with everything that upgrade can do", async () => {
+  await using served = serve(() => ({
+    id: "a",
+    remoteAddr: { transport: "tcp", hostname: "192.0.2.1", port: 5 },
+    maxMessageSize: 10,
+  }));
+  const peer = open(await served.dial());
+  peer.trySend("hello");
+  assertEquals((await served.pool.inbox.take())?.id, "a");
+  peer.trySend("x".repeat(11));
+  const event = await served.pool.events.take();
+  assertEquals([event?.kind, event?.closeCode], ["dropped-error", 1009]);
+  await peer.close();
+});
+
+Deno.test("What is no upgrade gets 426, and nothing has changed", async () => {
+  await using served = serve(() => ({ id: "a" }));
+  const response = await fetch(`http://127.0.0.1:${served.port}`);
+  await response.body?.cancel();
+  assertEquals(response.status, 426);
+  assertEquals(served.pool.peers, []);
+});
+
+Deno.test("An origin that is not allowed gets 403", async () => {
+  await using served = serve(() => ({
+    id: "a",
+    origins: () => false,
+  }));
+  assertEquals(await served.dial(), 403);
+  assertEquals(served.pool.peers, []);
+});
+
+Deno.test("A taken id gets 409, or its place is taken with replace", async () => {
+  for (const replace of [false, true]) {
+    await using served = serve(() => ({ id: "a", replace }));
+    const first = open(await served.dial());
+    const second = await served.dial();
+    if (!replace) {
+      assertEquals(second, 409);
+      first.trySend("still here");
+      assertEquals((await served.pool.inbox.take())?.data, "still here");
+    } else {
+      assertEquals((await first.closed).code, 1000);
+      open(second).trySend("here");
+      assertEquals((await served.pool.inbox.take())?.session, 2);
+      await open(second).close();
+    }
+    await first.close();
+  }
+});
+
+Deno.test("A pool that is full or closed gives 503", async () => {
+  await using served = serve(() => ({ id: crypto.randomUUID() }), {
+    maxPeers: 1,
+  });
+  const peer = open(await served.dial());
+  assertEquals(await served.dial(), 503);
+  await peer.close();
+  await eventually(() => served.pool.peers.length === 0);
+  await open(await served.dial()).close();
+  await served.pool.close();
+  assertEquals(await served.dial(), 503);
+});
+
+Deno.test("A worker factory that throws gives 500, and the error is reported", async () => {
+  await using served = serve(() => ({ id: "a" }), {
+    workerFactory: () => {
+      throw new Error("no worker");
+    },
+  });
+  assertEquals(await served.dial(), 500);
+  const { error } = await served.pool.errors.take() ?? {};
+  assert(error instanceof PoolError);
+  assertEquals(error.code, "worker-failed");
+  assertEquals(served.pool.peers, []);
+});
+
+Deno.test("A worker that fails at once costs its peer the connection, and leaves nothing open", async () => {
+  await using served = serve(() => ({ id: "a" }), {
+    workerFactory: () => ({
+      start: () => {
+        throw new Error("broken");
+      },
+      stop: () => {},
+      send: () => Promise.resolve(),
+    }),
+  });
+  const peer = await served.dial();
+  if (peer instanceof Connection) await peer.closed;
+  const event = await served.pool.events.take();
+  assertEquals(event?.kind, "dropped-error");
+  assertEquals(served.pool.peers, []);
+});
+
+Deno.test("The caller's mistakes are thrown, and no peer is taken in", async () => {
+  const pool = new InboundPool("pool");
+  const request = new Request("http://127.0.0.1/", {
+    headers: {
+      host: "127.0.0.1",
+      upgrade: "websocket",
+      connection: "upgrade",
+      "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+      "sec-websocket-version": "13",
+    },
+  });
+  for (
+    const options of [{ id: "" }, { id: 7 }, { id: "a", replace: 1 }, {
+      id: "a",
+      inactivityTimeout: -1,
+    }]
+  ) {
+    assertThrows(
+      // deno-lint-ignore no-explicit-any -- what a program in JavaScript may give
+      () => pool.upgrade(request, options as any),
+      ConfigError,
+    );
+  }
+  assertEquals(pool.peers, []);
+  await pool.close();
+});

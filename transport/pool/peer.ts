@@ -1,0 +1,229 @@
+import { notify } from "../base/callbacks.ts";
+import { PoolError, toError } from "../base/errors.ts";
+import type { Message } from "../base/message.ts";
+import { DONE, handled, rejected } from "../base/promise.ts";
+import type { SendOptions } from "../connection/outgoing.ts";
+import type { ConnectionStats } from "../connection/stats.ts";
+import type { Delivery } from "./delivery.ts";
+import type { PoolEvent } from "./events.ts";
+import type { TrafficCounter } from "./statistics.ts";
+import type { Worker } from "./worker.ts";
+
+/** What a {@link Peer} needs. */
+export interface PeerOptions<Plugin, E extends PoolEvent> {
+  readonly id: string;
+  /** What the peer is called in logs and messages. */
+  readonly name: string;
+  readonly worker: Worker<Plugin>;
+  readonly counter: TrafficCounter;
+  readonly delivery: Delivery<E>;
+  /** How long the closing handshake may take, in milliseconds; 0 is no limit. */
+  readonly closeTimeout: number;
+  /** Reports what a worker does wrong. */
+  readonly report: (error: Error) => void;
+  /** Called once when the worker has ended, or was given up: closes what the worker has left open. */
+  readonly release: (error: Error | undefined) => void;
+}
+
+/** A peer as its pool knows it, and the one place that calls its worker. */
+export class Peer<Plugin, E extends PoolEvent> {
+  readonly id: string;
+  readonly counter: TrafficCounter;
+  readonly delivery: Delivery<E>;
+  /** How long the closing handshake may take, in milliseconds; 0 is no limit. */
+  readonly closeTimeout: number;
+  /** It is registered no more: what its worker tells changes nothing. */
+  retired = false;
+  /** Its worker has ended, or was given up. */
+  finished = false;
+  readonly #options: PeerOptions<Plugin, E>;
+  readonly #worker: Worker<Plugin>;
+  #done: Promise<void> = DONE;
+  #statsReported = false;
+
+  /** Does nothing yet: see {@link Peer.start}. */
+  constructor(options: PeerOptions<Plugin, E>) {
+    this.id = options.id;
+    this.counter = options.counter;
+    this.delivery = options.delivery;
+    this.closeTimeout = options.closeTimeout;
+    this.#options = options;
+    this.#worker = options.worker;
+  }
+
+  /** Resolves when the worker has ended. */
+  get done(): Promise<void> {
+    return this.#done;
+  }
+
+  /**
+   * Starts the worker.
+   *
+   * @param ended Called once, when the worker has ended by itself, with what it threw.
+   */
+  start(
+    makePlugin: () => Plugin,
+    ended: (error: Error | undefined) => void,
+  ): void {
+    const failed = (thrown: unknown) => ended(toError(thrown));
+    try {
+      this.#done = Promise.resolve(this.#worker.start(makePlugin()))
+        .then(() => ended(undefined), failed);
+    } catch (thrown) {
+      this.#done = Promise.reject(thrown).catch(failed);
+    }
+  }
+
+  /** Stops the worker. */
+  stop(code: number, reason: string): void {
+    notify(
+      () => this.#worker.stop(code, reason),
+      (error) => this.#report("stop", error),
+    );
+  }
+
+  /** The worker has ended, or is given up: what it still brings is dropped. */
+  finish(error: Error | undefined): void {
+    if (this.finished) return;
+    this.finished = true;
+    this.delivery.end();
+    this.#options.release(error);
+  }
+
+  /** Sends a message. */
+  send(data: Message, options?: SendOptions): Promise<void> {
+    let sent: unknown;
+    try {
+      sent = this.#worker.send(data, options);
+    } catch (error) {
+      this.counter.failedSend();
+      return rejected(error);
+    }
+    if (sent === DONE) return DONE;
+    return this.#watchSend(sent);
+  }
+
+  /** Sends a message if there is room. */
+  trySend(data: Message): boolean {
+    const worker = this.#worker;
+    if (worker.trySend === undefined) return false;
+    let sent: unknown;
+    try {
+      sent = worker.trySend(data);
+    } catch (error) {
+      this.counter.failedSend();
+      throw error;
+    }
+    return sent === true || sent !== false && this.#wrongTrySend(sent);
+  }
+
+  /** Figures of the connection. */
+  stats(): ConnectionStats | undefined {
+    try {
+      const stats: unknown = this.#worker.stats?.();
+      if (stats === undefined) return undefined;
+      if (isStats(stats)) return stats;
+      // An asynchronous method may reject.
+      notify(() => stats, () => {});
+      this.#wrongStats(wrong(stats, "figures of a connection, or undefined"));
+    } catch (error) {
+      this.#wrongStats(toError(error));
+    }
+    return undefined;
+  }
+
+  /** An error for what the worker did. */
+  workerFailed(cause: unknown): PoolError {
+    return workerFailed(this.#options.name, cause);
+  }
+
+  /** A method of its own: a closure in `send` would allocate a context on every call. */
+  #watchSend(sent: unknown): Promise<void> {
+    if (!(sent instanceof Promise)) {
+      if (sent === undefined) return DONE;
+      const error = wrong(sent, "a promise");
+      this.#report("send", error);
+      return Promise.resolve(sent).then(() => {});
+    }
+    handled(sent).catch(() => this.counter.failedSend());
+    return sent;
+  }
+
+  #wrongTrySend(sent: unknown): false {
+    this.#report("trySend", wrong(sent, "true or false"));
+    // An asynchronous method may reject: reported already.
+    notify(() => sent, () => {});
+    return false;
+  }
+
+  /** Reported once: whoever asks for statistics asks again and again. */
+  #wrongStats(error: Error): void {
+    if (this.#statsReported) return;
+    this.#statsReported = true;
+    this.#report("stats", error);
+  }
+
+  #report(method: string, cause: Error): void {
+    const { name } = this.#options;
+    this.#options.report(
+      workerFailed(name, cause, ` in ${method}`),
+    );
+  }
+}
+
+/** An error for what a worker, or its factory, did. */
+export function workerFailed(
+  name: string,
+  cause: unknown,
+  where = "",
+): PoolError {
+  return new PoolError(
+    "worker-failed",
+    `The worker of ${name} failed${where}: ${toError(cause).message}`,
+    { cause },
+  );
+}
+
+/**
+ * Makes a worker.
+ *
+ * @throws {PoolError} `worker-failed` if the factory throws, or returns something that is not a worker.
+ */
+export function makeWorker<Plugin>(
+  factory: (id: string) => Worker<Plugin>,
+  id: string,
+  name: string,
+): Worker<Plugin> {
+  let worker: unknown;
+  try {
+    worker = factory(id);
+    if (isWorker<Plugin>(worker)) return worker;
+  } catch (error) {
+    throw workerFailed(name, error);
+  }
+  // An asynchronous factory may reject.
+  notify(() => worker, () => {});
+  throw workerFailed(
+    name,
+    wrong(worker, "a worker with start(), stop() and send()", "workerFactory"),
+  );
+}
+
+function isWorker<Plugin>(value: unknown): value is Worker<Plugin> {
+  return typeof value === "object" && value !== null &&
+    ["start", "stop", "send"].every((name) =>
+      typeof Reflect.get(value, name) === "function"
+    );
+}
+
+function isStats(value: unknown): value is ConnectionStats {
+  return typeof value === "object" && value !== null && "sentMessages" in value;
+}
+
+function wrong(value: unknown, rule: string, what = "the result"): TypeError {
+  return new TypeError(
+    `${what} must be ${rule}: current value is ${
+      value instanceof Promise ? "a promise" : String(value)
+    }`,
+  );
+}
