@@ -1,6 +1,6 @@
 import { onAbort } from "../transport/base/promise.ts";
 import type { Connection } from "../transport/connection/connection.ts";
-import { runReader } from "../transport/pool/blocks.ts";
+import { runHeartbeats, runReader } from "../transport/pool/blocks.ts";
 import type { MessageDelivery } from "../transport/pool/delivery.ts";
 import type { SocketEnd } from "../transport/socket/socket.ts";
 import type { OutboundPlugin } from "./plugin.ts";
@@ -23,7 +23,12 @@ export interface EndRequest {
 export interface SessionOptions extends
   Pick<
     OutboundPlugin,
-    "clock" | "connectionOptions" | "delivery" | "prepare" | "workerOptions"
+    | "clock"
+    | "connectionOptions"
+    | "counter"
+    | "delivery"
+    | "prepare"
+    | "workerOptions"
   > {
   /** The connection, open. */
   readonly connection: Connection;
@@ -66,6 +71,10 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     const { code, reason, timeout }: EndRequest = signal.reason;
     sink.finish();
     void connection.close(code, reason, { timeout });
+  });
+  void runHeartbeats({
+    connection,
+    onHeartbeat: () => options.counter.heartbeat(),
   });
   const ended = new AbortController();
   const watch: WatchOptions = {
