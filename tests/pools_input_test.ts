@@ -106,8 +106,9 @@ Deno.test("An outbound pool refuses URLs that it cannot keep connected, and goes
   const { dial } = new MockDialer();
   await using pool = new OutboundPool("pool", { dialer: dial });
   const bad = [
-    "http://a.example",
+    "ftp://a.example",
     "a.example",
+    "ws://a.example/\ud800",
     "ws://a.example/#part",
     "ws://user:secret@a.example",
     "ws://",

@@ -1,14 +1,16 @@
 import { ConfigError } from "./errors.ts";
 
-/** RFC 3986, appendix B, for URLs with an authority. */
-const PARTS = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?$/i;
+/** A scheme and a host, as `URL` reads them: it takes a backslash for a slash. */
+const ABSOLUTE = /^[a-z][-a-z\d+.]*:[\\/]{2}[^\\/]/i;
 
 /**
- * The form of a WebSocket URL (RFC 6455, section 3) by which pools know a peer.
+ * Returns the normal form of a WebSocket URL (RFC 6455, section 3), by which pools know a peer. Every dialer
+ * requests exactly this URL.
  *
- * Scheme and host are lower-cased; a default port and the slash of an empty path
- * are dropped. Path and query stay as they are, save that what may not stand in
- * a request line (blanks, non-ASCII) is percent-encoded.
+ * It is the form that `URL` gives (the WHATWG standard): scheme and host in lower case, no default port, dot
+ * segments resolved, backslashes in the path turned to slashes, and characters percent-encoded that a request must
+ * not contain. The slash of an empty path and an empty query are removed. `http:` and `https:` become `ws:` and `wss:`,
+ * as with the WebSockets of browsers.
  *
  * @example
  * ```ts
@@ -16,55 +18,55 @@ const PARTS = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?$/i;
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(normalizeUrl("WSS://Relay.Example:443/"), "wss://relay.example");
+ * assertEquals(normalizeUrl("https://a.example/b c"), "wss://a.example/b%20c");
  * ```
  *
- * @throws {ConfigError} `invalid-url` when the scheme is neither `ws:` nor `wss:`, when
- * there is no host, or when there is a fragment, a user name or a password.
+ * @throws {ConfigError} `invalid-url` if the scheme is none of these, if there is no host, if there is a fragment, a
+ * user name or a password, or if the text is not well-formed Unicode.
  */
 export function normalizeUrl(url: string | URL): string {
   const given = String(url);
-  let parsed: URL;
-  try {
-    parsed = new URL(given);
-  } catch (cause) {
-    throw refusal(given, "an absolute ws: or wss: URL", cause);
-  }
-  if (parsed.protocol !== "ws:" && parsed.protocol !== "wss:") {
-    throw refusal(given, "a ws: or wss: URL");
-  }
-  // An empty fragment or user name leaves no trace in the parsed form.
-  const [, , authority = "", path = "", query = ""] =
-    PARTS.exec(given.trim()) ?? [];
+  const parsed = given.isWellFormed() ? URL.parse(given) : null;
+  if (parsed === null) throw refusal(given, "an absolute ws: or wss: URL");
+  const scheme = SCHEMES[parsed.protocol];
+  if (scheme === undefined) throw refusal(given, "a ws: or wss: URL");
+  // An empty fragment leaves no trace in the parsed form, a missing host is filled from the path.
   if (given.includes("#")) throw refusal(given, "a URL without a fragment");
-  if (authority.includes("@")) {
-    throw refusal(given, "a URL without credentials");
+  if (!ABSOLUTE.test(trim(given))) throw refusal(given, "a URL with a host");
+  if (parsed.username !== "" || parsed.password !== "") {
+    throw refusal(
+      given,
+      "a URL without credentials: send an Authorization header",
+    );
   }
-  if (authority === "") throw refusal(given, "a URL with a host");
-  const target = path === "/" ? "" : path;
-  return `${parsed.protocol}//${parsed.host}${encode(target)}${
-    query === "?" ? "" : encode(query)
-  }`;
+  const path = parsed.pathname === "/" ? "" : parsed.pathname;
+  return `${scheme}//${parsed.host}${path}${parsed.search}`;
 }
 
-/** A URL as it may stand in a log: without its query, which may hold secrets. */
+const SCHEMES: Readonly<Record<string, string>> = {
+  "ws:": "ws:",
+  "wss:": "wss:",
+  "http:": "ws:",
+  "https:": "wss:",
+};
+
+/** Removes what `URL` ignores: blanks and control characters around a URL, tabs and line ends within it. */
+function trim(url: string): string {
+  return url.replace(/^[\0-\x20]+|[\t\n\r]/g, "");
+}
+
+/** Returns a URL as it may be logged: without its query and fragment, which may hold secrets. */
 export function urlForLog(url: string): string {
-  const query = url.indexOf("?");
-  return query < 0 ? url : url.slice(0, query);
+  const end = url.search(/[?#]/);
+  return end < 0 ? url : url.slice(0, end);
 }
 
-function encode(text: string): string {
-  return text.replace(/[^\x21-\x7e]+/gu, (run) => encodeURIComponent(run));
-}
-
-function refusal(given: string, rule: string, cause?: unknown): ConfigError {
+function refusal(given: string, rule: string): ConfigError {
   // Neither credentials nor a query belong into a message that gets logged.
-  const shown = urlForLog(given).replace(/\/\/[^/@]*@/, "//***@");
+  const shown = urlForLog(given).replace(/[\\/]{2}.*@/s, "//***@");
   return new ConfigError(
     "invalid-url",
     "url",
-    `Cannot use URL as it must be ${rule}: current value is ${
-      JSON.stringify(shown)
-    }`,
-    cause === undefined ? undefined : { cause },
+    `Cannot use the URL ${JSON.stringify(shown)}: it must be ${rule}.`,
   );
 }
