@@ -1,7 +1,6 @@
 import {
-  checkMethods,
   checkOptions,
-  checkSignal,
+  checkScope,
   numberOption,
   refuseOption,
 } from "../base/options.ts";
@@ -16,10 +15,11 @@ import {
 } from "../socket/native_failure.ts";
 import { NativeSocket } from "../socket/native_socket.ts";
 import { handled, onAbort } from "../base/promise.ts";
-import { isFieldValue } from "../handshake/token.ts";
 import { onDeno } from "../base/runtime.ts";
 import { Schedule } from "../base/schedule.ts";
+import type { HeadersInput } from "../handshake/headers.ts";
 import type { DialOptions } from "./dialer.ts";
+import { protocolList, requestHeaders } from "./request.ts";
 import type { Socket } from "../socket/socket.ts";
 import { normalizeUrl } from "../base/url.ts";
 
@@ -39,18 +39,17 @@ const UNSUPPORTED = {
 /**
  * Dials with the runtime's own `WebSocket`.
  *
- * - A handshake that is refused rejects with its status: a {@link HandshakeError} `refused`, or
- *   `redirected` for a redirect, which is not followed. The headers of that response are lost.
- * - The runtime itself connects for ever; `handshakeTimeout` ends that.
- * - A subprotocol or an extension that was not offered fails the handshake (RFC 6455,
- *   section 4.1), which the runtime does not see to. It does not look at
- *   `Sec-WebSocket-Accept` either.
- * - `headers` go out besides `Host`, `Upgrade`, `Connection` and `Sec-WebSocket-*`, which are the
- *   runtime's. A `user-agent` is added to that of the runtime.
- * - The runtime by itself goes through the HTTP proxy of the environment. Another proxy or none,
+ * - The request is the same as that of {@link dialRaw}: the path is that of {@link normalizeUrl}.
+ * - A refused handshake rejects with its status: a {@link HandshakeError} `refused`, or `redirected` for a redirect,
+ *   which is not followed. Headers and body of that response are lost, and those of an accepted one are not shown.
+ * - The runtime itself may connect for ever; `handshakeTimeout` ends that.
+ * - A subprotocol or an extension that was not offered fails the handshake (RFC 6455, section 4.1), which the runtime
+ *   does not check. It does not check `Sec-WebSocket-Accept` either.
+ * - `headers` may not be `Host` or those of the handshake. A `User-Agent` is added to that of the runtime.
+ * - The runtime by itself uses the HTTP proxy of the environment. Another proxy or none,
  *   certificates, a Unix socket, compression and fragments need `dialRaw`.
- * - `maxFrameSize`, `maxFragments` and `pingInterval` mean nothing here: the runtime shows no
- *   frames. `maxMessageSize` is looked at once a message has arrived.
+ * - `maxFrameSize`, `maxFragments` and `pingInterval` have no effect: the runtime shows no frames.
+ *   `maxMessageSize` applies once a message has arrived.
  *
  * @example
  * ```ts
@@ -68,9 +67,9 @@ const UNSUPPORTED = {
  * ```
  *
  * @throws {HandshakeError} `refused`, `redirected`, `timeout`, `bad-protocol`, `bad-extension`.
- * @throws {ConnectionError} `dial-failed` when there was no connection to be had.
+ * @throws {ConnectionError} `dial-failed` if no connection could be made.
  * @throws {ConfigError} `invalid-url`; `invalid-option`; `unsupported` for an option that needs `dialRaw`.
- * @throws The signal's reason when it aborts.
+ * @throws The signal's reason if it aborts.
  */
 export function dialNative(
   url: string,
@@ -83,7 +82,7 @@ async function dial(url: string, options: DialOptions): Promise<Socket> {
   const target = normalizeUrl(url);
   const timeout = check(options);
   options.signal?.throwIfAborted();
-  const offered = protocolsOf(options);
+  const offered = protocolList(options.protocols);
   const ws = construct(target, offered, options.headers);
   const socket = await opening(ws, target, timeout, options);
   const refusal = checkAnswer(socket, offered);
@@ -94,17 +93,16 @@ async function dial(url: string, options: DialOptions): Promise<Socket> {
 
 function check(options: DialOptions): number {
   checkOptions("options", options);
-  checkSignal("signal", options.signal);
+  checkScope("", { signal: options.signal, clock: options.clock });
   for (const [field, asksForNothing] of Object.entries(UNSUPPORTED)) {
     const value: unknown = Reflect.get(options, field);
     if (value === undefined || asksForNothing(value)) continue;
     throw new ConfigError(
       "unsupported",
       field,
-      `Cannot dial with the runtime's WebSocket as ${field} must be left out: only dialRaw heeds it`,
+      `Cannot dial with the runtime's WebSocket and the option ${field}. Use dialRaw.`,
     );
   }
-  checkMethods("clock", options.clock, ["now", "timer", "random"]);
   numberOption(
     "maxMessageSize",
     SOCKET_RULES.maxMessageSize,
@@ -117,28 +115,18 @@ function check(options: DialOptions): number {
   );
 }
 
-function protocolsOf({ protocols = [] }: DialOptions): string[] {
-  return typeof protocols === "string" ? [protocols] : [...protocols];
-}
-
 function construct(
   url: string,
   protocols: string[],
-  headers: HeadersInit | undefined,
+  headers: HeadersInput | undefined,
 ): WebSocket {
   if (headers === undefined) return newWebSocket(url, protocols, protocols);
-  let checked: Headers;
-  try {
-    checked = new Headers(headers);
-    for (const [name, value] of checked) {
-      if (!isFieldValue(value)) throw new TypeError(`bad value of ${name}`);
-    }
-  } catch (cause) {
+  const checked = requestHeaders(headers);
+  if (checked.has("host")) {
     throw new ConfigError(
-      "invalid-option",
+      "unsupported",
       "headers",
-      `Cannot dial as headers must be valid in HTTP: ${toError(cause).message}`,
-      { cause },
+      "Cannot dial with the runtime's WebSocket and a Host header: the runtime sets it. Use dialRaw.",
     );
   }
   // A runtime without this option of its own takes the object for a list of subprotocols.
@@ -154,7 +142,7 @@ function construct(
     new ConfigError(
       "unsupported",
       "headers",
-      "Cannot dial with the runtime's WebSocket as headers must be left out: this runtime cannot send them",
+      "Cannot dial with the runtime's WebSocket and headers: this runtime cannot send them. Use dialRaw.",
       { cause },
     );
   let ws: WebSocket;

@@ -230,8 +230,9 @@ Deno.test("many dials that are cut short leave nothing behind", async () => {
 
 for (
   const url of [
-    "http://127.0.0.1:9",
+    "ftp://127.0.0.1:9",
     "ws://127.0.0.1:9/#part",
+    "ws://127.0.0.1:9/\ud800",
     "ws://user:secret@127.0.0.1:9",
     "127.0.0.1:9",
   ]
@@ -264,6 +265,9 @@ const REFUSED: readonly (readonly [
   ["headers", { "a b": "c" }, "invalid-option"],
   ["headers", { a: "b\r\nc: d" }, "invalid-option"],
   ["headers", { a: "\u0001" }, "invalid-option"],
+  ["headers", { a: 5 }, "invalid-option"],
+  ["headers", { Upgrade: "a" }, "invalid-option"],
+  ["headers", { Host: "a" }, "unsupported"],
 ];
 
 for (const [field, value, code] of REFUSED) {

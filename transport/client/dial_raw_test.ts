@@ -8,69 +8,18 @@ import {
 import { FakeClock, RecordingReader } from "../../testing/mod.ts";
 import { CA, SERVER_CERT, SERVER_KEY } from "../_support/certificates.ts";
 import { dialAuto } from "./dial_auto.ts";
-import { dialRaw, dialUpgrade } from "./dial_raw.ts";
+import { HOST, saying, serve, silent, welcome } from "./_support/answering.ts";
+import { dialNative } from "./dial_native.ts";
+import { dialRaw } from "./dial_raw.ts";
+import { dialUpgrade } from "./dial_upgrade.ts";
 import { ConfigError, ConnectionError } from "../base/errors.ts";
 import { HandshakeError } from "../handshake/errors.ts";
+import { Schedule } from "../base/schedule.ts";
 import { listen } from "../server/listen.ts";
-import { acceptKey } from "../handshake/agreement.ts";
 import { join, utf8 } from "../_support/bytes.ts";
 import { HandPeer, TEXT, turns } from "../_support/raw.ts";
 import { RawSocket } from "../socket/raw_socket.ts";
 import type { DialOptions } from "./dialer.ts";
-
-const HOST = "127.0.0.1";
-
-/** A server that answers each connection as the test says. */
-function serve(answer: (conn: Deno.TcpConn, head: string) => unknown) {
-  const listener = Deno.listen({ hostname: HOST, port: 0 });
-  const heads: string[] = [];
-  const done = (async () => {
-    for await (const conn of listener) {
-      try {
-        const head = await readHead(conn);
-        heads.push(head);
-        await answer(conn, head);
-      } catch {
-        // The client has gone.
-      }
-    }
-  })();
-  return {
-    port: listener.addr.port,
-    url: `ws://${HOST}:${listener.addr.port}`,
-    heads,
-    async [Symbol.asyncDispose]() {
-      listener.close();
-      await done;
-    },
-  };
-}
-
-async function readHead(conn: Deno.Conn): Promise<string> {
-  const byte = new Uint8Array(1);
-  let head = "";
-  while (!head.endsWith("\r\n\r\n")) {
-    if (await conn.read(byte) === null) break;
-    head += String.fromCharCode(byte[0] ?? 0);
-  }
-  return head;
-}
-
-function welcome(head: string, more = ""): Uint8Array {
-  const key = /^sec-websocket-key: (.*)\r$/mi.exec(head)?.[1] ?? "";
-  return utf8(
-    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-      `Sec-WebSocket-Accept: ${acceptKey(key)}\r\n${more}\r\n`,
-  );
-}
-
-/** Answers once and ends the connection. */
-function saying(text: string) {
-  return async (conn: Deno.Conn) => {
-    await conn.write(utf8(text));
-    conn.close();
-  };
-}
 
 Deno.test("dialRaw asks as RFC 6455 has it, and keeps what comes right behind the answer", async () => {
   const conns: Deno.Conn[] = [];
@@ -213,24 +162,6 @@ Deno.test("dialRaw over TLS to a plain server fails, and leaves nothing open", a
   listener.close();
 });
 
-/** A peer that takes connections and never says anything. */
-function silent() {
-  const listener = Deno.listen({ hostname: HOST, port: 0 });
-  const conns: Deno.Conn[] = [];
-  const done = (async () => {
-    for await (const conn of listener) conns.push(conn);
-  })();
-  return {
-    port: listener.addr.port,
-    conns,
-    async [Symbol.asyncDispose]() {
-      listener.close();
-      await done;
-      for (const conn of conns) conn.close();
-    },
-  };
-}
-
 for (
   const [stage, url, options] of [
     ["TLS handshake", "wss", {}],
@@ -307,152 +238,16 @@ Deno.test("dialRaw: a signal is let go of when the dial is done", async () => {
   assertEquals(listeners, 0);
 });
 
-/** A proxy written by hand: asks for credentials where it is given some. */
-function proxyTo(port: number, credentials?: string) {
-  return serve(async (conn, head) => {
-    const target = /^CONNECT (\S+) HTTP\/1\.1\r$/m.exec(head)?.[1];
-    const given = /^proxy-authorization: (.*)\r$/mi.exec(head)?.[1];
-    if (target === undefined || given !== credentials) {
-      await conn.write(
-        utf8(
-          "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\n\r\n",
-        ),
-      );
-      return conn.close();
-    }
-    const host = await Deno.connect({ hostname: HOST, port });
-    await conn.write(utf8("HTTP/1.1 200 Connection established\r\n\r\n"));
-    void pump(conn, host);
-    void pump(host, conn);
-  });
-}
-
-async function pump(from: Deno.Conn, to: Deno.Conn): Promise<void> {
-  const buffer = new Uint8Array(65_536);
-  try {
-    for (;;) {
-      const count = await from.read(buffer);
-      if (count === null) break;
-      await to.write(buffer.subarray(0, count));
-    }
-  } catch {
-    // One of them has gone.
-  }
-  for (const conn of [from, to]) {
-    try {
-      conn.close();
-    } catch {
-      // The other pump has closed it.
-    }
-  }
-}
-
-for (const secure of [false, true]) {
-  Deno.test(`dialRaw goes through a proxy with credentials, ${secure ? "TLS" : "plain"}`, async () => {
-    await using listener = listen({
-      hostname: HOST,
-      ...(secure && { tls: { cert: SERVER_CERT, key: SERVER_KEY } }),
-    });
-    await listener.ready;
-    const { addr } = listener;
-    assert(addr.transport === "tcp");
-    await using proxy = proxyTo(addr.port, `Basic ${btoa("bee:h:n y")}`);
-    const incoming = listener[Symbol.asyncIterator]();
-    const url = `${secure ? "wss" : "ws"}://localhost:${addr.port}/x`;
-    const dialled = dialRaw(url, {
-      caCerts: [CA],
-      proxy: `http://bee:h%3An%20y@${HOST}:${proxy.port}`,
-    });
-    const arrival = (await incoming.next()).value;
-    const socket = arrival?.accept();
-    const client = await dialled;
-    assertStringIncludes(
-      proxy.heads[0] ?? "",
-      `CONNECT localhost:${addr.port} HTTP/1.1\r\n`,
-    );
-    const reader = new RecordingReader();
-    client.start(reader);
-    socket?.start(new RecordingReader());
-    socket?.write("through");
-    assertEquals(await reader.take(), "through");
-    client.close(1000);
-    await Promise.all([client.closed, socket?.closed]);
-    await turns(10);
-  });
-}
-
-Deno.test("dialRaw: a proxy's 407 is proxy-refused, with its status", async () => {
-  await using proxy = proxyTo(1, "Basic secret");
-  const error = await assertRejects(
-    () =>
-      dialRaw("ws://somewhere.invalid", {
-        proxy: `http://${HOST}:${proxy.port}`,
-      }),
-    HandshakeError,
-  );
-  assertEquals([error.code, error.status], ["proxy-refused", 407]);
-});
-
-Deno.test("dialRaw: a proxy that speaks before the host is a bad response", async () => {
-  await using proxy = serve(saying("HTTP/1.1 200 OK\r\n\r\nsurprise"));
-  const error = await assertRejects(
-    () =>
-      dialRaw("ws://somewhere.invalid", {
-        proxy: `http://${HOST}:${proxy.port}`,
-      }),
-    HandshakeError,
-  );
-  assertEquals(error.code, "bad-response");
-});
-
-Deno.test("dialRaw: the environment names the proxy, save for loopback and NO_PROXY", async () => {
-  await using proxy = proxyTo(1, "nobody");
-  const before = ["HTTP_PROXY", "NO_PROXY"].map((name) =>
-    [name, Deno.env.get(name)] as const
-  );
-  const status = (url: string, options: DialOptions = {}) =>
-    dialRaw(url, options).then(
-      () => 0,
-      (error) => error instanceof HandshakeError ? error.status : error.code,
-    );
-  try {
-    Deno.env.set("HTTP_PROXY", `http://${HOST}:${proxy.port}`);
-    Deno.env.set("NO_PROXY", "");
-    assertEquals(await status("ws://nowhere.invalid"), 407);
-    assertEquals(
-      await status("ws://nowhere.invalid", { proxy: false }),
-      "dial-failed",
-    );
-    assertEquals(await status(`ws://${HOST}:1`), "dial-failed");
-    for (
-      const list of [
-        "nowhere.invalid",
-        "a, .invalid",
-        "*",
-        "nowhere.invalid:80",
-      ]
-    ) {
-      Deno.env.set("NO_PROXY", list);
-      assertEquals(await status("ws://nowhere.invalid"), "dial-failed", list);
-    }
-    for (const list of ["where.invalid", "nowhere.invalid:81", "valid"]) {
-      Deno.env.set("NO_PROXY", list);
-      assertEquals(await status("ws://nowhere.invalid"), 407, list);
-    }
-  } finally {
-    for (const [name, value] of before) {
-      if (value === undefined) Deno.env.delete(name);
-      else Deno.env.set(name, value);
-    }
-  }
-});
-
 for (
   const [what, url, options] of [
     ["a proxy that speaks TLS", "ws://x.invalid", {
       proxy: "https://p.invalid",
     }],
-    ["a proxy that is no URL", "ws://x.invalid", { proxy: "nonsense" }],
+    ["a proxy that is none", "ws://x.invalid", { proxy: "a b" }],
+    ["a header of the handshake", "ws://x.invalid", {
+      headers: { Upgrade: "x" },
+    }],
+    ["a URL with a lone surrogate", "ws://x.invalid/\ud800", {}],
     ["a Unix socket with TLS", "wss://x.invalid", { unix: "/tmp/x" }],
     ["a certificate without TLS", "ws://x.invalid", { cert: "c", key: "k" }],
     ["a negative timeout", "ws://x.invalid", { handshakeTimeout: -1 }],
@@ -500,3 +295,177 @@ Deno.test("dialUpgrade cannot do without options, and says so", async () => {
   );
   assertEquals(error.field, "options");
 });
+
+const HINTS = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n";
+
+for (
+  const [what, interim] of [
+    ["103", HINTS],
+    ["100", "HTTP/1.1 100 Continue\r\n\r\n"],
+    ["102, without a reason", "HTTP/1.1 102\r\n\r\n"],
+    ["several", `${HINTS}HTTP/1.1 100 Continue\r\n\r\n${HINTS}`],
+  ] as const
+) {
+  for (const separate of [false, true]) {
+    Deno.test(`dialRaw skips interim responses before the 101: ${what}${separate ? ", in packets of their own" : ""}`, async () => {
+      const conns: Deno.Conn[] = [];
+      await using server = serve(async (conn, head) => {
+        conns.push(conn);
+        const peer = new HandPeer(conn, "server");
+        const final = join(
+          welcome(head, "X-Final: yes\r\n"),
+          peer.frame(TEXT, "early"),
+        );
+        if (!separate) return await conn.write(join(utf8(interim), final));
+        await conn.write(utf8(interim));
+        await turns(20);
+        await conn.write(final);
+      });
+      const socket = await dialRaw(server.url);
+      assertEquals(socket.response?.status, 101);
+      assertEquals(socket.response?.headers.get("x-final"), "yes");
+      assertEquals(socket.response?.headers.get("link"), null);
+      const reader = new RecordingReader();
+      socket.start(reader);
+      assertEquals(await reader.take(), "early");
+      socket.terminate();
+      for (const conn of conns) conn.close();
+    });
+  }
+}
+
+Deno.test("dialRaw gives up on endless interim responses", async () => {
+  await using server = serve(saying(HINTS.repeat(100)));
+  const error = await assertRejects(() => dialRaw(server.url), HandshakeError);
+  assertEquals([error.code, error.status], ["bad-response", undefined]);
+});
+
+for (const empty of ["", " ", ","]) {
+  Deno.test(`dialRaw takes empty headers in an answer for none: "${empty}"`, async () => {
+    const conns: Deno.Conn[] = [];
+    await using server = serve(async (conn, head) => {
+      conns.push(conn);
+      const lines = `Sec-WebSocket-Extensions:${empty}\r\n` +
+        `Sec-WebSocket-Protocol:${empty.replace(",", "")}\r\n`;
+      await conn.write(welcome(head, lines));
+    });
+    const socket = await dialRaw(server.url, {
+      protocols: "a",
+      compression: true,
+    });
+    assertEquals([socket.protocol, socket.extensions], ["", ""]);
+    socket.terminate();
+    for (const conn of conns) conn.close();
+  });
+}
+
+for (
+  const [what, header, body, kept] of [
+    ["a length", "Content-Length: 4", "slow, and more", "slow"],
+    ["chunks", "Transfer-Encoding: chunked", "4\r\nslow\r\n0\r\n\r\n", "slow"],
+    ["no length", "X: y", "slow", "slow"],
+    [
+      "more than 4 KiB",
+      "Content-Length: 9000",
+      "x".repeat(9_000),
+      "x".repeat(4_096),
+    ],
+  ] as const
+) {
+  Deno.test(`dialRaw: a refusal has its body, with ${what}`, async () => {
+    await using server = serve(saying(
+      `HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\n${header}\r\n\r\n${body}`,
+    ));
+    const error = await assertRejects(
+      () => dialRaw(server.url),
+      HandshakeError,
+    );
+    assertEquals([error.code, error.status], ["refused", 429]);
+    assertEquals(error.headers?.get("retry-after"), "7");
+    assertEquals(error.body, kept);
+  });
+}
+
+for (const ends of ["after a second", "with handshakeTimeout"]) {
+  Deno.test(`dialRaw: the wait for the body of a refusal ends ${ends}`, async () => {
+    const clock = new FakeClock();
+    const conns: Deno.Conn[] = [];
+    await using server = serve(async (conn) => {
+      conns.push(conn);
+      await conn.write(
+        utf8("HTTP/1.1 503 No\r\nContent-Length: 9\r\n\r\nbusy"),
+      );
+    });
+    const handshakeTimeout = ends === "after a second" ? 5_000 : 800;
+    const dialled = dialRaw(server.url, { clock, handshakeTimeout });
+    dialled.catch(() => {});
+    // One task is that of the handshake, the other that of the body.
+    while (Schedule.of(clock).size < 2) await turns(1);
+    await clock.advance(ends === "after a second" ? 1_000 : 800);
+    const error = await assertRejects(() => dialled, HandshakeError);
+    assertEquals([error.code, error.status, error.body], [
+      "refused",
+      503,
+      "busy",
+    ]);
+    assertEquals(clock.pending, 0);
+    for (const conn of conns) conn.close();
+  });
+}
+
+Deno.test("dialRaw: a signal ends the wait for the body of a refusal with its reason", async () => {
+  const abort = new AbortController();
+  const conns: Deno.Conn[] = [];
+  await using server = serve(async (conn) => {
+    conns.push(conn);
+    await conn.write(utf8("HTTP/1.1 503 No\r\nContent-Length: 9\r\n\r\nbu"));
+  });
+  const dialled = dialRaw(server.url, { signal: abort.signal });
+  dialled.catch(() => {});
+  while (conns.length === 0) await turns(1);
+  await turns(20);
+  const reason = new Error("not wanted");
+  abort.abort(reason);
+  assertEquals(await dialled.catch((error) => error), reason);
+  for (const conn of conns) conn.close();
+});
+
+/** The request line and the Host that a dialer sends. */
+async function requestOf(
+  dial: typeof dialRaw,
+  rest: string,
+  scheme = "ws",
+): Promise<string> {
+  await using server = serve(saying("HTTP/1.1 404 No\r\n\r\n"));
+  const url = `${scheme}://${HOST}:${server.port}${rest}`;
+  await dial(url, {}).catch(() => {});
+  const [head = ""] = server.heads;
+  const host = /^host: (.*)\r$/mi.exec(head)?.[1];
+  return `${head.split("\r\n")[0]} ${host === `${HOST}:${server.port}`}`;
+}
+
+for (
+  const rest of [
+    "",
+    "/",
+    "?",
+    "?a",
+    "\\chat?room=1",
+    "/a/../b/./c",
+    '/"<>\\^{}|`',
+    "/?\"<>\\^{}|`'",
+    "/\u00e4 \u{1f41d}?\u00e4 b",
+    "/%41%zz%",
+    "//a",
+    "/a;b=c,d@e:f",
+  ]
+) {
+  Deno.test(`every dialer requests the same of ${JSON.stringify(rest)}`, async () => {
+    const { pathname, search } = new URL(`ws://${HOST}:80${rest}`);
+    const expected = `GET ${pathname}${search} HTTP/1.1 true`;
+    assertEquals(await requestOf(dialRaw, rest), expected);
+    assertEquals(await requestOf(dialNative, rest), expected);
+    assertEquals(await requestOf(dialRaw, rest, "http"), expected);
+    assertEquals(await requestOf(dialNative, rest, "http"), expected);
+  });
+}

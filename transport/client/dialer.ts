@@ -1,3 +1,4 @@
+import type { HeadersInput } from "../handshake/headers.ts";
 import type { OpenOptions } from "../net/open_options.ts";
 import type { Socket, SocketOptions } from "../socket/socket.ts";
 
@@ -8,7 +9,7 @@ export interface DialOptions extends SocketOptions, OpenOptions {
   /** Subprotocols to offer, the preferred one first. @default none */
   readonly protocols?: string | readonly string[] | undefined;
   /** Headers of the request. @default none */
-  readonly headers?: HeadersInit | undefined;
+  readonly headers?: HeadersInput | undefined;
   /** How long connecting may take, the TLS and WebSocket handshakes included, in milliseconds. @default 10000 */
   readonly handshakeTimeout?: number | undefined;
   /** How often the connection will ping, in milliseconds: `dialAuto` dials raw where it is not 0. @default 20000 */
@@ -16,12 +17,12 @@ export interface DialOptions extends SocketOptions, OpenOptions {
 }
 
 /**
- * Makes a socket that is open.
+ * Opens a socket.
  *
- * @throws {HandshakeError} When the handshake failed or was refused.
- * @throws {ConnectionError} `dial-failed` when there was no connection to be had.
- * @throws {ConfigError} When an option cannot be used.
- * @throws The signal's reason when it aborts.
+ * @throws {HandshakeError} If the handshake failed or was refused.
+ * @throws {ConnectionError} `dial-failed` if no connection could be made.
+ * @throws {ConfigError} If the URL or an option cannot be used.
+ * @throws The signal's reason if it aborts.
  */
 export type Dialer = (url: string, options: DialOptions) => Promise<Socket>;
 

@@ -1,22 +1,30 @@
+import { decide } from "../base/callbacks.ts";
 import { HandshakeError, type HandshakeErrorCode } from "./errors.ts";
 import { acceptKey, type HandshakeAgreement } from "./agreement.ts";
 import {
+  checkForeign,
   checkProtocols,
-  foreign,
   hasToken,
+  isBoolean,
+  isSameToken,
   isWebSocket,
   refuse,
+  tokensOf,
+  type UpgradeTokens,
   VERSION,
 } from "./rules.ts";
-import { formatHead, type HeaderLines, type ResponseHead } from "./head.ts";
+import { formatHead, type ResponseHead } from "./head.ts";
+import type { HeaderLines } from "./headers.ts";
 import {
   acceptDeflate,
   type CompressionOptions,
   offerDeflate,
 } from "./negotiation.ts";
-import { isHost, isRequestTarget, isUpgrade } from "./token.ts";
+import type { HttpResponse } from "./response_reader.ts";
+import { isHost, isRequestTarget, isUpgrade, listItems } from "./token.ts";
 
-const MOST_PREVIEWED = 100;
+/** The maximum length of a reason phrase in an error message. */
+const MAX_REASON_LENGTH = 100;
 
 /** What a client asks for. */
 export interface UpgradeRequest {
@@ -24,74 +32,91 @@ export interface UpgradeRequest {
   readonly host: string;
   /** Path and query. */
   readonly target: string;
-  /** The protocol token to upgrade to. @default "websocket" */
-  readonly upgrade?: string | undefined;
+  /** The protocol token to upgrade to, or several, the preferred one first. @default "websocket" */
+  readonly upgrade?: UpgradeTokens | undefined;
   /** The `Sec-WebSocket-Key` that `websocket` needs: see {@link createKey}. @default none */
   readonly key?: string | undefined;
   /** Subprotocols to offer, for `websocket`. @default none */
   readonly protocols?: readonly string[] | undefined;
   /** permessage-deflate to offer, for `websocket`. @default none */
   readonly compression?: CompressionOptions | undefined;
-  /** More headers. A `Host` takes the place of the one above. @default none */
+  /** More headers. A `Host` replaces the one above. @default none */
   readonly headers?: Iterable<readonly [string, string]> | undefined;
   /**
-   * Has the last word on a 101 that fits so far, above all where another protocol than
-   * `websocket` has rules of its own: `false` refuses it. @default takes all
+   * Decides on a 101 that fits so far, for example where another protocol than `websocket` has rules of its own.
+   * Only `true` accepts it; anything else, a promise or an exception too, refuses it. @default accepts all
    */
   readonly check?: ((response: ResponseHead) => boolean) | undefined;
 }
 
-/** What was agreed on, and how the server said it. */
-export interface UpgradeAgreement extends HandshakeAgreement {
-  /** The headers of the 101. */
+/** The server's answer that opened a stream. */
+export interface HandshakeResponse {
+  /** The HTTP status: 101. */
+  readonly status: number;
+  /** The headers of the answer. */
   readonly headers: Headers;
 }
 
+/** What was agreed on, and the answer that said so. */
+export interface UpgradeAgreement extends HandshakeAgreement {
+  /** The protocol token that the server chose. */
+  readonly upgrade: string;
+  /** The server's answer. */
+  readonly response: HandshakeResponse;
+}
+
 /**
- * The request of an opening handshake (RFC 6455, section 4.1).
+ * Writes the request of an opening handshake (RFC 6455, section 4.1).
  *
- * Nothing that stands in it can break out of its line or speak for the handshake.
+ * No part of it can break out of its line or set a header of the handshake.
  *
  * @example
  * ```ts
  * import { createKey } from "./agreement.ts";
  * import { checkUpgradeResponse, createUpgradeRequest } from "./client.ts";
- * import { HeadReader, parseResponseHead } from "./head.ts";
+ * import { ResponseReader } from "./response_reader.ts";
  *
  * const request = { host: "a.example", target: "/chat", key: createKey() };
- * const bytes = createUpgradeRequest(request); // to be written
- * const reader = new HeadReader("response");
+ * const bytes = createUpgradeRequest(request); // To be written to the stream.
+ * const reader = new ResponseReader((status) => status === 101);
  *
- * // Takes what was read; gives the bytes behind the head, once that has come.
+ * // Takes what was read. Returns the bytes behind the answer once it is complete.
  * function push(read: Uint8Array): Uint8Array | undefined {
  *   const taken = reader.push(read);
- *   if (!reader.done) return undefined;
- *   checkUpgradeResponse(parseResponseHead(reader.text), request);
+ *   if (!reader.done || reader.response === undefined) return undefined;
+ *   checkUpgradeResponse(reader.response, request);
  *   return read.subarray(taken);
  * }
  * ```
  *
- * @throws {HandshakeError} `bad-header`, `bad-host`, `bad-key` or `bad-protocol` for what may not stand in a request.
+ * @throws {HandshakeError} `bad-header`, `bad-host`, `bad-key` or `bad-protocol` for what a request must not have.
  */
 export function createUpgradeRequest(request: UpgradeRequest): Uint8Array {
   const { target, upgrade = "websocket" } = request;
   if (!isRequestTarget(target)) {
-    throw refuse("bad-header", "the target has characters that do not fit");
+    throw refuse(
+      "bad-header",
+      "the target must be visible ASCII without a fragment",
+    );
   }
-  if (!isUpgrade(upgrade)) {
-    throw refuse("bad-header", "upgrade must be a protocol's name");
+  const tokens = tokensOf(upgrade);
+  if (tokens.length === 0 || !tokens.every(isUpgrade)) {
+    throw refuse("bad-header", "upgrade must be one or more protocol names");
   }
-  const headers = foreign(request.headers);
+  const headers = checkForeign(request.headers);
   const hosts = headers.filter(([name]) => name.toLowerCase() === "host");
   const [[, host] = ["host", request.host], ...others] = hosts;
   if (!isHost(host) || others.length > 0) {
-    throw refuse("bad-host", "there must be one Host, a name or an address");
+    throw refuse(
+      "bad-host",
+      "there must be one Host, a name or an address with an optional port",
+    );
   }
   return formatHead(`GET ${target} HTTP/1.1`, [
     ["Host", host],
     ["Connection", "Upgrade"],
-    ["Upgrade", upgrade],
-    ...(isWebSocket(upgrade) ? webSocketHeaders(request) : []),
+    ["Upgrade", tokens.join(", ")],
+    ...(tokens.some(isWebSocket) ? webSocketHeaders(request) : []),
     ...headers.filter((header) => !hosts.includes(header)),
   ]);
 }
@@ -114,47 +139,61 @@ function webSocketHeaders(request: UpgradeRequest): [string, string][] {
 }
 
 /**
- * A client's check of the server's answer (RFC 6455, section 4.1).
+ * Checks the server's answer (RFC 6455, section 4.1).
  *
- * @throws {HandshakeError} `refused` or `redirected` with the status for any other status than 101;
+ * @throws {HandshakeError} `refused` or `redirected` with status, headers and body for any other status than 101.
  * `bad-http-version`, `bad-upgrade`, `bad-connection`, `bad-accept`, `bad-protocol`, `bad-extension`, or
- * `bad-response` where `check` says so, for an answer that does not fit: these have no status.
+ * `bad-response` if `check` refuses it, for a 101 that does not answer the request: these have no status.
  */
 export function checkUpgradeResponse(
-  head: ResponseHead,
+  response: HttpResponse,
   request: UpgradeRequest,
 ): UpgradeAgreement {
-  const { status, headers } = head;
-  const { upgrade = "websocket" } = request;
-  if (status !== 101) {
-    const redirected = status >= 300 && status < 400;
-    throw new HandshakeError(
-      redirected ? "redirected" : "refused",
-      `The server answered ${status} ${head.reason.slice(0, MOST_PREVIEWED)}`
-        .trim(),
-      { status, headers: headers.toHeaders() },
-    );
-  }
-  const fail = (code: HandshakeErrorCode, why: string) =>
-    new HandshakeError(code, `The server's answer does not fit: ${why}`, {
+  const { status, headers } = response;
+  if (status !== 101) throw refused(response);
+  const fail = (
+    code: HandshakeErrorCode,
+    why: string,
+    options?: ErrorOptions,
+  ) =>
+    new HandshakeError(code, `Cannot accept the server's answer: ${why}.`, {
       headers: headers.toHeaders(),
+      ...options,
     });
-  if (head.version !== "HTTP/1.1") {
+  if (response.version !== "HTTP/1.1") {
     throw fail("bad-http-version", "it must be HTTP/1.1");
   }
-  if (headers.get("upgrade")?.toLowerCase() !== upgrade.toLowerCase()) {
-    throw fail("bad-upgrade", `Upgrade must be ${upgrade}`);
+  const offered = tokensOf(request.upgrade ?? "websocket");
+  const [chosen = "", ...others] = listItems(headers.get("upgrade") ?? "");
+  const upgrade = offered.find((token) => isSameToken(token, chosen));
+  // RFC 6455 wants a single token. The same one twice is harmless.
+  if (
+    upgrade === undefined || !others.every((it) => isSameToken(it, chosen))
+  ) {
+    throw fail("bad-upgrade", `Upgrade must be ${offered.join(" or ")}`);
   }
   if (!hasToken(headers, "connection", "upgrade")) {
-    throw fail("bad-connection", "Connection must name upgrade");
+    throw fail("bad-connection", "Connection must have the token upgrade");
   }
   const agreement = isWebSocket(upgrade)
     ? checkAgreement(headers, request, fail)
     : { protocol: "", extensions: "", deflate: undefined };
-  if (request.check?.(head) === false) {
-    throw fail("bad-response", "the check of it must hold");
-  }
-  return { ...agreement, headers: headers.toHeaders() };
+  checkByCaller(request, response, fail);
+  return {
+    ...agreement,
+    upgrade,
+    response: { status, headers: headers.toHeaders() },
+  };
+}
+
+function refused(response: HttpResponse): HandshakeError {
+  const { status, reason, headers, body } = response;
+  return new HandshakeError(
+    status >= 300 && status < 400 ? "redirected" : "refused",
+    `The server answered ${status} ${reason.slice(0, MAX_REASON_LENGTH)}`
+      .trim(),
+    { status, headers: headers.toHeaders(), body },
+  );
 }
 
 function checkAgreement(
@@ -164,13 +203,43 @@ function checkAgreement(
 ): HandshakeAgreement {
   const { key = "", protocols = [] } = request;
   if (headers.get("sec-websocket-accept") !== acceptKey(key)) {
-    throw fail("bad-accept", "Sec-WebSocket-Accept must be the key's");
+    throw fail(
+      "bad-accept",
+      "Sec-WebSocket-Accept must be the one that belongs to the key",
+    );
   }
-  const protocol = headers.get("sec-websocket-protocol");
-  if (protocol !== undefined && !protocols.includes(protocol)) {
-    throw fail("bad-protocol", `${protocol} was not offered`);
+  // An empty value chooses nothing.
+  const protocol = headers.get("sec-websocket-protocol") ?? "";
+  if (protocol !== "" && !protocols.includes(protocol)) {
+    throw fail(
+      "bad-protocol",
+      `the subprotocol ${JSON.stringify(protocol)} was not offered`,
+    );
   }
   const extensions = headers.get("sec-websocket-extensions") ?? "";
   const deflate = acceptDeflate(extensions, request.compression);
-  return { protocol: protocol ?? "", extensions, deflate };
+  return { protocol, extensions: deflate ? extensions : "", deflate };
+}
+
+function checkByCaller(
+  { check }: UpgradeRequest,
+  response: ResponseHead,
+  fail: (
+    code: HandshakeErrorCode,
+    why: string,
+    options?: ErrorOptions,
+  ) => HandshakeError,
+): void {
+  if (check === undefined) return;
+  let cause: Error | undefined;
+  const accepted = decide(check, {
+    name: "check",
+    accepts: isBoolean,
+    rule: "true or false",
+    fallback: false,
+    onError: (error) => cause ??= error,
+  }, response);
+  if (!accepted) {
+    throw fail("bad-response", "check did not return true", cause && { cause });
+  }
 }

@@ -1,11 +1,19 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertThrows,
+} from "@std/assert";
+import { NONSENSE } from "./_support/nonsense.ts";
 import { HandshakeError } from "./errors.ts";
 import {
   checkUpgradeResponse,
   createUpgradeRequest,
   type UpgradeRequest,
 } from "./client.ts";
-import { HeaderLines, parseRequestHead, type ResponseHead } from "./head.ts";
+import { parseRequestHead, type ResponseHead } from "./head.ts";
+import { HeaderLines } from "./headers.ts";
+import type { HttpResponse } from "./response_reader.ts";
 
 /** From RFC 6455, section 1.3. */
 const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -145,40 +153,60 @@ const GOOD: readonly (readonly [string, string])[] = [
   ["Sec-WebSocket-Accept", ACCEPT],
 ];
 
-/** A response with some headers in place of the good ones; "" leaves one out. */
+type Fields = Readonly<Record<string, string | readonly string[]>>;
+
+/** A response with some headers in place of the good ones; a list makes several lines, or none. */
 function response(
-  headers: Readonly<Record<string, string>> = {},
-  rest: Partial<ResponseHead> = {},
-): ResponseHead {
-  const lines = new Map([...GOOD, ...Object.entries(headers)]);
+  headers: Fields = {},
+  rest: Partial<HttpResponse> = {},
+): HttpResponse {
+  const lines = Object.entries({ ...Object.fromEntries(GOOD), ...headers })
+    .flatMap(([name, values]) =>
+      [values].flat().map((value): [string, string] => [name, value])
+    );
   return {
     version: "HTTP/1.1",
     status: 101,
     reason: "Switching Protocols",
-    headers: new HeaderLines([...lines].filter(([, value]) => value !== "")),
+    headers: new HeaderLines(lines),
     ...rest,
   };
 }
 
 Deno.test("client handshake: a good answer is taken, with its headers", () => {
-  const { headers, ...agreement } = checkUpgradeResponse(
+  const { response: answer, ...agreement } = checkUpgradeResponse(
     response({ "X-Served-By": "a" }),
     REQUEST,
   );
-  assertEquals(agreement, { protocol: "", extensions: "", deflate: undefined });
-  assertEquals(headers.get("x-served-by"), "a");
+  assertEquals(agreement, {
+    upgrade: "websocket",
+    protocol: "",
+    extensions: "",
+    deflate: undefined,
+  });
+  assertEquals(answer.status, 101);
+  assertEquals(answer.headers.get("x-served-by"), "a");
 });
 
-const GOOD_ANSWERS: Readonly<Record<string, Readonly<Record<string, string>>>> =
-  {
-    "Upgrade in another case": { Upgrade: "WebSocket" },
-    "Connection in another case": { Connection: "upgrade" },
-    "Connection as a list": { Connection: "keep-alive,\tUPGRADE ," },
-    "an empty Sec-WebSocket-Extensions": { "Sec-WebSocket-Extensions": " " },
-  };
+const GOOD_ANSWERS: Readonly<Record<string, Fields>> = {
+  "Upgrade in another case": { Upgrade: "WebSocket" },
+  "Connection in another case": { Connection: "upgrade" },
+  "Connection as a list": { Connection: "keep-alive,\tUPGRADE ," },
+  "Upgrade with empty elements": { Upgrade: ", websocket ," },
+  "Upgrade twice": { Upgrade: ["websocket", "WebSocket"] },
+  "Connection twice": { Connection: ["Upgrade", "upgrade"] },
+  "an empty Sec-WebSocket-Extensions": { "Sec-WebSocket-Extensions": " " },
+  "Sec-WebSocket-Extensions without an element": {
+    "Sec-WebSocket-Extensions": ", ,",
+  },
+  "an empty Sec-WebSocket-Protocol": { "Sec-WebSocket-Protocol": "" },
+  "a blank Sec-WebSocket-Protocol": { "Sec-WebSocket-Protocol": " \t" },
+  "a length, which a 101 cannot have": { "Content-Length": "0" },
+};
 for (const [what, headers] of Object.entries(GOOD_ANSWERS)) {
   Deno.test(`client handshake: ${what} is taken`, () => {
-    checkUpgradeResponse(response(headers), REQUEST);
+    const agreement = checkUpgradeResponse(response(headers), REQUEST);
+    assertEquals([agreement.protocol, agreement.extensions], ["", ""]);
   });
 }
 
@@ -216,21 +244,25 @@ Deno.test("client handshake: what was agreed on comes out of the extensions", ()
   );
 });
 
-const BAD_ANSWERS:
-  readonly (readonly [Readonly<Record<string, string>>, string])[] = [
-    [{ Upgrade: "" }, "bad-upgrade"],
-    [{ Upgrade: "websockets" }, "bad-upgrade"],
-    [{ Upgrade: "websocket, h2c" }, "bad-upgrade"],
-    [{ Connection: "" }, "bad-connection"],
-    [{ Connection: "keep-alive" }, "bad-connection"],
-    [{ Connection: "upgraded" }, "bad-connection"],
-    [{ "Sec-WebSocket-Accept": "" }, "bad-accept"],
-    [{ "Sec-WebSocket-Accept": ACCEPT.toLowerCase() }, "bad-accept"],
-    [{ "Sec-WebSocket-Accept": KEY }, "bad-accept"],
-    [{ "Sec-WebSocket-Accept": `${ACCEPT}, ${ACCEPT}` }, "bad-accept"],
-    [{ "Sec-WebSocket-Extensions": "permessage-deflate" }, "bad-extension"],
-    [{ "Sec-WebSocket-Extensions": "x;" }, "bad-extension"],
-  ];
+const BAD_ANSWERS: readonly (readonly [Fields, string])[] = [
+  [{ Upgrade: [] }, "bad-upgrade"],
+  [{ Upgrade: "" }, "bad-upgrade"],
+  [{ Upgrade: "," }, "bad-upgrade"],
+  [{ Upgrade: "websockets" }, "bad-upgrade"],
+  [{ Upgrade: "websocket, h2c" }, "bad-upgrade"],
+  [{ Upgrade: ["websocket", "h2c"] }, "bad-upgrade"],
+  [{ Connection: [] }, "bad-connection"],
+  [{ Connection: "" }, "bad-connection"],
+  [{ Connection: "keep-alive" }, "bad-connection"],
+  [{ Connection: "upgraded" }, "bad-connection"],
+  [{ "Sec-WebSocket-Accept": [] }, "bad-accept"],
+  [{ "Sec-WebSocket-Accept": "" }, "bad-accept"],
+  [{ "Sec-WebSocket-Accept": ACCEPT.toLowerCase() }, "bad-accept"],
+  [{ "Sec-WebSocket-Accept": KEY }, "bad-accept"],
+  [{ "Sec-WebSocket-Accept": `${ACCEPT}, ${ACCEPT}` }, "bad-accept"],
+  [{ "Sec-WebSocket-Extensions": "permessage-deflate" }, "bad-extension"],
+  [{ "Sec-WebSocket-Extensions": "x;" }, "bad-extension"],
+];
 for (const [headers, code] of BAD_ANSWERS) {
   Deno.test(`client handshake: an answer with ${JSON.stringify(headers)} fails as ${code}`, () => {
     assertEquals(
@@ -276,20 +308,33 @@ for (
   });
 }
 
+Deno.test("client handshake: a refusal keeps the start of the body", () => {
+  const error = assertThrows(
+    () =>
+      checkUpgradeResponse(
+        response({}, { status: 429, body: "slow" }),
+        REQUEST,
+      ),
+    HandshakeError,
+  );
+  assertEquals(error.body, "slow");
+});
+
+const HIVE: UpgradeRequest = { host: "a", target: "/", upgrade: "hive/1" };
+
 Deno.test("client handshake: another protocol has no key, and its own check", () => {
   const seen: ResponseHead[] = [];
   const request = (verdict: boolean): UpgradeRequest => ({
-    host: "a",
-    target: "/",
-    upgrade: "hive/1",
+    ...HIVE,
     check(head) {
       seen.push(head);
       return verdict;
     },
   });
   const head = response({ Upgrade: "HIVE/1", "X-Hive": "7" });
-  const { headers } = checkUpgradeResponse(head, request(true));
-  assertEquals(headers.get("x-hive"), "7");
+  const agreed = checkUpgradeResponse(head, request(true));
+  assertEquals(agreed.upgrade, "hive/1");
+  assertEquals(agreed.response.headers.get("x-hive"), "7");
   assertEquals(
     codeOf(() => checkUpgradeResponse(head, request(false))),
     "bad-response",
@@ -298,4 +343,47 @@ Deno.test("client handshake: another protocol has no key, and its own check", ()
   // It is asked last.
   codeOf(() => checkUpgradeResponse(response(), request(true)));
   assertEquals(seen.length, 2);
+});
+
+for (
+  const [what, check] of Object.entries<() => unknown>({
+    ...NONSENSE,
+    "returns nothing": () => {},
+  })
+) {
+  Deno.test(`client handshake: a check that ${what} refuses the answer`, async () => {
+    const error = assertThrows(
+      () =>
+        checkUpgradeResponse(response({ Upgrade: "hive/1" }), {
+          ...HIVE,
+          check: check as () => boolean,
+        }),
+      HandshakeError,
+    );
+    assertEquals(error.code, "bad-response");
+    assertInstanceOf(error.cause, Error);
+    await Promise.resolve();
+  });
+}
+
+Deno.test("client handshake: of several protocols the server chooses one", () => {
+  const request = { ...REQUEST, upgrade: ["hive/2", "websocket"] };
+  const { headers } = parseRequestHead(write(request));
+  assertEquals(headers.get("upgrade"), "hive/2, websocket");
+  assertEquals(headers.get("sec-websocket-key"), KEY);
+  const chosen = (Upgrade: string) =>
+    checkUpgradeResponse(response({ Upgrade }), request).upgrade;
+  assertEquals(chosen("Hive/2"), "hive/2");
+  assertEquals(chosen("WebSocket"), "websocket");
+  assertEquals(codeOf(() => chosen("hive/1")), "bad-upgrade");
+  assertEquals(codeOf(() => chosen("hive/2, websocket")), "bad-upgrade");
+  // The rules of RFC 6455 hold if the server chooses it.
+  assertEquals(
+    codeOf(() =>
+      checkUpgradeResponse(response({ "Sec-WebSocket-Accept": [] }), request)
+    ),
+    "bad-accept",
+  );
+  assertEquals(codeOf(() => write({ upgrade: [] })), "bad-header");
+  assertEquals(codeOf(() => write({ upgrade: ["a", "b c"] })), "bad-header");
 });

@@ -1,22 +1,22 @@
 /**
  * What a {@link HandshakeError} says.
  *
- * - `refused`: the server answered with another status than 101; see `status`.
+ * - `refused`: the server answered with another status than 101; see `status`, `headers` and `body`.
  * - `redirected`: the server answered with a redirect, which is not followed; see `headers`.
  * - `timeout`: the handshake took longer than `handshakeTimeout`.
- * - `aborted`: the handshake was cancelled.
- * - `connection-lost`: the stream ended or broke before the handshake was done.
- * - `head-too-large`: a request or response head larger than the limit.
- * - `bad-request`, `bad-response`: a head that is not HTTP/1.1 (RFC 9112).
- * - `bad-method`: a request with another method than GET.
- * - `bad-http-version`: another version of HTTP than 1.1.
- * - `bad-header`: a header name or value with bytes that are not allowed.
+ * - `aborted`: the handshake was cancelled, or too many others were under way.
+ * - `connection-lost`: the stream ended or broke before the handshake was complete.
+ * - `head-too-large`: a request or response head exceeds the limit.
+ * - `bad-request`, `bad-response`: a head is not HTTP/1.1 (RFC 9112), or a response does not answer the request.
+ * - `bad-method`: the request has another method than GET.
+ * - `bad-http-version`: the version of HTTP is not 1.1.
+ * - `bad-header`: a header name or value has bytes that are not allowed, or a header that the handshake itself sets.
  * - `bad-host`, `bad-upgrade`, `bad-connection`, `bad-key`, `bad-version`, `bad-accept`:
  *   the header of that name is missing or wrong (RFC 6455, sections 4.1 and 4.2).
- * - `bad-protocol`: a subprotocol that was not offered, or none that both know.
+ * - `bad-protocol`: a subprotocol that was not offered, or that is not a token.
  * - `bad-extension`: an extension, or a parameter of one, that was not offered or is not allowed.
- * - `origin-refused`: the request came from an origin that is not let in.
- * - `proxy-refused`: the proxy refused to connect; see `status`.
+ * - `origin-refused`: the request came from an origin that is not allowed.
+ * - `proxy-refused`: the proxy refused to connect; see `status`, `headers` and `body`.
  */
 export type HandshakeErrorCode =
   | "refused"
@@ -43,18 +43,12 @@ export type HandshakeErrorCode =
 
 /** Details of a {@link HandshakeError}. */
 export interface HandshakeErrorOptions extends ErrorOptions {
-  /**
-   * The HTTP status: on a client the one that came, on a server the one to answer with.
-   *
-   * @default {undefined}
-   */
+  /** The HTTP status: the one that a client received, or the one that a server has to answer with. */
   readonly status?: number | undefined;
-  /**
-   * The headers of the response that came, or of the one to answer with.
-   *
-   * @default {undefined}
-   */
+  /** The headers of the response that a client received, or of the one that a server has to answer with. */
   readonly headers?: Headers | undefined;
+  /** The start of the body of the response that a client received. */
+  readonly body?: string | undefined;
 }
 
 /** The opening handshake failed (RFC 6455, section 4). */
@@ -63,10 +57,15 @@ export class HandshakeError extends Error {
   override readonly name = "HandshakeError";
   /** What went wrong. */
   readonly code: HandshakeErrorCode;
-  /** The HTTP status that came (client) or is the right answer (server), where there is one. */
+  /** The HTTP status that came (client) or is the right answer (server), if there is one. */
   readonly status: number | undefined;
-  /** The headers of the response that came, or that belong to the answer. */
+  /** The headers of the response that came (client), for example `Retry-After`, or of the right answer (server). */
   readonly headers: Headers | undefined;
+  /**
+   * The body of the response that came, decoded as UTF-8. At most its first 4 KiB, and what arrived within a second
+   * of its head. `undefined` if no refusal came, if the body is compressed, and on native sockets.
+   */
+  readonly body: string | undefined;
 
   /** Makes an error with a code, a message and its details. */
   constructor(
@@ -78,5 +77,6 @@ export class HandshakeError extends Error {
     this.code = code;
     this.status = options.status;
     this.headers = options.headers;
+    this.body = options.body;
   }
 }

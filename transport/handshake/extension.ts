@@ -20,6 +20,8 @@ export interface Extension {
 /**
  * Parses a `Sec-WebSocket-Extensions` value (RFC 6455, section 9.1).
  *
+ * Empty elements are skipped (RFC 9110, section 5.6.1.2), so that an empty value names no extension.
+ *
  * @example
  * ```ts
  * import { parseExtensions } from "./extension.ts";
@@ -34,7 +36,6 @@ export function parseExtensions(value: string): Extension[] {
   const scanner = new Scanner(value);
   const extensions: Extension[] = [];
   do {
-    // RFC 9110, section 5.6.1.2: empty elements of a list are passed over.
     if (scanner.at(",") || scanner.atEnd) continue;
     const name = scanner.token();
     const parameters: ExtensionParameter[] = [];
@@ -47,7 +48,7 @@ export function parseExtensions(value: string): Extension[] {
     }
     extensions.push({ name, parameters });
   } while (scanner.eat(","));
-  if (!scanner.atEnd || extensions.length === 0) throw scanner.refusal();
+  if (!scanner.atEnd) throw scanner.refusal();
   return extensions;
 }
 
@@ -115,7 +116,7 @@ class Scanner {
   refusal(): HandshakeError {
     return new HandshakeError(
       "bad-extension",
-      `Sec-WebSocket-Extensions is not well-formed at character ${this.#place}`,
+      `Cannot read Sec-WebSocket-Extensions: it is not well-formed at character ${this.#place}.`,
     );
   }
 

@@ -42,6 +42,11 @@ const GOOD: readonly (readonly [string, ...Extension[]])[] = [
   ['a;b="\\c\\d"', extension("a", ["b", "cd"])],
   [", ,a,,b,", extension("a"), extension("b")],
   ["!#$%&'*+-.^_`|~0Az", extension("!#$%&'*+-.^_`|~0Az")],
+  // Violations of the grammar that are tolerated: a list without any element.
+  [""],
+  [" "],
+  [","],
+  [" ,\t,"],
 ];
 
 for (const [text, ...expected] of GOOD) {
@@ -52,9 +57,6 @@ for (const [text, ...expected] of GOOD) {
 }
 
 const BAD = [
-  "",
-  " ",
-  ",",
   ";",
   "a;",
   "a;;b",

@@ -70,10 +70,10 @@ export function acceptDeflate(
   answer: string,
   options: CompressionOptions | undefined,
 ): DeflateAgreement | undefined {
-  if (answer === "") return undefined;
   const [extension, ...others] = parseExtensions(answer);
+  if (extension === undefined) return undefined;
   if (
-    options === undefined || extension === undefined || others.length > 0 ||
+    options === undefined || others.length > 0 ||
     extension.name.toLowerCase() !== PERMESSAGE_DEFLATE
   ) throw refusal(`the server answered ${answer}, which was not offered`);
   const params = readParameters(extension.parameters);
@@ -225,6 +225,6 @@ function format(
 function refusal(why: string): HandshakeError {
   return new HandshakeError(
     "bad-extension",
-    `Cannot use ${PERMESSAGE_DEFLATE}: ${why}`,
+    `Cannot use ${PERMESSAGE_DEFLATE}: ${why}.`,
   );
 }

@@ -1,65 +1,147 @@
 import { HandshakeError } from "./errors.ts";
 import { formatHead } from "./head.ts";
 
-/** Headers that say where the response ends. */
+/** Headers that frame the response. */
 const OWN_HEADERS = ["connection", "content-length", "transfer-encoding"];
+/** The media type of a description of a problem (RFC 9457). */
+const PROBLEM_TYPE = "application/problem+json";
 
-/** What an HTTP response other than 101 says. */
-export interface Refusal {
-  /** More headers. @default none */
-  /** Its headers, save those that say where it ends. @default none */
+/** The parts of an HTTP response other than 101. */
+export interface ResponseParts {
+  /** Its headers. Those that frame the response are left out. @default none */
   readonly headers?: Iterable<readonly [string, string]> | undefined;
-  /** Plain text, unless a `Content-Type` says otherwise. @default "" */
-  readonly body?: string | undefined;
+  /** A text, whose type is `text/plain` unless a `Content-Type` is given, or bytes. @default none */
+  readonly body?: string | Uint8Array | undefined;
+  /** Whether the body is left out, as in the answer to a `HEAD` request (RFC 9110, section 9.3.2). @default false */
+  readonly isHead?: boolean | undefined;
 }
 
 /**
- * A whole response that refuses, after which the connection is closed.
+ * Writes a whole response, after which the connection closes.
  *
- * @throws {HandshakeError} `bad-header` for a header that is none, or a status outside 200 to 599.
+ * @throws {HandshakeError} `bad-header` for a header that HTTP does not allow, or a status outside of 200 to 599.
  */
-export function createRefusal(
+export function createResponse(
   status: number,
-  refusal: Refusal = {},
+  { headers, body = "", isHead = false }: ResponseParts = {},
 ): Uint8Array {
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw new HandshakeError(
       "bad-header",
-      `Cannot refuse as the status must be a whole number from 200 to 599: current value is ${status}`,
+      `Cannot answer with the status ${status}: it must be a whole number from 200 to 599.`,
     );
   }
-  const given = [...refusal.headers ?? []];
+  const given = [...headers ?? []];
   const has = (wanted: string) =>
     given.some(([name]) => name.toLowerCase() === wanted);
-  const bodiless = status === 204 || status === 304;
-  const body = new TextEncoder().encode(bodiless ? "" : refusal.body ?? "");
-  const content: [string, string][] = has("content-type")
-    ? []
-    : [["Content-Type", "text/plain; charset=utf-8"]];
-  content.push(["Content-Length", String(body.length)]);
+  const isBodiless = status === 204 || status === 304;
+  const content = typeof body === "string"
+    ? new TextEncoder().encode(body)
+    : body;
+  const framing: [string, string][] = [];
+  if (!isBodiless) framing.push(["Content-Length", String(content.length)]);
+  if (typeof body === "string" && content.length > 0 && !has("content-type")) {
+    framing.unshift(["Content-Type", "text/plain; charset=utf-8"]);
+  }
   const head = formatHead(`HTTP/1.1 ${status} ${REASONS[status] ?? ""}`, [
-    ...(bodiless ? [] : content),
+    ...framing,
     ...given.filter(([name]) => !OWN_HEADERS.includes(name.toLowerCase())),
-    // Whoever sends Upgrade has to name it here (RFC 9110, section 7.8).
+    // A sender of Upgrade has to name it here (RFC 9110, section 7.8).
     ["Connection", has("upgrade") ? "Upgrade, close" : "close"],
   ]);
-  const whole = new Uint8Array(head.length + body.length);
+  if (isBodiless || isHead) return head;
+  const whole = new Uint8Array(head.length + content.length);
   whole.set(head);
-  whole.set(body, head.length);
+  whole.set(content, head.length);
   return whole;
 }
 
+/** A response that refuses a request, with a body that describes the problem (RFC 9457). */
+export interface RefusalParts {
+  /** The status. */
+  readonly status: number;
+  /** The headers, with the type of the body. */
+  readonly headers: Headers;
+  /** A JSON object with `type`, `title`, `status` and, if it is known, `detail`. */
+  readonly body: string;
+}
+
+/**
+ * Describes a refusal for a human and for a program (RFC 9457).
+ *
+ * @param headers More headers. @default none
+ * @param detail What is wrong with this request. @default only the status is described
+ */
+export function describeProblem(
+  status: number,
+  headers?: Headers,
+  detail?: string,
+): RefusalParts {
+  const typed = new Headers(headers);
+  typed.set("content-type", PROBLEM_TYPE);
+  const title = REASONS[status] ?? "";
+  const problem = { type: "about:blank", title, status, detail };
+  return { status, headers: typed, body: JSON.stringify(problem) };
+}
+
+/**
+ * Returns the response to a request that failed with an error: its status, 400 if it has none, its headers, and its
+ * message as the detail. A fault of the server's own, a 500, is not described: it is none of the client's business.
+ */
+export function describeRefusal(error: HandshakeError): RefusalParts {
+  const { status = 400, headers, message } = error;
+  return describeProblem(
+    status,
+    headers,
+    status === 500 ? undefined : message,
+  );
+}
+
+/**
+ * Writes the whole response to a request that failed with an error: see {@link describeRefusal}.
+ *
+ * @param isHead Whether it answers a `HEAD` request.
+ */
+export function createRefusal(
+  error: HandshakeError,
+  isHead = false,
+): Uint8Array {
+  const { status, ...parts } = describeRefusal(error);
+  return createResponse(status, { ...parts, isHead });
+}
+
 const REASONS: Readonly<Record<number, string>> = {
+  200: "OK",
+  201: "Created",
+  202: "Accepted",
+  204: "No Content",
+  301: "Moved Permanently",
+  302: "Found",
+  303: "See Other",
+  304: "Not Modified",
+  307: "Temporary Redirect",
+  308: "Permanent Redirect",
   400: "Bad Request",
   401: "Unauthorized",
   403: "Forbidden",
   404: "Not Found",
   405: "Method Not Allowed",
   408: "Request Timeout",
+  409: "Conflict",
+  410: "Gone",
+  413: "Content Too Large",
+  421: "Misdirected Request",
+  422: "Unprocessable Content",
+  425: "Too Early",
   426: "Upgrade Required",
+  428: "Precondition Required",
   429: "Too Many Requests",
   431: "Request Header Fields Too Large",
+  451: "Unavailable For Legal Reasons",
   500: "Internal Server Error",
+  501: "Not Implemented",
+  502: "Bad Gateway",
   503: "Service Unavailable",
+  504: "Gateway Timeout",
   505: "HTTP Version Not Supported",
 };

@@ -1,12 +1,17 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { HandshakeError } from "./errors.ts";
-import { createRefusal, type Refusal } from "./refusal.ts";
+import { HandshakeError, type HandshakeErrorOptions } from "./errors.ts";
+import {
+  createRefusal,
+  createResponse,
+  describeRefusal,
+  type ResponseParts,
+} from "./refusal.ts";
 
-function write(status: number, refusal?: Refusal): string {
-  return new TextDecoder().decode(createRefusal(status, refusal));
+function write(status: number, parts?: ResponseParts): string {
+  return new TextDecoder().decode(createResponse(status, parts));
 }
 
-Deno.test("refusal: it says how long it is, and that it is the last", () => {
+Deno.test("response: it says how long it is, and that it is the last", () => {
   assertEquals(
     write(403, { body: "Nö", headers: [["X-Why", "because"]] }),
     "HTTP/1.1 403 Forbidden\r\n" +
@@ -18,17 +23,23 @@ Deno.test("refusal: it says how long it is, and that it is the last", () => {
   );
 });
 
-Deno.test("refusal: an empty one, with a status that has no name", () => {
+Deno.test("response: an empty one, with a status that has no name", () => {
   assertEquals(
     write(418),
-    "HTTP/1.1 418 \r\n" +
-      "Content-Type: text/plain; charset=utf-8\r\n" +
-      "Content-Length: 0\r\n" +
-      "Connection: close\r\n\r\n",
+    "HTTP/1.1 418 \r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
   );
 });
 
-Deno.test("refusal: where it ends is not the user's to say", () => {
+Deno.test("response: bytes go out as they are, without a type of ours", () => {
+  assertEquals(
+    String.fromCharCode(
+      ...createResponse(200, { body: Uint8Array.of(0xff, 0, 0x41) }),
+    ),
+    "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\n\xff\0A",
+  );
+});
+
+Deno.test("response: how it is framed is not the user's to say", () => {
   const headers = new Headers({
     "Content-Length": "1",
     "Transfer-Encoding": "chunked",
@@ -42,7 +53,7 @@ Deno.test("refusal: where it ends is not the user's to say", () => {
   assertEquals(text.toLowerCase().split("transfer-encoding").length, 1);
 });
 
-Deno.test("refusal: the type of the body may be another", () => {
+Deno.test("response: the type of the body may be another", () => {
   const text = write(401, {
     body: "{}",
     headers: [["content-type", "application/json"]],
@@ -52,7 +63,7 @@ Deno.test("refusal: the type of the body may be another", () => {
   ]);
 });
 
-Deno.test("refusal: one that says Upgrade names it in Connection", () => {
+Deno.test("response: one that says Upgrade names it in Connection", () => {
   const text = write(426, { headers: new Headers({ Upgrade: "websocket" }) });
   assertStringIncludes(text, "HTTP/1.1 426 Upgrade Required\r\n");
   assertStringIncludes(
@@ -61,16 +72,26 @@ Deno.test("refusal: one that says Upgrade names it in Connection", () => {
   );
 });
 
-Deno.test("refusal: statuses that have no body have none", () => {
-  for (const status of [204, 304]) {
+Deno.test("response: statuses that have no body have none", () => {
+  for (const [status, reason] of [[204, "No Content"], [304, "Not Modified"]]) {
     assertEquals(
-      write(status, { body: "x" }),
-      `HTTP/1.1 ${status} \r\nConnection: close\r\n\r\n`,
+      write(Number(status), { body: "x" }).replace(/^Content-Type.*\r\n/m, ""),
+      `HTTP/1.1 ${status} ${reason}\r\nConnection: close\r\n\r\n`,
     );
   }
 });
 
-Deno.test("refusal: what is no response is not written", () => {
+Deno.test("response: one to HEAD has the length of the body, and no body", () => {
+  assertEquals(
+    write(200, { body: "abc", isHead: true }),
+    "HTTP/1.1 200 OK\r\n" +
+      "Content-Type: text/plain; charset=utf-8\r\n" +
+      "Content-Length: 3\r\n" +
+      "Connection: close\r\n\r\n",
+  );
+});
+
+Deno.test("response: what is no response is not written", () => {
   for (
     const [status, headers] of [
       [101, []],
@@ -83,9 +104,55 @@ Deno.test("refusal: what is no response is not written", () => {
     ] as const
   ) {
     const error = assertThrows(
-      () => createRefusal(status, { headers }),
+      () => createResponse(status, { headers }),
       HandshakeError,
     );
     assertEquals(error.code, "bad-header");
   }
+});
+
+function describe(message: string, options: HandshakeErrorOptions) {
+  const { status, headers, body } = describeRefusal(
+    new HandshakeError("refused", message, options),
+  );
+  return [status, Object.fromEntries(headers), JSON.parse(body)];
+}
+
+Deno.test("refusal: the body describes the problem (RFC 9457)", () => {
+  const headers = new Headers({ "Retry-After": "5", "Content-Type": "x/y" });
+  assertEquals(describe("Too busy.", { status: 503, headers }), [
+    503,
+    { "retry-after": "5", "content-type": "application/problem+json" },
+    {
+      type: "about:blank",
+      title: "Service Unavailable",
+      status: 503,
+      detail: "Too busy.",
+    },
+  ]);
+  assertEquals(headers.get("content-type"), "x/y", "the error is unchanged");
+});
+
+Deno.test("refusal: without a status it is the client's fault", () => {
+  assertEquals(describe("No.", {})[0], 400);
+});
+
+Deno.test("refusal: what is wrong on the server is not told", () => {
+  assertEquals(describe("secret", { status: 500 })[2], {
+    type: "about:blank",
+    title: "Internal Server Error",
+    status: 500,
+  });
+});
+
+Deno.test("refusal: it is a whole response", () => {
+  const error = new HandshakeError("bad-key", "No key.", { status: 400 });
+  const text = new TextDecoder().decode(createRefusal(error));
+  const [head = "", body = ""] = text.split("\r\n\r\n");
+  assertStringIncludes(head, "HTTP/1.1 400 Bad Request\r\n");
+  assertStringIncludes(head, "content-type: application/problem+json");
+  assertStringIncludes(head, `Content-Length: ${body.length}`);
+  assertEquals(JSON.parse(body).detail, "No key.");
+  const toHead = new TextDecoder().decode(createRefusal(error, true));
+  assertEquals(toHead, `${head}\r\n\r\n`);
 });

@@ -1,11 +1,11 @@
 import { HandshakeError, type HandshakeErrorCode } from "./errors.ts";
-import type { HeaderLines } from "./head.ts";
+import type { HeaderLines } from "./headers.ts";
 import { isToken, listItems } from "./token.ts";
 
 /** The version of the protocol (RFC 6455, section 4.1). */
 export const VERSION = "13";
 
-/** Headers that the handshake sets by itself, and those of a body, which there is none of. */
+/** Headers that the handshake itself sets, and those that frame a body, which a handshake does not have. */
 const OWN_HEADERS = [
   "connection",
   "content-length",
@@ -18,24 +18,37 @@ const OWN_HEADERS = [
   "upgrade",
 ];
 
-/** Whether a protocol token is that of RFC 6455. */
-export function isWebSocket(upgrade: string): boolean {
-  return upgrade.toLowerCase() === "websocket";
+/** The protocol tokens that a side is willing to upgrade to (RFC 9110, section 7.8), the preferred one first. */
+export type UpgradeTokens = string | readonly string[];
+
+/** Returns protocol tokens as a list. */
+export function tokensOf(upgrade: UpgradeTokens): readonly string[] {
+  return typeof upgrade === "string" ? [upgrade] : upgrade;
 }
 
-/** Whether a header that is a list of tokens has one, which is given in lower case. */
+/** Whether two protocol tokens are the same: their case does not count. */
+export function isSameToken(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase();
+}
+
+/** Whether a protocol token is that of RFC 6455. */
+export function isWebSocket(upgrade: string): boolean {
+  return isSameToken(upgrade, "websocket");
+}
+
+/** Whether a header that is a list of tokens has a certain one, in any case. */
 export function hasToken(
   headers: HeaderLines,
   name: string,
   token: string,
 ): boolean {
   return listItems(headers.get(name) ?? "").some((item) =>
-    item.toLowerCase() === token
+    isSameToken(item, token)
   );
 }
 
 /**
- * Refuses subprotocols that are none (RFC 6455, section 4.1).
+ * Refuses subprotocols that are not tokens or that repeat (RFC 6455, section 4.1).
  *
  * @throws {HandshakeError} `bad-protocol`, without a status.
  */
@@ -49,28 +62,33 @@ export function checkProtocols(protocols: readonly string[]): void {
     }
   }
   if (new Set(protocols).size < protocols.length) {
-    throw refuse("bad-protocol", "a subprotocol stands twice");
+    throw refuse("bad-protocol", "a subprotocol is repeated");
   }
 }
 
 /**
- * A user's headers, which must not speak for the handshake.
+ * Returns the caller's headers, which must not be those of the handshake.
  *
  * @throws {HandshakeError} `bad-header`, without a status.
  */
-export function foreign(
+export function checkForeign(
   headers: Iterable<readonly [string, string]> | undefined,
 ): (readonly [string, string])[] {
   const lines = [...headers ?? []];
   for (const [name] of lines) {
     if (OWN_HEADERS.includes(name.toLowerCase())) {
-      throw refuse("bad-header", `${name} is the handshake's own header`);
+      throw refuse("bad-header", `the handshake itself sets ${name}`);
     }
   }
   return lines;
 }
 
-/** An error without a status. */
+/** Whether the answer of a callback that decides is one. */
+export function isBoolean(value: unknown): value is boolean {
+  return typeof value === "boolean";
+}
+
+/** Returns an error without a status. */
 export function refuse(code: HandshakeErrorCode, why: string): HandshakeError {
-  return new HandshakeError(code, `Cannot make the handshake as ${why}`);
+  return new HandshakeError(code, `Cannot make the handshake: ${why}.`);
 }

@@ -1,38 +1,34 @@
 import { HandshakeError, type HandshakeErrorCode } from "./errors.ts";
 import { acceptKey, type HandshakeAgreement } from "./agreement.ts";
 import {
+  checkForeign,
   checkProtocols,
-  foreign,
   hasToken,
+  isSameToken,
   isWebSocket,
   refuse,
+  tokensOf,
+  type UpgradeTokens,
   VERSION,
 } from "./rules.ts";
 import { parseExtensions } from "./extension.ts";
 import { formatHead, type RequestHead } from "./head.ts";
 import { answerDeflate, type CompressionOptions } from "./negotiation.ts";
+import {
+  checkOrigin,
+  chooseProtocol,
+  type OriginChoice,
+  type ProtocolChoice,
+} from "./policy.ts";
 import { isHost, isUpgrade, listItems } from "./token.ts";
 
 /** 16 bytes in base64. */
 const KEY = /^[+/0-9A-Za-z]{22}==$/;
 
-/** Which subprotocol a server chooses: its own in order of preference, or a choice of those offered. */
-export type ProtocolChoice =
-  | readonly string[]
-  | ((offered: readonly string[]) => string | undefined);
-
-/**
- * Which origins (RFC 6454) a server lets in. A list lets in what names one of them, and what
- * names none, as programs other than browsers do; a function is asked for both.
- */
-export type OriginChoice =
-  | readonly string[]
-  | ((origin: string | undefined) => boolean);
-
-/** What a server lets in and chooses. */
+/** What a server accepts and chooses. */
 export interface UpgradePolicy {
-  /** The protocol token to upgrade to. @default "websocket" */
-  readonly upgrade?: string | undefined;
+  /** The protocol token to upgrade to, or several. @default "websocket" */
+  readonly upgrade?: UpgradeTokens | undefined;
   /** Subprotocols. @default none is chosen */
   readonly protocols?: ProtocolChoice | undefined;
   /** Origins. @default all */
@@ -41,57 +37,95 @@ export interface UpgradePolicy {
   readonly compression?: CompressionOptions | undefined;
 }
 
+/** What a request to upgrade asks for. */
+export interface UpgradeWish {
+  /** The first protocol token of the client's that the server knows, as the server writes it. */
+  readonly upgrade: string;
+  /** The client's key; "" for another token than `websocket`. */
+  readonly key: string;
+}
+
 /**
- * A server's check that a request is an opening handshake at all (RFC 6455, section 4.2.1).
+ * Returns the protocol token that a request wants to upgrade to and that the server knows, `undefined` if it wants
+ * none of them: a server ignores tokens that it does not know (RFC 9110, section 7.8).
+ */
+export function findUpgrade(
+  { headers }: RequestHead,
+  upgrade: UpgradeTokens = "websocket",
+): string | undefined {
+  const known = tokensOf(upgrade);
+  for (const wanted of listItems(headers.get("upgrade") ?? "")) {
+    const found = known.find((token) => isSameToken(token, wanted));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/**
+ * Checks the parts of a request that every request to this server must have right (RFC 9112, section 3.2).
  *
- * @returns The client's key; "" for another token than `websocket`.
+ * @throws {HandshakeError} `bad-http-version` with status 505; `bad-host` or `bad-request` with status 400.
+ */
+export function checkRequestHead(head: RequestHead): void {
+  if (head.version !== "HTTP/1.1") {
+    throw refusal(505, "bad-http-version", "the request must be HTTP/1.1");
+  }
+  const [host = "", ...others] = head.headers.all("host");
+  if (!isHost(host) || others.length > 0) {
+    throw refusal(
+      400,
+      "bad-host",
+      "there must be one Host, a name or an address with an optional port",
+    );
+  }
+  if (!isTarget(head.target)) {
+    throw refusal(400, "bad-request", "the target must be a path or a URL");
+  }
+}
+
+/**
+ * Checks that a request is an opening handshake at all (RFC 6455, section 4.2.1).
+ *
  * @throws {HandshakeError} With the status and the headers to answer with: 400, 405, 426 or 505.
  */
 export function checkUpgradeHead(
   head: RequestHead,
-  upgrade = "websocket",
-): string {
+  upgrade: UpgradeTokens = "websocket",
+): UpgradeWish {
+  checkRequestHead(head);
   const { headers } = head;
-  const refuse = (
-    status: number,
-    code: HandshakeErrorCode,
-    why: string,
-    answer?: Record<string, string>,
-  ) =>
-    new HandshakeError(code, `Cannot upgrade as ${why}`, {
-      status,
-      ...(answer && { headers: new Headers(answer) }),
-    });
-  if (head.version !== "HTTP/1.1") {
-    throw refuse(505, "bad-http-version", "the request must be HTTP/1.1");
-  }
-  const [host = "", ...others] = headers.all("host");
-  if (!isHost(host) || others.length > 0) {
-    throw refuse(400, "bad-host", "there must be one Host, and a good one");
-  }
-  if (!isTarget(head.target)) {
-    throw refuse(400, "bad-request", "the target must be a path or a URL");
-  }
   // A 426 has to say what is required (RFC 9110, section 15.5.22).
-  const required = { upgrade, connection: "Upgrade" };
-  const tokens = listItems(headers.get("upgrade") ?? "");
-  if (!tokens.some((token) => token.toLowerCase() === upgrade.toLowerCase())) {
-    throw refuse(426, "bad-upgrade", `Upgrade must be ${upgrade}`, required);
+  const required = {
+    upgrade: tokensOf(upgrade).join(", "),
+    connection: "Upgrade",
+  };
+  const wanted = findUpgrade(head, upgrade);
+  if (wanted === undefined) {
+    throw refusal(
+      426,
+      "bad-upgrade",
+      `Upgrade must be ${tokensOf(upgrade).join(" or ")}`,
+      required,
+    );
   }
   if (head.method !== "GET") {
-    throw refuse(405, "bad-method", "the method must be GET", { allow: "GET" });
+    throw refusal(405, "bad-method", "the method must be GET", {
+      allow: "GET",
+    });
   }
   if (!hasToken(headers, "connection", "upgrade")) {
-    throw refuse(400, "bad-connection", "Connection must name upgrade");
+    throw refusal(
+      400,
+      "bad-connection",
+      "Connection must have the token upgrade",
+    );
   }
-  const length = headers.get("content-length");
-  if (
-    headers.get("transfer-encoding") !== undefined ||
-    (length !== undefined && length !== "0")
-  ) throw refuse(400, "bad-request", "the request must have no body");
-  if (!isWebSocket(upgrade)) return "";
+  if (hasBody(head)) {
+    throw refusal(400, "bad-request", "the request must not have a body");
+  }
+  if (!isWebSocket(wanted)) return { upgrade: wanted, key: "" };
   if (headers.get("sec-websocket-version") !== VERSION) {
-    throw refuse(
+    throw refusal(
       426,
       "bad-version",
       `Sec-WebSocket-Version must be ${VERSION}`,
@@ -100,23 +134,22 @@ export function checkUpgradeHead(
   }
   const key = headers.get("sec-websocket-key") ?? "";
   if (!KEY.test(key)) {
-    throw refuse(
+    throw refusal(
       400,
       "bad-key",
       "Sec-WebSocket-Key must be 16 bytes in base64",
     );
   }
-  // What no server could take, whatever it would choose among the offers.
-  answering(400, () => {
+  // What no server can accept, whatever it chooses.
+  withStatus(400, () => {
     checkProtocols(listItems(headers.get("sec-websocket-protocol") ?? ""));
-    const offers = headers.get("sec-websocket-extensions");
-    if (offers !== undefined) parseExtensions(offers);
+    parseExtensions(headers.get("sec-websocket-extensions") ?? "");
   });
-  return key;
+  return { upgrade: wanted, key };
 }
 
 /**
- * A server's check of an opening handshake, and its choices (RFC 6455, section 4.2).
+ * Checks an opening handshake and chooses what to agree on (RFC 6455, section 4.2).
  *
  * @example
  * ```ts
@@ -133,8 +166,7 @@ export function checkUpgradeHead(
  *     );
  *   } catch (error) {
  *     if (!(error instanceof HandshakeError)) throw error;
- *     const { status = 400, headers, message: body } = error;
- *     return createRefusal(status, { headers, body });
+ *     return createRefusal(error);
  *   }
  * }
  * ```
@@ -144,21 +176,21 @@ export function checkUpgradeHead(
 export function checkUpgradeRequest(
   head: RequestHead,
   policy: UpgradePolicy = {},
-): HandshakeAgreement & { readonly key: string } {
-  const key = checkUpgradeHead(head, policy.upgrade);
+): HandshakeAgreement & UpgradeWish {
+  const wish = checkUpgradeHead(head, policy.upgrade);
   const { headers } = head;
-  checkOrigin(head, policy.origins);
-  if (!isWebSocket(policy.upgrade ?? "websocket")) {
-    return { key, protocol: "", extensions: "", deflate: undefined };
+  checkOrigin(headers.get("origin"), policy.origins);
+  if (!isWebSocket(wish.upgrade)) {
+    return { ...wish, protocol: "", extensions: "", deflate: undefined };
   }
   const offered = listItems(headers.get("sec-websocket-protocol") ?? "");
   const protocol = chooseProtocol(offered, policy.protocols);
-  const offers = headers.get("sec-websocket-extensions");
-  const deflate = offers === undefined
-    ? undefined
-    : answerDeflate(offers, policy.compression);
+  const deflate = answerDeflate(
+    headers.get("sec-websocket-extensions") ?? "",
+    policy.compression,
+  );
   return {
-    key,
+    ...wish,
     protocol,
     extensions: deflate?.header ?? "",
     deflate: deflate?.agreement,
@@ -175,14 +207,14 @@ export interface UpgradeResponse {
   readonly protocol?: string | undefined;
   /** The extensions that were agreed on. @default none */
   readonly extensions?: string | undefined;
-  /** More headers. */
+  /** More headers. @default none */
   readonly headers?: Iterable<readonly [string, string]> | undefined;
 }
 
 /**
- * The 101 of a server (RFC 6455, section 4.2.2).
+ * Writes the 101 of a server (RFC 6455, section 4.2.2).
  *
- * @throws {HandshakeError} `bad-header` or `bad-protocol`, with status 500: the fault is our own.
+ * @throws {HandshakeError} `bad-header` or `bad-protocol`, with status 500: the fault is the server's own.
  */
 export function createUpgradeResponse(response: UpgradeResponse): Uint8Array {
   const { upgrade = "websocket", key, protocol, extensions } = response;
@@ -193,20 +225,32 @@ export function createUpgradeResponse(response: UpgradeResponse): Uint8Array {
   if (key) own.push(["Sec-WebSocket-Accept", acceptKey(key)]);
   if (protocol) own.push(["Sec-WebSocket-Protocol", protocol]);
   if (extensions) own.push(["Sec-WebSocket-Extensions", extensions]);
-  return answering(500, () => {
+  return withStatus(500, () => {
     if (!isUpgrade(upgrade)) {
-      throw refuse("bad-header", "upgrade must be a protocol's name");
+      throw refuse("bad-header", "upgrade must be the name of a protocol");
     }
     if (protocol) checkProtocols([protocol]);
     return formatHead("HTTP/1.1 101 Switching Protocols", [
       ...own,
-      ...foreign(response.headers),
+      ...checkForeign(response.headers),
     ]);
   });
 }
 
-/** Gives what fails a status to answer with. */
-function answering<T>(status: number, run: () => T): T {
+function refusal(
+  status: number,
+  code: HandshakeErrorCode,
+  why: string,
+  headers?: Record<string, string>,
+): HandshakeError {
+  return new HandshakeError(code, `Cannot upgrade: ${why}.`, {
+    status,
+    ...(headers && { headers: new Headers(headers) }),
+  });
+}
+
+/** Gives an error that has no status the one to answer with. */
+function withStatus<T>(status: number, run: () => T): T {
   try {
     return run();
   } catch (cause) {
@@ -215,51 +259,19 @@ function answering<T>(status: number, run: () => T): T {
   }
 }
 
-/** Whether the target of a GET is one: a path, or a whole URL (RFC 9112, section 3.2). */
+/**
+ * Whether a request says that it has a body. The same length several times counts once (RFC 9110, section 8.6).
+ */
+function hasBody({ headers }: RequestHead): boolean {
+  if (headers.get("transfer-encoding") !== undefined) return true;
+  const length = headers.get("content-length");
+  return length !== undefined &&
+    !length.split(",").every((item) => /^[ \t]*0+[ \t]*$/.test(item));
+}
+
+/** Whether the target of a GET is a path or a whole URL (RFC 9112, section 3.2). */
 function isTarget(target: string): boolean {
   if (target.startsWith("/")) return true;
   const url = /^(?:http|ws)s?:\/\//i.test(target) ? URL.parse(target) : null;
   return url !== null && url.username === "" && url.password === "";
-}
-
-/**
- * A server's check of where a request comes from (RFC 6455, section 4.2.2).
- *
- * @throws {HandshakeError} `origin-refused`, with status 403.
- */
-export function checkOrigin(
-  head: RequestHead,
-  choice: OriginChoice | undefined,
-): void {
-  if (choice === undefined) return;
-  const origin = head.headers.get("origin");
-  const welcome = typeof choice === "function"
-    ? choice(origin)
-    : origin === undefined || choice.includes(origin);
-  if (!welcome) {
-    throw new HandshakeError(
-      "origin-refused",
-      `Cannot upgrade as the origin must be one that is let in: current value is ${origin}`,
-      { status: 403 },
-    );
-  }
-}
-
-function chooseProtocol(
-  offered: readonly string[],
-  choice: ProtocolChoice | undefined,
-): string {
-  if (choice === undefined) return "";
-  if (typeof choice !== "function") {
-    return choice.find((protocol) => offered.includes(protocol)) ?? "";
-  }
-  const chosen = choice(offered) ?? "";
-  if (chosen !== "" && !offered.includes(chosen)) {
-    throw new HandshakeError(
-      "bad-protocol",
-      `Cannot choose the subprotocol ${chosen} as it must be one that was offered`,
-      { status: 500 },
-    );
-  }
-  return chosen;
 }

@@ -3,7 +3,9 @@ import { connect as connectTls, rootCertificates } from "node:tls";
 import type { PullStream } from "./pull_stream.ts";
 import { NodeStream, peerOf } from "./node_stream.ts";
 import { onAbort } from "../base/promise.ts";
-import { connectThrough, type Host, type Proxy } from "./proxy.ts";
+import type { Clock } from "../base/clock.ts";
+import { connectThrough } from "./connect_proxy.ts";
+import { type Host, type Proxy, proxyFailure } from "./proxy.ts";
 import { onDeno } from "../base/runtime.ts";
 import type { OpenOptions } from "./open_options.ts";
 import type { PeerAddress } from "./address.ts";
@@ -56,13 +58,17 @@ export async function openNodeThrough(
   host: Host,
   tls: Tls,
   signal: AbortSignal,
+  clock: Clock,
 ): Promise<OpenedStream> {
-  const socket = await opened(connect(plain(proxy)), "connect", signal);
+  const socket = await opened(connect(plain(proxy)), "connect", signal)
+    .catch((error) => {
+      throw proxyFailure(proxy, error, signal);
+    });
   const remoteAddr = peerOf(socket);
   const stream = new NodeStream(socket);
   const removeListener = onAbort(signal, () => stream.close());
   try {
-    await connectThrough(stream, proxy, host);
+    await connectThrough(stream, proxy, host, clock);
   } catch (error) {
     stream.close();
     throw error;

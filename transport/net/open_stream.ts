@@ -6,7 +6,9 @@ import {
   openNodeThrough,
 } from "./open_node.ts";
 import { onAbort } from "../base/promise.ts";
-import { chooseProxy, connectThrough, type Host, type Proxy } from "./proxy.ts";
+import type { Clock } from "../base/clock.ts";
+import { connectThrough } from "./connect_proxy.ts";
+import { chooseProxy, type Host, type Proxy, proxyFailure } from "./proxy.ts";
 import { onDeno } from "../base/runtime.ts";
 import type { OpenOptions } from "./open_options.ts";
 import type { PeerAddress } from "./address.ts";
@@ -20,6 +22,7 @@ export function openStream(
   url: URL,
   options: OpenOptions,
   signal: AbortSignal,
+  clock: Clock,
 ): Promise<OpenedStream> {
   const secure = url.protocol === "wss:";
   const host: Host = {
@@ -38,7 +41,7 @@ export function openStream(
   if (certified && proxy !== undefined) throw unsupported("cert", "no proxy");
   if (proxy !== undefined) {
     const through = onDeno ? openThrough : openNodeThrough;
-    return through(proxy, host, tls, signal);
+    return through(proxy, host, tls, signal, clock);
   }
   // `Deno.startTls` knows no client certificates and passes over them in silence.
   if (!onDeno || certified) return openNode(host, tls, signal);
@@ -124,12 +127,15 @@ async function openThrough(
   host: Host,
   tls: OpenOptions | undefined,
   signal: AbortSignal,
+  clock: Clock,
 ): Promise<OpenedStream> {
-  const opened = await openTcp(proxy, signal);
+  const opened = await openTcp(proxy, signal).catch((error) => {
+    throw proxyFailure(proxy, error, signal);
+  });
   const { stream } = opened;
   const removeListener = onAbort(signal, () => stream.close());
   try {
-    await connectThrough(stream, proxy, host);
+    await connectThrough(stream, proxy, host, clock);
   } catch (error) {
     close(stream);
     throw error;

@@ -1,143 +1,155 @@
 import { env } from "node:process";
-import { type PullStream, readHead, writeAll } from "./pull_stream.ts";
-import { ConfigError } from "../base/errors.ts";
-import { HandshakeError } from "../handshake/errors.ts";
-import { formatHead, parseResponseHead } from "../handshake/head.ts";
+import { ConfigError, ConnectionError, toError } from "../base/errors.ts";
 import { onDeno } from "../base/runtime.ts";
+import { isExempt } from "./no_proxy.ts";
 
 /** A name or an address, and a port. */
 export interface Host {
+  /** Without brackets, also for IPv6. */
   readonly hostname: string;
   readonly port: number;
 }
 
-/** An HTTP proxy to go through. */
+/** An HTTP proxy to connect through. */
 export interface Proxy extends Host {
-  /** The `Proxy-Authorization` header, where there are credentials. */
+  /** The value of `Proxy-Authorization`, `undefined` without credentials. */
   readonly authorization: string | undefined;
+  /** Where the setting came from: `proxy`, or the name of an environment variable. */
+  readonly source: string;
 }
 
+/** The port of a proxy that is given without one, as in curl. */
+const DEFAULT_PORT = 1_080;
+/** The variables that name a proxy, by the scheme of the URL, in the order in which curl reads them. */
+const VARIABLES: Readonly<Record<string, readonly string[]>> = {
+  "ws:": ["ws_proxy", "http_proxy", "all_proxy"],
+  "wss:": ["wss_proxy", "https_proxy", "all_proxy"],
+};
+/** Scheme, credentials, host and port of a proxy. */
+const PROXY =
+  /^(?:([a-z][-a-z\d+.]*):\/\/)?(?:([^/?#]*)@)?(\[[^\]@/?#]+\]|[^@:/?#[\]]+)(?::(\d*))?(?:\/(?!\/).*|[?#].*)?$/i;
+
 /**
- * The proxy for a URL: the option's, else the environment's where it may be read.
+ * Returns the proxy for a URL: that of the option, otherwise that of the environment if it may be read. Loopback
+ * hosts never use a proxy of the environment.
  *
- * @throws {ConfigError} `invalid-option` when it is no `http:` URL.
+ * The environment is read as curl reads it. For `ws:` the variables are `ws_proxy`, `http_proxy` and `all_proxy`, for
+ * `wss:` `wss_proxy`, `https_proxy` and `all_proxy`: the first that is set counts, and the lower-case name comes before
+ * the upper-case one. `no_proxy` lists hosts without a proxy, see {@link isExempt}.
+ *
+ * @throws {ConfigError} `invalid-option` or `unsupported` if the setting cannot be used. The field is `proxy`, or the
+ * name of the variable.
  */
 export function chooseProxy(
   url: URL,
   option: string | URL | false | undefined,
 ): Proxy | undefined {
   if (option === false) return undefined;
-  if (option !== undefined) return parseProxy(option);
+  if (option !== undefined) return parseProxy("proxy", option);
   if (isLoopback(url.hostname)) return undefined;
-  const name = url.protocol === "wss:" ? "HTTPS_PROXY" : "HTTP_PROXY";
-  const value = readEnv(name);
-  if (value === undefined || isExempt(url, readEnv("NO_PROXY") ?? "")) {
-    return undefined;
-  }
-  return parseProxy(value);
-}
-
-/**
- * Has a proxy connect to a host (RFC 9110, section 9.3.6). After it the stream is the host's.
- *
- * @throws {HandshakeError} `proxy-refused` with the proxy's status.
- */
-export async function connectThrough(
-  stream: PullStream,
-  proxy: Proxy,
-  { hostname, port }: Host,
-): Promise<void> {
-  const host = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
-  await writeAll(
-    stream,
-    formatHead(`CONNECT ${host} HTTP/1.1`, [
-      ["Host", host],
-      ...(proxy.authorization === undefined
-        ? []
-        : [["Proxy-Authorization", proxy.authorization] as const]),
-    ]),
-  );
-  const { text, early } = await readHead(stream, "response");
-  const { status, reason, headers } = parseResponseHead(text);
-  if (status < 200 || status > 299) {
-    throw new HandshakeError(
-      "proxy-refused",
-      `The proxy answered ${status} ${reason}`.trim(),
-      { status, headers: headers.toHeaders() },
-    );
-  }
-  if (early.length > 0) {
-    throw new HandshakeError(
-      "bad-response",
-      "The proxy sent data before the host was spoken to",
-    );
-  }
-}
-
-function parseProxy(given: string | URL): Proxy {
-  const field = "proxy";
-  let url: URL;
-  try {
-    url = new URL(given);
-  } catch (cause) {
-    throw new ConfigError(
-      "invalid-option",
-      field,
-      "Cannot use option as proxy must be an http: URL: current value is none",
-      { cause },
-    );
-  }
-  if (url.protocol !== "http:") {
-    throw new ConfigError(
-      "invalid-option",
-      field,
-      `Cannot use option as proxy must be an http: URL (a proxy that itself speaks TLS is not supported): current value has the scheme ${url.protocol}`,
-    );
-  }
-  const user = decodeURIComponent(url.username);
-  const password = decodeURIComponent(url.password);
-  return {
-    hostname: url.hostname.replace(/^\[|\]$/g, ""),
-    port: Number(url.port || "80"),
-    authorization: user === "" && password === ""
-      ? undefined
-      : `Basic ${toBase64(`${user}:${password}`)}`,
-  };
-}
-
-function toBase64(text: string): string {
-  return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
-}
-
-/** A variable in either case, where it may be read without a prompt. */
-function readEnv(name: string): string | undefined {
-  for (const variable of [name, name.toLowerCase()]) {
-    const value = mayReadEnv(variable) ? env[variable] : undefined;
-    if (value) return value;
+  for (const name of VARIABLES[url.protocol] ?? []) {
+    const found = readEnv(name);
+    if (found === undefined) continue;
+    if (isExempt(url, readEnv("no_proxy")?.value ?? "")) return undefined;
+    return parseProxy(found.name, found.value);
   }
   return undefined;
 }
 
-function mayReadEnv(variable: string): boolean {
-  return !onDeno ||
+/** Names a proxy in a message, without its credentials. */
+export function describeProxy({ hostname, port, source }: Proxy): string {
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  return `the proxy ${host}:${port} (from ${source})`;
+}
+
+/** Returns the error for a proxy that could not be reached. */
+export function proxyFailure(
+  proxy: Proxy,
+  thrown: unknown,
+  signal: AbortSignal,
+): unknown {
+  if (signal.aborted) return thrown;
+  const cause = toError(thrown);
+  return new ConnectionError(
+    "dial-failed",
+    `Cannot connect to ${describeProxy(proxy)}: ${cause.message}`,
+    { cause },
+  );
+}
+
+/** The value must not be shown in errors, since it may hold credentials. */
+function parseProxy(source: string, given: string | URL): Proxy {
+  const [match, scheme = "http", credentials = "", host = "", port = ""] =
+    PROXY.exec(String(given).trim()) ?? [];
+  if (match !== undefined && scheme.toLowerCase() !== "http") {
+    throw new ConfigError(
+      "unsupported",
+      source,
+      `Cannot use the proxy of ${source}: its scheme is ${scheme}. Only HTTP proxies are supported: [http://][user:password@]host[:port].`,
+    );
+  }
+  const url = URL.parse(`http://${host}:${port}/`);
+  if (match === undefined || url === null || url.port === "0") {
+    throw new ConfigError(
+      "invalid-option",
+      source,
+      `Cannot use the proxy of ${source}: it must be [http://][user:password@]host[:port].`,
+    );
+  }
+  return {
+    hostname: url.hostname.replace(/^\[|\]$/g, ""),
+    port: port === "" ? DEFAULT_PORT : Number(port),
+    authorization: authorize(credentials),
+    source,
+  };
+}
+
+/** Returns `Proxy-Authorization` (RFC 7617) for `user:password`, both percent-encoded. */
+function authorize(credentials: string): string | undefined {
+  const [user = "", ...password] = credentials.split(":");
+  const bytes = [
+    ...percentDecode(user),
+    ":".charCodeAt(0),
+    ...percentDecode(password.join(":")),
+  ];
+  return bytes.length === 1
+    ? undefined
+    : `Basic ${btoa(String.fromCharCode(...bytes))}`;
+}
+
+/** Decodes as curl does: a percent sign that two hexadecimal digits do not follow stands for itself. */
+function percentDecode(text: string): number[] {
+  const bytes = new TextEncoder().encode(text);
+  const decoded: number[] = [];
+  for (let at = 0; at < bytes.length; at++) {
+    const digits = String.fromCharCode(...bytes.subarray(at, at + 3));
+    if (/^%[\dA-Fa-f]{2}$/.test(digits)) {
+      decoded.push(Number.parseInt(digits.slice(1), 16));
+      at += 2;
+    } else decoded.push(bytes[at] ?? 0);
+  }
+  return decoded;
+}
+
+/** Returns the first variable that is set, in lower case or in upper case, and that may be read without a prompt. */
+function readEnv(name: string): { name: string; value: string } | undefined {
+  for (const variable of [name, name.toUpperCase()]) {
+    // In a CGI program this is the header `Proxy` of somebody's request.
+    const isForeign = variable === "HTTP_PROXY" &&
+      read("REQUEST_METHOD") !== undefined;
+    const value = isForeign ? undefined : read(variable);
+    if (value !== undefined) return { name: variable, value };
+  }
+  return undefined;
+}
+
+function read(variable: string): string | undefined {
+  const mayRead = !onDeno ||
     Deno.permissions.querySync({ name: "env", variable }).state === "granted";
+  return mayRead ? env[variable] || undefined : undefined;
 }
 
 function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" ||
-    /^127\./.test(hostname);
-}
-
-/** Whether `NO_PROXY` names the host: a name, a domain with or without its dot, or `*`; a port at will. */
-function isExempt(url: URL, list: string): boolean {
-  const port = url.port || (url.protocol === "wss:" ? "443" : "80");
-  return list.split(",").map((entry) => entry.trim().toLowerCase()).some(
-    (entry) => {
-      const [, name = "", only] = /^(.*?)(?::(\d+))?$/.exec(entry) ?? [];
-      if (name === "" || (only !== undefined && only !== port)) return false;
-      const domain = name.replace(/^\*?\./, "");
-      return name === "*" || url.hostname === domain ||
-        url.hostname.endsWith(`.${domain}`);
-    },
-  );
+    /^127\.[\d.]+$/.test(hostname);
 }

@@ -1,5 +1,5 @@
 import { createServer as createTcpServer, Server, Socket } from "node:net";
-import { createServer as createTlsServer } from "node:tls";
+import { createServer as createTlsServer, Server as TlsServer } from "node:tls";
 import type { PullStream } from "./pull_stream.ts";
 import { ConfigError } from "../base/errors.ts";
 import { HandshakeError } from "../handshake/errors.ts";
@@ -36,6 +36,8 @@ export interface Door {
   readonly closed: boolean;
   /** Waits for the next stream; `undefined` once the door is closed. */
   accept(): Promise<Arrival | undefined>;
+  /** Replaces certificate and key for TLS handshakes that begin later. Only where it was opened with `tls`. */
+  setTls(tls: TlsServerOptions): void;
   /** Takes no more streams. */
   close(): void;
 }
@@ -117,6 +119,10 @@ class RuntimeDoor<Conn extends Deno.Conn> implements Door {
   /** What a stream needs before it is used. */
   prepare(_stream: Conn): void {}
 
+  setTls(): void {
+    throw new Error("Cannot set a certificate: TLS is not spoken here.");
+  }
+
   /** One whose peer has gone already is no failure of ours. */
   #isUsable(stream: Conn): boolean {
     if (this.#closed) return false;
@@ -195,6 +201,17 @@ class NodeDoor implements Door {
     const arrival = await this.#arrivals.take();
     if (arrival instanceof Error) throw arrival;
     return arrival;
+  }
+
+  setTls({ cert, key, caCerts }: TlsServerOptions): void {
+    if (!(this.#server instanceof TlsServer)) {
+      throw new Error("Cannot set a certificate: TLS is not spoken here.");
+    }
+    this.#server.setSecureContext({
+      cert,
+      key,
+      ...(caCerts && { ca: [...caCerts] }),
+    });
   }
 
   close(): void {

@@ -5,6 +5,7 @@ import { SOCKET_RULES } from "../base/rules.ts";
 import { toError } from "../base/errors.ts";
 import { flushSoon } from "../net/flush.ts";
 import type { Message } from "../base/message.ts";
+import type { HandshakeResponse } from "../handshake/client.ts";
 import { handled } from "../base/promise.ts";
 import type { Deflater, Inflater } from "../protocol/compression.ts";
 import { ProtocolError } from "../protocol/errors.ts";
@@ -55,6 +56,8 @@ export interface RawSocketOptions extends Omit<SocketOptions, "compression"> {
   readonly protocol?: string | undefined;
   /** The extensions, as in the header. @default "" */
   readonly extensions?: string | undefined;
+  /** The server's answer to the opening handshake, on a client. @default none */
+  readonly response?: HandshakeResponse | undefined;
   /** Where the peer is. @default unknown */
   readonly remoteAddr?: PeerAddress | undefined;
   /** Bytes that came right behind the handshake. @default none */
@@ -102,6 +105,7 @@ export class RawSocket implements Socket {
   readonly url: string;
   readonly protocol: string;
   readonly extensions: string;
+  readonly response: HandshakeResponse | undefined;
   readonly remoteAddr: PeerAddress | undefined;
   readonly controlFrames = true;
   readonly flowControl = true;
@@ -164,6 +168,7 @@ export class RawSocket implements Socket {
     this.url = options.url;
     this.protocol = options.protocol ?? "";
     this.extensions = options.extensions ?? "";
+    this.response = options.response;
     this.remoteAddr = options.remoteAddr;
     this.#role = options.role;
     this.#clock = options.clock ?? systemClock;

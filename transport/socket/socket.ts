@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import type { Message } from "../base/message.ts";
+import type { HandshakeResponse } from "../handshake/client.ts";
 import type { CompressionOptions } from "../handshake/negotiation.ts";
 import type { PeerAddress } from "../net/address.ts";
 import type { CloseFrame, FrameDirection } from "../protocol/endpoint_types.ts";
@@ -42,13 +43,8 @@ export interface SocketActivity {
   readonly writtenBytes: number;
 }
 
-/** The server's response to the opening handshake. */
-export interface SocketResponse {
-  /** The HTTP status. */
-  readonly status: number;
-  /** The headers. */
-  readonly headers: Headers;
-}
+/** The server's answer to the opening handshake. */
+export type SocketResponse = HandshakeResponse;
 
 /** What a socket tells whoever reads it. None of these may throw. */
 export interface SocketReader {
@@ -111,6 +107,11 @@ export interface Socket {
   readonly protocol: string;
   /** The extensions agreed on, as in `Sec-WebSocket-Extensions`, "" without any. */
   readonly extensions: string;
+  /**
+   * The server's answer to the opening handshake. Absent on a server, and on native sockets, whose runtime does not
+   * show it.
+   */
+  readonly response?: SocketResponse | undefined;
   /** Where the peer is, when known. */
   readonly remoteAddr: PeerAddress | undefined;
   /** Whether it can ping, and shows pings and pongs. */
@@ -125,8 +126,6 @@ export interface Socket {
   readonly closed: Promise<SocketEnd>;
   /** What passed through it. Absent if it cannot tell. */
   readonly activity?: SocketActivity | undefined;
-  /** The server's response to the opening handshake. Absent on the server's side, and if it is not known. */
-  readonly response?: SocketResponse | undefined;
 
   /** Begins reading. Called once. */
   start(reader: SocketReader, options?: SocketStartOptions): void;

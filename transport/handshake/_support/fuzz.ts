@@ -12,14 +12,10 @@ import {
   createUpgradeResponse,
   type UpgradePolicy,
 } from "../server.ts";
-import {
-  type HeadKind,
-  HeadReader,
-  MAX_HEADERS,
-  parseRequestHead,
-  parseResponseHead,
-} from "../head.ts";
+import { MAX_HEADERS, parseRequestHead, parseResponseHead } from "../head.ts";
+import { type HeadKind, HeadReader, MAX_EMPTY_LINES } from "../head_reader.ts";
 import { createRefusal } from "../refusal.ts";
+import { ResponseReader } from "../response_reader.ts";
 import { chance } from "../../_support/bytes.ts";
 
 /** What a run of the fuzzer has done. */
@@ -54,6 +50,15 @@ const POLICIES: readonly UpgradePolicy[] = [
   { compression: { clientMaxWindowBits: 10 }, protocols: (all) => all.at(-1) },
   { origins: ["http://a"], compression: { serverNoContextTakeover: true } },
   { upgrade: "hive/1" },
+  { upgrade: ["hive/1", "websocket"] },
+];
+const BODIES = [
+  "",
+  "no",
+  "2\r\nno\r\n0\r\n\r\n",
+  "5;a=b\r\nno",
+  "zz\r\n",
+  "x".repeat(5_000),
 ];
 
 const NAMES = [
@@ -67,6 +72,7 @@ const NAMES = [
   "Sec-WebSocket-Extensions",
   "Origin",
   "Content-Length",
+  "Transfer-Encoding",
   "X",
   "x".repeat(300),
 ];
@@ -88,6 +94,8 @@ const VALUES = [
   'x; y="z\\"',
   "http://a",
   "0",
+  "3",
+  "chunked",
   "",
   "y".repeat(400),
 ];
@@ -166,28 +174,58 @@ function read(
     const piece = bytes.slice(at, at + 1 + next(most));
     const taken = reader.push(piece);
     at += taken;
-    if (at > LIMIT) throw new Error("it keeps more than the limit");
+    if (at > LIMIT + 2 * MAX_EMPTY_LINES) {
+      throw new Error("it keeps more than the limit");
+    }
     if (!reader.done) {
       if (taken !== piece.length) throw new Error("it stopped unasked");
       continue;
     }
     const { text } = reader;
-    const same = text.length === at && text.endsWith("\r\n\r\n") &&
-      [...text].every((unit, i) => unit.charCodeAt(0) === bytes[i]);
+    const start = at - text.length;
+    const skipped = latin1(bytes.subarray(0, start));
+    const same = /^(\r\n)*$/.test(skipped) && text.endsWith("\r\n\r\n") &&
+      [...text].every((unit, i) => unit.charCodeAt(0) === bytes[start + i]);
     if (!same) throw new Error("it took what is not the head's");
     return text;
   }
   return undefined;
 }
 
+/** Reads an answer with what precedes and follows it, and wants the same whole and in random pieces. */
+function readAnswer(bytes: Uint8Array, next: Next): void {
+  const run = (size: () => number): string => {
+    const reader = new ResponseReader((status) => status === 101);
+    let at = 0;
+    try {
+      while (at < bytes.length && !reader.done) {
+        const piece = bytes.slice(at, at + size());
+        const taken = reader.push(piece);
+        at += taken;
+        if (!reader.done && taken !== piece.length) {
+          throw new Error("it stopped unasked");
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof HandshakeError)) throw error;
+      return error.code;
+    }
+    const { status, body = "" } = reader.response ?? {};
+    if (body.length > 4_096) throw new Error("it keeps too much of a body");
+    return `${at} ${reader.done} ${status} ${body}`;
+  };
+  const whole = run(() => bytes.length);
+  const pieces = run(() => 1 + next(30));
+  if (whole !== pieces) throw new Error(`it read ${whole}, then ${pieces}`);
+}
+
 /** What a server would do with it. */
 function serve(text: string, next: Next): boolean {
   const policy = pick(next, POLICIES, {});
-  const { key, protocol, extensions } = checkUpgradeRequest(
+  const { upgrade, key, protocol, extensions } = checkUpgradeRequest(
     parseRequestHead(text),
     policy,
   );
-  const { upgrade } = policy;
   const answer = createUpgradeResponse({ upgrade, key, protocol, extensions });
   if (text.includes("permessage-deflate; client_max_window_bits\r\n")) {
     // The client that offered just this must take the answer.
@@ -282,14 +320,23 @@ export function fuzzHandshake(
       if (kind === "request") serve(head, next);
       else checkUpgradeResponse(parseResponseHead(head), REQUEST);
       report.agreed++;
-    }, ({ code, status, headers, message }) => {
+    }, (error) => {
+      const { code, status } = error;
       if (kind === "response") {
         return (status !== undefined) ===
           (code === "refused" || code === "redirected");
       }
       if (status === undefined || !STATUSES.includes(status)) return false;
-      return createRefusal(status, { headers, body: message }).length > 0;
+      return createRefusal(error).length > 0;
     });
+    if (kind === "response") {
+      const interim = "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n";
+      const answer = interim.repeat(next(3)) + text + pick(next, BODIES, "");
+      readAnswer(
+        Uint8Array.from(answer, (unit) => unit.charCodeAt(0)),
+        next,
+      );
+    }
     take(() => {
       write(next);
       report.written++;
