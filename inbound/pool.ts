@@ -10,7 +10,7 @@ import { resolvePoolOptions } from "../transport/pool/options.ts";
 import { PoolCore, type PoolErrorRecord } from "../transport/pool/pool.ts";
 import type { PeerStats, PoolStats } from "../transport/pool/statistics.ts";
 import type { InboxMessage } from "../transport/pool/worker.ts";
-import type { Incoming } from "../transport/server/listen.ts";
+import type { Incoming } from "../transport/server/incoming.ts";
 import type { Socket } from "../transport/socket/socket.ts";
 import { type PoolUpgradeOptions, upgradeInto } from "./admission.ts";
 import { type InboundPoolOptions, resolveInboundOptions } from "./options.ts";

@@ -12,8 +12,8 @@ import { handled } from "../transport/base/promise.ts";
 import { SERVE_RULES } from "../transport/base/rules.ts";
 import { sleep } from "../transport/base/schedule.ts";
 import { HandshakeError } from "../transport/handshake/errors.ts";
-import type { AcceptOptions } from "../transport/server/accept.ts";
-import type { Incoming, RejectOptions } from "../transport/server/listen.ts";
+import type { AcceptOptions } from "../transport/server/accept_options.ts";
+import type { Incoming, RejectOptions } from "../transport/server/incoming.ts";
 import { toRefusal } from "./admission.ts";
 import type { Registrar } from "./registrar.ts";
 

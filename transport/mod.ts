@@ -22,7 +22,7 @@
  * @module
  */
 
-export type { AcceptOptions } from "./server/accept.ts";
+export type { AcceptOptions } from "./server/accept_options.ts";
 export {
   type ByteStream,
   type ByteStreamHandler,
@@ -53,12 +53,12 @@ export type {
 } from "./connection/options.ts";
 export { dialAuto } from "./client/dial_auto.ts";
 export { dialNative } from "./client/dial_native.ts";
+export { dialRaw } from "./client/dial_raw.ts";
 export {
-  dialRaw,
   dialUpgrade,
   type DialUpgradeOptions,
   type UpgradedStream,
-} from "./client/dial_raw.ts";
+} from "./client/dial_upgrade.ts";
 export type { TlsServerOptions } from "./net/stream_listener.ts";
 export {
   ConfigError,
@@ -70,7 +70,17 @@ export {
   type PoolErrorCode,
 } from "./base/errors.ts";
 export type { PoolEvent } from "./pool/events.ts";
-export * from "./server/listen.ts";
+export { listen } from "./server/listen.ts";
+export { Listener, type ListenErrorRecord } from "./server/listener.ts";
+export type { ListenOptions } from "./server/listen_options.ts";
+export { Incoming, type RejectOptions } from "./server/incoming.ts";
+export type {
+  PlainAnswer,
+  RequestAnswer,
+  RequestHandler,
+  RequestInfo,
+} from "./server/plain_request.ts";
+export type { Certificate } from "./server/tls_options.ts";
 export type {
   Log,
   LogAttributes,

@@ -6,6 +6,7 @@ import { Schedule } from "../base/schedule.ts";
 import { dialAuto } from "../client/dial_auto.ts";
 import type { DialOptions } from "../client/dialer.ts";
 import { HandshakeError } from "../handshake/errors.ts";
+import type { HeadersInput } from "../handshake/headers.ts";
 import type { Socket } from "../socket/socket.ts";
 import { checkHeaders, type ConnectionOptions } from "./options.ts";
 
@@ -104,7 +105,7 @@ function unlessAborted(
   });
 }
 
-function checked(headers: HeadersInit | undefined): HeadersInit | undefined {
+function checked(headers: HeadersInput | undefined): HeadersInput | undefined {
   try {
     if (typeof headers === "function") throw new TypeError("a function");
     checkHeaders("headers", headers);

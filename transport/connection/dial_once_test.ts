@@ -6,6 +6,7 @@ import { ConfigError, ConnectionError } from "../base/errors.ts";
 import type { RetryInfo } from "../base/retry.ts";
 import type { Dialer, DialGate } from "../client/dialer.ts";
 import { HandshakeError } from "../handshake/errors.ts";
+import type { HeadersInput } from "../handshake/headers.ts";
 import type { Socket } from "../socket/socket.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionOptions } from "./options.ts";
@@ -82,7 +83,7 @@ Deno.test("A socket that arrives after the timeout or the abort is cut", async (
 });
 
 Deno.test("Headers that come too late start no dial", async () => {
-  const arrival = Promise.withResolvers<HeadersInit>();
+  const arrival = Promise.withResolvers<HeadersInput>();
   const dialer = new MockDialer();
   const { clock, connection } = setUp({
     handshakeTimeout: 1_000,
@@ -140,7 +141,7 @@ Deno.test("Headers or a dialer that fail once cost one attempt, whatever they th
 
 Deno.test("Headers of a function that returns undefined are none", async () => {
   const dialer = new MockDialer();
-  const headers: () => HeadersInit = Function("return undefined") as never;
+  const headers: () => HeadersInput = Function("return undefined") as never;
   const { connection } = setUp({ headers, dialer: dialer.dial });
   await connection.connect();
   assertEquals(dialer.attempts[0]?.options.headers, undefined);

@@ -17,12 +17,13 @@ import {
   type RetryPolicy,
 } from "../base/retry_policy.ts";
 import type { RetryInfo } from "../base/retry.ts";
+import { type HeadersInput, toHeaders } from "../handshake/headers.ts";
 import type { Dialer, DialGate, DialOptions } from "../client/dialer.ts";
 
 /** Headers of a request, or a function that is called for those of each attempt. */
 export type HeadersSource =
-  | HeadersInit
-  | (() => HeadersInit | Promise<HeadersInit>);
+  | HeadersInput
+  | (() => HeadersInput | Promise<HeadersInput>);
 
 /** The usual retry policy: the first retry at once, then doubling delays. */
 export interface RetrySettings {
@@ -109,18 +110,29 @@ const RULES = CONNECTION_RULES;
  *
  * @throws {ConfigError} `invalid-option`.
  */
-export function checkHeaders(field: string, value: unknown): void {
+export function checkHeaders(
+  field: string,
+  value: HeadersSource | undefined,
+): void {
   if (value === undefined || typeof value === "function") return;
-  const refused = (rule: string) => refuseOption(field, rule, value);
   if (typeof value !== "object" || value === null) {
-    throw refused("an object, a list of pairs or a function");
+    throw refuseOption(
+      field,
+      "an object, a list of pairs or a function",
+      value,
+    );
   }
-  // Others that can be iterated may be so only once.
-  if (Symbol.iterator in value && !Array.isArray(value)) return;
+  // What can be iterated only once must still be there for the request.
+  const isIterator = Symbol.iterator in value && "next" in value;
+  if (isIterator) return;
   try {
-    new Headers(Array.isArray(value) ? value : { ...value });
+    toHeaders(value);
   } catch {
-    throw refused("made of names and values that HTTP allows");
+    throw refuseOption(
+      field,
+      "made of names and values that HTTP allows",
+      value,
+    );
   }
 }
 

@@ -1,47 +1,27 @@
-import type { PullStream } from "../net/pull_stream.ts";
 import type { Clock } from "../base/clock.ts";
+import type { RequestHead } from "../handshake/head.ts";
+import {
+  checkUpgradeRequest,
+  createUpgradeResponse,
+} from "../handshake/server.ts";
+import type { PeerAddress } from "../net/address.ts";
+import type { PullStream } from "../net/pull_stream.ts";
 import {
   makeCodecs,
   resolveCompression,
 } from "../socket/compression_options.ts";
-import { ConfigError, toError } from "../base/errors.ts";
-import {
-  checkMethods,
-  checkOptions,
-  checkWord,
-  numberOption,
-  refuseOption,
-} from "../base/options.ts";
-import { SOCKET_RULES } from "../base/rules.ts";
-import {
-  checkUpgradeRequest,
-  createUpgradeResponse,
-  type OriginChoice,
-  type ProtocolChoice,
-} from "../handshake/server.ts";
-import type { RequestHead } from "../handshake/head.ts";
 import { RawSocket } from "../socket/raw_socket.ts";
-import type { PeerAddress } from "../net/address.ts";
-import type { SocketOptions } from "../socket/socket.ts";
+import {
+  type AcceptOptions,
+  checkAcceptOptions,
+  upgradeHeaders,
+} from "./accept_options.ts";
 
-/** What a server chooses when it lets a peer in. */
-export interface AcceptOptions extends SocketOptions {
-  /** Subprotocols that it speaks, the preferred one first, or a function that chooses among those offered. @default none */
-  readonly protocols?: ProtocolChoice | undefined;
-  /**
-   * Origins that are let in, or a function that says so. A list lets in those without an `Origin`
-   * too, who are no browsers; a function is asked with `undefined`. @default everyone
-   */
-  readonly origins?: OriginChoice | undefined;
-  /** More headers of the answer. @default none */
-  readonly headers?: HeadersInit | undefined;
-}
-
-/** A request and the stream that it came on. */
-export interface UpgradeArrival {
+/** A request that was received, and its stream. */
+export interface ReceivedRequest {
   readonly stream: PullStream;
   readonly head: RequestHead;
-  /** What came right behind the head. */
+  /** The bytes that came right behind the head. */
   readonly early: Uint8Array;
   /** Whether the stream is inside TLS. */
   readonly secure: boolean;
@@ -49,85 +29,34 @@ export interface UpgradeArrival {
   readonly clock: Clock;
 }
 
-/** The URL of a request, with the scheme that the caller wants for plain and secure streams. */
+/** Returns the URL of a request, with the scheme that the caller wants for plain and secure streams. */
 export function requestUrl(
-  { head, secure }: UpgradeArrival,
+  { head, secure }: Pick<ReceivedRequest, "head" | "secure">,
   scheme: "http" | "ws",
 ): string {
   const { target } = head;
   // A whole URL overrules Host (RFC 9112, section 3.2.2).
   const place = target.startsWith("/")
-    ? `//${head.headers.get("host") ?? ""}${target}`
+    ? `//${head.headers.get("host") ?? "localhost"}${target}`
     : target.replace(/^[^:]*:/, "");
   return `${scheme}${secure ? "s" : ""}:${place}`;
 }
 
 /**
- * The headers of an answer.
- *
- * @throws {ConfigError} `invalid-option`.
- */
-export function toHeaders(headers: HeadersInit | undefined): Headers {
-  try {
-    return new Headers(headers);
-  } catch (cause) {
-    throw new ConfigError(
-      "invalid-option",
-      "headers",
-      `Cannot answer as headers must be such as may stand in a response: ${
-        toError(cause).message
-      }`,
-      { cause },
-    );
-  }
-}
-
-/**
- * Refuses options that no peer can be let in with.
- *
- * @throws {ConfigError} `invalid-option`.
- */
-export function checkAcceptOptions(options: AcceptOptions): void {
-  checkOptions("options", options);
-  checkMethods("clock", options.clock, ["now", "timer", "random"]);
-  checkWord("binary", ["view", "copy", "borrow"], options.binary);
-  for (const name of ["protocols", "origins"] as const) {
-    const value: unknown = options[name];
-    const fits = value === undefined || typeof value === "function" ||
-      Array.isArray(value) && value.every((item) => typeof item === "string");
-    if (!fits) {
-      throw refuseOption(name, "a list of strings or a function", value);
-    }
-  }
-  for (
-    const name of [
-      "maxMessageSize",
-      "maxFrameSize",
-      "maxFragments",
-      "fragmentSize",
-    ] as const
-  ) {
-    numberOption(name, SOCKET_RULES[name], options[name]);
-  }
-  resolveCompression(options.compression);
-  toHeaders(options.headers);
-}
-
-/**
  * Answers an opening handshake with a 101 and makes a socket of the stream.
  *
- * @throws {HandshakeError} When the request does not suit. Nothing has been written then.
- * @throws {ConfigError} When an option cannot be used.
+ * @throws {HandshakeError} If the request is refused. Nothing has been written then.
+ * @throws {ConfigError} If an option cannot be used.
  */
 export function acceptRaw(
-  arrival: UpgradeArrival,
+  received: ReceivedRequest,
   options: AcceptOptions,
 ): RawSocket {
   checkAcceptOptions(options);
   const compression = resolveCompression(options.compression);
-  const headers = toHeaders(options.headers);
+  const headers = upgradeHeaders(options.headers);
   const { key, protocol, extensions, deflate } = checkUpgradeRequest(
-    arrival.head,
+    received.head,
     {
       protocols: options.protocols,
       origins: options.origins,
@@ -140,16 +69,16 @@ export function acceptRaw(
     extensions,
     headers,
   });
-  return new RawSocket(arrival.stream, {
+  return new RawSocket(received.stream, {
     ...options,
     role: "server",
-    url: requestUrl(arrival, "ws"),
+    url: requestUrl(received, "ws"),
     protocol,
     extensions,
     preface,
-    early: arrival.early,
-    remoteAddr: arrival.remoteAddr,
-    clock: options.clock ?? arrival.clock,
+    early: received.early,
+    remoteAddr: received.remoteAddr,
+    clock: options.clock ?? received.clock,
     ...makeCodecs("server", deflate, compression),
   });
 }

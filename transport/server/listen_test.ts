@@ -5,90 +5,31 @@ import {
   assertRejects,
   assertThrows,
 } from "@std/assert";
-import { FakeClock, RecordingReader } from "../../testing/mod.ts";
+import { FakeClock, LogCapture, RecordingReader } from "../../testing/mod.ts";
+import { utf8 } from "../_support/bytes.ts";
 import {
   CA,
-  CLIENT_CERT,
   CLIENT_KEY,
-  OTHER_CA,
   SERVER_CERT,
   SERVER_KEY,
 } from "../_support/certificates.ts";
-import { dialRaw, dialUpgrade } from "../client/dial_raw.ts";
+import { turns } from "../_support/raw.ts";
 import { ConfigError } from "../base/errors.ts";
+import { dialRaw } from "../client/dial_raw.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import {
-  type Incoming,
-  listen,
-  type Listener,
-  type ListenOptions,
-} from "./listen.ts";
-import { join, utf8 } from "../_support/bytes.ts";
-import { HandPeer, TEXT, turns } from "../_support/raw.ts";
-import { acceptKey } from "../handshake/agreement.ts";
-
-const HOST = "127.0.0.1";
-const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
-const TLS = { cert: SERVER_CERT, key: SERVER_KEY };
-const LINES = {
-  start: "GET /path?query HTTP/1.1",
-  host: "Host: example.test",
-  upgrade: "Upgrade: websocket",
-  connection: "Connection: Upgrade",
-  version: "Sec-WebSocket-Version: 13",
-  key: `Sec-WebSocket-Key: ${KEY}`,
-};
-
-function request(changes: Partial<typeof LINES> = {}, ...more: string[]) {
-  const lines = Object.values({ ...LINES, ...changes }).filter(Boolean);
-  return [...lines, ...more, "", ""].join("\r\n");
-}
-
-function listenHere(options: ListenOptions = {}) {
-  const listener = listen({ hostname: HOST, ...options });
-  const { addr } = listener;
-  assert(addr.transport === "tcp");
-  return {
-    listener,
-    port: addr.port,
-    url: `${options.tls === undefined ? "ws" : "wss"}://${HOST}:${addr.port}`,
-    incoming: listener[Symbol.asyncIterator](),
-    [Symbol.asyncDispose]: () => listener.close(),
-  };
-}
-
-async function next(
-  incoming: AsyncIterator<Incoming, undefined>,
-): Promise<Incoming> {
-  const { value } = await incoming.next();
-  assert(value !== undefined);
-  return value;
-}
-
-/** Sends bytes and gives all that comes back until the stream ends. */
-async function ask(port: number, bytes: string | Uint8Array): Promise<string> {
-  using conn = await Deno.connect({ hostname: HOST, port });
-  await conn.write(typeof bytes === "string" ? utf8(bytes) : bytes);
-  return await readAll(conn);
-}
-
-/** The codes of all refusals that were not read yet. */
-function refusals({ errors }: Listener): unknown[] {
-  return errors.extract(() => true).map(({ error }) =>
-    error instanceof HandshakeError ? error.code : error
-  );
-}
-
-async function readAll(conn: Deno.Conn): Promise<string> {
-  const parts: Uint8Array[] = [];
-  const buffer = new Uint8Array(4_096);
-  for (;;) {
-    const count = await conn.read(buffer).catch(() => null);
-    if (count === null) break;
-    parts.push(buffer.slice(0, count));
-  }
-  return new TextDecoder().decode(join(...parts));
-}
+  ask,
+  HOST,
+  KEY,
+  listenHere,
+  next,
+  readAll,
+  refusals,
+  request,
+  TLS,
+} from "./_support/listening.ts";
+import { NONSENSE } from "../handshake/_support/nonsense.ts";
+import { listen } from "./listen.ts";
 
 for (
   const [what, bytes, status] of [
@@ -138,6 +79,14 @@ for (
     const error = server.listener.errors.shift()?.error;
     assertInstanceOf(error, HandshakeError);
     assertEquals(error.status, status);
+    const problem = JSON.parse(answer.slice(answer.indexOf("\r\n\r\n")));
+    assertEquals(problem, {
+      type: "about:blank",
+      title: /^HTTP\/1.1 \d+ (.*)\r/.exec(answer)?.[1],
+      status,
+      detail: error.message,
+    });
+    assert(/^content-type: application\/problem\+json\r$/mi.test(answer));
     if (status === 426) {
       const header = what === "version 8"
         ? /^sec-websocket-version: 13\r$/mi
@@ -146,93 +95,6 @@ for (
     }
   });
 }
-
-Deno.test("listen lets in what suits, with the headers it is given", async () => {
-  await using server = listenHere();
-  using conn = await Deno.connect({ hostname: HOST, port: server.port });
-  await conn.write(utf8(request()));
-  const incoming = await next(server.incoming);
-  assertEquals(incoming.request.url, "http://example.test/path?query");
-  assertEquals(incoming.request.headers.get("host"), "example.test");
-  assertEquals(incoming.remoteAddr, {
-    transport: "tcp",
-    hostname: HOST,
-    port: conn.localAddr.port,
-  });
-  const socket = incoming.accept({ headers: { "x-more": "yes" } });
-  assertEquals(socket.url, "ws://example.test/path?query");
-  const buffer = new Uint8Array(1_000);
-  const count = await conn.read(buffer) ?? 0;
-  const answer = new TextDecoder().decode(buffer.subarray(0, count));
-  assert(answer.startsWith("HTTP/1.1 101 "));
-  assert(answer.toLowerCase().includes("\r\nx-more: yes\r\n"));
-  assert(answer.includes(acceptKey(KEY)));
-  assertThrows(() => incoming.accept(), HandshakeError);
-  socket.terminate();
-});
-
-Deno.test("bytes right behind the request reach the socket, and those right behind the answer the peer", async () => {
-  await using server = listenHere();
-  const conn = await Deno.connect({ hostname: HOST, port: server.port });
-  using peer = new HandPeer(conn, "client");
-  await peer.raw(join(utf8(request()), peer.frame(TEXT, "early")));
-  const socket = (await next(server.incoming)).accept();
-  socket.write("early too");
-  const reader = new RecordingReader();
-  socket.start(reader);
-  assertEquals(await reader.take(), "early");
-  const dialled = dialRaw(server.url, { proxy: false });
-  const other = (await next(server.incoming)).accept();
-  other.write("at once");
-  const client = await dialled;
-  const clientReader = new RecordingReader();
-  client.start(clientReader);
-  assertEquals(await clientReader.take(), "at once");
-  for (const each of [socket, other, client]) each.terminate();
-});
-
-Deno.test("origins and protocols choose who is let in", async () => {
-  await using server = listenHere({
-    origins: ["https://good.test"],
-    protocols: ["b", "a"],
-  });
-  // It is not handed over, so that `accept` cannot throw for it.
-  const refused = ask(server.port, request({}, "Origin: https://bad.test"));
-  assert((await refused).startsWith("HTTP/1.1 403"));
-  assertEquals(refusals(server.listener), ["origin-refused"]);
-  const dialled = dialRaw(server.url, {
-    protocols: ["a", "b"],
-    headers: { origin: "https://good.test" },
-  });
-  const incoming = await next(server.incoming);
-  const socket = incoming.accept();
-  const client = await dialled;
-  assertEquals([socket.protocol, client.protocol], ["b", "b"]);
-  for (const each of [socket, client]) each.terminate();
-});
-
-Deno.test("an origin that accept() refuses is refused with 403, and thrown", async () => {
-  await using server = listenHere();
-  const refused = ask(server.port, request({}, "Origin: https://bad.test"));
-  const incoming = await next(server.incoming);
-  const error = assertThrows(
-    () => incoming.accept({ origins: ["https://good.test"] }),
-    HandshakeError,
-  );
-  assertEquals([error.code, error.status], ["origin-refused", 403]);
-  assert((await refused).startsWith("HTTP/1.1 403"));
-});
-
-Deno.test("a request can be rejected with a status, headers and a body, and only once", async () => {
-  await using server = listenHere();
-  const answer = ask(server.port, request());
-  const incoming = await next(server.incoming);
-  await incoming.reject(503, { headers: { "retry-after": "9" }, body: "full" });
-  const text = await answer;
-  assert(text.startsWith("HTTP/1.1 503"));
-  assert(/retry-after: 9\r\n/i.test(text) && text.endsWith("full"));
-  await assertRejects(() => incoming.reject(500), HandshakeError);
-});
 
 Deno.test("who has not sent his request after the deadline is cut, exactly", async () => {
   const clock = new FakeClock();
@@ -336,92 +198,6 @@ Deno.test("a signal that has aborted opens nothing for long", async () => {
   await listener.closed;
 });
 
-Deno.test("TLS: sockets are secure, and know their peer", async () => {
-  await using server = listenHere({ tls: TLS });
-  await server.listener.ready;
-  const dialled = dialRaw(server.url, { caCerts: [CA] });
-  const incoming = await next(server.incoming);
-  assert(incoming.request.url.startsWith("https://"));
-  assertEquals(incoming.remoteAddr?.transport, "tcp");
-  const socket = incoming.accept();
-  const client = await dialled;
-  assert(socket.url.startsWith("wss://"));
-  const reader = new RecordingReader();
-  socket.start(reader);
-  client.start(new RecordingReader());
-  client.write("secret");
-  assertEquals(await reader.take(), "secret");
-  client.close(1000);
-  const ends = await Promise.all([client.closed, socket.closed]);
-  assert(ends.every((end) => end.clean));
-});
-
-Deno.test("TLS: garbage and silence disturb nobody, and are cut", async () => {
-  await using server = listenHere({ tls: TLS, handshakeTimeout: 50 });
-  await server.listener.ready;
-  await ask(server.port, request());
-  const garbage = server.listener.errors.shift();
-  assertInstanceOf(garbage?.error, HandshakeError);
-  assertEquals(garbage.error.code, "connection-lost");
-  assertInstanceOf(garbage.error.cause, Error);
-  using silent = await Deno.connect({ hostname: HOST, port: server.port });
-  assertEquals(await readAll(silent), "");
-  assertEquals(refusals(server.listener), ["timeout"]);
-  const dialled = dialRaw(server.url, { caCerts: [CA] });
-  const socket = (await next(server.incoming)).accept();
-  (await dialled).terminate();
-  socket.terminate();
-});
-
-Deno.test("TLS: more handshakes than maxPending are cut, and all when it closes", async () => {
-  const server = listenHere({ tls: TLS, maxPending: 1 });
-  await server.listener.ready;
-  const connect = () => Deno.connect({ hostname: HOST, port: server.port });
-  using one = await connect();
-  using two = await connect();
-  assertEquals(await readAll(two), "");
-  assertEquals(refusals(server.listener), ["aborted"]);
-  await server.listener.close();
-  assertEquals(await readAll(one), "");
-});
-
-Deno.test("TLS: a client without the certificate that is asked for is not let in", async () => {
-  await using server = listenHere({ tls: { ...TLS, caCerts: [CA] } });
-  await server.listener.ready;
-  await assertRejects(() => dialRaw(server.url, { caCerts: [CA] }));
-  const dialled = dialRaw(server.url, {
-    caCerts: [CA],
-    cert: CLIENT_CERT,
-    key: CLIENT_KEY,
-  });
-  const socket = (await next(server.incoming)).accept();
-  const client = await dialled;
-  assertEquals(client.remoteAddr, {
-    transport: "tcp",
-    hostname: HOST,
-    port: server.port,
-  });
-  const reader = new RecordingReader();
-  socket.start(reader);
-  client.start(new RecordingReader());
-  client.write("it is me");
-  assertEquals(await reader.take(), "it is me");
-  client.close(1000);
-  await Promise.all([client.closed, socket.closed]);
-});
-
-Deno.test("TLS: a certificate of another authority ends the dial for good", async () => {
-  const { isRetryable } = await import("../client/retryable.ts");
-  await using server = listenHere({ tls: TLS });
-  await server.listener.ready;
-  for (const more of [{}, { cert: CLIENT_CERT, key: CLIENT_KEY }]) {
-    const error = await assertRejects(() =>
-      dialRaw(server.url, { caCerts: [OTHER_CA], ...more })
-    );
-    assertEquals(isRetryable(error), false, `${error}`);
-  }
-});
-
 Deno.test("a Unix socket is listened on and dialled", async () => {
   // The only path that the tests have leave to use.
   const path = "/tmp/honeybee-test.sock";
@@ -470,9 +246,20 @@ Deno.test("an address that is taken throws at once", async () => {
 Deno.test("an address that is taken with reusePort ends the listener", async () => {
   await using server = listenHere();
   const second = listenHere({ port: server.port, reusePort: true });
-  await assertRejects(() => second.listener.ready);
-  await assertRejects(() => second.listener.closed);
-  assertEquals((await second.incoming.next()).done, true);
+  const error = await assertRejects(() => second.listener.ready, Error);
+  assertEquals(Reflect.get(error, "code"), "EADDRINUSE");
+  const thrown = [
+    second.listener.closed,
+    second.incoming.next(),
+    // Whoever comes late learns it too.
+    second.listener[Symbol.asyncIterator]().next(),
+    (async () => {
+      for await (const _ of second.listener);
+    })(),
+  ];
+  for (const promise of thrown) {
+    assertEquals(await assertRejects(() => promise), error);
+  }
   await second.listener.close();
 });
 
@@ -486,70 +273,12 @@ Deno.test("options that cannot be used throw", () => {
       { maxPending: -1 },
       { handshakeTimeout: NaN },
       { errorsBufferSize: 0 },
-      { path: "/tmp/x", tls: TLS },
+      { path: "" },
+      { path: "/tmp/x", tls: TLS, hostname: undefined },
+      { path: "/tmp/x", port: 80, hostname: undefined },
+      { path: "/tmp/x" },
     ]
   ) assertThrows(() => listen({ hostname: HOST, ...options }), ConfigError);
-});
-
-Deno.test("an answer whose headers cannot be written leaves the request open", async () => {
-  await using server = listenHere({ upgrade: "other" });
-  const dialled = dialUpgrade(server.url, { upgrade: "other" });
-  const incoming = await next(server.incoming);
-  await assertRejects(
-    () => incoming.acceptStream({ "bad name": "x" }),
-    ConfigError,
-  );
-  await assertRejects(
-    () => incoming.reject(400, { headers: { "bad name": "x" } }),
-    ConfigError,
-  );
-  const { stream } = await incoming.acceptStream();
-  (await dialled).stream.close();
-  stream.close();
-});
-
-Deno.test("any other protocol is upgraded to: plain streams, early bytes kept on both sides", async () => {
-  await using server = listenHere({ upgrade: "chat/2" });
-  const dialled = dialUpgrade(`${server.url}/room`, {
-    upgrade: "chat/2",
-    headers: { "x-name": "bee" },
-  });
-  const incoming = await next(server.incoming);
-  assertEquals(incoming.request.headers.get("x-name"), "bee");
-  assertEquals(new URL(incoming.request.url).pathname, "/room");
-  const { stream, early } = await incoming.acceptStream({ "x-room": "7" });
-  assertEquals(early.length, 0);
-  await stream.write(utf8("hello"));
-  const client = await dialled;
-  const buffer = new Uint8Array(100);
-  let text = new TextDecoder().decode(client.early);
-  while (text.length < 5) {
-    const count = await client.stream.read(buffer) ?? 0;
-    text += new TextDecoder().decode(buffer.subarray(0, count));
-  }
-  assertEquals(text, "hello");
-  client.stream.close();
-  stream.close();
-  assert((await ask(server.port, request())).startsWith("HTTP/1.1 426"));
-});
-
-Deno.test("a peer that leaves before it is accepted costs nothing", async () => {
-  await using server = listenHere();
-  const conn = await Deno.connect({ hostname: HOST, port: server.port });
-  await conn.write(utf8(request()));
-  const incoming = await next(server.incoming);
-  conn.close();
-  await turns();
-  const socket = incoming.accept();
-  socket.start(new RecordingReader());
-  assertEquals((await socket.closed).code, 1006);
-  const early = await Deno.connect({ hostname: HOST, port: server.port });
-  await early.write(utf8("GET /"));
-  early.close();
-  const record = await server.listener.errors.take();
-  assertInstanceOf(record?.error, HandshakeError);
-  assertEquals(record.error.code, "connection-lost");
-  assertInstanceOf(server.listener.close(), Promise);
 });
 
 Deno.test("listen refuses at once what no peer could be let in with", () => {
@@ -560,6 +289,29 @@ Deno.test("listen refuses at once what no peer could be let in with", () => {
     ["tls.cert", { tls: {} }],
     ["tls.key", { tls: { cert: SERVER_CERT } }],
     ["tls.caCerts", { tls: { ...TLS, caCerts: CA } }],
+    ["tls.caCerts", { tls: { ...TLS, caCerts: ["nonsense"] } }],
+    ["tls.cert", { tls: { ...TLS, cert: "nonsense" } }],
+    ["tls.cert", { tls: { ...TLS, cert: SERVER_KEY } }],
+    ["tls.key", { tls: { ...TLS, key: "nonsense" } }],
+    ["tls.key", { tls: { ...TLS, key: SERVER_CERT } }],
+    ["tls.key", { tls: { ...TLS, key: CLIENT_KEY } }],
+    ["tls.ca", { tls: { ...TLS, ca: CA } }],
+    ["upgrade", { upgrade: [] }],
+    ["upgrade", { upgrade: ["a", "b c"] }],
+    ["upgrade", { upgrade: 5 }],
+    ["onRequest", { onRequest: "ok" }],
+    ["logger", { logger: {} }],
+    ["logLevel", { logLevel: "loud" }],
+    ["hostName", { hostName: HOST }],
+    ["pingInterval", { pingInterval: 1 }],
+    ["inactivityTimeout", { inactivityTimeout: 1 }],
+    ["protocols", { protocols: ["a b"] }],
+    ["protocols", { protocols: ["a", "a"] }],
+    ["origins", { origins: ["https://app.example/"] }],
+    ["origins", { origins: ["app.example"] }],
+    ["origins", { origins: ["*"] }],
+    ["origins", { origins: ["https://app.example:443"] }],
+    ["headers", { headers: { Upgrade: "x" } }],
     ["protocols", { protocols: "chat" }],
     ["origins", { origins: 3 }],
     ["headers", { headers: { "a b": "c" } }],
@@ -573,17 +325,98 @@ Deno.test("listen refuses at once what no peer could be let in with", () => {
   }
 });
 
-Deno.test("accept() with an option that cannot be used throws, and the peer is told 500", async () => {
-  for (
-    const options of [{ protocols: "chat" }, { clock: 1 }, { binary: "x" }]
-  ) {
-    await using server = listenHere();
-    const answer = ask(server.port, request());
-    const incoming = await next(server.incoming);
-    assertThrows(
-      () => Reflect.apply(incoming.accept, incoming, [options]),
-      ConfigError,
-    );
-    assert((await answer).startsWith("HTTP/1.1 500 "));
-  }
+Deno.test("origins of every kind that browsers send can be listed", async () => {
+  await using _server = listenHere({
+    origins: [
+      "https://app.example",
+      "http://localhost:8080",
+      "http://[::1]",
+      "chrome-extension://abcdef",
+      "null",
+    ],
+  });
+});
+
+Deno.test("empty lines before a request, and empty and repeated headers, are tolerated", async () => {
+  await using server = listenHere({ protocols: ["a"], compression: true });
+  const text = "\r\n\r\n" + request(
+    { upgrade: "Upgrade: ,websocket," },
+    "Sec-WebSocket-Extensions:",
+    "Sec-WebSocket-Extensions: ,",
+    "Sec-WebSocket-Protocol:",
+    "Content-Length: 0",
+    "Content-Length: 0",
+  );
+  using conn = await Deno.connect({ hostname: HOST, port: server.port });
+  await conn.write(utf8(text));
+  const socket = (await next(server.incoming)).accept();
+  assertEquals([socket.protocol, socket.extensions], ["", ""]);
+  const buffer = new Uint8Array(1_000);
+  const count = await conn.read(buffer) ?? 0;
+  const answer = new TextDecoder().decode(buffer.subarray(0, count));
+  assert(answer.startsWith("HTTP/1.1 101 "));
+  assert(!/sec-websocket-(extensions|protocol)/i.test(answer), answer);
+  socket.terminate();
+});
+
+Deno.test("endless empty lines before a request are refused", async () => {
+  await using server = listenHere();
+  const answer = await ask(server.port, "\r\n".repeat(1_000));
+  assert(answer.startsWith("HTTP/1.1 400 "));
+});
+
+Deno.test("a refusal of a HEAD request has no body", async () => {
+  await using server = listenHere();
+  const answer = await ask(
+    server.port,
+    "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n",
+  );
+  assert(answer.startsWith("HTTP/1.1 426 "));
+  assert(answer.endsWith("\r\n\r\n"), answer);
+});
+
+for (
+  const [what, origins] of Object.entries<() => unknown>({
+    ...NONSENSE,
+    "returns nothing": () => {},
+    "returns text": () => "true",
+  })
+) {
+  Deno.test(`an origins function that ${what} refuses everybody, and is reported`, async () => {
+    await using server = listenHere({ origins: origins as () => boolean });
+    for (const more of [[], ["Origin: https://a.example"]]) {
+      const answer = await ask(server.port, request({}, ...more));
+      assert(answer.startsWith("HTTP/1.1 403 "), answer);
+      const error = server.listener.errors.shift()?.error;
+      assertInstanceOf(error, HandshakeError);
+      assertInstanceOf(error.cause, Error);
+      // The cause is not the peer's business.
+      assert(!answer.includes(error.cause.message), answer);
+    }
+  });
+}
+
+Deno.test("a listener logs where it listens, what it refuses, and its end", async () => {
+  const logs = new LogCapture();
+  const server = listenHere({ logger: logs });
+  await ask(server.port, request({ key: "" }));
+  const asked = ask(server.port, request());
+  await (await next(server.incoming)).reject(403);
+  await asked;
+  await server.listener.close();
+  await server.listener.close();
+  assertEquals(
+    logs.records.map(({ level, message }) => `${level} ${message}`),
+    [
+      "info Listening",
+      "warn Handshake failed",
+      "debug Request received",
+      "info Listener closed",
+    ],
+  );
+  const [started, failed, received] = logs.records;
+  assertEquals(started?.attributes.port, server.port);
+  assertInstanceOf(failed?.attributes.error, HandshakeError);
+  // Without the query, which may hold secrets.
+  assertEquals(received?.attributes.url, "http://example.test/path");
 });

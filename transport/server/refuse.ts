@@ -1,54 +1,51 @@
-import { type PullStream, writeAll } from "../net/pull_stream.ts";
 import type { Clock } from "../base/clock.ts";
-import { HandshakeError } from "../handshake/errors.ts";
 import { toError } from "../base/errors.ts";
-import { createRefusal } from "../handshake/refusal.ts";
 import { Schedule } from "../base/schedule.ts";
+import { HandshakeError } from "../handshake/errors.ts";
+import { createRefusal } from "../handshake/refusal.ts";
+import { type PullStream, writeAll } from "../net/pull_stream.ts";
 
-/** Milliseconds a refused peer has to take the answer and leave. */
+/** How long a peer has to receive a response and to leave, in milliseconds. */
 const LINGER = 1_000;
 const SINK_SIZE = 4_096;
 
 /**
- * Answers a request with the status that an error carries, and ends the stream. One that
- * carries none (the stream broke) just ends it.
+ * Answers a request with the status that an error carries, and ends the stream. If the error carries none, because
+ * the stream broke, the stream just ends.
  *
- * @throws {HandshakeError} `bad-header` when the answer cannot be written; the stream has ended then.
+ * @param isHead Whether the request was a `HEAD`, whose answer has no body.
  */
 export async function refuse(
   stream: PullStream,
   thrown: unknown,
   clock: Clock,
+  isHead = false,
 ): Promise<void> {
   const error = toError(thrown);
-  let answer: Uint8Array | undefined;
-  let failure: unknown;
-  try {
-    if (error instanceof HandshakeError && error.status !== undefined) {
-      answer = createRefusal(error.status, {
-        headers: error.headers,
-        body: error.message,
-      });
-    }
-  } catch (thrown) {
-    failure = thrown;
-  }
-  if (answer !== undefined) await sayAndLinger(stream, answer, clock);
-  else stream.close();
-  if (failure !== undefined) throw failure;
+  const answer = error instanceof HandshakeError && error.status !== undefined
+    ? createRefusal(error, isHead)
+    : undefined;
+  if (answer === undefined) stream.close();
+  else await answerAndClose(stream, answer, clock);
 }
 
 /**
- * Says it, and waits for the peer to leave: a stream that is cut while data comes in may
- * lose the answer on its way.
+ * Writes a response, and waits a second for the peer to leave: a stream that is cut while data still comes in may
+ * lose the response on its way.
  */
-async function sayAndLinger(
+export async function answerAndClose(
   stream: PullStream,
   answer: Uint8Array,
   clock: Clock,
 ): Promise<void> {
   const schedule = Schedule.of(clock);
-  const task = schedule.after(LINGER, () => stream.close());
+  let closed = false;
+  const close = () => {
+    if (closed) return;
+    closed = true;
+    stream.close();
+  };
+  const task = schedule.after(LINGER, close);
   try {
     await writeAll(stream, answer);
     await stream.closeWrite?.();
@@ -57,7 +54,15 @@ async function sayAndLinger(
   } catch {
     // The peer did not wait for the answer, or took too long.
   }
-  if (task.place < 0) return;
   schedule.cancel(task);
-  stream.close();
+  close();
+}
+
+/** Returns what a peer is told that was not accepted: mistakes on this side are none of its business. */
+export function toAnswer(thrown: unknown): HandshakeError {
+  return thrown instanceof HandshakeError ? thrown : new HandshakeError(
+    "refused",
+    "Internal Server Error",
+    { status: 500, cause: thrown },
+  );
 }

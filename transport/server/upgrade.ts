@@ -1,53 +1,63 @@
-import {
-  checkMethods,
-  checkOptions,
-  numberOption,
-  refuseArgument,
-  refuseOption,
-} from "../base/options.ts";
-import {
-  CONNECTION_RULES,
-  SOCKET_RULES,
-  UPGRADE_RULES,
-} from "../base/rules.ts";
 import { ConfigError } from "../base/errors.ts";
-import { HandshakeError } from "../handshake/errors.ts";
-import { NativeSocket } from "../socket/native_socket.ts";
 import {
-  checkUpgradeRequest,
-  type OriginChoice,
-  type ProtocolChoice,
-} from "../handshake/server.ts";
-import { HeaderLines } from "../handshake/head.ts";
+  checkFields,
+  checkMethods,
+  checkWord,
+  numberOption,
+  type OptionNames,
+  refuseArgument,
+} from "../base/options.ts";
+import { SOCKET_RULES, UPGRADE_RULES } from "../base/rules.ts";
 import { onDeno } from "../base/runtime.ts";
+import { HandshakeError } from "../handshake/errors.ts";
+import { HeaderLines } from "../handshake/headers.ts";
+import { describeRefusal } from "../handshake/refusal.ts";
+import { checkUpgradeRequest } from "../handshake/server.ts";
 import type { PeerAddress } from "../net/address.ts";
+import { NativeSocket } from "../socket/native_socket.ts";
 import type { Socket, SocketOptions } from "../socket/socket.ts";
-
-const INACTIVITY_RULE = UPGRADE_RULES.inactivityTimeout;
+import {
+  type AcceptOptions,
+  checkChoices,
+  SERVER_HOMES,
+  upgradeHeaders,
+} from "./accept_options.ts";
 
 /** Options of {@link upgrade}. */
-export interface UpgradeOptions extends SocketOptions {
+export interface UpgradeOptions
+  extends
+    Pick<SocketOptions, "binary" | "clock" | "maxMessageSize">,
+    Pick<AcceptOptions, "headers" | "origins" | "protocols"> {
   /**
    * How long the peer may send nothing and answer no ping, in milliseconds; 0 for ever. The
    * runtime pings a peer that has been silent for half of it. @default 30000
    */
   readonly inactivityTimeout?: number | undefined;
-  /**
-   * The subprotocols that the server speaks, the preferred one first, or a function that chooses
-   * among the offered ones. The peer is let in without one when there is no match. @default none
-   */
-  readonly protocols?: ProtocolChoice | undefined;
-  /**
-   * Who is let in: a list of origins such as `https://app.example`, or a predicate. A list lets
-   * in those without an `Origin`, who are no browsers; a predicate sees `undefined`.
-   * @default everyone
-   */
-  readonly origins?: OriginChoice | undefined;
-  /** Where the peer is: `info.remoteAddr` of the handler of `Deno.serve`. @default unknown */
+  /** The address of the peer: `info.remoteAddr` of the handler of `Deno.serve`. @default unknown */
   readonly remoteAddr?: RemoteAddress | undefined;
-  /** How long the response may take to go out once this has returned, in milliseconds. @default 10000 */
+  /** How long the response may take to go out once `upgrade` has returned, in milliseconds. @default 10000 */
   readonly handshakeTimeout?: number | undefined;
 }
+
+const NAMES: OptionNames<UpgradeOptions> = {
+  binary: true,
+  clock: true,
+  handshakeTimeout: true,
+  headers: true,
+  inactivityTimeout: true,
+  maxMessageSize: true,
+  origins: true,
+  protocols: true,
+  remoteAddr: true,
+};
+
+/** Options that the runtime's sockets cannot honour, and the value that asks for nothing. */
+const UNSUPPORTED: Readonly<Record<string, unknown>> = {
+  compression: false,
+  fragmentSize: 0,
+  maxFragments: 0,
+  maxFrameSize: 0,
+};
 
 /** An address as the runtime has it. */
 export interface RemoteAddress {
@@ -72,8 +82,9 @@ export interface Upgrade {
 /**
  * Makes a WebSocket of a request to `Deno.serve` (RFC 6455, section 4.2).
  *
- * The request is checked first, more strictly than the runtime does. One that is refused throws,
- * and {@link refusal} makes the right answer of that.
+ * The request is checked first, more strictly than the runtime does. A request that is refused throws an error, and
+ * {@link refusal} makes the right response of it. Needs nothing of the runtime beyond `Deno.upgradeWebSocket`, so it works
+ * on Deno Deploy.
  *
  * @example
  * ```ts
@@ -92,9 +103,10 @@ export interface Upgrade {
  * };
  * ```
  *
- * @throws {HandshakeError} When the request is refused; `status` and `headers` are the answer's.
- * @throws {ConfigError} `invalid-option`; `unsupported` for an option that the runtime cannot do;
- * `invalid-argument` when the request is not one of `Deno.serve`, or was used up.
+ * @throws {HandshakeError} If the request is refused; `status` and `headers` are those of the response.
+ * @throws {ConfigError} `invalid-option`, `unknown-option`, `misplaced-option`; `unsupported` for an option that the
+ * runtime cannot honour, and on other runtimes than Deno; `invalid-argument` if the request does not come from
+ * `Deno.serve` or was upgraded or answered before.
  */
 export function upgrade(
   request: Request,
@@ -104,84 +116,80 @@ export function upgrade(
     throw refuseArgument("upgrade", "request", "a Request", request);
   }
   const idleTimeout = check(options);
+  const headers = upgradeHeaders(options.headers);
   const protocol = checkRequest(request, options);
   // The request cannot be asked any more once it has been upgraded.
   const url = request.url.replace(/^http/, "ws");
   const remoteAddr = toPeerAddress(options.remoteAddr);
   const upgraded = upgradeNative(request, idleTimeout / 1_000);
-  // Set here since the runtime finds no subprotocol in a list without blanks.
-  if (protocol !== "") {
-    upgraded.response.headers.set("sec-websocket-protocol", protocol);
-  }
+  const { response } = upgraded;
+  // The runtime itself finds no subprotocol in a list without blanks.
+  if (protocol !== "") response.headers.set("sec-websocket-protocol", protocol);
+  for (const [name, value] of headers) response.headers.append(name, value);
   const socket = new NativeSocket(upgraded.socket, {
-    ...options,
+    binary: options.binary,
+    clock: options.clock,
+    handshakeTimeout: options.handshakeTimeout,
+    maxMessageSize: options.maxMessageSize,
     url,
     role: "server",
     protocol,
     remoteAddr,
   });
-  return { socket, response: upgraded.response };
+  return { socket, response };
 }
 
 /**
- * The response to a request that {@link upgrade} refused, with the status and headers that
- * RFC 6455, section 4.2.2 has for it.
+ * Returns the response to a request that {@link upgrade} refused: with the status and headers that RFC 6455, section 4.2.2
+ * requires, and a body that describes the problem (RFC 9457).
  *
- * @throws What it was given, when that is no {@link HandshakeError}.
+ * @throws What it was given, if that is not a {@link HandshakeError}.
  */
 export function refusal(error: unknown): Response {
   if (!(error instanceof HandshakeError)) throw error;
-  return new Response(error.message, {
-    status: error.status ?? 400,
-    ...(error.headers === undefined ? undefined : { headers: error.headers }),
-  });
+  const { body, status, headers } = describeRefusal(error);
+  return new Response(body, { status, headers });
 }
 
-/** @returns The inactivity timeout in milliseconds. */
+/** Checks the options and returns the inactivity timeout in milliseconds. */
 function check(options: UpgradeOptions): number {
-  checkOptions("options", options);
-  const { compression, fragmentSize, protocols, origins } = options;
-  if (compression !== undefined && compression !== false) {
-    throw unsupported("compression");
+  for (const [name, nothing] of Object.entries(UNSUPPORTED)) {
+    const value: unknown = Reflect.get(Object(options), name);
+    if (value === undefined || value === nothing) continue;
+    throw new ConfigError(
+      "unsupported",
+      name,
+      `Cannot upgrade with the option ${name}: the runtime's WebSockets cannot do it. Use listen() or upgradeNode().`,
+    );
   }
-  if (fragmentSize !== undefined && fragmentSize !== 0) {
-    throw unsupported("fragmentSize");
-  }
-  checkChoice("protocols", protocols);
-  checkChoice("origins", origins);
-  checkMethods("clock", options.clock, ["now", "timer", "random"]);
-  for (const name of ["maxMessageSize", "handshakeTimeout"] as const) {
+  checkFields("", NAMES, withoutUnsupported(options), SERVER_HOMES);
+  checkChoices(options);
+  checkWord("binary", ["view", "copy", "borrow"], options.binary);
+  checkMethods("clock", options.clock, ["now", "date", "timer", "random"]);
+  const number = (name: keyof typeof RULES) =>
     numberOption(name, RULES[name], options[name]);
-  }
-  return numberOption(
-    "inactivityTimeout",
-    INACTIVITY_RULE,
-    options.inactivityTimeout,
+  number("maxMessageSize");
+  number("handshakeTimeout");
+  return number("inactivityTimeout");
+}
+
+/** Leaves out the options that are there without asking for anything. */
+function withoutUnsupported(options: UpgradeOptions): UpgradeOptions {
+  if (typeof options !== "object" || options === null) return options;
+  return Object.fromEntries(
+    Object.entries(options).filter(([name]) => !(name in UNSUPPORTED)),
   );
 }
 
-const RULES = { ...SOCKET_RULES, ...CONNECTION_RULES };
-
-function checkChoice(field: string, value: unknown): void {
-  const fits = value === undefined || typeof value === "function" ||
-    Array.isArray(value) && value.every((item) => typeof item === "string");
-  if (!fits) {
-    throw refuseOption(field, "an array of strings or a function", value);
-  }
-}
-
-function unsupported(field: string): ConfigError {
-  return new ConfigError(
-    "unsupported",
-    field,
-    `Cannot upgrade as ${field} must be left out: the runtime's WebSocket cannot do it`,
-  );
-}
+const RULES = {
+  maxMessageSize: SOCKET_RULES.maxMessageSize,
+  ...UPGRADE_RULES,
+};
 
 /**
- * Refuses what is no opening handshake, or of the wrong origin.
+ * Checks a request and returns the subprotocol that was chosen, "" for none.
  *
- * @returns The subprotocol that was chosen, "" for none.
+ * @throws {HandshakeError} If it is not an opening handshake, or of an origin that is not accepted.
  */
 function checkRequest(
   { method, url, headers }: Request,
@@ -205,7 +213,7 @@ function upgradeNative(
     throw new ConfigError(
       "unsupported",
       "request",
-      "Cannot upgrade as requests are only Deno.serve's: listen() and upgradeNode() serve on this runtime",
+      "Cannot upgrade: this runtime has no Deno.serve. Use listen() or upgradeNode().",
     );
   }
   try {
@@ -214,7 +222,7 @@ function upgradeNative(
     throw new ConfigError(
       "invalid-argument",
       "request",
-      "Cannot upgrade as request must be one of Deno.serve that has not been used up",
+      "Cannot upgrade: the request must come from Deno.serve, and neither be upgraded nor answered yet.",
       { cause },
     );
   }

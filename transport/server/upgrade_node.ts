@@ -1,23 +1,22 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import {
-  type AcceptOptions,
-  acceptRaw,
-  type UpgradeArrival,
-} from "./accept.ts";
+import { acceptRaw, type ReceivedRequest } from "./accept.ts";
+import { type AcceptOptions, checkAcceptFields } from "./accept_options.ts";
 import { systemClock } from "../base/clock.ts";
 import { ConfigError } from "../base/errors.ts";
 import { NodeStream, peerOf } from "../net/node_stream.ts";
 import { handled } from "../base/promise.ts";
-import { HeaderLines, type RequestHead } from "../handshake/head.ts";
-import { refuse } from "./refuse.ts";
+import type { RequestHead } from "../handshake/head.ts";
+import { HeaderLines } from "../handshake/headers.ts";
+import { refuse, toAnswer } from "./refuse.ts";
 import type { Socket } from "../socket/socket.ts";
 
 /**
  * Makes a socket of the `upgrade` event of a `node:http` or `node:https` server: HTTP and
- * WebSockets on one port, with pings, backpressure and a real cut.
+ * WebSockets on one port, with pings, backpressure, and connections that can really be cut.
  *
- * A request that does not suit is refused with the right status, and then thrown.
+ * A request that is refused is answered with the right status and a body that describes the problem (RFC 9457), and the
+ * error is thrown. If an option cannot be used, the answer is 500.
  *
  * @example
  * ```ts
@@ -49,9 +48,9 @@ import type { Socket } from "../socket/socket.ts";
  * await once(server, "close");
  * ```
  *
- * @param head What came right behind the request: it is not lost.
- * @throws {HandshakeError} When the request does not suit.
- * @throws {ConfigError} When an option cannot be used.
+ * @param head The third argument of the event: what came right behind the request.
+ * @throws {HandshakeError} If the request is refused.
+ * @throws {ConfigError} If an option cannot be used.
  */
 export function upgradeNode(
   request: IncomingMessage,
@@ -63,26 +62,27 @@ export function upgradeNode(
     throw new ConfigError(
       "invalid-argument",
       "socket",
-      "Cannot upgrade as socket must be the one of the upgrade event",
+      "Cannot upgrade: socket must be that of the upgrade event.",
     );
   }
   const { socket: connection } = request;
   connection.setNoDelay?.(true);
   // The server's own timeout is for requests, and this is none any more.
   connection.setTimeout?.(0);
-  const arrival: UpgradeArrival = {
+  const received: ReceivedRequest = {
     stream: new NodeStream(socket),
     head: headOf(request),
     // A copy: the buffer belongs to the HTTP parser.
     early: new Uint8Array(head),
     secure: Reflect.get(connection, "encrypted") === true,
     remoteAddr: peerOf(connection),
-    clock: options.clock ?? systemClock,
+    clock: options?.clock ?? systemClock,
   };
   try {
-    return acceptRaw(arrival, options);
+    checkAcceptFields(options);
+    return acceptRaw(received, options);
   } catch (error) {
-    handled(refuse(arrival.stream, error, arrival.clock));
+    handled(refuse(received.stream, toAnswer(error), received.clock));
     throw error;
   }
 }

@@ -12,7 +12,7 @@ import { join, utf8 } from "../_support/bytes.ts";
 import { HandPeer, TEXT } from "../_support/raw.ts";
 import type { Socket } from "../socket/socket.ts";
 import { upgradeNode } from "./upgrade_node.ts";
-import type { AcceptOptions } from "./accept.ts";
+import type { AcceptOptions } from "./accept_options.ts";
 
 const HOST = "127.0.0.1";
 

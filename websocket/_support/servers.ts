@@ -10,7 +10,8 @@ import {
   SERVER_KEY,
 } from "../../transport/_support/certificates.ts";
 import { RecordingReader } from "../../testing/recording_reader.ts";
-import { listen, type ListenOptions } from "../../transport/server/listen.ts";
+import { listen } from "../../transport/server/listen.ts";
+import type { ListenOptions } from "../../transport/server/listen_options.ts";
 import { Queue } from "../../transport/base/queue.ts";
 import type { WebSocketOptions } from "../options.ts";
 

@@ -1,0 +1,135 @@
+import type { LoggingOptions } from "../base/logging.ts";
+import {
+  checkBoolean,
+  checkFields,
+  checkFunction,
+  checkScope,
+  numberOption,
+  type OptionNames,
+  refuseOption,
+} from "../base/options.ts";
+import { LISTEN_RULES } from "../base/rules.ts";
+import type { UpgradeTokens } from "../handshake/rules.ts";
+import { isUpgrade } from "../handshake/token.ts";
+import type { TlsServerOptions } from "../net/stream_listener.ts";
+import {
+  ACCEPT_NAMES,
+  type AcceptOptions,
+  checkAcceptOptions,
+  SERVER_HOMES,
+} from "./accept_options.ts";
+import type { RequestHandler } from "./plain_request.ts";
+import { checkTls } from "./tls_options.ts";
+
+/** Options of {@link listen}. Those of {@link AcceptOptions} apply to every peer that is accepted. */
+export interface ListenOptions extends AcceptOptions, LoggingOptions {
+  /** The port; 0 for any that is free. @default 0 */
+  readonly port?: number | undefined;
+  /** The address to listen on. @default "0.0.0.0" */
+  readonly hostname?: string | undefined;
+  /** Path of a Unix socket to listen on instead. @default none */
+  readonly path?: string | undefined;
+  /** Speaks TLS. @default plain TCP */
+  readonly tls?: TlsServerOptions | undefined;
+  /** Lets other processes listen on the same port (SO_REUSEPORT). @default false */
+  readonly reusePort?: boolean | undefined;
+  /** Stops accepting when it aborts; what was accepted lives on. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * The protocol token to upgrade to, or several: {@link Incoming.upgrade} tells which one a peer asks for.
+   * @default "websocket"
+   */
+  readonly upgrade?: UpgradeTokens | undefined;
+  /**
+   * Answers requests that do not ask to upgrade, for example a health check. `undefined`, or no handler, answers
+   * 426. A handler that throws, or returns anything else, answers 500. @default 426
+   */
+  readonly onRequest?: RequestHandler | undefined;
+  /** The maximum size of a request's head in bytes. @default 16384 */
+  readonly maxHeadSize?: number | undefined;
+  /** The maximum number of connections that are not accepted yet; a further one is cut. @default 1024 */
+  readonly maxPending?: number | undefined;
+  /** How long a connection may take until it is accepted or answered, in milliseconds; 0 for ever. @default 10000 */
+  readonly handshakeTimeout?: number | undefined;
+  /** The maximum number of items in {@link Listener.errors}. Beyond it the oldest are dropped. @default 1024 */
+  readonly errorsBufferSize?: number | undefined;
+}
+
+const NAMES: OptionNames<ListenOptions> = {
+  ...ACCEPT_NAMES,
+  errorsBufferSize: true,
+  handshakeTimeout: true,
+  hostname: true,
+  logger: true,
+  loggingEnabled: true,
+  logLevel: true,
+  maxHeadSize: true,
+  maxPending: true,
+  onRequest: true,
+  path: true,
+  port: true,
+  reusePort: true,
+  signal: true,
+  tls: true,
+  upgrade: true,
+};
+
+/** The limits of a listener, with every default filled in. */
+export type ListenLimits = Readonly<Record<keyof typeof LISTEN_RULES, number>>;
+
+/**
+ * Checks the options of a listener and returns its limits.
+ *
+ * @throws {ConfigError} If an option cannot be used.
+ */
+export function resolveListenOptions(options: ListenOptions): ListenLimits {
+  checkFields("", NAMES, options, SERVER_HOMES);
+  checkScope("", options);
+  checkBoolean("reusePort", options.reusePort);
+  checkFunction("onRequest", options.onRequest);
+  for (const name of ["hostname", "path"] as const) {
+    const value: unknown = options[name];
+    if (value === undefined || typeof value === "string" && value !== "") {
+      continue;
+    }
+    throw refuseOption(name, "a string that is not empty", value);
+  }
+  checkUpgradeTokens(options.upgrade);
+  checkAcceptOptions(options);
+  checkTls(options.tls);
+  checkPath(options);
+  const number = (name: keyof typeof LISTEN_RULES) =>
+    numberOption(name, LISTEN_RULES[name], options[name]);
+  return {
+    port: number("port"),
+    maxHeadSize: number("maxHeadSize"),
+    maxPending: number("maxPending"),
+    handshakeTimeout: number("handshakeTimeout"),
+    errorsBufferSize: number("errorsBufferSize"),
+  };
+}
+
+function checkUpgradeTokens(upgrade: UpgradeTokens | undefined): void {
+  if (upgrade === undefined) return;
+  const given: unknown = upgrade;
+  const tokens: unknown = Array.isArray(given) ? given : [given];
+  const fits = Array.isArray(tokens) && tokens.length > 0 &&
+    tokens.every((token) => typeof token === "string" && isUpgrade(token));
+  if (!fits) {
+    throw refuseOption(
+      "upgrade",
+      "an HTTP token such as websocket, or a list of them",
+      upgrade,
+    );
+  }
+}
+
+/** What concerns TCP has no effect on a Unix socket. */
+function checkPath(options: ListenOptions): void {
+  if (options.path === undefined) return;
+  for (const name of ["tls", "port", "hostname", "reusePort"] as const) {
+    const value = options[name];
+    if (value === undefined || value === false) continue;
+    throw refuseOption(name, "left out with a path", value);
+  }
+}

@@ -1,0 +1,167 @@
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
+import { RecordingReader } from "../../testing/mod.ts";
+import {
+  CA,
+  CLIENT_CERT,
+  CLIENT_KEY,
+  OTHER_CA,
+  SERVER_CERT,
+} from "../_support/certificates.ts";
+import { ConfigError } from "../base/errors.ts";
+import { dialRaw } from "../client/dial_raw.ts";
+import { HandshakeError } from "../handshake/errors.ts";
+import {
+  ask,
+  HOST,
+  listenHere,
+  next,
+  readAll,
+  refusals,
+  request,
+  TLS,
+} from "./_support/listening.ts";
+
+Deno.test("TLS: sockets are secure, and know their peer", async () => {
+  await using server = listenHere({ tls: TLS });
+  await server.listener.ready;
+  const dialled = dialRaw(server.url, { caCerts: [CA] });
+  const incoming = await next(server.incoming);
+  assert(incoming.request.url.startsWith("https://"));
+  assertEquals(incoming.remoteAddr?.transport, "tcp");
+  const socket = incoming.accept();
+  const client = await dialled;
+  assert(socket.url.startsWith("wss://"));
+  const reader = new RecordingReader();
+  socket.start(reader);
+  client.start(new RecordingReader());
+  client.write("secret");
+  assertEquals(await reader.take(), "secret");
+  client.close(1000);
+  const ends = await Promise.all([client.closed, socket.closed]);
+  assert(ends.every((end) => end.clean));
+});
+
+Deno.test("TLS: garbage and silence disturb nobody, and are cut", async () => {
+  await using server = listenHere({ tls: TLS, handshakeTimeout: 50 });
+  await server.listener.ready;
+  await ask(server.port, request());
+  const garbage = server.listener.errors.shift();
+  assertInstanceOf(garbage?.error, HandshakeError);
+  assertEquals(garbage.error.code, "connection-lost");
+  assertInstanceOf(garbage.error.cause, Error);
+  using silent = await Deno.connect({ hostname: HOST, port: server.port });
+  assertEquals(await readAll(silent), "");
+  assertEquals(refusals(server.listener), ["timeout"]);
+  const dialled = dialRaw(server.url, { caCerts: [CA] });
+  const socket = (await next(server.incoming)).accept();
+  (await dialled).terminate();
+  socket.terminate();
+});
+
+Deno.test("TLS: more handshakes than maxPending are cut, and all when it closes", async () => {
+  const server = listenHere({ tls: TLS, maxPending: 1 });
+  await server.listener.ready;
+  const connect = () => Deno.connect({ hostname: HOST, port: server.port });
+  using one = await connect();
+  using two = await connect();
+  assertEquals(await readAll(two), "");
+  assertEquals(refusals(server.listener), ["aborted"]);
+  await server.listener.close();
+  assertEquals(await readAll(one), "");
+});
+
+Deno.test("TLS: a client without the certificate that is asked for is not let in", async () => {
+  await using server = listenHere({ tls: { ...TLS, caCerts: [CA] } });
+  await server.listener.ready;
+  await assertRejects(() => dialRaw(server.url, { caCerts: [CA] }));
+  const dialled = dialRaw(server.url, {
+    caCerts: [CA],
+    cert: CLIENT_CERT,
+    key: CLIENT_KEY,
+  });
+  const socket = (await next(server.incoming)).accept();
+  const client = await dialled;
+  assertEquals(client.remoteAddr, {
+    transport: "tcp",
+    hostname: HOST,
+    port: server.port,
+  });
+  const reader = new RecordingReader();
+  socket.start(reader);
+  client.start(new RecordingReader());
+  client.write("it is me");
+  assertEquals(await reader.take(), "it is me");
+  client.close(1000);
+  await Promise.all([client.closed, socket.closed]);
+});
+
+Deno.test("TLS: a certificate of another authority ends the dial for good", async () => {
+  const { isRetryable } = await import("../client/retryable.ts");
+  await using server = listenHere({ tls: TLS });
+  await server.listener.ready;
+  for (const more of [{}, { cert: CLIENT_CERT, key: CLIENT_KEY }]) {
+    const error = await assertRejects(() =>
+      dialRaw(server.url, { caCerts: [OTHER_CA], ...more })
+    );
+    assertEquals(isRetryable(error), false, `${error}`);
+  }
+});
+
+Deno.test("TLS: the certificate can be replaced, and what is connected lives on", async () => {
+  await using server = listenHere({ tls: TLS });
+  await server.listener.ready;
+  const dial = () => dialRaw(server.url, { caCerts: [CA] });
+  const first = dial();
+  const socket = (await next(server.incoming)).accept();
+  const client = await first;
+  // One that is made for clients, which no client accepts of a server.
+  server.listener.setTls({ cert: CLIENT_CERT, key: CLIENT_KEY });
+  await assertRejects(dial);
+  server.listener.setTls(TLS);
+  const again = dial();
+  (await next(server.incoming)).accept().terminate();
+  (await again).terminate();
+  const reader = new RecordingReader();
+  socket.start(reader);
+  client.start(new RecordingReader());
+  client.write("still here");
+  assertEquals(await reader.take(), "still here");
+  client.close(1000);
+  await Promise.all([client.closed, socket.closed]);
+});
+
+Deno.test("TLS: a certificate that cannot be used leaves the one before", async () => {
+  await using server = listenHere({ tls: TLS });
+  await server.listener.ready;
+  for (
+    const [certificate, field] of [
+      [{ cert: "nonsense", key: TLS.key }, "cert"],
+      [{ cert: SERVER_CERT, key: CLIENT_KEY }, "key"],
+      [{ ...TLS, caCerts: [CA] }, "caCerts"],
+      [undefined, "certificate"],
+    ] as const
+  ) {
+    const error = assertThrows(
+      () =>
+        Reflect.apply(server.listener.setTls, server.listener, [certificate]),
+      ConfigError,
+    );
+    assertEquals(error.field, field);
+    assert(!error.message.includes("PRIVATE KEY"), error.message);
+  }
+  const dialled = dialRaw(server.url, { caCerts: [CA] });
+  (await next(server.incoming)).accept().terminate();
+  (await dialled).terminate();
+});
+
+Deno.test("TLS: a listener without TLS takes no certificate", async () => {
+  await using server = listenHere();
+  const error = assertThrows(() => server.listener.setTls(TLS), ConfigError);
+  assertEquals([error.code, error.field], ["unsupported", "tls"]);
+});

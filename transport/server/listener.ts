@@ -1,0 +1,236 @@
+import { type Clock, systemClock } from "../base/clock.ts";
+import { ConfigError, toError } from "../base/errors.ts";
+import { createLog, type Log } from "../base/logging.ts";
+import { handled, onAbort } from "../base/promise.ts";
+import { Queue } from "../base/queue.ts";
+import { sleep } from "../base/schedule.ts";
+import { urlForLog } from "../base/url.ts";
+import type { PeerAddress } from "../net/address.ts";
+import { type Door, openDoor } from "../net/stream_listener.ts";
+import type { Incoming } from "./incoming.ts";
+import {
+  type ListenLimits,
+  type ListenOptions,
+  resolveListenOptions,
+} from "./listen_options.ts";
+import { PendingRequests } from "./pending_requests.ts";
+import { type Certificate, checkCertificate } from "./tls_options.ts";
+
+/** A connection that the listener refused or lost, or a failure to accept at all. */
+export interface ListenErrorRecord {
+  /**
+   * The reason: a {@link HandshakeError} with the `status` that was answered, if there was an answer. `timeout` for a
+   * connection that took longer than `handshakeTimeout`, `aborted` for one that came while `maxPending` others
+   * waited, `connection-lost` for one that ended early or failed in the TLS handshake. Otherwise what the system
+   * reported when it did not hand out a connection.
+   */
+  readonly error: Error;
+  /** The address of the peer, if it is known. */
+  readonly remoteAddr: PeerAddress | undefined;
+  /** When it happened, in epoch milliseconds. */
+  readonly at: number;
+}
+
+/** How long to wait after the system did not hand out a connection, in milliseconds. */
+const ACCEPT_PAUSE = 100;
+/** How often in a row accepting may fail before the listener gives up. */
+const MAX_FAILURES = 50;
+
+/** Listens, and hands over requests to upgrade. Made by {@link listen}. */
+export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
+  readonly #door: Door;
+  readonly #options: ListenOptions;
+  readonly #limits: ListenLimits;
+  readonly #clock: Clock;
+  readonly #log: Log | undefined;
+  readonly #incoming: Queue<Incoming>;
+  readonly #pending: PendingRequests;
+  readonly #stop = new AbortController();
+  readonly #accepting: Promise<void>;
+  readonly #errors: Queue<ListenErrorRecord>;
+  #droppedErrors = 0;
+  #failure: Error | undefined;
+  #removeListener = () => {};
+
+  /** Use {@link listen}. */
+  constructor(options: ListenOptions) {
+    this.#limits = resolveListenOptions(options);
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#log = createLog(options, {});
+    this.#incoming = new Queue({ capacity: this.#limits.maxPending });
+    this.#errors = new Queue({ capacity: this.#limits.errorsBufferSize });
+    this.#pending = new PendingRequests(options, this.#limits, {
+      offer: (incoming) => this.#offer(incoming),
+      report: (error, remoteAddr) => this.#report(error, remoteAddr),
+      withdrawn: () => this.#incoming.extract((incoming) => !incoming.open),
+    });
+    this.#door = openDoor({
+      port: this.#limits.port,
+      hostname: options.hostname ?? "0.0.0.0",
+      path: options.path,
+      tls: options.tls,
+      reusePort: options.reusePort ?? false,
+      handshakeTimeout: this.#limits.handshakeTimeout,
+      maxPending: this.#limits.maxPending,
+      onRefused: (error, remoteAddr) => this.#report(error, remoteAddr),
+    });
+    this.#accepting = handled(this.#acceptAll());
+    this.#log?.info("Listening", { ...this.addr });
+    this.#removeListener = onAbort(options.signal, () => void this.close());
+  }
+
+  /** The address that it listens on. */
+  get addr(): PeerAddress {
+    return this.#door.addr;
+  }
+
+  /** The TCP port that it listens on, also if the system chose it; 0 for a Unix socket. */
+  get port(): number {
+    const { addr } = this;
+    return addr.transport === "tcp" ? addr.port : 0;
+  }
+
+  /**
+   * Resolves when the system accepts connections: at once, except for TLS, `reusePort` and other runtimes than Deno,
+   * where it is a little later.
+   *
+   * @throws What the system reported if it could not listen.
+   */
+  get ready(): Promise<void> {
+    return this.#door.ready;
+  }
+
+  /**
+   * Resolves when it has stopped accepting.
+   *
+   * @throws What the system reported if it could not listen, or if the listener gave up.
+   */
+  get closed(): Promise<void> {
+    return this.#accepting;
+  }
+
+  /**
+   * Handshakes that failed, with the reason. Does not include requests that you rejected yourself. Never delays the
+   * listener: if nobody reads, the oldest are dropped. Ends when the listener is closed.
+   */
+  get errors(): Queue<ListenErrorRecord> {
+    return this.#errors;
+  }
+
+  /** How many items of {@link Listener.errors} were dropped. Never falls. */
+  get droppedErrors(): number {
+    return this.#droppedErrors;
+  }
+
+  /**
+   * Gives the requests to upgrade, each once. Ends when the listener is closed.
+   *
+   * @throws What the system reported if it could not listen, or if the listener gave up. Its port is closed then.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Incoming, undefined> {
+    const requests = this.#incoming[Symbol.asyncIterator]();
+    const next = async (): Promise<IteratorResult<Incoming, undefined>> => {
+      const result = await requests.next();
+      if (result.done && this.#failure !== undefined) throw this.#failure;
+      return result;
+    };
+    const iterator: AsyncIterableIterator<Incoming, undefined> = {
+      next,
+      return: () =>
+        requests.return?.() ??
+          Promise.resolve({ done: true, value: undefined }),
+      [Symbol.asyncIterator]: () => iterator,
+    };
+    return iterator;
+  }
+
+  /**
+   * Replaces the certificate and its key, for TLS handshakes that begin from now on. Existing connections are not
+   * affected, and `caCerts` stays as it was.
+   *
+   * @throws {ConfigError} `invalid-option` if they cannot be used: the previous ones stay in use. `unsupported` if the
+   * listener does not speak TLS.
+   */
+  setTls(certificate: Certificate): void {
+    checkCertificate(certificate);
+    const { tls } = this.#options;
+    if (tls === undefined) {
+      throw new ConfigError(
+        "unsupported",
+        "tls",
+        "Cannot set a certificate: the listener does not speak TLS. Give listen() the option tls.",
+      );
+    }
+    this.#door.setTls({ ...tls, ...certificate });
+  }
+
+  /** Stops accepting, and cuts connections that are not accepted yet. Those that were accepted live on. Safe to call twice. */
+  async close(): Promise<void> {
+    this.#removeListener();
+    if (!this.#stop.signal.aborted) this.#log?.info("Listener closed");
+    this.#stop.abort();
+    this.#door.close();
+    this.#pending.close();
+    this.#incoming.close();
+    this.#errors.close();
+    await this.#accepting.catch(() => {});
+  }
+
+  /** Same as {@link Listener.close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #acceptAll(): Promise<void> {
+    const { signal } = this.#stop;
+    let failures = 0;
+    while (!signal.aborted) {
+      try {
+        const arrival = await this.#door.accept();
+        if (arrival === undefined) return;
+        failures = 0;
+        if (signal.aborted) arrival.stream.close();
+        else this.#pending.add(arrival);
+      } catch (thrown) {
+        const error = toError(thrown);
+        // A shortage of descriptors passes, and must not become a hot loop.
+        if (failures++ === MAX_FAILURES || this.#door.closed) {
+          this.#giveUp(error);
+          throw error;
+        }
+        this.#report(error, undefined);
+        await sleep(this.#clock, ACCEPT_PAUSE, signal).catch(() => {});
+      }
+    }
+  }
+
+  /** Closes the port, so that clients notice, and tells the reader of the iterator. */
+  #giveUp(error: Error): void {
+    this.#failure = error;
+    this.#removeListener();
+    this.#log?.error("Listener failed", { error });
+    this.#stop.abort();
+    this.#door.close();
+    this.#pending.close();
+    this.#incoming.close();
+    this.#errors.close();
+  }
+
+  #offer(incoming: Incoming): void {
+    this.#log?.debug("Request received", {
+      url: urlForLog(incoming.request.url),
+      remote_addr: incoming.remoteAddr,
+    });
+    this.#incoming.push(incoming);
+  }
+
+  #report(error: Error, remoteAddr: PeerAddress | undefined): void {
+    if (this.#errors.full) {
+      this.#errors.shift();
+      this.#droppedErrors++;
+    }
+    this.#errors.push({ error, remoteAddr, at: this.#clock.date() });
+    this.#log?.warn("Handshake failed", { error, remote_addr: remoteAddr });
+  }
+}
