@@ -7,7 +7,8 @@ import {
   type PoolCloseOptions,
 } from "../transport/pool/close_options.ts";
 import { resolvePoolOptions } from "../transport/pool/options.ts";
-import { PoolCore, type PoolErrorRecord } from "../transport/pool/pool.ts";
+import type { PoolErrorRecord } from "../transport/pool/error_queue.ts";
+import { PoolCore } from "../transport/pool/pool.ts";
 import type { PeerStats, PoolStats } from "../transport/pool/statistics.ts";
 import type { InboxMessage } from "../transport/pool/worker.ts";
 import type { Incoming } from "../transport/server/incoming.ts";

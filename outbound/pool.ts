@@ -11,7 +11,8 @@ import {
 } from "../transport/pool/close_options.ts";
 import { resolvePoolOptions } from "../transport/pool/options.ts";
 import { makeWorker } from "../transport/pool/peer.ts";
-import { PoolCore, type PoolErrorRecord } from "../transport/pool/pool.ts";
+import type { PoolErrorRecord } from "../transport/pool/error_queue.ts";
+import { PoolCore } from "../transport/pool/pool.ts";
 import type { PeerStats, PoolStats } from "../transport/pool/statistics.ts";
 import type { InboxMessage } from "../transport/pool/worker.ts";
 import { DialLimiter } from "./dial_limiter.ts";

@@ -26,6 +26,7 @@ const SECTIONS: Readonly<Record<string, Rules>> = {
   "Retry": config.RETRY_RULES,
   "Listen": config.LISTEN_RULES,
   "Upgrade": config.UPGRADE_RULES,
+  "Handling messages": config.FOR_EACH_RULES,
   "WebSocket class": WEBSOCKET_RULES,
 };
 

@@ -96,7 +96,15 @@ export {
 export { NodeStream } from "./net/node_stream.ts";
 export type { OpenedStream } from "./net/open_node.ts";
 export type { SendOptions } from "./connection/outgoing.ts";
-export type { PoolErrorRecord } from "./pool/pool.ts";
+export type { PoolErrorRecord } from "./pool/error_queue.ts";
+export {
+  forEachMessage,
+  type ForEachOptions,
+  type HandledMessage,
+  type MessageHandler,
+  type MessagePool,
+} from "./pool/for_each.ts";
+export type { PoolCloseOptions } from "./pool/close_options.ts";
 export type {
   PeerStats,
   PoolStats,

@@ -136,6 +136,11 @@ export const INBOUND_POOL_RULES: Readonly<Record<"maxPeers", NumberRule>> = {
   maxPeers: items(0),
 };
 
+/** Options of `forEachMessage` that are numbers. */
+export const FOR_EACH_RULES: Readonly<Record<"concurrency", NumberRule>> = {
+  concurrency: items(16, 1),
+};
+
 /** Options of `serve` of an inbound pool that are numbers. */
 export const SERVE_RULES: Readonly<Record<"timeout", NumberRule>> = {
   timeout: duration(5_000),

@@ -9,6 +9,7 @@ import type { SendOptions } from "../connection/outgoing.ts";
 import { flushAll } from "../net/flush.ts";
 import { Backlogs } from "./backlogs.ts";
 import { Delivery } from "./delivery.ts";
+import { ErrorQueue } from "./error_queue.ts";
 import { EventQueue, type PoolEvent } from "./events.ts";
 import type { PoolOptions, ResolvedPoolOptions } from "./options.ts";
 import { Peer, workerFailed } from "./peer.ts";
@@ -22,16 +23,6 @@ import type { InboxMessage, Worker } from "./worker.ts";
 
 /** Milliseconds beyond `closeTimeout` after which a worker that does not end is given up. */
 const GRACE = 1_000;
-
-/** An error that did not end anything by itself, such as a failed dial. */
-export interface PoolErrorRecord {
-  /** The peer; `undefined` if the error concerns none, or none that is known yet. */
-  readonly id: string | undefined;
-  /** What went wrong. */
-  readonly error: Error;
-  /** When, in epoch milliseconds. */
-  readonly at: number;
-}
 
 /** What {@link PoolCore.admit} needs. */
 export interface Admission<Plugin, E extends PoolEvent> {
@@ -56,7 +47,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
   readonly log: Log | undefined;
   readonly inbox: Queue<InboxMessage>;
   readonly events: EventQueue<E>;
-  readonly errors: Queue<PoolErrorRecord>;
+  readonly errors: ErrorQueue;
   readonly sessions: Sessions = new Sessions();
   readonly peers: Map<string, Peer<Plugin, E>> = new Map();
   /** What a peer is called in logs and messages: its URL without the query, which may hold secrets. */
@@ -74,7 +65,6 @@ export class PoolCore<Plugin, E extends PoolEvent> {
   readonly #closed = Promise.withResolvers<void>();
   #removeListener = () => {};
   #closing = false;
-  #droppedErrors = 0;
 
   constructor(
     component: string,
@@ -102,7 +92,14 @@ export class PoolCore<Plugin, E extends PoolEvent> {
       resolved.eventsBufferSize,
       (peer) => this.peers.has(peer),
     );
-    this.errors = new Queue({ capacity: resolved.errorsBufferSize });
+    this.errors = new ErrorQueue(
+      resolved.errorsBufferSize,
+      ({ id, error }) =>
+        this.log?.warn("Error", {
+          ...(id !== undefined && { peer_id: this.nameOf(id) }),
+          error,
+        }),
+    );
     this.#backlogs = new Backlogs({
       inbox: this.inbox,
       limits: {
@@ -234,15 +231,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
 
   /** Puts an error where users read them. */
   report(id: string | undefined, error: Error): void {
-    if (this.errors.full) {
-      this.errors.shift();
-      this.#droppedErrors++;
-    }
     this.errors.push({ id, error, at: this.options.clock.date() });
-    this.log?.warn("Error", {
-      ...(id !== undefined && { peer_id: this.nameOf(id) }),
-      error,
-    });
   }
 
   send(id: string, data: Message, options?: SendOptions): Promise<void> {
@@ -285,7 +274,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
       waitingMessages: this.#backlogs.waiting,
       eventsDepth: this.events.queue.size,
       errorsDepth: this.errors.size,
-      droppedErrors: this.#droppedErrors,
+      droppedErrors: this.errors.dropped,
       missedEvents: this.events.missed,
     };
   }

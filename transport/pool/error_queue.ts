@@ -1,0 +1,31 @@
+import { Queue } from "../base/queue.ts";
+
+/** An error that did not end anything by itself, such as a failed dial. */
+export interface PoolErrorRecord {
+  /** The peer; `undefined` if the error concerns none, or none that is known yet. */
+  readonly id: string | undefined;
+  /** What went wrong. */
+  readonly error: Error;
+  /** When, in epoch milliseconds. */
+  readonly at: number;
+}
+
+/** The errors of a pool. If nobody reads them, the oldest are dropped. */
+export class ErrorQueue extends Queue<PoolErrorRecord> {
+  readonly #onPush: (record: PoolErrorRecord) => void;
+  /** Errors that were dropped. */
+  dropped = 0;
+
+  /** Makes an empty queue that holds `capacity` errors; `onPush` sees each of them. */
+  constructor(capacity: number, onPush: (record: PoolErrorRecord) => void) {
+    super({ capacity });
+    this.#onPush = onPush;
+  }
+
+  /** Adds an error. */
+  override push(record: PoolErrorRecord): boolean {
+    this.#onPush(record);
+    if (this.full && this.shift() !== undefined) this.dropped++;
+    return super.push(record);
+  }
+}
