@@ -1,4 +1,5 @@
 import type { CheckName } from "./peer_checks.ts";
+import type { DoorName } from "./_support/door.ts";
 
 /** What an implementation can do in one role. */
 export interface Abilities {
@@ -53,4 +54,35 @@ export const BROWSER_LIKE: Abilities = {
     "cut by peer": NONE.cut,
   },
   unsendable: [FEW_CODES],
+};
+
+/** What our servers and dialers that use Deno's own WebSocket cannot do. */
+export const NATIVE: Partial<Record<CheckName, string>> = {
+  "fragments to peer": "Deno's own WebSocket does not send fragments.",
+  "compressed": "Deno's own WebSocket does not compress.",
+  "compressed fragments to peer": "Deno's own WebSocket does not compress.",
+  "compressed fragments from peer": "Deno's own WebSocket does not compress.",
+  "ping to peer": "Deno's own WebSocket does not ping on request.",
+};
+
+/** Why the same cannot cut. */
+export const NATIVE_CUT =
+  "Deno's own WebSocket cannot be cut: `terminate` sends a close frame.";
+
+/** What our own servers can do as the peer behind a proxy. */
+export const OURS: Record<DoorName, Abilities> = {
+  listen: {},
+  upgradeNode: {},
+  upgrade: {
+    cannot: {
+      "fragments from peer": NATIVE["fragments to peer"],
+      "compressed": NATIVE.compressed,
+      "compressed fragments to peer": NATIVE.compressed,
+      "compressed fragments from peer": NATIVE.compressed,
+      "ping from peer": NATIVE["ping to peer"],
+      "cut by peer": NATIVE_CUT,
+    },
+    unsendable: [NO_1014],
+    unreadable: [NO_1014],
+  },
 };

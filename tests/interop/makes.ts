@@ -125,3 +125,10 @@ export const MAKES: readonly Make[] = [
     client: BROWSER_LIKE,
   },
 ];
+
+/** The implementation of a name. */
+export function makeNamed(name: string): Make {
+  const make = MAKES.find((make) => make.name === name);
+  if (make === undefined) throw new Error(`There is no peer ${name}`);
+  return make;
+}

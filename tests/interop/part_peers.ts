@@ -1,4 +1,10 @@
-import { type Abilities, type Lack, NO_1014 } from "./abilities.ts";
+import {
+  type Abilities,
+  type Lack,
+  NATIVE,
+  NATIVE_CUT,
+  NO_1014,
+} from "./abilities.ts";
 import type { Make } from "./makes.ts";
 import {
   CHECK_NAMES,
@@ -17,13 +23,12 @@ import type { Tally } from "./_support/tally.ts";
 /** The matrix of messages and that of control frames. */
 export type PeerMatrices = readonly [Matrix, Matrix];
 
-/** Makes the matrices of {@linkcode runMake}. */
-export function peerMatrices(): PeerMatrices {
-  const head = ["Client", "Server"] as const;
+/** Makes the matrices of {@linkcode runRow}. */
+export function peerMatrices(title: string, head: RowNames): PeerMatrices {
   return [
-    new Matrix("Messages", head, MESSAGE_CHECKS),
+    new Matrix(`${title}: messages`, head, MESSAGE_CHECKS),
     new Matrix(
-      "Control frames and the end of a connection",
+      `${title}: control frames and the end of a connection`,
       head,
       CHECK_NAMES.filter((name) => !MESSAGE_CHECKS.includes(name)),
     ),
@@ -55,7 +60,8 @@ export async function runMake(
   }
 }
 
-async function runRow(
+/** Runs every check on one row. */
+export async function runRow(
   row: Row,
   names: RowNames,
   abilities: Abilities,
@@ -74,14 +80,6 @@ async function runRow(
     await tally.check(matrix, names, check, run, held);
   }
 }
-
-const NATIVE: Partial<Record<CheckName, string>> = {
-  "fragments to peer": "Deno's own WebSocket does not send fragments.",
-  "compressed": "Deno's own WebSocket does not compress.",
-  "compressed fragments to peer": "Deno's own WebSocket does not compress.",
-  "compressed fragments from peer": "Deno's own WebSocket does not compress.",
-  "ping to peer": "Deno's own WebSocket does not ping on request.",
-};
 
 /** Why our side cannot take part in a check. */
 function ours(row: Row, check: CheckName): string | undefined {
@@ -129,8 +127,6 @@ const ECHOES: readonly CheckName[] = [
 ];
 
 const NATIVE_CODES: Lack = {
-  codes: (code) => code !== 1000 && code < 3000,
+  codes: (code) => code !== 1000 && code !== 1005 && code < 3000,
   reason: "Deno's own client sends 1000 and 3000 to 4999 only.",
 };
-const NATIVE_CUT =
-  "Deno's own WebSocket cannot be cut: `terminate` sends a close frame.";

@@ -69,5 +69,5 @@ export function codesOf(check: CheckName, row: Row): readonly number[] {
     ? (row.role === "client" ? "server" : "client")
     : row.role;
   const codes = CODES.filter((code) => code !== 1010 || sender === "client");
-  return check === "close by peer" ? [...codes, NO_CODE] : codes;
+  return [...codes, NO_CODE];
 }

@@ -27,16 +27,25 @@ export class BrowserChannel implements Channel {
   #child: Child | undefined;
   #profile = "";
 
-  private constructor() {
+  private constructor(port: number) {
     this.#server = Deno.serve(
-      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+      { hostname: "127.0.0.1", port, onListen: () => {} },
       (request) => this.#answer(request),
     );
   }
 
-  /** Opens the page in a new browser. */
-  static async open(browser: Browser): Promise<BrowserChannel> {
-    const channel = new BrowserChannel();
+  /**
+   * Opens the page in a new browser.
+   *
+   * @param proxy The port for the server of the page, and the URL of the proxy in front of it.
+   */
+  static async open(
+    browser: Browser,
+    proxy?: { readonly port: number; readonly origin: string },
+  ): Promise<BrowserChannel> {
+    const channel = new BrowserChannel(proxy?.port ?? 0);
+    const { port } = channel.#server.addr;
+    const origin = proxy?.origin ?? `http://127.0.0.1:${port}`;
     channel.#profile = await Deno.makeTempDir({ prefix: "interop-" });
     if (browser.preferences !== undefined) {
       const file = `${channel.#profile}/user.js`;
@@ -44,7 +53,7 @@ export class BrowserChannel implements Channel {
     }
     channel.#child = new Child(browser.command, [
       ...browser.args(channel.#profile),
-      `http://127.0.0.1:${channel.#server.addr.port}/browser.html`,
+      `${origin}/browser.html`,
     ], { env: { HOME: channel.#profile } });
     return channel;
   }

@@ -13,10 +13,26 @@ const HOST = "127.0.0.1";
 export const PROTOCOLS = ["beta", "gamma"];
 
 /** What the URL of a request asks of our server. */
-interface Wishes {
+export interface Wishes {
+  readonly compression?: boolean | undefined;
+  /** Messages go out in fragments of this many bytes. */
+  readonly fragmentSize?: number | undefined;
+  /** Milliseconds between pings. */
+  readonly pingInterval?: number | undefined;
+}
+
+interface Request {
   readonly id: string;
   readonly compression: boolean;
   readonly fragmentSize: number;
+  readonly pingInterval: number;
+}
+
+/** Our end of a connection. */
+export interface Ours {
+  readonly connection: Connection;
+  /** Closes without a code too, which a connection does not. */
+  readonly socket: Socket;
 }
 
 /** A server of ours that hands over the connections it accepts, by the path of their URL. */
@@ -24,8 +40,8 @@ export interface Door extends AsyncDisposable {
   readonly port: number;
   /** Whether it can compress, send fragments and ping: whether it has raw sockets. */
   readonly raw: boolean;
-  /** The connection whose path is `/id`; waits for it. */
-  connection(id: string): Promise<Connection>;
+  /** The connection whose path is `/id`, and its socket; waits for it. */
+  connection(id: string): Promise<Ours>;
 }
 
 /** The names of our servers. */
@@ -34,62 +50,77 @@ export const DOORS = ["listen", "upgradeNode", "upgrade"] as const;
 export type DoorName = typeof DOORS[number];
 
 /** The URL that opens a connection at a door. */
-export function doorUrl(
-  origin: string,
-  id: string,
-  wishes: { readonly compression?: boolean; readonly fragmentSize?: number },
-): string {
+export function doorUrl(origin: string, id: string, wishes: Wishes): string {
   const query = new URLSearchParams();
   if (wishes.compression) query.set("compression", "1");
   if (wishes.fragmentSize) query.set("fragments", `${wishes.fragmentSize}`);
+  if (wishes.pingInterval) query.set("ping", `${wishes.pingInterval}`);
   return `${origin}/${id}?${query}`;
+}
+
+/** Options of {@linkcode openDoor}. */
+export interface DoorOptions extends Pick<ListenOptions, "port" | "tls"> {
+  /** Sees each connection and its socket. */
+  readonly onConnection?: (
+    id: string,
+    connection: Connection,
+    socket: Socket,
+  ) => void;
 }
 
 /** Opens one of our servers on a free port. */
 export async function openDoor(
   name: DoorName,
-  options: Pick<ListenOptions, "port" | "tls"> = {},
+  { onConnection, port = 0, tls }: DoorOptions = {},
 ): Promise<Door> {
-  const accepted = new Accepted();
+  const accepted = new Accepted(onConnection);
   switch (name) {
     case "listen":
-      return await openListener(accepted, options);
+      return await openListener(accepted, { port, tls });
     case "upgradeNode":
-      return await openNode(accepted, options.port ?? 0);
+      return await openNode(accepted, port);
     case "upgrade":
-      return openServe(accepted, options.port ?? 0);
+      return openServe(accepted, port);
   }
 }
 
 /** Connections that were accepted, by their id. */
 class Accepted {
-  readonly #byId = new Map<string, PromiseWithResolvers<Connection>>();
+  readonly #byId = new Map<string, PromiseWithResolvers<Ours>>();
+  readonly #onConnection: DoorOptions["onConnection"];
 
-  add(id: string, socket: Socket): void {
-    this.#slot(id).resolve(Connection.fromSocket(socket, { pingInterval: 0 }));
+  constructor(onConnection: DoorOptions["onConnection"]) {
+    this.#onConnection = onConnection;
   }
 
-  get(id: string): Promise<Connection> {
+  add({ id, pingInterval }: Request, socket: Socket): void {
+    const connection = Connection.fromSocket(socket, { pingInterval });
+    this.#slot(id).resolve({ connection, socket });
+    this.#onConnection?.(id, connection, socket);
+  }
+
+  get(id: string): Promise<Ours> {
     return this.#slot(id).promise;
   }
 
-  #slot(id: string): PromiseWithResolvers<Connection> {
-    const slot = this.#byId.get(id) ?? Promise.withResolvers<Connection>();
+  #slot(id: string): PromiseWithResolvers<Ours> {
+    const slot = this.#byId.get(id) ?? Promise.withResolvers<Ours>();
     this.#byId.set(id, slot);
     return slot;
   }
 }
 
-function wishesOf(url: string): Wishes {
+function requestOf(url: string): Request {
   const { pathname, searchParams } = new URL(url, "http://localhost");
   return {
     id: pathname.slice(1),
     compression: searchParams.has("compression"),
     fragmentSize: Number(searchParams.get("fragments") ?? 0),
+    pingInterval: Number(searchParams.get("ping") ?? 0),
   };
 }
 
-function acceptOptions({ compression, fragmentSize }: Wishes) {
+function acceptOptions({ compression, fragmentSize }: Request) {
   return {
     protocols: PROTOCOLS,
     compression: compression && { threshold: 0 },
@@ -105,8 +136,8 @@ async function openListener(
   await listener.ready;
   const accepting = (async () => {
     for await (const incoming of listener) {
-      const wishes = wishesOf(incoming.request.url);
-      accepted.add(wishes.id, incoming.accept(acceptOptions(wishes)));
+      const request = requestOf(incoming.request.url);
+      accepted.add(request, incoming.accept(acceptOptions(request)));
     }
   })();
   return {
@@ -122,10 +153,10 @@ async function openListener(
 
 async function openNode(accepted: Accepted, port: number): Promise<Door> {
   const server = createServer((_, response) => response.end("hello"));
-  server.on("upgrade", (request, socket, head) => {
-    const wishes = wishesOf(request.url ?? "");
-    const options = acceptOptions(wishes);
-    accepted.add(wishes.id, upgradeNode(request, socket, head, options));
+  server.on("upgrade", (message, socket, head) => {
+    const request = requestOf(message.url ?? "");
+    const options = acceptOptions(request);
+    accepted.add(request, upgradeNode(message, socket, head, options));
   });
   await new Promise<void>((resolve) => server.listen(port, HOST, resolve));
   return {
@@ -147,10 +178,15 @@ function portOf(server: Server): number {
 function openServe(accepted: Accepted, port: number): Door {
   const server = Deno.serve(
     { hostname: HOST, port, onListen: () => {} },
-    (request) => {
-      const { id } = wishesOf(request.url);
-      const upgraded = upgrade(request, { protocols: PROTOCOLS });
-      accepted.add(id, upgraded.socket);
+    (given) => {
+      const request = requestOf(given.url);
+      // The runtime pings a peer that was silent for half of the timeout.
+      const inactivityTimeout = 2 * request.pingInterval;
+      const upgraded = upgrade(given, {
+        protocols: PROTOCOLS,
+        inactivityTimeout,
+      });
+      accepted.add({ ...request, pingInterval: 0 }, upgraded.socket);
       return upgraded.response;
     },
   );

@@ -17,10 +17,11 @@ export interface Cell {
 }
 
 /** What a row is about: each name is a cell in the table. */
-export type RowNames = readonly [string, string];
+export type RowNames = readonly string[];
 
 interface Row {
-  readonly names: [string[], string[]];
+  /** For each column, what shares the row. */
+  readonly names: readonly string[][];
   readonly cells: Map<string, Cell>;
 }
 
@@ -39,7 +40,7 @@ export class Matrix {
   set(names: RowNames, column: string, cell: Cell): void {
     const key = names.join("\n");
     const row = this.#rows.get(key) ?? {
-      names: [[names[0]], [names[1]]],
+      names: names.map((name) => [name]),
       cells: new Map(),
     };
     row.cells.set(column, cell);
@@ -67,27 +68,42 @@ export class Matrix {
   }
 
   #merged(): Row[] {
-    const merged: Row[] = [];
-    for (const { names: [first, second], cells } of this.#rows.values()) {
-      const last = merged.at(-1);
-      if (last !== undefined && sameCells(last.cells, cells)) {
-        if (last.names[0].join() === first.join()) {
-          last.names[1].push(...second);
-          continue;
-        }
-        if (last.names[1].join() === second.join()) {
-          last.names[0].push(...first);
-          continue;
-        }
-      }
-      merged.push({ names: [[...first], [...second]], cells });
+    let rows = [...this.#rows.values()];
+    for (;;) {
+      const merged = mergeOnce(rows);
+      if (merged.length === rows.length) return rows;
+      rows = merged;
     }
-    return merged;
   }
 }
 
+/** Merges neighbours that have the same cells and differ in one name only. */
+function mergeOnce(rows: readonly Row[]): Row[] {
+  const merged: Row[] = [];
+  for (const row of rows) {
+    const last = merged.at(-1);
+    const union = last === undefined ? undefined : unite(last, row);
+    if (union !== undefined) merged.pop();
+    merged.push(union ?? row);
+  }
+  return merged;
+}
+
+function unite(a: Row, b: Row): Row | undefined {
+  const same = a.names.map((names, i) => names.join() === b.names[i]?.join());
+  const different = same.filter((is) => !is).length;
+  if (different !== 1 || !sameCells(a.cells, b.cells)) return undefined;
+  const names = a.names.map((names, i) =>
+    same[i] ? names : [...names, ...b.names[i] ?? []]
+  );
+  return { names, cells: a.cells };
+}
+
 function sameCells(a: Map<string, Cell>, b: Map<string, Cell>): boolean {
-  return JSON.stringify([...a]) === JSON.stringify([...b]);
+  return a.size === b.size &&
+    [...a].every(([column, cell]) =>
+      JSON.stringify(cell) === JSON.stringify(b.get(column))
+    );
 }
 
 /** A cell as text. A note that is new gets the next number. */

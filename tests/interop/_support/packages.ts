@@ -4,8 +4,8 @@ const ROOT = new URL("../../../", import.meta.url);
 const SOURCES = new URL("tests/interop/peers/", ROOT);
 /** Where npm packages are installed, for runtimes that do not read deno.json. */
 const PACKAGES = new URL("tests/.interop/", ROOT);
-/** The peers beside their packages. */
-export const PEERS = new URL("peers/", PACKAGES).pathname;
+/** The peers beside their packages. Deno's own tools skip a folder of this name. */
+export const PEERS = new URL("node_modules/.peers/", PACKAGES).pathname;
 /** What the peers import, in the versions that deno.json names, and the runtimes. */
 const IMPORTED = [
   "faye-websocket",
@@ -22,12 +22,7 @@ export const BUN = new URL("node_modules/bun/bin/bun.exe", PACKAGES).pathname;
 
 /** Installs the runtimes and libraries of the peers from npm, and copies the peers to them. */
 export async function installPackages(): Promise<void> {
-  await Deno.mkdir(PEERS, { recursive: true });
-  for await (const { name } of Deno.readDir(SOURCES)) {
-    if (name.endsWith(".mjs")) {
-      await Deno.copyFile(new URL(name, SOURCES), `${PEERS}${name}`);
-    }
-  }
+  await Deno.mkdir(PACKAGES, { recursive: true });
   const config = JSON.parse(
     await Deno.readTextFile(new URL("deno.json", ROOT)),
   );
@@ -45,4 +40,10 @@ export async function installPackages(): Promise<void> {
     ...libraries,
   ]);
   if (!success) throw new Error(`npm cannot install the peers: ${text}`);
+  await Deno.mkdir(PEERS, { recursive: true });
+  for await (const { name } of Deno.readDir(SOURCES)) {
+    if (name.endsWith(".mjs")) {
+      await Deno.copyFile(new URL(name, SOURCES), `${PEERS}${name}`);
+    }
+  }
 }

@@ -1,10 +1,17 @@
 import { within } from "./deadline.ts";
+import type { DoorName } from "./door.ts";
 
 /** How a peer opens a connection, or serves. */
 export interface PeerOptions {
   readonly compression: boolean;
   /** The protocols to offer; those to choose from on a server. */
   readonly protocols: readonly string[];
+  /** Of our own servers as a peer: which one. */
+  readonly door?: DoorName;
+  /** Of our own servers as a peer: the port, if it is not any that is free. */
+  readonly port?: number;
+  /** Of our own servers as a peer: the certificate and its key, PEM. */
+  readonly tls?: { readonly cert: string; readonly key: string };
 }
 
 /** What a peer is told. */

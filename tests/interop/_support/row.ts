@@ -1,6 +1,18 @@
-import { Connection, dialNative, dialRaw } from "../../../mod.ts";
+import {
+  Connection,
+  type Dialer,
+  dialNative,
+  type DialOptions,
+  dialRaw,
+} from "../../../mod.ts";
 import { within } from "./deadline.ts";
-import { type DoorName, doorUrl, openDoor, PROTOCOLS } from "./door.ts";
+import {
+  type DoorName,
+  doorUrl,
+  openDoor,
+  type Ours,
+  PROTOCOLS,
+} from "./door.ts";
 import type { Peer } from "./peer.ts";
 import { type OpenOptions, Session } from "./session.ts";
 
@@ -22,10 +34,14 @@ export interface Row extends AsyncDisposable {
   open(options?: OpenOptions): Promise<Session>;
 }
 
-/** A peer that dials one of our servers. */
-export async function clientRow(peer: Peer, name: DoorName): Promise<Row> {
-  const door = await openDoor(name);
-  const origin = `ws://${HOST}:${door.port}`;
+/** A peer that dials one of our servers, maybe through a proxy at another origin. */
+export async function clientRow(
+  peer: Peer,
+  name: DoorName,
+  through?: { readonly port: number; readonly origin: string },
+): Promise<Row> {
+  const door = await openDoor(name, { port: through?.port });
+  const origin = through?.origin ?? `ws://${HOST}:${door.port}`;
   return {
     role: "client",
     raw: door.raw,
@@ -55,21 +71,56 @@ export function serverRow(peer: Peer, name: DialerName): Row {
     role: "server",
     raw: name === "dialRaw",
     peer,
-    async open({ compression = false, fragmentSize, protocols } = {}) {
+    async open(options = {}) {
       const id = peer.nextId();
-      const url = `ws://${HOST}:${await listen(compression)}/${id}`;
-      const connection = new Connection(url, {
-        dialer: DIALER[name],
-        pingInterval: 0,
-        retry: false,
-        ...(protocols === undefined ? {} : { protocols }),
-        ...(compression ? { compression: { threshold: 0 } } : {}),
-        ...(fragmentSize === undefined ? {} : { fragmentSize }),
-      });
-      await connection.connect();
+      const port = await listen(options.compression ?? false);
+      const url = `ws://${HOST}:${port}/${id}`;
+      const ours = await dial(DIALER[name], url, socketOptions(options));
       const opened = await peer.report("open", id);
-      return new Session(connection, id, peer, opened);
+      return new Session(ours, id, peer, opened);
     },
     [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+/** One of our own servers as the peer, which we dial through a proxy. */
+export function proxiedRow(
+  peer: Peer,
+  origin: string,
+  through: Pick<DialOptions, "proxy" | "caCerts">,
+): Row {
+  return {
+    role: "server",
+    raw: true,
+    peer,
+    async open(options = {}) {
+      const id = peer.nextId();
+      const url = doorUrl(origin, id, options);
+      const given = { ...through, ...socketOptions(options) };
+      const ours = await dial(dialRaw, url, given);
+      const opened = await peer.report("open", id);
+      return new Session(ours, id, peer, opened);
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+async function dial(
+  dialer: Dialer,
+  url: string,
+  options: DialOptions,
+): Promise<Ours> {
+  const socket = await dialer(url, options);
+  return {
+    socket,
+    connection: Connection.fromSocket(socket, { pingInterval: 0 }),
+  };
+}
+
+function socketOptions({ compression, fragmentSize, protocols }: OpenOptions) {
+  return {
+    ...(protocols === undefined ? {} : { protocols }),
+    ...(compression ? { compression: { threshold: 0 } } : {}),
+    ...(fragmentSize === undefined ? {} : { fragmentSize }),
   };
 }

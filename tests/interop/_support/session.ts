@@ -1,5 +1,6 @@
-import type { Connection } from "../../../mod.ts";
+import type { Connection, Socket } from "../../../mod.ts";
 import { within } from "./deadline.ts";
+import type { Ours } from "./door.ts";
 import type { Peer, Report } from "./peer.ts";
 
 /** How to open a connection between us and a peer. */
@@ -14,15 +15,19 @@ export interface OpenOptions {
 /** One connection between us and a peer, seen from both ends. */
 export class Session {
   readonly #peer: Peer;
+  readonly #socket: Socket;
+  /** Our end. */
+  readonly ours: Connection;
 
   constructor(
-    /** Our end. */
-    readonly ours: Connection,
+    { connection, socket }: Ours,
     readonly id: string,
     peer: Peer,
     /** What the peer said when the connection opened. */
     readonly opened: Report,
   ) {
+    this.ours = connection;
+    this.#socket = socket;
     this.#peer = peer;
   }
 
@@ -41,6 +46,12 @@ export class Session {
     // `do` comes first: the peer recognises a command by it.
     const { do: action, ...rest } = command;
     return this.ours.send(JSON.stringify({ do: action, ...rest }));
+  }
+
+  /** Closes without a code. */
+  closeWithoutCode(): ReturnType<Connection["close"]> {
+    this.#socket.close();
+    return this.end;
   }
 
   /** The next message; waits for it. */
