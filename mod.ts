@@ -3,9 +3,9 @@
  * that connect to you, {@linkcode OutboundPool} for peers that you connect to
  * and that must stay connected.
  *
- * Honeybee is a transport: it never looks inside a message. Everything about
- * one connection is in `@honeybee/honeybee/transport`, helpers for tests are in
- * `@honeybee/honeybee/testing`.
+ * Honeybee is a transport: it never interprets a message. This entry point has what an application uses. Others
+ * have the building blocks for those who extend it (`./transport`), the protocol without I/O (`./protocol`), a
+ * `WebSocket` class (`./websocket`), and helpers for tests (`./testing`).
  *
  * @example Two pools that talk to each other
  * ```ts
@@ -34,6 +34,89 @@
  * @module
  */
 
-export * from "./inbound/mod.ts";
-export * from "./outbound/mod.ts";
-export * from "./transport/mod.ts";
+export {
+  type AcceptOptions,
+  always,
+  type BinaryDelivery,
+  type Clock,
+  type CompressionOptions,
+  ConfigError,
+  type ConfigErrorCode,
+  Connection,
+  ConnectionError,
+  type ConnectionErrorCode,
+  type ConnectionOptions,
+  type ConnectionState,
+  type ConnectionStats,
+  constant,
+  dialAuto,
+  type Dialer,
+  dialNative,
+  type DialOptions,
+  dialRaw,
+  DoNotRetryError,
+  exponential,
+  forEachMessage,
+  type ForEachOptions,
+  HandshakeError,
+  type HandshakeErrorCode,
+  type Heartbeat,
+  type InboxMessage,
+  type Incoming,
+  linear,
+  listen,
+  type Listener,
+  type ListenErrorRecord,
+  type ListenOptions,
+  type Logger,
+  type LoggingOptions,
+  maxAttempts,
+  type Message,
+  never,
+  normalizeUrl,
+  type PeerAddress,
+  type PeerStats,
+  type PoolConnectionOptions,
+  PoolError,
+  type PoolErrorCode,
+  type PoolErrorRecord,
+  type PoolStats,
+  ProtocolError,
+  type ProtocolErrorCode,
+  type Queue,
+  refusal,
+  type RetryInfo,
+  RetryLimitError,
+  type RetryPolicy,
+  type RetrySettings,
+  type SendOptions,
+  type SendStreamOptions,
+  type Socket,
+  type SocketEnd,
+  type TlsServerOptions,
+  upgrade,
+  upgradeNode,
+  type UpgradeOptions,
+} from "./transport/mod.ts";
+export {
+  type InboundEvent,
+  InboundPool,
+  type InboundPoolOptions,
+  type InboundWorkerOptions,
+  type PoolUpgradeOptions,
+  type ServeDecision,
+  type ServeOptions,
+} from "./inbound/mod.ts";
+export {
+  type ConnectedPeer,
+  type ConnectOptions,
+  defaultVerdict,
+  type OutboundEvent,
+  OutboundPool,
+  type OutboundPoolOptions,
+  type OutboundWorkerOptions,
+  type PeerState,
+  type ReconnectInfo,
+  type ReconnectVerdict,
+  type ShouldReconnect,
+} from "./outbound/mod.ts";

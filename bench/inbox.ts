@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { Queue } from "../mod.ts";
+import { Queue } from "../transport/mod.ts";
 import { median } from "./report.ts";
 
 interface Item {

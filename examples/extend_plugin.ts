@@ -8,14 +8,12 @@
  * @module
  */
 
+import { InboundPool, listen, type Message } from "@honeybee/honeybee";
 import {
   DefaultInboundWorker,
   type InboundPlugin,
-  InboundPool,
   type InboundWorker,
-  listen,
-  type Message,
-} from "@honeybee/honeybee";
+} from "@honeybee/honeybee/inbound";
 import { interrupted, port } from "./interrupted.ts";
 
 /** The default worker, whose messages go into the inbox only if `wanted` returns `true`. */

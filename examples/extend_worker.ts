@@ -13,16 +13,17 @@ import {
   type Connection,
   type ConnectionStats,
   type Message,
-  messageSize,
-  type OutboundPlugin,
   OutboundPool,
-  type OutboundWorker,
   PoolError,
+  type SendOptions,
+} from "@honeybee/honeybee";
+import {
+  type OutboundPlugin,
+  type OutboundWorker,
   runDialer,
   runSession,
-  type SendOptions,
-  sleep,
-} from "@honeybee/honeybee";
+} from "@honeybee/honeybee/outbound";
+import { messageSize, sleep } from "@honeybee/honeybee/transport";
 
 /** Keeps two connections to its peer, and prefers the faster. */
 export class TwinWorker implements OutboundWorker {

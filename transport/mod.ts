@@ -30,6 +30,7 @@ export {
 } from "./net/byte_stream.ts";
 export { MemoryStream, memoryStreams } from "./net/memory_stream.ts";
 export type { PullStream } from "./net/pull_stream.ts";
+export type { CallbackErrorHandler } from "./base/callbacks.ts";
 export * from "./base/clock.ts";
 export { COMPRESSION_RULES } from "./socket/compression_options.ts";
 export {
@@ -104,6 +105,7 @@ export {
   type MessageHandler,
   type MessagePool,
 } from "./pool/for_each.ts";
+
 export type { PoolCloseOptions } from "./pool/close_options.ts";
 export type {
   PeerStats,
