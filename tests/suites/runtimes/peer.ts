@@ -25,6 +25,7 @@ import {
   upgrade,
   upgradeNode,
 } from "../../../mod.ts";
+import { handshakeChecks } from "./handshake.ts";
 import { CloseEvent, ErrorEvent, WebSocket } from "../../../websocket/mod.ts";
 import {
   CA,
@@ -373,7 +374,9 @@ function pause(milliseconds: number): Promise<void> {
 }
 
 let failed = 0;
-for (const [name, check] of Object.entries(checks)) {
+for (
+  const [name, check] of Object.entries({ ...checks, ...handshakeChecks })
+) {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error("took too long")), CHECK_MS);
