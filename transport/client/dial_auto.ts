@@ -1,13 +1,15 @@
 import { CONNECTION_RULES } from "../base/rules.ts";
+import type { Socket } from "../socket/socket.ts";
 import { dialNative } from "./dial_native.ts";
 import { dialRaw } from "./dial_raw.ts";
 import type { Dialer, DialOptions } from "./dialer.ts";
-import type { Socket } from "../socket/socket.ts";
 
-/** Options that only a raw socket can heed. */
+/** Options that only a raw socket can honour. */
 const RAW_ONLY = [
   "compression",
   "fragmentSize",
+  "maxFrameSize",
+  "maxFragments",
   "caCerts",
   "cert",
   "key",
@@ -16,9 +18,8 @@ const RAW_ONLY = [
 ] as const;
 
 /**
- * The default dialer: raw when the connection is to ping or an option needs it, else native.
- *
- * Native is left for who sets `pingInterval` to 0 and asks for nothing special.
+ * The default dialer. It dials raw if the connection is to ping or if an option needs it, otherwise with the runtime's
+ * own `WebSocket`: if `pingInterval` is 0 and nothing special is asked for.
  */
 export const dialAuto: Dialer = (
   url: string,
@@ -27,7 +28,7 @@ export const dialAuto: Dialer = (
   needsRaw(options) ? dialRaw(url, options) : dialNative(url, options);
 
 function needsRaw(options: DialOptions): boolean {
-  // What is no object is left to the dialer to refuse.
+  // The dialer refuses what is not an object.
   if (options === null) return true;
   const { pingInterval = CONNECTION_RULES.pingInterval.default } = options;
   return pingInterval !== 0 || options.binary === "borrow" ||

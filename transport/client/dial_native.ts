@@ -1,5 +1,5 @@
 import {
-  checkOptions,
+  checkFields,
   checkScope,
   numberOption,
   refuseOption,
@@ -18,12 +18,12 @@ import { handled, onAbort } from "../base/promise.ts";
 import { onDeno } from "../base/runtime.ts";
 import { Schedule } from "../base/schedule.ts";
 import type { HeadersInput } from "../handshake/headers.ts";
-import type { DialOptions } from "./dialer.ts";
+import { DIAL_HOMES, DIAL_NAMES, type DialOptions } from "./dialer.ts";
 import { protocolList, requestHeaders } from "./request.ts";
 import type { Socket } from "../socket/socket.ts";
 import { normalizeUrl } from "../base/url.ts";
 
-/** Options that the runtime's client cannot heed, and how one looks that asks for nothing. */
+/** Options that the runtime's client cannot honour, and whether a value asks for nothing. */
 const UNSUPPORTED = {
   compression: (value: unknown) => value === false,
   fragmentSize: (value: unknown) => value === 0,
@@ -32,6 +32,8 @@ const UNSUPPORTED = {
   key: () => false,
   proxy: () => false,
   unix: () => false,
+  maxFrameSize: (value: unknown) => value === 0,
+  maxFragments: (value: unknown) => value === 0,
 } as const satisfies Partial<
   Record<keyof DialOptions, (value: unknown) => boolean>
 >;
@@ -46,10 +48,9 @@ const UNSUPPORTED = {
  * - A subprotocol or an extension that was not offered fails the handshake (RFC 6455, section 4.1), which the runtime
  *   does not check. It does not check `Sec-WebSocket-Accept` either.
  * - `headers` may not be `Host` or those of the handshake. A `User-Agent` is added to that of the runtime.
- * - The runtime by itself uses the HTTP proxy of the environment. Another proxy or none,
- *   certificates, a Unix socket, compression and fragments need `dialRaw`.
- * - `maxFrameSize`, `maxFragments` and `pingInterval` have no effect: the runtime shows no frames.
- *   `maxMessageSize` applies once a message has arrived.
+ * - The runtime by itself uses the HTTP proxy of the environment. Another proxy or none, certificates, a Unix socket,
+ *   compression, fragments, and limits on frames need `dialRaw`.
+ * - `pingInterval` has no effect: the runtime cannot ping. `maxMessageSize` applies once a message has arrived.
  *
  * @example
  * ```ts
@@ -92,7 +93,7 @@ async function dial(url: string, options: DialOptions): Promise<Socket> {
 }
 
 function check(options: DialOptions): number {
-  checkOptions("options", options);
+  checkFields("", DIAL_NAMES, options, DIAL_HOMES);
   checkScope("", { signal: options.signal, clock: options.clock });
   for (const [field, asksForNothing] of Object.entries(UNSUPPORTED)) {
     const value: unknown = Reflect.get(options, field);

@@ -251,6 +251,8 @@ const REFUSED: readonly (readonly [
   ["compression", true, "unsupported"],
   ["compression", {}, "unsupported"],
   ["fragmentSize", 1024, "unsupported"],
+  ["maxFrameSize", 1024, "unsupported"],
+  ["maxFragments", 1, "unsupported"],
   ["caCerts", ["a certificate"], "unsupported"],
   ["cert", "a certificate", "unsupported"],
   ["key", "a key", "unsupported"],
@@ -290,7 +292,8 @@ Deno.test("options that ask for nothing special are no obstacle", async () => {
     caCerts: [],
     proxy: undefined,
     binary: "borrow",
-    maxFrameSize: 1,
+    maxFrameSize: 0,
+    maxFragments: 0,
     pingInterval: 1,
   });
   using _peer = await WirePeer.accept(listener);

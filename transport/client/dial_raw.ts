@@ -1,4 +1,4 @@
-import { checkOptions } from "../base/options.ts";
+import { checkFields } from "../base/options.ts";
 import { normalizeUrl } from "../base/url.ts";
 import { createKey } from "../handshake/agreement.ts";
 import {
@@ -8,7 +8,7 @@ import {
 import { RawSocket } from "../socket/raw_socket.ts";
 import type { Socket } from "../socket/socket.ts";
 import { dialUpgrade } from "./dial_upgrade.ts";
-import type { DialOptions } from "./dialer.ts";
+import { DIAL_HOMES, DIAL_NAMES, type DialOptions } from "./dialer.ts";
 
 /**
  * Dials over TCP, TLS or a Unix socket, through an HTTP proxy if there is one, and speaks RFC 6455 itself.
@@ -27,7 +27,7 @@ export async function dialRaw(
   url: string,
   options: DialOptions = {},
 ): Promise<Socket> {
-  checkOptions("options", options);
+  checkFields("", DIAL_NAMES, options, DIAL_HOMES);
   const compression = resolveCompression(options.compression);
   const upgraded = await dialUpgrade(url, {
     ...options,

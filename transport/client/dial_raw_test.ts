@@ -274,6 +274,8 @@ Deno.test("dialAuto dials raw by default and native without pings", async () => 
       [{ pingInterval: 0 }, false],
       [{ pingInterval: 0, compression: true }, true],
       [{ pingInterval: 0, fragmentSize: 10 }, true],
+      [{ pingInterval: 0, maxFrameSize: 10_000 }, true],
+      [{ pingInterval: 0, maxFragments: 10 }, true],
       [{ pingInterval: 0, binary: "borrow" }, true],
     ] as const
   ) {
@@ -467,5 +469,23 @@ for (
     assertEquals(await requestOf(dialNative, rest), expected);
     assertEquals(await requestOf(dialRaw, rest, "http"), expected);
     assertEquals(await requestOf(dialNative, rest, "http"), expected);
+  });
+}
+
+for (const dial of [dialRaw, dialNative, dialAuto]) {
+  Deno.test(`${dial.name} refuses options that it does not have`, async () => {
+    for (
+      const [options, code] of [
+        [{ protcols: ["a"] }, "unknown-option"],
+        [{ retry: false }, "misplaced-option"],
+        [{ pingTimeout: 1 }, "misplaced-option"],
+      ] as const
+    ) {
+      const error = await assertRejects(
+        () => dial("ws://127.0.0.1:9", { pingInterval: 0, ...options }),
+        ConfigError,
+      );
+      assertEquals(error.code, code);
+    }
   });
 }

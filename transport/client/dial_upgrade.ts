@@ -1,6 +1,12 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import { ConfigError, ConnectionError, toError } from "../base/errors.ts";
-import { checkOptions, checkScope, numberOption } from "../base/options.ts";
+import {
+  checkFields,
+  checkOptions,
+  checkScope,
+  numberOption,
+  type OptionNames,
+} from "../base/options.ts";
 import { onAbort } from "../base/promise.ts";
 import { CONNECTION_RULES } from "../base/rules.ts";
 import { Schedule } from "../base/schedule.ts";
@@ -15,7 +21,7 @@ import type { OpenedStream } from "../net/open_node.ts";
 import type { UpgradeTokens } from "../handshake/rules.ts";
 import { openStream } from "../net/open_stream.ts";
 import { readResponse, writeAll } from "../net/pull_stream.ts";
-import type { DialOptions } from "./dialer.ts";
+import { DIAL_HOMES, DIAL_NAMES, type DialOptions } from "./dialer.ts";
 import { encodeRequest, protocolList, requestHeaders } from "./request.ts";
 
 /** What was agreed on, and what came right behind the server's answer. */
@@ -36,6 +42,14 @@ export interface DialUpgradeOptions extends Omit<DialOptions, "compression"> {
   readonly check?: UpgradeRequest["check"];
 }
 
+const NAMES: OptionNames<DialUpgradeOptions> = {
+  ...DIAL_NAMES,
+  check: true,
+  offer: true,
+  upgrade: true,
+  webSocketKey: true,
+};
+
 /**
  * Dials, and upgrades the connection to any protocol by a 101 (RFC 9110, section 7.8). The stream belongs to the caller
  * then. What came right behind the answer is in `early`.
@@ -51,6 +65,7 @@ export async function dialUpgrade(
 ): Promise<UpgradedStream> {
   // Unlike other options these cannot be left out.
   checkOptions("options", options ?? null);
+  checkFields("", NAMES, options, DIAL_HOMES);
   checkScope("", { signal: options.signal, clock: options.clock });
   const parsed = new URL(normalizeUrl(url));
   const timeout = numberOption(

@@ -1,4 +1,5 @@
 import type { HeadersInput } from "../handshake/headers.ts";
+import type { OptionHomes, OptionNames } from "../base/options.ts";
 import type { OpenOptions } from "../net/open_options.ts";
 import type { Socket, SocketOptions } from "../socket/socket.ts";
 
@@ -14,6 +15,52 @@ export interface DialOptions extends SocketOptions, OpenOptions {
   readonly handshakeTimeout?: number | undefined;
   /** How often the connection will ping, in milliseconds: `dialAuto` dials raw where it is not 0. @default 20000 */
   readonly pingInterval?: number | undefined;
+}
+
+/** The options that {@link DialOptions} has. */
+export const DIAL_NAMES: OptionNames<DialOptions> = {
+  binary: true,
+  caCerts: true,
+  cert: true,
+  clock: true,
+  compression: true,
+  fragmentSize: true,
+  handshakeTimeout: true,
+  headers: true,
+  key: true,
+  maxFragments: true,
+  maxFrameSize: true,
+  maxMessageSize: true,
+  pingInterval: true,
+  protocols: true,
+  proxy: true,
+  signal: true,
+  unix: true,
+};
+
+const OF_CONNECTION = "a connection";
+/** Where options belong that are often given to a dialer. */
+export const DIAL_HOMES: OptionHomes = {
+  closeTimeout: OF_CONNECTION,
+  dialer: OF_CONNECTION,
+  highWaterMark: OF_CONNECTION,
+  incomingBufferBytes: OF_CONNECTION,
+  incomingBufferSize: OF_CONNECTION,
+  onRetry: OF_CONNECTION,
+  pingTimeout: OF_CONNECTION,
+  retry: OF_CONNECTION,
+  writeTimeout: OF_CONNECTION,
+};
+
+/** Returns those options of a connection that a dialer takes. */
+export function pickDialOptions<T extends DialOptions>(
+  options: T,
+): Pick<T, keyof T & keyof DialOptions> {
+  const picked = { ...options };
+  for (const name of Object.keys(picked)) {
+    if (!Object.hasOwn(DIAL_NAMES, name)) Reflect.deleteProperty(picked, name);
+  }
+  return picked;
 }
 
 /**

@@ -1,32 +1,34 @@
 import { ConfigError } from "../base/errors.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 
-/** Statuses of the 4xx kind that pass by themselves: too slow, too early, too many. */
-const PASSING = [408, 425, 429];
+/** Client errors that pass by themselves: too slow, too early, too many. */
+const TEMPORARY = [408, 425, 429];
 
 /**
- * Whether another try may mend a failed dial.
+ * Whether another attempt may succeed after a failed dial.
  *
- * Not where the URL or an option is wrong, where the runtime does not permit it, where the handshake was refused with a 3xx
- * or a 4xx other than 408, 425 and 429, and where the server's certificate is wrong.
+ * `false` if the URL or an option is wrong, if the runtime does not permit the dial, if the handshake was refused with a
+ * 3xx or a 4xx other than 408, 425 and 429, and if the server's certificate is wrong. The causes of the error count too.
  */
 export function isRetryable(error: unknown): boolean {
+  const seen = new Set<unknown>();
   for (
     let cause = error;
-    cause instanceof Error;
+    cause instanceof Error && !seen.has(cause);
     cause = cause.cause
   ) {
+    seen.add(cause);
     if (cause instanceof ConfigError) return false;
     if (cause instanceof HandshakeError && cause.status !== undefined) {
       const { status } = cause;
-      return status < 300 || status >= 500 || PASSING.includes(status);
+      return status < 300 || status >= 500 || TEMPORARY.includes(status);
     }
     if (cause.name === "NotCapable" || isCertificateError(cause)) return false;
   }
   return true;
 }
 
-/** Runtimes tell of a wrong certificate in words, or with OpenSSL's codes (node:tls). */
+/** Runtimes report a wrong certificate in words, or with a code of OpenSSL (`node:tls`). */
 function isCertificateError(error: Error): boolean {
   const code: unknown = Reflect.get(error, "code");
   return /invalid peer certificate|certificate verify failed|UnknownIssuer|self.signed/i

@@ -4,7 +4,7 @@ import { ConfigError, ConnectionError, toError } from "../base/errors.ts";
 import { onAbort } from "../base/promise.ts";
 import { Schedule } from "../base/schedule.ts";
 import { dialAuto } from "../client/dial_auto.ts";
-import type { DialOptions } from "../client/dialer.ts";
+import { type DialOptions, pickDialOptions } from "../client/dialer.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import type { HeadersInput } from "../handshake/headers.ts";
 import type { Socket } from "../socket/socket.ts";
@@ -75,7 +75,11 @@ async function openSocket(
   const headers = fresh ? checked(await source()) : source;
   // The headers may have come too late.
   signal.throwIfAborted();
-  const dialOptions: DialOptions = { ...rest, headers, signal };
+  const dialOptions: DialOptions = {
+    ...pickDialOptions(rest),
+    headers,
+    signal,
+  };
   let socket: Socket;
   try {
     socket = await dialer(url, dialOptions);
