@@ -99,7 +99,7 @@ Deno.test("The extended workers talk to each other", async () => {
   await server.interrupt();
 });
 
-for (const name of ["serve", "node_http"]) {
+for (const name of ["chat", "node_http"]) {
   Deno.test(`${name} serves HTTP and WebSockets on one port`, async () => {
     await using server = new Running(["--allow-net"], name, []);
     const url = await server.says(/http:\/\/127\.0\.0\.1:\d+/);

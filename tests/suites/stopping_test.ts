@@ -38,7 +38,7 @@ interface Served {
 
 const SERVED: readonly Served[] = [
   { example: "echo_server", path: "/", protocols: [], signal: "SIGINT" },
-  { example: "serve", path: "/chat", protocols: ["chat"], signal: "SIGTERM" },
+  { example: "chat", path: "/chat", protocols: ["chat"], signal: "SIGTERM" },
   { example: "node_http", path: "/", protocols: [], signal: "SIGINT" },
   { example: "nostr_relay", path: "/", protocols: [], signal: "SIGTERM" },
   { example: "browser", path: "/", protocols: [], signal: "SIGINT" },

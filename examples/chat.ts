@@ -1,18 +1,19 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
- * `Deno.serve` with routes and WebSockets on one port, also on Deno Deploy.
+ * A chat: `Deno.serve` with pages and WebSockets on one port, also on Deno Deploy. Everyone receives what anyone sends.
  *
- * `deno run --allow-net examples/serve.ts [PORT]`
+ * `deno run --allow-net examples/chat.ts [PORT]`
  *
  * @module
  */
 
-import { InboundPool, refusal, upgrade } from "@honeybee/honeybee";
+import { InboundPool } from "@honeybee/honeybee";
 import { CLOSE_TIMEOUT, interrupted, port } from "./interrupted.ts";
 
 const signal = interrupted();
 const pool = new InboundPool("chat", {
   signal,
+  maxPeers: 10_000,
   connection: { closeTimeout: CLOSE_TIMEOUT },
 });
 
@@ -23,30 +24,20 @@ const server = Deno.serve({
 }, (request, { remoteAddr }) => {
   const { pathname } = new URL(request.url);
   if (pathname === "/chat") {
-    try {
-      const { socket, response } = upgrade(request, {
-        remoteAddr,
-        protocols: ["chat"],
-        inactivityTimeout: 60_000,
-      });
-      pool.add(crypto.randomUUID(), socket);
-      return response;
-    } catch (error) {
-      return refusal(error);
-    }
+    const id = crypto.randomUUID();
+    return pool.upgrade(request, { id, remoteAddr, protocols: ["chat"] });
   }
   if (pathname === "/stats") return Response.json(pool.stats());
   return new Response("Not found\n", { status: 404 });
 });
 
-// Everyone hears what anyone says.
 for await (const { data } of pool.inbox) {
   for (const id of pool.peers) {
     try {
-      // Who has no room misses it; the others do not wait.
+      // A peer whose buffer is full misses the message; the others do not wait for it.
       pool.trySend(id, data);
     } catch {
-      // It has left meanwhile.
+      // The peer has left.
     }
   }
 }

@@ -1,0 +1,122 @@
+/**
+ * Runs the examples that put a layer on connections and pools: `deno task examples`.
+ *
+ * @module
+ */
+
+import { assertEquals, assertRejects } from "@std/assert";
+import {
+  Connection,
+  HandshakeError,
+  InboundPool,
+  listen,
+} from "@honeybee/honeybee";
+import { ROOT, Running } from "./_support/running.ts";
+
+const NET = ["--allow-net"];
+const WS = /ws:\/\/127\.0\.0\.1:\d+\S*/;
+
+Deno.test("chat: everyone receives what anyone sends", async () => {
+  await using server = new Running(NET, "chat", []);
+  const base = await server.says(/http:\/\/127\.0\.0\.1:\d+/);
+  const url = `${base.replace("http", "ws")}/chat`;
+  await using one = new Connection(url, { protocols: "chat" });
+  await using other = new Connection(url, { protocols: "chat" });
+  await one.connect();
+  await other.connect();
+  await one.send("hello");
+  assertEquals(await other.incoming.take(), "hello");
+  assertEquals(await one.incoming.take(), "hello");
+  const stats = await (await fetch(`${base}/stats`)).json();
+  assertEquals(stats.peerCount, 2);
+  await server.interrupt();
+});
+
+Deno.test("feeds: subscribes on each connection, and again after a loss", async () => {
+  await using listener = listen({ hostname: "127.0.0.1" });
+  await using server = new InboundPool("feed");
+  let count = 0;
+  void server.serve(listener, { id: () => `client-${++count}` });
+  const url = `ws://127.0.0.1:${listener.port}`;
+  await using client = new Running(NET, "feeds", [url]);
+  const subscription = '{"subscribe":"trades"}';
+  assertEquals((await server.inbox.take())?.data, subscription);
+  server.trySend("client-1", "trade 1");
+  await client.says(/trade 1/);
+  await server.remove("client-1");
+  assertEquals((await server.inbox.take())?.data, subscription);
+  server.trySend("client-2", "trade 2");
+  await client.says(/trade 2/);
+  await client.interrupt();
+});
+
+Deno.test("signed_url: takes in who has a valid URL, and refuses others with 403", async () => {
+  await using server = new Running(NET, "signed_url", []);
+  const url = await server.says(WS);
+  await using connection = new Connection(url, { retry: false });
+  await connection.connect();
+  await connection.send("hello");
+  assertEquals(await connection.incoming.take(), "alice: hello");
+  const forged = [
+    url.replace("alice", "mallory"),
+    url.replace(/expires=\d/, "expires=9"),
+    url.replace(/signature=.*/, "signature=00"),
+    url.replace(/\?.*/, ""),
+  ];
+  for (const wrong of forged) {
+    const refused = new Connection(wrong, { retry: false });
+    const error = await assertRejects(() => refused.connect());
+    assertEquals(statusOf(error), 403, wrong);
+  }
+  await server.interrupt();
+});
+
+Deno.test("codec: adds up numbers, and closes with 4000 what is not JSON", async () => {
+  await using server = new Running(NET, "codec", []);
+  const url = await server.says(WS);
+  await using connection = new Connection(url, { retry: false });
+  await connection.connect();
+  await connection.send('{"add":2}');
+  await connection.send('{"add":3}');
+  assertEquals(await connection.incoming.take(), '{"sum":2}');
+  assertEquals(await connection.incoming.take(), '{"sum":5}');
+  await connection.send("not JSON");
+  assertEquals((await connection.closed).code, 4_000);
+  await server.interrupt();
+});
+
+Deno.test("outbox: what is sent while the peer is absent arrives when it is there", async () => {
+  const probe = listen({ hostname: "127.0.0.1" });
+  const { port } = probe;
+  await probe.close();
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--no-prompt",
+      ...NET,
+      "examples/outbox.ts",
+      `ws://127.0.0.1:${port}`,
+    ],
+    cwd: ROOT,
+    stdin: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode("one\ntwo\nthree\n"));
+  await writer.close();
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  await using listener = listen({ hostname: "127.0.0.1", port });
+  await using server = new InboundPool("peer");
+  void server.serve(listener);
+  const received = [];
+  while (received.length < 3) received.push((await server.inbox.take())?.data);
+  assertEquals(received, ["one", "two", "three"]);
+  assertEquals((await child.status).code, 0);
+});
+
+function statusOf(error: unknown): number | undefined {
+  for (
+    let cause = error;
+    cause instanceof Error;
+    cause = cause.cause
+  ) if (cause instanceof HandshakeError) return cause.status;
+}
