@@ -11,6 +11,7 @@ import { HandshakeError } from "../handshake/errors.ts";
 import { join, utf8 } from "../_support/bytes.ts";
 import { HandPeer, TEXT } from "../_support/raw.ts";
 import type { Socket } from "../socket/socket.ts";
+import { NONSENSE } from "../handshake/_support/nonsense.ts";
 import { upgradeNode } from "./upgrade_node.ts";
 import type { AcceptOptions } from "./accept_options.ts";
 
@@ -125,6 +126,48 @@ Deno.test("upgradeNode: a request that does not suit is refused and thrown", asy
   const error = await refused;
   assert(error instanceof HandshakeError);
   assertEquals([thrown.status, error.status], [403, 403]);
+  assertEquals(error.headers?.get("content-type"), "application/problem+json");
+  assertEquals(JSON.parse(error.body ?? ""), {
+    type: "about:blank",
+    title: "Forbidden",
+    status: 403,
+    detail: thrown.message,
+  });
+});
+
+for (const [what, origins] of Object.entries(NONSENSE)) {
+  Deno.test(`upgradeNode: an origins function that ${what} refuses`, async () => {
+    await using server = await serve(false, {
+      origins: origins as () => boolean,
+    });
+    const refused = dialRaw(server.url).catch((error) => error);
+    const thrown = await server.next();
+    assert(thrown instanceof HandshakeError);
+    assert(thrown.cause instanceof Error);
+    assertEquals((await refused).status, 403);
+  });
+}
+
+Deno.test("upgradeNode: an option that cannot be used is thrown, and the peer is told 500", async () => {
+  for (
+    const [options, code] of [
+      [{ protcols: ["a"] }, "unknown-option"],
+      [{ pingInterval: 1 }, "misplaced-option"],
+      [{ handshakeTimeout: 1 }, "misplaced-option"],
+      [{ origins: ["nonsense"] }, "invalid-option"],
+      [{ headers: { Upgrade: "x" } }, "invalid-option"],
+      [null, "invalid-option"],
+    ] as const
+  ) {
+    await using server = await serve(false, options as AcceptOptions);
+    const refused = dialRaw(server.url).catch((error) => error);
+    const thrown = await server.next();
+    assert(thrown instanceof ConfigError);
+    assertEquals(thrown.code, code);
+    const error = await refused;
+    assertEquals(error.status, 500);
+    assertEquals(error.body.includes("detail"), false);
+  }
 });
 
 Deno.test("upgradeNode: a peer that is cut hears of it", async () => {
