@@ -74,7 +74,12 @@ export type { PoolEvent } from "./pool/events.ts";
 export { listen } from "./server/listen.ts";
 export { Listener, type ListenErrorRecord } from "./server/listener.ts";
 export type { ListenOptions } from "./server/listen_options.ts";
-export { Incoming, type RejectOptions } from "./server/incoming.ts";
+export {
+  type AcceptStreamOptions,
+  Incoming,
+  type RejectOptions,
+} from "./server/incoming.ts";
+export { Duplex } from "./net/duplex.ts";
 export type {
   PlainAnswer,
   RequestAnswer,

@@ -1,13 +1,12 @@
 import { checkFields } from "../base/options.ts";
 import { normalizeUrl } from "../base/url.ts";
-import { createKey } from "../handshake/agreement.ts";
 import {
   makeCodecs,
   resolveCompression,
 } from "../socket/compression_options.ts";
 import { RawSocket } from "../socket/raw_socket.ts";
 import type { Socket } from "../socket/socket.ts";
-import { dialUpgrade } from "./dial_upgrade.ts";
+import { openUpgrade } from "./dial_upgrade.ts";
 import { DIAL_HOMES, DIAL_NAMES, type DialOptions } from "./dialer.ts";
 
 /**
@@ -29,12 +28,11 @@ export async function dialRaw(
 ): Promise<Socket> {
   checkFields("", DIAL_NAMES, options, DIAL_HOMES);
   const compression = resolveCompression(options.compression);
-  const upgraded = await dialUpgrade(url, {
-    ...options,
-    upgrade: "websocket",
-    webSocketKey: createKey(),
-    ...(compression && { offer: compression }),
-  });
+  const upgraded = await openUpgrade(
+    url,
+    { ...options, upgrade: "websocket" },
+    compression,
+  );
   const { deflate, protocol, extensions, stream, early, remoteAddr } = upgraded;
   const { maxMessageSize, maxFrameSize, maxFragments } = options;
   return new RawSocket(stream, {

@@ -247,12 +247,28 @@ Deno.test("dialAuto dials raw by default and native without pings", async () => 
   }
 });
 
-Deno.test("dialUpgrade cannot do without options, and says so", async () => {
-  const error = await assertRejects(
-    () => Reflect.apply(dialUpgrade, undefined, ["ws://127.0.0.1:9"]),
-    ConfigError,
-  );
-  assertEquals(error.field, "options");
+Deno.test("dialUpgrade cannot do without options, and refuses those of sockets", async () => {
+  for (
+    const [options, field] of [
+      [undefined, "options"],
+      [{}, "upgrade"],
+      [{ upgrade: "a b" }, "upgrade"],
+      [{ upgrade: [] }, "upgrade"],
+      [{ upgrade: "a", check: true }, "check"],
+      [{ upgrade: "a", compression: true }, "compression"],
+      [{ upgrade: "a", maxMessageSize: 1 }, "maxMessageSize"],
+      [{ upgrade: "a", upgarde: "b" }, "upgarde"],
+      [{ upgrade: "a", headers: { "a b": "c" } }, "headers"],
+      [{ upgrade: "websocket", protocols: ["a b"] }, "protocols"],
+    ] as const
+  ) {
+    const error = await assertRejects(
+      () =>
+        Reflect.apply(dialUpgrade, undefined, ["ws://127.0.0.1:9", options]),
+      ConfigError,
+    );
+    assertEquals(error.field, field);
+  }
 });
 
 for (const dial of [dialRaw, dialNative, dialAuto]) {

@@ -2,9 +2,11 @@ import { type Clock, systemClock } from "../base/clock.ts";
 import { ConfigError, ConnectionError, toError } from "../base/errors.ts";
 import {
   checkFields,
+  checkFunction,
   checkOptions,
   checkScope,
   numberOption,
+  type OptionHomes,
   type OptionNames,
 } from "../base/options.ts";
 import { onAbort } from "../base/promise.ts";
@@ -17,44 +19,107 @@ import {
   type UpgradeRequest,
 } from "../handshake/client.ts";
 import { HandshakeError } from "../handshake/errors.ts";
+import type { PeerAddress } from "../net/address.ts";
+import { Duplex } from "../net/duplex.ts";
 import type { OpenedStream } from "../net/open_node.ts";
-import type { UpgradeTokens } from "../handshake/rules.ts";
+import { createKey } from "../handshake/agreement.ts";
+import type { CompressionOptions } from "../handshake/negotiation.ts";
+import { checkUpgradeTokens, type UpgradeTokens } from "../handshake/rules.ts";
+import type { OpenOptions } from "../net/open_options.ts";
 import { openStream } from "../net/open_stream.ts";
 import { readResponse, writeAll } from "../net/pull_stream.ts";
-import { DIAL_HOMES, DIAL_NAMES, type DialOptions } from "./dialer.ts";
+import { DIAL_HOMES, type DialOptions } from "./dialer.ts";
 import { encodeRequest, protocolList, requestHeaders } from "./request.ts";
 
-/** What was agreed on, and what came right behind the server's answer. */
-export interface UpgradedStream extends UpgradeAgreement, OpenedStream {
-  /** Bytes that came right behind the head of the answer. */
+/** A stream that speaks another protocol, and what was agreed on. */
+export interface UpgradedStream extends UpgradeAgreement {
+  /** The stream. Its first reads give what came right behind the server's answer. */
+  readonly stream: Duplex;
+  /** The address at its other end: the proxy's, if there is one. */
+  readonly remoteAddr: PeerAddress | undefined;
+}
+
+/** A stream after the handshake, before anything else has been read. */
+export interface OpenedUpgrade extends UpgradeAgreement, OpenedStream {
+  /** The bytes that came right behind the head of the answer. */
   readonly early: Uint8Array;
 }
 
 /** Options of {@link dialUpgrade}. */
-export interface DialUpgradeOptions extends Omit<DialOptions, "compression"> {
+export interface DialUpgradeOptions extends
+  OpenOptions,
+  Pick<
+    DialOptions,
+    "clock" | "handshakeTimeout" | "headers" | "protocols" | "signal"
+  > {
   /** The protocol token to upgrade to, or several, the preferred one first. */
   readonly upgrade: UpgradeTokens;
-  /** The `Sec-WebSocket-Key`, if `websocket` is among the tokens. */
-  readonly webSocketKey?: string | undefined;
-  /** permessage-deflate to offer. */
-  readonly offer?: UpgradeRequest["compression"];
   /** Decides on a 101 that fits so far: only `true` accepts it. @default accepts all */
   readonly check?: UpgradeRequest["check"];
 }
 
 const NAMES: OptionNames<DialUpgradeOptions> = {
-  ...DIAL_NAMES,
+  caCerts: true,
+  cert: true,
   check: true,
-  offer: true,
+  clock: true,
+  handshakeTimeout: true,
+  headers: true,
+  key: true,
+  protocols: true,
+  proxy: true,
+  signal: true,
+  unix: true,
   upgrade: true,
-  webSocketKey: true,
+};
+
+const OF_SOCKETS = "dialRaw(): there are no messages here";
+const HOMES: OptionHomes = {
+  ...DIAL_HOMES,
+  binary: OF_SOCKETS,
+  compression: OF_SOCKETS,
+  fragmentSize: OF_SOCKETS,
+  maxFragments: OF_SOCKETS,
+  maxFrameSize: OF_SOCKETS,
+  maxMessageSize: OF_SOCKETS,
+  pingInterval: OF_SOCKETS,
 };
 
 /**
- * Dials, and upgrades the connection to any protocol by a 101 (RFC 9110, section 7.8). The stream belongs to the caller
- * then. What came right behind the answer is in `early`.
+ * Dials, and upgrades the connection to another protocol by a 101 (RFC 9110, section 7.8). The stream belongs to the
+ * caller then, who has to close it.
  *
- * @throws {HandshakeError} If the answer is not a 101 for that protocol.
+ * @example
+ * ```ts
+ * import { dialUpgrade, listen } from "@honeybee/honeybee/transport";
+ *
+ * const listener = listen({ hostname: "127.0.0.1", upgrade: "shout/1" });
+ * const served = (async () => {
+ *   for await (const incoming of listener) {
+ *     const stream = await incoming.acceptStream();
+ *     const upper = new TransformStream<Uint8Array, Uint8Array>({
+ *       transform(bytes, controller) {
+ *         const text = new TextDecoder().decode(bytes).toUpperCase();
+ *         controller.enqueue(new TextEncoder().encode(text));
+ *       },
+ *     });
+ *     await stream.readable.pipeThrough(upper).pipeTo(stream.writable);
+ *   }
+ * })();
+ *
+ * const url = `ws://127.0.0.1:${listener.port}`;
+ * const { stream, upgrade } = await dialUpgrade(url, {
+ *   upgrade: ["shout/2", "shout/1"],
+ * });
+ * const writer = stream.writable.getWriter();
+ * await writer.write(new TextEncoder().encode("hello"));
+ * await writer.close();
+ * console.log(upgrade, await new Response(stream.readable).text()); // shout/1 HELLO
+ * await listener.close();
+ * await served;
+ * ```
+ *
+ * @throws {HandshakeError} If the answer is not a 101 for one of the protocols.
  * @throws {ConnectionError} `dial-failed` if no connection could be made.
  * @throws {ConfigError} If the URL or an option cannot be used.
  * @throws The signal's reason if it aborts.
@@ -65,7 +130,23 @@ export async function dialUpgrade(
 ): Promise<UpgradedStream> {
   // Unlike other options these cannot be left out.
   checkOptions("options", options ?? null);
-  checkFields("", NAMES, options, DIAL_HOMES);
+  checkFields("", NAMES, options, HOMES);
+  checkUpgradeTokens(options.upgrade);
+  checkFunction("check", options.check);
+  const { stream, early, ...agreed } = await openUpgrade(url, options);
+  return { ...agreed, stream: new Duplex(stream, early) };
+}
+
+/**
+ * Dials, and performs the handshake: see {@link dialUpgrade}.
+ *
+ * @param offer permessage-deflate to offer, for `websocket`.
+ */
+export async function openUpgrade(
+  url: string | URL,
+  options: DialUpgradeOptions,
+  offer?: CompressionOptions,
+): Promise<OpenedUpgrade> {
   checkScope("", { signal: options.signal, clock: options.clock });
   const parsed = new URL(normalizeUrl(url));
   const timeout = numberOption(
@@ -73,7 +154,7 @@ export async function dialUpgrade(
     CONNECTION_RULES.handshakeTimeout,
     options.handshakeTimeout,
   );
-  const request = makeRequest(parsed, options);
+  const request = makeRequest(parsed, options, offer);
   const bytes = encodeRequest(request);
   options.signal?.throwIfAborted();
   const { clock = systemClock } = options;
@@ -104,7 +185,7 @@ async function upgradeStream(
   bytes: Uint8Array,
   signal: AbortSignal,
   clock: Clock,
-): Promise<UpgradedStream> {
+): Promise<OpenedUpgrade> {
   const { stream } = opened;
   const removeListener = onAbort(signal, () => stream.close());
   try {
@@ -128,14 +209,15 @@ async function upgradeStream(
 function makeRequest(
   url: URL,
   options: DialUpgradeOptions,
+  offer: CompressionOptions | undefined,
 ): UpgradeRequest {
   return {
     host: url.host,
     target: url.pathname + url.search,
     upgrade: options.upgrade,
-    key: options.webSocketKey,
+    key: createKey(),
     protocols: protocolList(options.protocols),
-    compression: options.offer,
+    compression: offer,
     headers: requestHeaders(options.headers),
     check: options.check,
   };

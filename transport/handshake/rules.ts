@@ -1,6 +1,7 @@
 import { HandshakeError, type HandshakeErrorCode } from "./errors.ts";
 import type { HeaderLines } from "./headers.ts";
-import { isToken, listItems } from "./token.ts";
+import { refuseOption } from "../base/options.ts";
+import { isToken, isUpgrade, listItems } from "./token.ts";
 
 /** The version of the protocol (RFC 6455, section 4.1). */
 export const VERSION = "13";
@@ -20,6 +21,24 @@ const OWN_HEADERS = [
 
 /** The protocol tokens that a side is willing to upgrade to (RFC 9110, section 7.8), the preferred one first. */
 export type UpgradeTokens = string | readonly string[];
+
+/**
+ * Checks the option `upgrade`.
+ *
+ * @throws {ConfigError} `invalid-option`.
+ */
+export function checkUpgradeTokens(upgrade: unknown): void {
+  const tokens: unknown = Array.isArray(upgrade) ? upgrade : [upgrade];
+  const fits = Array.isArray(tokens) && tokens.length > 0 &&
+    tokens.every((token) => typeof token === "string" && isUpgrade(token));
+  if (!fits) {
+    throw refuseOption(
+      "upgrade",
+      "an HTTP token such as websocket, or a list of them",
+      upgrade,
+    );
+  }
+}
 
 /** Returns protocol tokens as a list. */
 export function tokensOf(upgrade: UpgradeTokens): readonly string[] {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { isExempt } from "./no_proxy.ts";
+import { isExempt } from "./proxy.ts";
 
 /** A host, entries that exempt it, and entries that do not. */
 const TABLE: readonly (readonly [

@@ -1,4 +1,9 @@
-import { refuseArgument } from "../base/options.ts";
+import {
+  checkFields,
+  type OptionNames,
+  refuseArgument,
+  refuseOption,
+} from "../base/options.ts";
 import { handled } from "../base/promise.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import type { HeadersInput } from "../handshake/headers.ts";
@@ -9,7 +14,8 @@ import {
   type UpgradeWish,
 } from "../handshake/server.ts";
 import type { PeerAddress } from "../net/address.ts";
-import { type PullStream, writeAll } from "../net/pull_stream.ts";
+import { Duplex } from "../net/duplex.ts";
+import { writeAll } from "../net/pull_stream.ts";
 import type { Socket } from "../socket/socket.ts";
 import { acceptRaw, type ReceivedRequest, requestUrl } from "./accept.ts";
 import {
@@ -30,6 +36,15 @@ export interface RejectOptions {
    */
   readonly body?: string | Uint8Array | undefined;
 }
+
+/** Options of {@link Incoming.acceptStream}. */
+export interface AcceptStreamOptions {
+  /** More headers of the answer. @default none */
+  readonly headers?: HeadersInput | undefined;
+}
+
+const STREAM_NAMES: OptionNames<AcceptStreamOptions> = { headers: true };
+const REJECT_NAMES: OptionNames<RejectOptions> = { body: true, headers: true };
 
 /** What an {@link Incoming} needs of its listener. */
 export interface IncomingContext {
@@ -100,20 +115,19 @@ export class Incoming {
   }
 
   /**
-   * Accepts the peer with another protocol than WebSocket: gives the plain stream, and what came
-   * right behind the request.
+   * Accepts the peer, and gives the stream for the caller to speak the protocol, which is {@link Incoming.upgrade}. Its
+   * first reads give what came right behind the request. The stream belongs to the caller, who has to close it.
    *
    * @throws {HandshakeError} `connection-lost` as with {@link Incoming.accept}, and if the peer has left.
-   * @throws {ConfigError} If a header cannot be used. The request stays open.
+   * @throws {ConfigError} If an option cannot be used. The request stays open.
    */
-  async acceptStream(
-    headers?: HeadersInput,
-  ): Promise<{ readonly stream: PullStream; readonly early: Uint8Array }> {
+  async acceptStream(options: AcceptStreamOptions = {}): Promise<Duplex> {
+    checkFields("", STREAM_NAMES, options);
     const { upgrade, key } = this.#context.wish;
     const response = createUpgradeResponse({
       upgrade,
       key,
-      headers: upgradeHeaders(headers),
+      headers: upgradeHeaders(options.headers),
     });
     this.#settle();
     const { stream, early } = this.#received;
@@ -127,7 +141,7 @@ export class Incoming {
         { cause },
       );
     }
-    return { stream, early };
+    return new Duplex(stream, early);
   }
 
   /**
@@ -162,8 +176,15 @@ function writeRejection(status: number, answer: RejectOptions): Uint8Array {
       status,
     );
   }
+  checkFields("", REJECT_NAMES, answer);
   const headers = answerHeaders(answer.headers);
   const { body } = answer;
+  if (
+    body !== undefined && typeof body !== "string" &&
+    !(body instanceof Uint8Array)
+  ) {
+    throw refuseOption("body", "a string or a Uint8Array", body);
+  }
   if (body !== undefined) return createResponse(status, { headers, body });
   return createResponse(status, describeProblem(status, headers));
 }

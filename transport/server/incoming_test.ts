@@ -195,7 +195,7 @@ Deno.test("a listener for several protocols tells which one is asked for", async
   assertEquals(second.upgrade, "hive/1");
   const error = assertThrows(() => second.accept(), HandshakeError);
   assertEquals(error.code, "bad-upgrade");
-  const { stream } = await second.acceptStream();
+  const stream = await second.acceptStream();
   assertEquals((await hive).upgrade, "HIVE/1");
   (await hive).stream.close();
   stream.close();
@@ -206,7 +206,7 @@ Deno.test("a listener for several protocols tells which one is asked for", async
 Deno.test("acceptStream answers a WebSocket client so that it goes on", async () => {
   await using server = listenHere();
   const dialled = dialRaw(server.url);
-  const { stream } = await (await next(server.incoming)).acceptStream();
+  const stream = await (await next(server.incoming)).acceptStream();
   using peer = new HandPeer(stream, "server");
   await peer.send(TEXT, "by hand");
   const reader = new RecordingReader();
@@ -221,14 +221,14 @@ Deno.test("an answer whose headers cannot be written leaves the request open", a
   const dialled = dialUpgrade(server.url, { upgrade: "other" });
   const incoming = await next(server.incoming);
   await assertRejects(
-    () => incoming.acceptStream({ "bad name": "x" }),
+    () => incoming.acceptStream({ headers: { "bad name": "x" } }),
     ConfigError,
   );
   await assertRejects(
     () => incoming.reject(400, { headers: { "bad name": "x" } }),
     ConfigError,
   );
-  const { stream } = await incoming.acceptStream();
+  const stream = await incoming.acceptStream();
   (await dialled).stream.close();
   stream.close();
 });
@@ -242,12 +242,12 @@ Deno.test("any other protocol is upgraded to: plain streams, early bytes kept on
   const incoming = await next(server.incoming);
   assertEquals(incoming.request.headers.get("x-name"), "bee");
   assertEquals(new URL(incoming.request.url).pathname, "/room");
-  const { stream, early } = await incoming.acceptStream({ "x-room": "7" });
-  assertEquals(early.length, 0);
+  const stream = await incoming.acceptStream({ headers: { "x-room": "7" } });
   await stream.write(utf8("hello"));
   const client = await dialled;
+  assertEquals(client.response.headers.get("x-room"), "7");
   const buffer = new Uint8Array(100);
-  let text = new TextDecoder().decode(client.early);
+  let text = "";
   while (text.length < 5) {
     const count = await client.stream.read(buffer) ?? 0;
     text += new TextDecoder().decode(buffer.subarray(0, count));
@@ -290,4 +290,86 @@ Deno.test("accept() with an option that cannot be used throws, and the peer is t
     );
     assert((await answer).startsWith("HTTP/1.1 500 "));
   }
+});
+
+Deno.test("what comes right behind the request and the answer is read first", async () => {
+  await using server = listenHere({ upgrade: "hive/1" });
+  const conn = await Deno.connect({ hostname: HOST, port: server.port });
+  const text = request({
+    upgrade: "Upgrade: hive/1",
+    version: "",
+    key: "",
+  });
+  await conn.write(utf8(`${text}early`));
+  const stream = await (await next(server.incoming)).acceptStream();
+  const buffer = new Uint8Array(3);
+  assertEquals(await stream.read(buffer), 3);
+  assertEquals(new TextDecoder().decode(buffer), "ear");
+  await conn.write(utf8("later"));
+  await conn.closeWrite();
+  assertEquals(await new Response(stream.readable).text(), "lylater");
+  await stream.writable.close();
+  conn.close();
+});
+
+Deno.test("dialUpgrade: the first reads give what came right behind the answer", async () => {
+  const listener = Deno.listen({ hostname: HOST, port: 0 });
+  const served = (async () => {
+    using conn = await listener.accept();
+    await conn.read(new Uint8Array(4_096));
+    await conn.write(utf8(
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n" +
+        "Upgrade: hive/1\r\n\r\nearly",
+    ));
+    await conn.read(new Uint8Array(9));
+  })();
+  const { port } = listener.addr;
+  const dialled = await dialUpgrade(`ws://${HOST}:${port}`, {
+    upgrade: "hive/1",
+    check: ({ headers }) => headers.get("upgrade") === "hive/1",
+  });
+  using stream = dialled.stream;
+  const buffer = new Uint8Array(100);
+  const count = await stream.read(buffer) ?? 0;
+  assertEquals(new TextDecoder().decode(buffer.subarray(0, count)), "early");
+  await stream.closeWrite();
+  await served;
+  listener.close();
+});
+
+Deno.test("dialUpgrade and acceptStream carry Web streams both ways", async () => {
+  await using server = listenHere({ upgrade: "echo/1" });
+  const dialled = dialUpgrade(server.url, { upgrade: "echo/1" });
+  const accepted = await (await next(server.incoming)).acceptStream();
+  const echo = accepted.readable.pipeTo(accepted.writable);
+  const { stream } = await dialled;
+  const writer = stream.writable.getWriter();
+  const large = "x".repeat(1_000_000);
+  const text = new Response(stream.readable).text();
+  await writer.write(utf8(large));
+  await writer.close();
+  assertEquals(await text, large);
+  await echo;
+});
+
+Deno.test("unknown and wrong options of reject() and acceptStream() leave the request open", async () => {
+  await using server = listenHere();
+  const answer = ask(server.port, request());
+  const incoming = await next(server.incoming);
+  for (
+    const [method, args, field] of [
+      [incoming.reject, [400, { bdoy: "x" }], "bdoy"],
+      [incoming.reject, [400, { body: 5 }], "body"],
+      [incoming.reject, [400, null], "options"],
+      [incoming.acceptStream, [{ protocols: ["a"] }], "protocols"],
+    ] as const
+  ) {
+    const error = await assertRejects(
+      () => Reflect.apply(method, incoming, [...args]),
+      ConfigError,
+    );
+    assertEquals(error.field, field);
+  }
+  await incoming.reject(400);
+  assert((await answer).startsWith("HTTP/1.1 400 "));
 });

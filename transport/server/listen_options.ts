@@ -9,8 +9,7 @@ import {
   refuseOption,
 } from "../base/options.ts";
 import { LISTEN_RULES } from "../base/rules.ts";
-import type { UpgradeTokens } from "../handshake/rules.ts";
-import { isUpgrade } from "../handshake/token.ts";
+import { checkUpgradeTokens, type UpgradeTokens } from "../handshake/rules.ts";
 import type { TlsServerOptions } from "../net/stream_listener.ts";
 import {
   ACCEPT_NAMES,
@@ -94,7 +93,7 @@ export function resolveListenOptions(options: ListenOptions): ListenLimits {
     }
     throw refuseOption(name, "a string that is not empty", value);
   }
-  checkUpgradeTokens(options.upgrade);
+  if (options.upgrade !== undefined) checkUpgradeTokens(options.upgrade);
   checkAcceptOptions(options);
   checkTls(options.tls);
   checkPath(options);
@@ -107,21 +106,6 @@ export function resolveListenOptions(options: ListenOptions): ListenLimits {
     handshakeTimeout: number("handshakeTimeout"),
     errorsBufferSize: number("errorsBufferSize"),
   };
-}
-
-function checkUpgradeTokens(upgrade: UpgradeTokens | undefined): void {
-  if (upgrade === undefined) return;
-  const given: unknown = upgrade;
-  const tokens: unknown = Array.isArray(given) ? given : [given];
-  const fits = Array.isArray(tokens) && tokens.length > 0 &&
-    tokens.every((token) => typeof token === "string" && isUpgrade(token));
-  if (!fits) {
-    throw refuseOption(
-      "upgrade",
-      "an HTTP token such as websocket, or a list of them",
-      upgrade,
-    );
-  }
 }
 
 /** What concerns TCP has no effect on a Unix socket. */

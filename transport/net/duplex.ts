@@ -1,0 +1,103 @@
+import { type PullStream, writeAll } from "./pull_stream.ts";
+
+/** How many bytes one read of {@link Duplex.readable} asks for. */
+const READ_SIZE = 65_536;
+
+/**
+ * A duplex stream of bytes that was upgraded to another protocol. The first reads give what came right behind the
+ * handshake.
+ *
+ * Use either {@link Duplex.read} and {@link Duplex.write} or the two Web streams. Each side may be used alone, as in a
+ * `Deno.Conn`. Somebody has to call {@link Duplex.close} in the end, unless both Web streams have ended.
+ */
+export class Duplex implements PullStream, Disposable {
+  readonly #stream: PullStream;
+  /** What came right behind the handshake and was not read. */
+  #early: Uint8Array | undefined;
+  #readable: ReadableStream<Uint8Array> | undefined;
+  #writable: WritableStream<Uint8Array> | undefined;
+  #openSides = 2;
+  #closed = false;
+
+  /** Takes over a stream whose first bytes were read already. */
+  constructor(stream: PullStream, early: Uint8Array) {
+    this.#stream = stream;
+    this.#early = early.length === 0 ? undefined : early;
+  }
+
+  /** What the peer sends. Cancelling it closes the stream. */
+  get readable(): ReadableStream<Uint8Array> {
+    return this.#readable ??= new ReadableStream({
+      pull: (controller) => this.#pull(controller),
+      cancel: () => this.close(),
+    }, { highWaterMark: 0 });
+  }
+
+  /** What is sent to the peer. Closing it ends this side of the stream, aborting it closes the stream. */
+  get writable(): WritableStream<Uint8Array> {
+    return this.#writable ??= new WritableStream({
+      write: (bytes) => writeAll(this.#stream, bytes),
+      close: () => this.#endWriting(),
+      abort: () => this.close(),
+    });
+  }
+
+  /**
+   * Reads into `buffer`.
+   *
+   * @returns How many bytes were read, `null` at the end of the stream.
+   */
+  read(buffer: Uint8Array): Promise<number | null> {
+    const early = this.#early;
+    if (early === undefined) return this.#stream.read(buffer);
+    const count = Math.min(early.length, buffer.length);
+    buffer.set(early.subarray(0, count));
+    this.#early = count < early.length ? early.subarray(count) : undefined;
+    return Promise.resolve(count);
+  }
+
+  /**
+   * Writes some of `bytes`, which must stay unchanged until the promise has resolved.
+   *
+   * @returns How many bytes were taken.
+   */
+  write(bytes: Uint8Array): Promise<number> {
+    return this.#stream.write(bytes);
+  }
+
+  /** Ends this side of the stream: the peer reads its end. Reading goes on. */
+  async closeWrite(): Promise<void> {
+    await this.#stream.closeWrite?.();
+  }
+
+  /** Closes the stream at once. Waiting reads and writes settle, with an error or not. Safe to call twice. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stream.close();
+  }
+
+  /** Same as {@link Duplex.close}. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async #pull(
+    controller: ReadableStreamDefaultController<Uint8Array>,
+  ): Promise<void> {
+    const buffer = new Uint8Array(READ_SIZE);
+    const count = await this.read(buffer);
+    if (count !== null) return controller.enqueue(buffer.subarray(0, count));
+    controller.close();
+    this.#endSide();
+  }
+
+  async #endWriting(): Promise<void> {
+    await this.closeWrite();
+    this.#endSide();
+  }
+
+  #endSide(): void {
+    if (--this.#openSides === 0) this.close();
+  }
+}
