@@ -18,14 +18,30 @@ import {
   POOL_OPTION_NAMES,
   type PoolOptions,
 } from "../transport/pool/options.ts";
+import {
+  type OpenConnectionOptions,
+  resolveOpenOptions,
+} from "../transport/connection/options.ts";
 import type { InboundEvent, InboundWorkerFactory } from "./plugin.ts";
 import type {
   InboundWorkerOptions,
   ResolvedInboundWorkerOptions,
 } from "./worker_options.ts";
 
+/**
+ * Options of the connections of an inbound pool. Options of the socket, such as `maxMessageSize`, belong to what
+ * accepts it: `listen`, `upgrade`, `upgradeNode`.
+ */
+export type InboundConnectionOptions = Omit<
+  OpenConnectionOptions,
+  "signal" | "clock" | "logAttributes"
+>;
+
 /** Options of an {@link InboundPool}. */
-export interface InboundPoolOptions extends PoolOptions<InboundEvent> {
+export interface InboundPoolOptions
+  extends Omit<PoolOptions<InboundEvent>, "connection"> {
+  /** Options of the pool's connections. */
+  readonly connection?: InboundConnectionOptions | undefined;
   /**
    * The maximum number of peers. Beyond it `add` throws `pool-full`, and `upgrade` and `serve` answer 503.
    * 0 is no limit. @default 0
@@ -82,6 +98,7 @@ export function resolveInboundOptions(
   options: InboundPoolOptions,
 ): ResolvedInboundOptions {
   checkFields("", POOL_NAMES, options, POOL_HOMES);
+  resolveOpenOptions(options.connection, "connection.");
   checkFunction("workerFactory", options.workerFactory);
   checkFields("worker.", WORKER_NAMES, options.worker, WORKER_HOMES);
   const worker = options.worker ?? {};

@@ -76,6 +76,7 @@ Deno.test("A refusal with 401 is no hot loop, and no end either", async () => {
   const refused = new HandshakeError("refused", "no", { status: 401 });
   const { pool, dialer, clock } = setUp([refused, refused], {
     worker: { keepaliveTimeout: 0 },
+    connection: { pingTimeout: 0 },
   });
   pool.connect(URL_A);
   await clock.advance(59_000);
@@ -257,7 +258,10 @@ Deno.test("remove and close give no event, whatever the peer does afterwards", a
 });
 
 Deno.test("A second connection's messages carry its number, behind all of the first one's", async () => {
-  const { pool, clock, sockets } = setUp([], { inboxBufferSize: 1 });
+  const { pool, clock, sockets } = setUp([], {
+    inboxBufferSize: 1,
+    connection: { pingTimeout: 0 },
+  });
   pool.connect(URL_A);
   await clock.advance(0);
   for (let i = 0; i < 5; i++) sockets[0]?.receive(`first ${i}`);

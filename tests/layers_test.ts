@@ -12,6 +12,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["transport/socket"],
   ["transport/client"],
   ["transport/server"],
+  ["transport/connection/liveness"],
   ["transport/connection"],
   ["transport/pool"],
   ["transport"],

@@ -22,7 +22,7 @@ function makeMessage(random: () => number): string | Uint8Array {
 for (const compression of [false, true]) {
   Deno.test(`Statistics agree with what was counted on the other side${compression ? ", compressed" : ""}`, async () => {
     const random = seededRandom(42);
-    const server = new InboundPool("server", { connection: { compression } });
+    const server = new InboundPool("server");
     const listener = listen({ hostname: "127.0.0.1", compression });
     const { addr } = listener;
     const port = addr.transport === "tcp" ? addr.port : 0;

@@ -46,12 +46,20 @@ export {
   UPGRADE_RULES,
 } from "./base/rules.ts";
 export * from "./connection/connection.ts";
-export * from "./connection/stats.ts";
+export type { ConnectionStats, Heartbeat } from "./connection/stats.ts";
 export type {
   ConnectionOptions,
   HeadersSource,
+  OpenConnectionOptions,
   RetrySettings,
 } from "./connection/options.ts";
+export type { ConnectionState } from "./connection/lifecycle.ts";
+export type { MessageSink } from "./connection/receiving.ts";
+export { watchSilence } from "./connection/liveness/watch_silence.ts";
+export type {
+  SilenceOptions,
+  SilentPeer,
+} from "./connection/liveness/watch_silence.ts";
 export { dialAuto } from "./client/dial_auto.ts";
 export { dialNative } from "./client/dial_native.ts";
 export { dialRaw } from "./client/dial_raw.ts";
@@ -137,10 +145,8 @@ export type { PeerAddress } from "./net/address.ts";
 export type { OpenOptions, TlsClientOptions } from "./net/open_options.ts";
 export type { Dialer, DialGate, DialOptions } from "./client/dialer.ts";
 export * from "./socket/socket.ts";
-export type {
-  MessageStream,
-  SendStreamOptions,
-} from "./connection/send_stream.ts";
+export type { MessageStream } from "./connection/chunk_source.ts";
+export type { SendStreamOptions } from "./connection/send_stream.ts";
 export * from "./server/upgrade.ts";
 export * from "./server/upgrade_node.ts";
 export { normalizeUrl } from "./base/url.ts";

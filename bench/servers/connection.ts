@@ -14,7 +14,7 @@ tell(listener.addr);
 for await (const incoming of listener) void echo(incoming.accept());
 
 async function echo(socket: Parameters<typeof Connection.fromSocket>[0]) {
-  const connection = Connection.fromSocket(socket, { binary });
+  const connection = Connection.fromSocket(socket);
   for await (const batch of connection.incoming.batches()) {
     for (const message of batch) connection.send(message);
   }

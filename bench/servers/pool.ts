@@ -3,9 +3,7 @@ import { InboundPool, listen } from "../../mod.ts";
 import { settings, tell } from "./settings.ts";
 
 const { binary, compression, tls } = settings();
-const pool = new InboundPool("echo", {
-  connection: { binary },
-});
+const pool = new InboundPool("echo", {});
 const listener = listen({
   hostname: "127.0.0.1",
   binary,

@@ -46,6 +46,8 @@ export interface ConnectionErrorOptions extends ErrorOptions {
   readonly closeCode?: number | undefined;
   /** The reason in the peer's close frame. */
   readonly reason?: string | undefined;
+  /** `"unknown"` if a message was buffered already, so that the peer may have received it. */
+  readonly delivered?: "unknown" | undefined;
 }
 
 /** A connection failed, or cannot do what was asked of it. */
@@ -58,6 +60,11 @@ export class ConnectionError extends Error {
   readonly closeCode: number | undefined;
   /** The reason that the peer gave, where there is one. */
   readonly reason: string | undefined;
+  /**
+   * Of a failed `send`: `"unknown"` if the message was buffered already, so that the peer may have received it.
+   * `undefined` if the message was not sent.
+   */
+  readonly delivered: "unknown" | undefined;
 
   /** Makes an error with a code, a message and its details. */
   constructor(
@@ -69,6 +76,7 @@ export class ConnectionError extends Error {
     this.code = code;
     this.closeCode = options.closeCode;
     this.reason = options.reason;
+    this.delivered = options.delivered;
   }
 }
 

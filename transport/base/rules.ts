@@ -56,6 +56,7 @@ export const CONNECTION_RULES: Readonly<
     | keyof typeof SOCKET_RULES
     | "writeTimeout"
     | "pingInterval"
+    | "pingTimeout"
     | "closeTimeout"
     | "handshakeTimeout"
     | "highWaterMark"
@@ -68,6 +69,7 @@ export const CONNECTION_RULES: Readonly<
   ...SOCKET_RULES,
   writeTimeout: duration(30_000),
   pingInterval: duration(20_000),
+  pingTimeout: duration(20_000),
   closeTimeout: duration(5_000),
   handshakeTimeout: duration(10_000),
   highWaterMark: bytes(MiB, 1),

@@ -199,9 +199,18 @@ const ENDS: readonly [
   ["a reset", { error: new Error("reset") }, "read-error", 1006],
   [
     "a violation",
-    { error: new ProtocolError("reserved-bits", "bad") },
+    { error: new ProtocolError("reserved-bits", "why") },
     "read-error",
-    1006,
+    1002,
+  ],
+  [
+    "a violation that was answered",
+    {
+      error: new ProtocolError("message-too-large", "bad"),
+      sent: { code: 1009, reason: "why" },
+    },
+    "read-error",
+    1009,
   ],
 ];
 
@@ -209,7 +218,7 @@ for (const [name, end, code, closeCode] of ENDS) {
   Deno.test(`The end by ${name} gives one error, ${code}, then no more`, async () => {
     const socket = new MockSocket();
     const connection = Connection.fromSocket(socket);
-    socket.end({ reason: "why", ...end });
+    socket.end({ initiator: "peer", reason: "why", ...end });
     const errors: ConnectionError[] = [];
     for await (const error of connection.errors) errors.push(error);
     assertEquals(
@@ -241,7 +250,7 @@ Deno.test("close refuses what may not be sent, and the connection lives on", asy
     const [code, reason] of [
       [999, ""],
       [1004, ""],
-      [1005, ""],
+      [1005, "a reason"],
       [1006, ""],
       [1015, ""],
       [2999, ""],
@@ -250,10 +259,8 @@ Deno.test("close refuses what may not be sent, and the connection lives on", asy
       [1000, "é".repeat(62)],
     ] as const
   ) {
-    const error = await assertRejects(
-      () => client.close(code, reason),
-      ConfigError,
-    );
+    // Thrown, not rejected: a call that is not awaited must not hide it.
+    const error = assertThrows(() => client.close(code, reason), ConfigError);
     assertEquals(error.code, "invalid-argument");
   }
   client.trySend("alive");
@@ -308,7 +315,7 @@ Deno.test("A send waits for room, and is withdrawn by its signal or its timeout"
     highWaterMark: 4,
     pingInterval: 0,
   });
-  await connection.send("full");
+  const full = connection.send("full");
   const cancel = new AbortController();
   const cancelled = connection.send("no", { signal: cancel.signal });
   const late = connection.send("no", { timeout: 50 });
@@ -320,6 +327,7 @@ Deno.test("A send waits for room, and is withdrawn by its signal or its timeout"
   const error = await assertRejects(() => late, ConnectionError);
   assertEquals(error.code, "send-timeout");
   socket.drain();
+  await full;
   await waits;
   await expectWrite(socket, "full");
   await expectWrite(socket, "yes");
@@ -425,7 +433,7 @@ Deno.test("A socket without control frames cannot ping, and says so", async () =
   await connection.close();
 });
 
-Deno.test("onPing, onPong and closeHandler see control frames, and may throw", async () => {
+Deno.test("onPing, onPong and onClose see control frames, and may throw", async () => {
   const socket = new MockSocket();
   const seen: unknown[] = [];
   const see = (...what: unknown[]) => {
@@ -435,7 +443,7 @@ Deno.test("onPing, onPong and closeHandler see control frames, and may throw", a
   const connection = Connection.fromSocket(socket, {
     onPing: (payload) => see("ping", [...payload]),
     onPong: (payload) => see("pong", [...payload]),
-    closeHandler: (code, reason) => see("close", code, reason),
+    onClose: (code, reason) => see("close", code, reason),
   });
   socket.receivePing(new Uint8Array([1]));
   socket.receivePong(new Uint8Array([2]));
@@ -498,7 +506,7 @@ Deno.test("A stream that breaks off in the middle ends the connection; before it
   await assertRejects(() => connection.sendStream(fails([])), Error, "source");
   assertEquals(connection.state, "connected");
   await assertRejects(
-    () => connection.sendStream(fails(["a", "b"])),
+    () => connection.sendStream(fails(["a", "b"]), { chunkSize: 1 }),
     Error,
     "source",
   );

@@ -3,7 +3,8 @@ import { FakeClock } from "../../testing/fake_clock.ts";
 import { MockSocket } from "../../testing/mock_socket.ts";
 import { socketPair } from "../../testing/socket_pair.ts";
 import type { Message } from "../base/message.ts";
-import { Connection, type MessageSink } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import type { MessageSink } from "./receiving.ts";
 
 /** Takes messages, and answers `false` from the nth on. */
 class Recorder implements MessageSink {

@@ -1,4 +1,5 @@
 import { ConnectionError } from "../base/errors.ts";
+import { ProtocolError } from "../protocol/errors.ts";
 import type { SocketEnd } from "../socket/socket.ts";
 
 /** How a connection that never was open ended. */
@@ -13,25 +14,45 @@ export const NEVER_OPEN: SocketEnd = {
   inactive: false,
 };
 
-/** The one error for an end that the user did not ask for. */
+/** Close codes of a peer that left in good order (RFC 6455, section 7.4.1). */
+const CLEAN_CODES = [1000, 1001, 1005];
+
+/**
+ * The one error for an end that the user did not ask for.
+ *
+ * @param failure Why we ended the connection ourselves, if we did.
+ */
 export function classifyEnd(
   end: SocketEnd,
   failure: ConnectionError | undefined,
 ): ConnectionError {
   const cause = failure ?? end.error;
   if (cause !== undefined) {
-    return new ConnectionError("read-error", cause.message, {
-      cause,
-      closeCode: end.code,
-      reason: end.reason,
-    });
+    return new ConnectionError(
+      failure?.code === "ping-timeout" ? "ping-timeout" : "read-error",
+      cause.message,
+      { cause, ...closeOf(end, cause) },
+    );
   }
-  const clean = [1000, 1001, 1005].includes(end.code);
   return new ConnectionError(
-    clean ? "peer-closed-clean" : "peer-closed-unexpected",
+    CLEAN_CODES.includes(end.code)
+      ? "peer-closed-clean"
+      : "peer-closed-unexpected",
     end.code === 1006
       ? "The peer's stream ended without a close frame"
       : `The peer closed with ${end.code}${end.reason && `: ${end.reason}`}`,
     { closeCode: end.code, reason: end.reason },
   );
+}
+
+/** With which code the connection ended: the peer's, or ours if the peer gave none. */
+function closeOf(
+  { code, reason, received, sent }: SocketEnd,
+  cause: Error,
+): { closeCode: number; reason: string } {
+  const ours = received === undefined ? sent : undefined;
+  if (ours !== undefined) return { closeCode: ours.code, reason: ours.reason };
+  return cause instanceof ProtocolError
+    ? { closeCode: cause.closeCode, reason: cause.message }
+    : { closeCode: code, reason };
 }

@@ -1,24 +1,29 @@
+import { type Clock, systemClock } from "../base/clock.ts";
+import type { LogAttributes, LoggingOptions } from "../base/logging.ts";
 import {
+  checkFields,
   checkFunction,
   checkMethods,
   checkOptions,
   checkScope,
   checkWord,
   numberOption,
+  type OptionHomes,
+  type OptionNames,
   refuseOption,
 } from "../base/options.ts";
-import { CONNECTION_RULES, RETRY_RULES } from "../base/rules.ts";
-import { type Clock, systemClock } from "../base/clock.ts";
-import type { LogAttributes, LoggingOptions } from "../base/logging.ts";
+import type { RetryInfo } from "../base/retry.ts";
 import {
   exponential,
   maxAttempts,
   never,
   type RetryPolicy,
 } from "../base/retry_policy.ts";
-import type { RetryInfo } from "../base/retry.ts";
+import { CONNECTION_RULES, RETRY_RULES } from "../base/rules.ts";
 import { type HeadersInput, toHeaders } from "../handshake/headers.ts";
 import type { Dialer, DialGate, DialOptions } from "../client/dialer.ts";
+import type { FrameHeader } from "../protocol/frame.ts";
+import type { FrameDirection } from "../socket/socket.ts";
 
 /** Headers of a request, or a function that is called for those of each attempt. */
 export type HeadersSource =
@@ -37,16 +42,72 @@ export interface RetrySettings {
   readonly jitterFactor?: number | undefined;
 }
 
-/** Options of a {@link Connection}. Durations are milliseconds, and 0 disables them. */
-export interface ConnectionOptions
-  extends Omit<DialOptions, "headers" | "binary">, LoggingOptions {
+/**
+ * Options of a {@link Connection} over a socket that is open already. Durations are milliseconds, and 0 disables
+ * them.
+ *
+ * A callback that throws or rejects is logged, and changes nothing.
+ */
+export interface OpenConnectionOptions extends LoggingOptions {
+  /** Closes the connection, gracefully, when it aborts while the connection is connecting or connected. */
+  readonly signal?: AbortSignal | undefined;
+  /** The source of time and randomness. @default the runtime's own */
+  readonly clock?: Clock | undefined;
+  /** How often to ping, with 10% jitter either way; 0 never. @default 20000 */
+  readonly pingInterval?: number | undefined;
+  /**
+   * The connection ends if no byte arrives within this time after a ping. A slow peer to which much was sent gets up
+   * to 64 s more. @default 20000
+   */
+  readonly pingTimeout?: number | undefined;
+  /**
+   * The connection ends if the peer takes none of our output for this long. A slow peer to which much was sent gets
+   * up to 64 s more. @default 30000
+   */
+  readonly writeTimeout?: number | undefined;
+  /**
+   * The longest time that a closing handshake may take, whoever begins it, before the socket is cut; 0 for no limit.
+   * In a pool it bounds the wait for workers too: with 0, a worker of your own that never ends keeps `close()`
+   * waiting. @default 5000
+   */
+  readonly closeTimeout?: number | undefined;
+  /** While this many bytes or more wait to go out, messages are not buffered. @default 1 MiB */
+  readonly highWaterMark?: number | undefined;
+  /**
+   * Messages that may wait in `incoming` before the peer is held back. If the socket cannot hold it back, the
+   * connection ends with 1009. @default 100
+   */
+  readonly incomingBufferSize?: number | undefined;
+  /** The same in bytes; a text counts its UTF-16 units. @default 4 MiB */
+  readonly incomingBufferBytes?: number | undefined;
+  /** Errors that may wait in `errors`. @default 10 */
+  readonly errorsBufferSize?: number | undefined;
+  /** Called for each ping of the peer. The socket answers it by itself. */
+  readonly onPing?: ((payload: Uint8Array) => void) | undefined;
+  /** Called for each pong of the peer, whether it answers a ping or not. */
+  readonly onPong?: ((payload: Uint8Array) => void) | undefined;
+  /** Called with the header of each frame in both directions. Raw sockets only. Costs nothing if it is absent. */
+  readonly onFrame?:
+    | ((direction: FrameDirection, header: FrameHeader) => void)
+    | undefined;
+  /** Called at the end with the peer's close frame, if there was one; the code is 1005 if the frame had none. */
+  readonly onClose?: ((code: number, reason: string) => void) | undefined;
+  /** What goes with each log record of this connection. */
+  readonly logAttributes?: LogAttributes | undefined;
+}
+
+/** Options of a {@link Connection} that dials. Durations are milliseconds, and 0 disables them. */
+export interface ConnectionOptions extends
+  OpenConnectionOptions,
+  Omit<
+    DialOptions,
+    "headers" | "binary" | "signal" | "clock" | "pingInterval"
+  > {
   /**
    * How binary messages are handed over: each in a buffer of its own, or as views that may share
    * memory with their neighbours. @default "view"
    */
   readonly binary?: "copy" | "view" | undefined;
-  /** Closes the connection, gracefully, when it aborts. */
-  readonly signal?: AbortSignal | undefined;
   /** Makes the socket. @default dialAuto */
   readonly dialer?: Dialer | undefined;
   /** Makes dials wait for each other, also those of several connections. @default none */
@@ -56,44 +117,17 @@ export interface ConnectionOptions
    * that the function takes. @default none
    */
   readonly headers?: HeadersSource | undefined;
-  /** What to do when a dial fails: a policy, its settings, or `false` for one try only. */
+  /** What to do when a dial fails: a policy, its settings, or `false` for one attempt only. */
   readonly retry?: RetryPolicy | RetrySettings | false | undefined;
-  /** Told of each failure that is followed by another try. */
+  /** Called for each failed dial that is followed by another attempt. */
   readonly onRetry?: ((info: RetryInfo) => void) | undefined;
-  /** How often to ping, with 10% jitter either way; 0 never. @default 20000 */
-  readonly pingInterval?: number | undefined;
-  /** The connection ends when the peer takes nothing for this long. @default 30000 */
-  readonly writeTimeout?: number | undefined;
-  /**
-   * How long the closing handshake may take before the socket is cut; 0 for ever. In a pool it bounds the wait
-   * for workers too: with 0, a worker of your own that never ends keeps `close()` waiting. @default 5000
-   */
-  readonly closeTimeout?: number | undefined;
-  /** No message is buffered while this many bytes wait to go out. @default 1 MiB */
-  readonly highWaterMark?: number | undefined;
-  /** Messages that may wait in `incoming` before the peer is held back. @default 100 */
-  readonly incomingBufferSize?: number | undefined;
-  /**
-   * Bytes that may wait in `incoming` before the peer is held back; a text counts
-   * its UTF-16 units. @default 4 MiB
-   */
-  readonly incomingBufferBytes?: number | undefined;
-  /** Errors that may wait in `errors`. @default 10 */
-  readonly errorsBufferSize?: number | undefined;
-  /** Sees each ping of the peer. The socket answers it by itself. */
-  readonly onPing?: ((payload: Uint8Array) => void) | undefined;
-  /** Sees each pong of the peer, asked for or not. */
-  readonly onPong?: ((payload: Uint8Array) => void) | undefined;
-  /** Sees the peer's close frame; 1005 when it had no code. */
-  readonly closeHandler?: ((code: number, reason: string) => void) | undefined;
-  /** What goes with each log record of this connection. */
-  readonly logAttributes?: LogAttributes | undefined;
 }
 
 /** A connection's options with every default filled in. */
 export interface ResolvedConnectionOptions {
   readonly clock: Clock;
   readonly pingInterval: number;
+  readonly pingTimeout: number;
   readonly writeTimeout: number;
   readonly closeTimeout: number;
   readonly handshakeTimeout: number;
@@ -103,12 +137,79 @@ export interface ResolvedConnectionOptions {
   readonly errorsBufferSize: number;
 }
 
-const RULES = CONNECTION_RULES;
+const OPEN_NAMES: OptionNames<OpenConnectionOptions> = {
+  signal: true,
+  clock: true,
+  pingInterval: true,
+  pingTimeout: true,
+  writeTimeout: true,
+  closeTimeout: true,
+  highWaterMark: true,
+  incomingBufferSize: true,
+  incomingBufferBytes: true,
+  errorsBufferSize: true,
+  onPing: true,
+  onPong: true,
+  onFrame: true,
+  onClose: true,
+  logAttributes: true,
+  logger: true,
+  loggingEnabled: true,
+  logLevel: true,
+};
+
+const NAMES: OptionNames<ConnectionOptions> = {
+  ...OPEN_NAMES,
+  dialer: true,
+  dialGate: true,
+  headers: true,
+  protocols: true,
+  handshakeTimeout: true,
+  retry: true,
+  onRetry: true,
+  binary: true,
+  compression: true,
+  maxMessageSize: true,
+  maxFrameSize: true,
+  maxFragments: true,
+  fragmentSize: true,
+  proxy: true,
+  unix: true,
+  caCerts: true,
+  cert: true,
+  key: true,
+};
+
+const DIALS = "the options of a connection that dials";
+const MAKES_SOCKET =
+  "whatever makes the socket: listen, accept, upgrade, upgradeNode or a dialer";
+
+/** Where the options of a connection that dials belong if the socket is open already. */
+const HOMES: OptionHomes = {
+  dialer: DIALS,
+  dialGate: DIALS,
+  headers: DIALS,
+  protocols: MAKES_SOCKET,
+  handshakeTimeout: MAKES_SOCKET,
+  retry: DIALS,
+  onRetry: DIALS,
+  binary: MAKES_SOCKET,
+  compression: MAKES_SOCKET,
+  maxMessageSize: MAKES_SOCKET,
+  maxFrameSize: MAKES_SOCKET,
+  maxFragments: MAKES_SOCKET,
+  fragmentSize: MAKES_SOCKET,
+  proxy: DIALS,
+  unix: DIALS,
+  caCerts: DIALS,
+  cert: MAKES_SOCKET,
+  key: MAKES_SOCKET,
+};
 
 /**
- * Refuses headers that no request can have.
+ * Checks headers.
  *
- * @throws {ConfigError} `invalid-option`.
+ * @throws {ConfigError} `invalid-option` for headers that no request can have.
  */
 export function checkHeaders(
   field: string,
@@ -137,26 +238,33 @@ export function checkHeaders(
 }
 
 /**
- * Checks a connection's options and fills in the defaults.
+ * Checks the options of a connection over an open socket and fills in the defaults.
  *
  * @param prefix What stands before the fields' names in a message, for example `connection.`.
- * @throws {ConfigError} `invalid-option` for a value that is not allowed.
+ * @throws {ConfigError} `invalid-option`, `unknown-option`, `misplaced-option`.
+ */
+export function resolveOpenOptions(
+  options: OpenConnectionOptions = {},
+  prefix = "",
+): ResolvedConnectionOptions {
+  checkFields(prefix, OPEN_NAMES, options, HOMES);
+  return resolveCommon(options, prefix);
+}
+
+/**
+ * Checks the options of a connection that dials and fills in the defaults.
+ *
+ * @param prefix What stands before the fields' names in a message, for example `connection.`.
+ * @throws {ConfigError} `invalid-option`, `unknown-option`.
  */
 export function resolveConnectionOptions(
   options: ConnectionOptions = {},
   prefix = "",
 ): ResolvedConnectionOptions {
-  checkOptions(prefix === "" ? "options" : prefix.slice(0, -1), options);
-  checkScope(prefix, options);
-  for (
-    const name of [
-      "dialer",
-      "onRetry",
-      "onPing",
-      "onPong",
-      "closeHandler",
-    ] as const
-  ) checkFunction(prefix + name, options[name]);
+  checkFields(prefix, NAMES, options);
+  for (const name of ["dialer", "onRetry"] as const) {
+    checkFunction(prefix + name, options[name]);
+  }
   checkMethods(`${prefix}dialGate`, options.dialGate, ["enter"]);
   checkHeaders(`${prefix}headers`, options.headers);
   const { protocols = [] } = options;
@@ -175,8 +283,6 @@ export function resolveConnectionOptions(
   if (typeof options.compression !== "boolean") {
     checkOptions(`${prefix}compression`, options.compression);
   }
-  const number = (name: keyof typeof RULES) =>
-    numberOption(prefix + name, RULES[name], options[name]);
   for (
     const name of [
       "maxMessageSize",
@@ -184,12 +290,26 @@ export function resolveConnectionOptions(
       "maxFragments",
       "fragmentSize",
     ] as const
-  ) number(name);
-  const clock = options.clock ?? systemClock;
-  resolveRetry(options.retry, clock, `${prefix}retry`);
+  ) numberOption(prefix + name, CONNECTION_RULES[name], options[name]);
+  const resolved = resolveCommon(options, prefix);
+  resolveRetry(options.retry, resolved.clock, `${prefix}retry`);
+  return resolved;
+}
+
+function resolveCommon(
+  options: OpenConnectionOptions & Pick<ConnectionOptions, "handshakeTimeout">,
+  prefix: string,
+): ResolvedConnectionOptions {
+  checkScope(prefix, options);
+  for (const name of ["onPing", "onPong", "onFrame", "onClose"] as const) {
+    checkFunction(prefix + name, options[name]);
+  }
+  const number = (name: Exclude<keyof ResolvedConnectionOptions, "clock">) =>
+    numberOption(prefix + name, CONNECTION_RULES[name], options[name]);
   return {
-    clock,
+    clock: options.clock ?? systemClock,
     pingInterval: number("pingInterval"),
+    pingTimeout: number("pingTimeout"),
     writeTimeout: number("writeTimeout"),
     closeTimeout: number("closeTimeout"),
     handshakeTimeout: number("handshakeTimeout"),

@@ -1,17 +1,19 @@
 import type { Clock } from "../base/clock.ts";
-import { numberOption, signalOf } from "../base/options.ts";
-import { MAX_DURATION, type NumberRule } from "../base/rules.ts";
 import { ConnectionError } from "../base/errors.ts";
 import type { Message } from "../base/message.ts";
-import { DONE, handled, onAbort, rejected } from "../base/promise.ts";
-import { Schedule, type Task } from "../base/schedule.ts";
-import type { Socket } from "../socket/socket.ts";
+import { numberOption, signalOf } from "../base/options.ts";
+import { DONE, handled, rejected } from "../base/promise.ts";
+import { MAX_DURATION, type NumberRule } from "../base/rules.ts";
+import type { Fragment, Socket } from "../socket/socket.ts";
+import { Waiters } from "./waiters.ts";
 
 /** Options of one send. */
 export interface SendOptions {
-  /** Withdraws the message while it waits for room; the connection lives on. */
+  /**
+   * Ends the wait when it aborts. A message that was not buffered yet is not sent; one that was buffered goes out.
+   */
   readonly signal?: AbortSignal | undefined;
-  /** How long the message may wait for room, in milliseconds; 0 for ever. @default 0 */
+  /** The longest wait in milliseconds, with the same effect as `signal`; 0 for no limit. @default 0 */
   readonly timeout?: number | undefined;
 }
 
@@ -23,7 +25,7 @@ const TIMEOUT: NumberRule = {
 };
 
 /**
- * Refuses options that no message can be sent with.
+ * Checks the options of a send.
  *
  * @throws {ConfigError} `invalid-option`.
  */
@@ -32,255 +34,215 @@ export function checkSendOptions(options: SendOptions): void {
   numberOption("timeout", TIMEOUT, options.timeout);
 }
 
-/**
- * Whether a send may not take longer than it was given. Its message is copied then: one that is sent
- * from the sender's memory has to wait until it is out.
- */
-function isLimited(options: SendOptions | undefined): boolean {
-  return options?.signal !== undefined || (options?.timeout ?? 0) > 0;
-}
-
 /** What an {@link Outgoing} needs. */
 export interface OutgoingOptions {
   readonly socket: Socket;
   readonly clock: Clock;
-  /** No message is buffered while this many bytes wait. */
+  /** While this many bytes or more are buffered, messages wait. */
   readonly highWaterMark: number;
-  /** Milliseconds for which the peer may take nothing while something waits; 0 for ever. */
-  readonly writeTimeout: number;
-  /** The peer has taken nothing for `writeTimeout`. */
-  readonly onTimeout: () => void;
-}
-
-/** A turn at the socket: a message, or a whole stream of fragments. */
-interface Turn {
-  /** Takes the turn. */
-  start(): void;
-  /** The connection is gone. */
-  fail(error: ConnectionError): void;
+  /** Something was buffered. */
+  readonly onWritten: () => void;
 }
 
 /**
- * The way out of a connection: whose turn it is, and whether there is room.
+ * The sending half of a connection: whose turn it is, and whether there is room.
  *
- * Order of calls is order on the wire. What waits for room is not in the
- * socket's buffer yet and can be withdrawn.
+ * Messages go out in the order of the calls. What waits for room is not in the socket's buffer yet and can be
+ * withdrawn.
  */
 export class Outgoing {
-  readonly #options: OutgoingOptions;
   readonly #socket: Socket;
+  readonly #clock: Clock;
   readonly #highWaterMark: number;
-  readonly #schedule: Schedule;
-  /** Made when somebody has to wait: most never have to. */
-  #waiting: Set<Turn> | undefined;
-  /** A stream has the socket to itself. */
+  readonly #onWritten: () => void;
+  /** Those whose message is not buffered yet, in order. */
+  readonly #queue: Waiters;
+  /** Those who wait until what they have buffered leaves room. */
+  readonly #buffered: Waiters;
+  /** A streamed message is under way: others wait until it is complete. */
   #streaming = false;
-  #roomCallback: (() => void) | undefined;
   #failure: ConnectionError | undefined;
-  #deadline: Task | undefined;
-  /** Nothing waits for the peer to take it. */
-  #idle = true;
-  #progressAt = 0;
+  #ended: AbortController | undefined;
 
   /** Messages that were buffered. */
   sentMessages = 0;
 
-  /** Makes the way out of a socket. */
+  /** Sends over a socket. */
   constructor(options: OutgoingOptions) {
-    this.#options = options;
     this.#socket = options.socket;
     this.#highWaterMark = options.highWaterMark;
-    this.#schedule = Schedule.of(options.clock);
+    this.#onWritten = options.onWritten;
+    this.#queue = new Waiters(options.clock);
+    this.#buffered = new Waiters(options.clock, "unknown");
+    this.#clock = options.clock;
   }
 
-  /** Buffers a message, or waits until there is room for it. */
+  /** Whether a caller waits for the peer to take output. */
+  get waits(): boolean {
+    return this.#queue.size > 0 || this.#buffered.size > 0;
+  }
+
+  /** Aborts when the connection ends. The reason is the error. */
+  get ended(): AbortSignal {
+    this.#ended ??= new AbortController();
+    if (this.#failure !== undefined) this.#ended.abort(this.#failure);
+    return this.#ended.signal;
+  }
+
+  /**
+   * Buffers a message as soon as there is room, and resolves when there is room again behind it.
+   *
+   * @throws {ConnectionError} See `Connection.send`.
+   */
   send(data: Message, options?: SendOptions): Promise<void> {
     if (options?.signal?.aborted) return rejected(options.signal.reason);
     if (this.#failure !== undefined) return rejected(this.#failure);
-    return this.#open
-      ? this.write(data, isLimited(options))
-      : this.#wait(data, options);
+    if (!this.#open) return this.#sendLater(data, options);
+    try {
+      return this.#sendNow(data, options);
+    } catch (error) {
+      return rejected(error);
+    }
   }
 
-  /** Buffers a message if there is room for it now. */
+  /**
+   * Buffers a message if there is room for it now.
+   *
+   * @throws {ConnectionError} If it can no longer be sent.
+   */
   trySend(data: Message): boolean {
     if (this.#failure !== undefined) throw this.#failure;
     if (!this.#open) return false;
-    this.sentMessages++;
     this.#socket.write(data, true);
-    this.#watch();
+    this.sentMessages++;
+    this.#onWritten();
     return true;
   }
 
-  /** Waits for a turn that lasts until the returned promise's function is called. */
-  takeTurn(signal?: AbortSignal): Promise<() => void> {
-    return handled(
-      new Promise((resolve, reject) => {
-        if (signal?.aborted) return reject(signal.reason);
-        if (this.#failure !== undefined) return reject(this.#failure);
-        const start = () => {
-          this.#streaming = true;
-          resolve(() => {
-            this.#streaming = false;
-            this.drain();
-          });
-        };
-        if (this.#open) start();
-        else this.#enqueue(start, reject, { signal });
-      }),
-    );
+  /** Waits for the turn of a streamed message. It lasts until {@link Outgoing.endTurn}. */
+  async takeTurn(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    if (this.#failure !== undefined) throw this.#failure;
+    if (!this.#open) {
+      await this.#queue.wait({ signal }, (waiter) => {
+        this.#streaming = true;
+        waiter.resolve();
+      });
+    } else this.#streaming = true;
   }
 
-  /** Waits until the buffer is below the high-water mark. For who has the turn. */
+  /** The streamed message is complete, or was given up. */
+  endTurn(): void {
+    this.#streaming = false;
+    this.drain();
+  }
+
+  /**
+   * Buffers a fragment. Only during a turn, on a socket that can stream.
+   *
+   * @throws {ConnectionError} If it can no longer be sent.
+   */
+  writeFragment(fragment: Fragment): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    this.#socket.writeFragment?.(fragment);
+    if (fragment.last) this.sentMessages++;
+    this.#onWritten();
+  }
+
+  /** Buffers a whole message. Only during a turn. Resolves when there is room again behind it. */
+  write(data: Message): Promise<void> {
+    if (this.#failure !== undefined) return rejected(this.#failure);
+    return this.#sendNow(data, undefined);
+  }
+
+  /** Waits until there is room. Only during a turn. */
   room(signal?: AbortSignal): Promise<void> {
     if (this.#failure !== undefined) return rejected(this.#failure);
-    if (this.#socket.bufferedAmount < this.#highWaterMark) return DONE;
-    return handled(
-      new Promise((resolve, reject) => {
-        const settle = () => {
-          remove();
-          this.#roomCallback = undefined;
-          if (signal?.aborted) reject(signal.reason);
-          else if (this.#failure !== undefined) reject(this.#failure);
-          else resolve();
-        };
-        this.#roomCallback = settle;
-        const remove = onAbort(signal, settle);
-      }),
-    );
+    return this.#hasRoom ? DONE : this.#buffered.wait({ signal });
   }
 
-  /** Something was written past this object; the peer has to take it in time. */
-  wrote(): void {
-    this.#watch();
-  }
-
-  /** The peer has taken something: whoever waits may go on. */
+  /** The peer has taken output: those who wait go on. */
   drain(): void {
-    if (this.#socket.bufferedAmount === 0) this.#idle = true;
-    else this.#progressAt = this.#options.clock.now();
-    if (this.#socket.bufferedAmount < this.#highWaterMark) {
-      this.#roomCallback?.();
+    while (this.#hasRoom && this.#buffered.next()) {
+      // Each gets its turn as long as there is room.
     }
-    const waiting = this.#waiting;
-    if (waiting === undefined) return;
-    for (const turn of waiting) {
-      if (!this.#roomy) break;
-      waiting.delete(turn);
-      turn.start();
+    while (this.#mayBuffer && this.#queue.next()) {
+      // What one buffers may take the room of the next.
     }
   }
 
-  /** The connection is gone: everyone who waits is told. */
+  /** The connection is gone: all who wait are told. */
   fail(error: ConnectionError): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
-    this.#schedule.cancel(this.#deadline);
-    this.#roomCallback?.();
-    const waiting = [...this.#waiting ?? []];
-    this.#waiting?.clear();
-    for (const turn of waiting) turn.fail(error);
+    this.#queue.rejectAll(error);
+    this.#buffered.rejectAll(
+      new ConnectionError(
+        "connection-closed",
+        "Cannot tell whether the message was delivered: the connection ended while the message was in the buffer.",
+        { cause: error, delivered: "unknown" },
+      ),
+    );
+    this.#ended?.abort(error);
   }
 
-  /** Whether the socket may take something now. */
-  get #roomy(): boolean {
-    return !this.#streaming &&
-      this.#socket.bufferedAmount < this.#highWaterMark;
+  get #hasRoom(): boolean {
+    return this.#socket.bufferedAmount < this.#highWaterMark;
+  }
+
+  /** Whether those who wait for their turn may buffer now. */
+  get #mayBuffer(): boolean {
+    return !this.#streaming && this.#hasRoom;
   }
 
   /** Whether a message that comes now need not wait for others. */
   get #open(): boolean {
-    return !this.#waiting?.size && this.#roomy;
+    return this.#queue.size === 0 && this.#mayBuffer;
   }
 
-  /** Buffers a message, whether there is room or not. For who has the turn. */
-  write(data: Message, copy = false): Promise<void> {
+  #sendNow(data: Message, options: SendOptions | undefined): Promise<void> {
+    // A call that may end early must not leave its caller's memory in use: its message is copied.
+    const limited = options?.signal !== undefined ||
+      (options?.timeout ?? 0) > 0;
+    const lent = this.#socket.write(data, limited);
     this.sentMessages++;
-    const lent = this.#socket.write(data, copy);
-    this.#watch();
-    return lent === undefined ? DONE : this.#untilOut(lent);
+    this.#onWritten();
+    if (lent !== undefined) return this.#untilWritten(lent, options);
+    return this.#hasRoom ? DONE : this.#buffered.wait(options);
   }
 
-  #untilOut(lent: Promise<void>): Promise<void> {
-    return handled(lent.catch((cause) => {
-      throw this.#failure ??
-        new ConnectionError(
-          "connection-closed",
-          "Cannot send as the connection ended before the message was out",
-          { cause },
+  #sendLater(data: Message, options: SendOptions | undefined): Promise<void> {
+    const { signal, timeout = 0 } = options ?? {};
+    const end = timeout === 0 ? Infinity : this.#clock.now() + timeout;
+    return this.#queue.wait(options, (waiter) => {
+      const left = timeout === 0 ? 0 : Math.max(1, end - this.#clock.now());
+      try {
+        this.#sendNow(data, { signal, timeout: left }).then(
+          waiter.resolve,
+          waiter.reject,
         );
-    }));
-  }
-
-  #wait(data: Message, options: SendOptions | undefined): Promise<void> {
-    return handled(
-      new Promise((resolve, reject) => {
-        const start = () =>
-          this.write(data, isLimited(options)).then(resolve, reject);
-        this.#enqueue(start, reject, options);
-      }),
-    );
-  }
-
-  #enqueue(
-    start: () => void,
-    reject: (reason: unknown) => void,
-    { signal, timeout = 0 }: SendOptions = {},
-  ): void {
-    const leave = () => {
-      this.#waiting?.delete(turn);
-      removeListener();
-      this.#schedule.cancel(task);
-    };
-    const turn: Turn = {
-      start: () => {
-        leave();
-        start();
-      },
-      fail: (error) => {
-        leave();
-        reject(error);
-      },
-    };
-    (this.#waiting ??= new Set()).add(turn);
-    const task = timeout > 0
-      ? this.#schedule.deadline(timeout, () =>
-        turn.fail(
-          new ConnectionError(
-            "send-timeout",
-            `Cannot send as the peer made no room within ${timeout} ms`,
-          ),
-        ))
-      : undefined;
-    const removeListener = onAbort(signal, () => {
-      leave();
-      reject(signal?.reason);
+      } catch (error) {
+        waiter.reject(error);
+      }
     });
   }
 
-  /**
-   * Sees to it that the peer takes something in time. The deadline is looked at
-   * when it comes, not moved with each write.
-   */
-  #watch(): void {
-    if (!this.#idle || this.#options.writeTimeout === 0) return;
-    if (this.#socket.bufferedAmount === 0) return;
-    this.#idle = false;
-    this.#progressAt = this.#options.clock.now();
-    if (this.#deadline === undefined) {
-      this.#checkAt(this.#progressAt + this.#options.writeTimeout);
-    }
-  }
-
-  #checkAt(due: number): void {
-    this.#deadline = this.#schedule.deadlineAt(due, () => this.#check());
-  }
-
-  #check(): void {
-    this.#deadline = undefined;
-    if (this.#failure !== undefined || this.#idle) return;
-    const due = this.#progressAt + this.#options.writeTimeout;
-    if (due <= this.#options.clock.now()) return this.#options.onTimeout();
-    this.#checkAt(due);
+  /** The socket sends from the caller's memory until `lent` settles. */
+  #untilWritten(
+    lent: Promise<void>,
+    options: SendOptions | undefined,
+  ): Promise<void> {
+    return handled(
+      lent.then(
+        () => this.#hasRoom ? undefined : this.#buffered.wait(options),
+        (cause) => {
+          throw new ConnectionError(
+            "connection-closed",
+            "Cannot tell whether the message was delivered: the connection ended while the message was in the buffer.",
+            { cause: this.#failure ?? cause, delivered: "unknown" },
+          );
+        },
+      ),
+    );
   }
 }

@@ -1,27 +1,20 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { FakeClock } from "../../testing/fake_clock.ts";
 import { MockSocket } from "../../testing/mock_socket.ts";
 import { ConnectionError } from "../base/errors.ts";
+import { DONE } from "../base/promise.ts";
 import { Outgoing } from "./outgoing.ts";
 
-interface SetUp {
-  readonly clock: FakeClock;
-  readonly socket: MockSocket;
-  readonly outgoing: Outgoing;
-  readonly timeouts: number[];
-}
-
-/** A way out over a mock that keeps what is written until it is drained. */
-function setUp(highWaterMark = 10, writeTimeout = 1_000): SetUp {
+/** The sending half over a mock that keeps what is written until it is drained. */
+function setUp(highWaterMark = 10) {
   const clock = new FakeClock({ now: 0 });
   const socket = new MockSocket({ clock, buffering: true });
-  const timeouts: number[] = [];
+  let written = 0;
   const outgoing = new Outgoing({
     socket,
     clock,
     highWaterMark,
-    writeTimeout,
-    onTimeout: () => timeouts.push(clock.now()),
+    onWritten: () => written++,
   });
   socket.start({
     message: () => true,
@@ -30,25 +23,60 @@ function setUp(highWaterMark = 10, writeTimeout = 1_000): SetUp {
     drain: () => outgoing.drain(),
     end() {},
   });
-  return { clock, socket, outgoing, timeouts };
+  return { clock, socket, outgoing, written: () => written };
+}
+
+/** How a promise stands now. */
+async function stateOf(promise: Promise<unknown>): Promise<string> {
+  let state = "pending";
+  promise.then(() => state = "resolved", () => state = "rejected");
+  for (let i = 0; i < 10; i++) await Promise.resolve();
+  return state;
 }
 
 Deno.test("Messages go out in the order of the calls, and wait while the buffer is full", async () => {
-  const { socket, outgoing } = setUp();
-  await outgoing.send("0123456789");
+  const { socket, outgoing, written } = setUp();
+  const first = outgoing.send("0123456789");
   const waiting = [outgoing.send("a"), outgoing.send("b")];
   assertEquals(outgoing.trySend("c"), false);
   assertEquals(socket.written.length, 1);
   socket.drain(0);
-  await Promise.all(waiting);
+  await Promise.all([first, ...waiting]);
   assertEquals(outgoing.trySend("c"), true);
   assertEquals(socket.written, ["0123456789", "a", "b", "c"]);
-  assertEquals(outgoing.sentMessages, 4);
+  assertEquals([outgoing.sentMessages, written()], [4, 4]);
 });
 
-Deno.test("A send that is cancelled or too late withdraws its message, and the others go on", async () => {
+Deno.test("A send resolves at once while there is room behind it, else when there is room again", async () => {
+  const { socket, outgoing } = setUp();
+  assertStrictEquals(outgoing.send("012345678"), DONE);
+  assertEquals(outgoing.waits, false);
+  const over = outgoing.send("0123456789");
+  assertEquals([await stateOf(over), outgoing.waits], ["pending", true]);
+  assertEquals(socket.written.length, 2);
+  socket.drain(10);
+  assertEquals(await stateOf(over), "pending");
+  socket.drain(9);
+  await over;
+  assertEquals(outgoing.waits, false);
+});
+
+Deno.test("One large message after the other waits for its own room", async () => {
+  const { socket, outgoing } = setUp();
+  const sends = ["0123456789", "abcdefghij", "ABCDEFGHIJ"].map((text) =>
+    outgoing.send(text)
+  );
+  for (let i = 0; i < 3; i++) {
+    assertEquals(socket.written.length, i + 1);
+    assertEquals(await stateOf(sends[i] ?? DONE), "pending");
+    socket.drain(0);
+    await sends[i];
+  }
+});
+
+Deno.test("A send that is cancelled or too late before it is buffered withdraws its message", async () => {
   const { clock, socket, outgoing } = setUp();
-  await outgoing.send("0123456789");
+  void outgoing.send("0123456789");
   const controller = new AbortController();
   const cancelled = outgoing.send("cancelled", { signal: controller.signal });
   const late = outgoing.send("late", { timeout: 100 });
@@ -56,10 +84,8 @@ Deno.test("A send that is cancelled or too late withdraws its message, and the o
   controller.abort(new Error("enough"));
   await assertRejects(() => cancelled, Error, "enough");
   await clock.advance(100);
-  assertEquals(
-    (await assertRejects(() => late, ConnectionError)).code,
-    "send-timeout",
-  );
+  const error = await assertRejects(() => late, ConnectionError);
+  assertEquals([error.code, error.delivered], ["send-timeout", undefined]);
   socket.drain(0);
   await patient;
   assertEquals(socket.written, ["0123456789", "patient"]);
@@ -68,9 +94,28 @@ Deno.test("A send that is cancelled or too late withdraws its message, and the o
     Error,
     "enough",
   );
+  assertEquals(clock.pending, 0);
 });
 
-Deno.test("A send that may take only so long has its message copied, and waits for room alone", async () => {
+Deno.test("A send that is cancelled or too late when it is buffered only ends its wait", async () => {
+  const { clock, socket, outgoing } = setUp();
+  const controller = new AbortController();
+  const cancelled = outgoing.send("0123456789", { signal: controller.signal });
+  const late = outgoing.send("behind it", { timeout: 100 });
+  controller.abort(new Error("enough"));
+  await assertRejects(() => cancelled, Error, "enough");
+  await clock.advance(60);
+  socket.drain(9);
+  assertEquals(socket.written, ["0123456789", "behind it"]);
+  await clock.advance(39);
+  assertEquals(await stateOf(late), "pending");
+  await clock.advance(1);
+  const error = await assertRejects(() => late, ConnectionError);
+  assertEquals([error.code, error.delivered], ["send-timeout", "unknown"]);
+  assertEquals([clock.pending, outgoing.waits], [0, false]);
+});
+
+Deno.test("A send that may take only so long has its message copied", async () => {
   for (
     const options of [
       undefined,
@@ -84,67 +129,89 @@ Deno.test("A send that may take only so long has its message copied, and waits f
       copied.push(copy);
       return undefined;
     };
-    await outgoing.send("0123456789", options);
-    const waiting = outgoing.send("a", options);
+    const sends = [
+      outgoing.send("0123456789", options),
+      outgoing.send("a", options),
+    ];
     socket.drain(0);
-    await waiting;
+    await Promise.all(sends);
     assertEquals(copied, Array(2).fill(options !== undefined));
   }
 });
 
-Deno.test("The write timeout comes when the peer has taken nothing for so long, never earlier", async () => {
-  const { clock, socket, outgoing, timeouts } = setUp();
-  outgoing.trySend("first");
-  await clock.advance(900);
+Deno.test("A message that is sent from the caller's memory resolves when it is written and there is room", async () => {
+  const { socket, outgoing } = setUp();
+  const lent = Promise.withResolvers<void>();
+  socket.behaviour.write = () => lent.promise;
+  const sent = outgoing.send("0123456789");
   socket.drain(0);
-  await clock.advance(5_000);
-  assertEquals(timeouts, []);
-  // The deadline of the first write has long been set: it must not be taken for this one's.
-  outgoing.trySend("second");
-  await clock.advance(999);
-  assertEquals(timeouts, []);
-  socket.drain(3);
-  await clock.advance(999);
-  assertEquals(timeouts, []);
-  await clock.advance(1);
-  assertEquals(timeouts, [900 + 5_000 + 999 + 1_000]);
+  assertEquals(await stateOf(sent), "pending");
+  lent.resolve();
+  await sent;
 });
 
-Deno.test("A write timeout of 0 waits for ever, and leaves no timer", async () => {
-  const { clock, outgoing, timeouts } = setUp(10, 0);
-  outgoing.trySend("first");
-  assertEquals(clock.pending, 0);
-  await clock.advance(1e9);
-  assertEquals(timeouts, []);
-});
-
-Deno.test("When the connection is gone everyone who waits is told, and who comes later too", async () => {
-  const { clock, outgoing } = setUp();
-  await outgoing.send("0123456789");
+Deno.test("When the connection is gone all who wait are told, and who comes later too", async () => {
+  const { clock, socket, outgoing } = setUp();
+  const lent = Promise.withResolvers<void>();
+  socket.behaviour.write = () => lent.promise;
+  const lending = outgoing.send("lent");
+  socket.behaviour.write = () => undefined;
+  const buffered = [
+    outgoing.send("0123456789"),
+    outgoing.room(),
+    lending,
+  ];
   const controller = new AbortController();
   const waiting = [
     outgoing.send("a"),
     outgoing.send("b", { timeout: 50 }),
     outgoing.send("c", { signal: controller.signal }),
-    outgoing.takeTurn().then(() => {}),
-    outgoing.room(),
+    outgoing.takeTurn(),
   ];
-  const gone = new ConnectionError("connection-closed", "gone");
+  const { ended } = outgoing;
+  const gone = new ConnectionError("write-timeout", "gone");
   outgoing.fail(gone);
+  lent.reject(gone);
   for (const result of await Promise.allSettled(waiting)) {
     assertEquals(result, { status: "rejected", reason: gone });
   }
-  await assertRejects(() => outgoing.send("x"), ConnectionError, "gone");
+  for (const call of buffered) {
+    const error = await assertRejects(() => call, ConnectionError);
+    assertEquals([error.code, error.delivered], [
+      "connection-closed",
+      "unknown",
+    ]);
+    assertStrictEquals(error.cause, gone);
+  }
+  assertStrictEquals(ended.reason, gone);
+  assertStrictEquals(outgoing.ended.reason, gone);
+  for (const call of [() => outgoing.send("x"), () => outgoing.takeTurn()]) {
+    await assertRejects(call, ConnectionError, "gone");
+  }
   assertEquals(clock.pending, 0);
 });
 
-Deno.test("Who has the turn has the socket to himself; the others wait in order", async () => {
+Deno.test("What the socket refuses fails the call, and counts for nothing", async () => {
   const { socket, outgoing } = setUp();
-  const finish = await outgoing.takeTurn();
+  const refuse = () => {
+    throw new ConnectionError("connection-closed", "the peer is closing");
+  };
+  void outgoing.send("0123456789");
+  const later = outgoing.send("later");
+  socket.behaviour.write = refuse;
+  socket.drain(0);
+  await assertRejects(() => later, ConnectionError, "the peer is closing");
+  await assertRejects(() => outgoing.send("x"), ConnectionError, "closing");
+  assertEquals(outgoing.sentMessages, 1);
+});
+
+Deno.test("A turn keeps the others waiting, in order", async () => {
+  const { socket, outgoing } = setUp();
+  await outgoing.takeTurn();
   const waiting = [outgoing.send("a"), outgoing.send("b")];
   assertEquals(outgoing.trySend("c"), false);
   await outgoing.write("turn");
-  finish();
+  outgoing.endTurn();
   await Promise.all(waiting);
   assertEquals(socket.written, ["turn", "a", "b"]);
 });
@@ -152,15 +219,14 @@ Deno.test("Who has the turn has the socket to himself; the others wait in order"
 Deno.test("room waits for room, and no longer than the signal allows", async () => {
   const { socket, outgoing } = setUp();
   await outgoing.room();
-  await outgoing.send("0123456789");
+  void outgoing.send("0123456789");
   const waiting = outgoing.room();
   socket.drain(9);
   await waiting;
   socket.drain(0);
-  await outgoing.send("0123456789");
+  void outgoing.send("0123456789");
   const controller = new AbortController();
   const cut = outgoing.room(controller.signal);
   controller.abort(new Error("enough"));
   await assertRejects(() => cut, Error, "enough");
-  assert(socket.bufferedAmount >= 10);
 });

@@ -1,65 +1,70 @@
-import type { NumberRule } from "../base/rules.ts";
-import { ConfigError } from "../base/errors.ts";
+import { ConnectionError } from "../base/errors.ts";
 import type { Message } from "../base/message.ts";
-import type { Outgoing } from "./outgoing.ts";
-import { handled, onAbort } from "../base/promise.ts";
+import { handled, onAbort, rejected } from "../base/promise.ts";
+import { checkWord, numberOption, signalOf } from "../base/options.ts";
+import type { NumberRule } from "../base/rules.ts";
 import type { Socket } from "../socket/socket.ts";
+import {
+  type MessageStream,
+  openSource,
+  refuseStream,
+} from "./chunk_source.ts";
+import { Fragments } from "./fragments.ts";
+import type { Outgoing } from "./outgoing.ts";
 
 /** Options of a connection's `sendStream`. */
 export interface SendStreamOptions {
   /** The kind of message. @default "binary" */
   readonly type?: "text" | "binary" | undefined;
-  /** Most payload bytes of a fragment. @default 65536 */
+  /** The size of a fragment in bytes; the last one may be smaller. @default 65536 */
   readonly chunkSize?: number | undefined;
-  /** Ends the stream: before its first fragment it is withdrawn, later the connection ends. */
+  /** Ends the stream: before its first fragment the message is not sent, later the connection ends. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Most payload bytes of a fragment, when nobody says otherwise, and at the most. */
-export const STREAM_CHUNK: NumberRule = {
+/** The size of a fragment. */
+const STREAM_CHUNK: NumberRule = {
   default: 65_536,
   min: 1,
   max: 2 ** 30,
   unit: "bytes",
 };
 
-/** What a streamed message may be read from. */
-export type MessageStream =
-  | ReadableStream<Uint8Array | string>
-  | AsyncIterable<Uint8Array | string>;
-
-/**
- * Refuses what cannot be read piece by piece.
- *
- * @throws {ConfigError} `invalid-argument`.
- */
-export function checkStream(stream: unknown): void {
-  const source: object = Object(stream);
-  if (Symbol.asyncIterator in source || Symbol.iterator in source) return;
-  throw refuse(
-    "a ReadableStream or iterable",
-    stream === null ? "null" : typeof stream,
-  );
+/** The options of a streamed message, checked. */
+export interface CheckedStreamOptions {
+  readonly type: "text" | "binary";
+  /** The size of a fragment in bytes. */
+  readonly chunkSize: number;
+  readonly signal: AbortSignal | undefined;
 }
 
-interface Piece {
-  readonly payload: Uint8Array;
-  readonly last: boolean;
+/**
+ * Checks the options of a streamed message and fills in the defaults.
+ *
+ * @throws {ConfigError} `invalid-option`.
+ */
+export function checkSendStreamOptions(
+  options: SendStreamOptions,
+): CheckedStreamOptions {
+  const signal = signalOf(options);
+  const { type = "binary" } = options;
+  checkWord("type", ["text", "binary"], type);
+  return {
+    type,
+    chunkSize: numberOption("chunkSize", STREAM_CHUNK, options.chunkSize),
+    signal,
+  };
 }
 
 /** What {@link streamOut} needs to know of a streamed message. */
-export interface StreamOutOptions {
-  readonly type: "text" | "binary";
-  /** Most payload bytes of a fragment. */
-  readonly chunkSize: number;
-  readonly signal?: AbortSignal | undefined;
-  /** The stream broke off when its first fragment was out already: the message cannot be completed. */
+export interface StreamOutOptions extends CheckedStreamOptions {
+  /** The source broke off when its first fragment was out already: the message cannot be completed. */
   readonly onBroken: (cause: unknown) => void;
 }
 
 /**
- * Sends a stream as one message, each fragment as soon as there is room for it,
- * or gathers it first for a socket that cannot stream.
+ * Sends a stream as one message, each fragment as soon as it is full and there is room for it, or gathers it first
+ * for a socket that cannot stream. However it fails, the source is given up.
  */
 export async function streamOut(
   socket: Socket,
@@ -67,32 +72,48 @@ export async function streamOut(
   stream: MessageStream,
   { type, chunkSize, signal, onBroken }: StreamOutOptions,
 ): Promise<void> {
-  const finish = await outgoing.takeTurn(signal);
-  const source = pieces(stream, type, chunkSize);
+  const source = openSource(stream);
+  const encode = encoder();
+  const check = type === "text" ? utf8Check() : undefined;
   const gathered: Uint8Array<ArrayBuffer>[] = [];
   let first = true;
-  try {
-    for (;;) {
-      const { value: piece, done } = await abortable(source.next(), signal);
-      if (done) break;
-      if (socket.writeFragment === undefined) {
-        gathered.push(piece.payload.slice());
-        continue;
-      }
-      await outgoing.room(signal);
-      socket.writeFragment({ type, first, ...piece });
-      first = false;
-      outgoing.wrote();
+  let hasTurn = false;
+  const fragments = new Fragments(chunkSize, async (payload, last) => {
+    if (socket.writeFragment === undefined) {
+      gathered.push(payload.slice());
+      return;
     }
-    if (first) await outgoing.write(await join(gathered, type));
-    else outgoing.sentMessages++;
+    await outgoing.room(signal);
+    outgoing.writeFragment({ type, payload, first, last });
+    first = false;
+  });
+  try {
+    await outgoing.takeTurn(signal);
+    hasTurn = true;
+    for (;;) {
+      const { value, done } = await unlessAborted(
+        source.next(),
+        signal,
+        outgoing.ended,
+      );
+      const bytes = done ? encode("", true) : encode(value);
+      check?.(bytes, !done);
+      await fragments.add(bytes);
+      if (done) break;
+    }
+    await fragments.end();
+    if (socket.writeFragment === undefined) {
+      await outgoing.write(await join(gathered, type));
+    }
+    source.release();
   } catch (cause) {
-    // Not awaited: a source that hangs must not hold the turn.
-    handled(source.return());
-    if (!first) onBroken(cause);
+    source.cancel(cause);
+    const over = cause instanceof ConnectionError &&
+      cause.code === "connection-closed";
+    if (!first && !over) onBroken(cause);
     throw cause;
   } finally {
-    finish();
+    if (hasTurn) outgoing.endTurn();
   }
 }
 
@@ -106,49 +127,36 @@ async function join(
     : new Uint8Array(await whole.arrayBuffer());
 }
 
-/** Waits for a promise, but no longer than until the signal aborts. */
-function abortable<T>(
+/** Waits for a promise, but no longer than until one of the signals aborts. */
+function unlessAborted<T>(
   promise: Promise<T>,
-  signal: AbortSignal | undefined,
+  ...signals: (AbortSignal | undefined)[]
 ): Promise<T> {
-  if (signal === undefined) return promise;
+  const aborted = signals.find((signal) => signal?.aborted);
+  if (aborted !== undefined) {
+    handled(promise);
+    return rejected(aborted.reason);
+  }
   return new Promise((resolve, reject) => {
-    const remove = onAbort(signal, () => reject(signal.reason));
-    promise.then(resolve, reject).finally(remove);
-  });
-}
-
-/**
- * Cuts a stream into pieces of at most `chunkSize` bytes, none of them empty but
- * that of an empty stream, with one piece of look-ahead, so that the last one is
- * known as the last.
- *
- * @throws {ConfigError} `invalid-argument` when a chunk is neither bytes nor a string, or when
- * a text's bytes are not UTF-8 (RFC 6455, section 8.1).
- */
-async function* pieces(
-  stream: MessageStream,
-  type: "text" | "binary",
-  chunkSize: number,
-): AsyncGenerator<Piece, void> {
-  const encode = encoder();
-  const check = type === "text" ? utf8Check() : undefined;
-  let held: Uint8Array | undefined;
-  for await (const chunk of stream) {
-    const bytes = encode(chunk);
-    check?.(bytes, true);
-    for (let at = 0; at < bytes.length; at += chunkSize) {
-      if (held !== undefined) yield { payload: held, last: false };
-      held = bytes.subarray(at, at + chunkSize);
+    const removals: (() => void)[] = [];
+    // Whichever comes first: a promise that never settles must leave no listener.
+    const leave = () => {
+      for (const remove of removals) remove();
+    };
+    for (const signal of signals) {
+      removals.push(onAbort(signal, () => {
+        leave();
+        reject(signal?.reason);
+      }));
     }
-  }
-  const rest = encode("", true);
-  check?.(rest, false);
-  if (rest.length > 0) {
-    if (held !== undefined) yield { payload: held, last: false };
-    held = rest;
-  }
-  yield { payload: held ?? new Uint8Array(0), last: true };
+    promise.then((value) => {
+      leave();
+      resolve(value);
+    }, (error) => {
+      leave();
+      reject(error);
+    });
+  });
 }
 
 /** Turns chunks into bytes; a surrogate pair may be split over two strings. */
@@ -163,7 +171,7 @@ function encoder(): (chunk: unknown, end?: boolean) => Uint8Array {
       return new Uint8Array([...cut, ...chunk]);
     }
     if (typeof chunk !== "string") {
-      throw refuse("made of strings and Uint8Arrays", typeof chunk);
+      throw refuseStream("made of strings and Uint8Arrays", typeof chunk);
     }
     const text = half + chunk;
     const last = text.charCodeAt(text.length - 1);
@@ -179,15 +187,7 @@ function utf8Check(): (bytes: Uint8Array, more: boolean) => void {
     try {
       decoder.decode(bytes, { stream });
     } catch {
-      throw refuse("UTF-8, being a text message", "other bytes");
+      throw refuseStream("UTF-8, being a text message", "other bytes");
     }
   };
-}
-
-function refuse(rule: string, got: string): ConfigError {
-  return new ConfigError(
-    "invalid-argument",
-    "stream",
-    `Cannot send as the stream must be ${rule}: current value is ${got}`,
-  );
 }

@@ -3,11 +3,8 @@ import { FakeClock } from "../../testing/fake_clock.ts";
 import { MockSocket } from "../../testing/mock_socket.ts";
 import { ConfigError } from "../base/errors.ts";
 import { Outgoing } from "./outgoing.ts";
-import {
-  type MessageStream,
-  streamOut,
-  type StreamOutOptions,
-} from "./send_stream.ts";
+import type { MessageStream } from "./chunk_source.ts";
+import { streamOut, type StreamOutOptions } from "./send_stream.ts";
 
 function setUp() {
   const clock = new FakeClock();
@@ -16,8 +13,7 @@ function setUp() {
     socket,
     clock,
     highWaterMark: 1_000,
-    writeTimeout: 0,
-    onTimeout() {},
+    onWritten() {},
   });
   const broken: unknown[] = [];
   const run = (
@@ -27,6 +23,7 @@ function setUp() {
     streamOut(socket, outgoing, stream, {
       type: "binary",
       chunkSize: 4,
+      signal: undefined,
       onBroken: (cause) => broken.push(cause),
       ...options,
     });
@@ -53,7 +50,10 @@ function chunks(...values: unknown[]): ReadableStream {
 
 Deno.test("The last fragment carries FIN, no empty one trails, and long chunks are cut", async () => {
   const table: [chunks: string[], fragments: string[]][] = [
-    [["abc", "de"], ["<abc", "de>"]],
+    [["abc", "de"], ["<abcd", "e>"]],
+    [["a", "b", "c", "d", "e", "f", "g", "h"], ["<abcd", "efgh>"]],
+    [["abcdefgh"], ["<abcd", "efgh>"]],
+    [["ab", "cdefghijk"], ["<abcd", "efgh", "ijk>"]],
     [["abcdefghij"], ["<abcd", "efgh", "ij>"]],
     [["abcd", "", ""], ["<abcd>"]],
     [["", "a"], ["<a>"]],
@@ -108,10 +108,17 @@ Deno.test("A stream that fails before its first fragment is withdrawn; later it 
     "early",
   );
   assertEquals(early.broken, []);
+  assertEquals(early.socket.fragments, []);
+  await assertRejects(
+    () => early.run(chunks("not", new Error("full"))),
+    Error,
+    "full",
+  );
+  assertEquals([early.broken, early.socket.fragments], [[], []]);
   await early.outgoing.send("goes on");
   const late = setUp();
   await assertRejects(
-    () => late.run(chunks("a", "b", new Error("late"))),
+    () => late.run(chunks("abcd", "e", new Error("late"))),
     Error,
     "late",
   );
@@ -122,10 +129,7 @@ Deno.test("A source that hangs ends with the signal, and no listener stays", asy
   const { run, broken, outgoing } = setUp();
   const controller = new AbortController();
   const hanging = new ReadableStream<string>({
-    start: (stream) => {
-      stream.enqueue("a");
-      stream.enqueue("b");
-    },
+    start: (stream) => stream.enqueue("abcdef"),
   });
   const running = run(hanging, { signal: controller.signal });
   await new Promise((resolve) => setTimeout(resolve, 0));

@@ -1,8 +1,11 @@
+import type { Clock } from "../base/clock.ts";
+import { Queue } from "../base/queue.ts";
+
 /** A pong that answered one of our pings. */
 export interface Heartbeat {
   /** When it arrived, in epoch milliseconds. */
   readonly at: number;
-  /** The round trip in milliseconds. */
+  /** The round trip in milliseconds, with fractions. */
   readonly latency: number;
 }
 
@@ -12,13 +15,15 @@ export interface ConnectionStats {
   readonly receivedMessages: number;
   /** Payload bytes that arrived, before compression. */
   readonly receivedBytes: number;
+  /** Messages that arrived and found no room, on a socket that cannot hold the peer back. Not delivered. */
+  readonly droppedMessages: number;
   /** Messages that were buffered for sending, streamed ones when they are whole. */
   readonly sentMessages: number;
   /** Payload bytes that were buffered for sending, before compression. */
   readonly sentBytes: number;
   /** Pongs that answered our pings. */
   readonly heartbeats: number;
-  /** The last round trip in milliseconds. */
+  /** The last round trip in milliseconds, with fractions. */
   readonly latency: number | undefined;
   /** Messages that wait in `incoming`. */
   readonly incomingDepth: number;
@@ -28,4 +33,37 @@ export interface ConnectionStats {
   readonly bufferedBytes: number;
   /** Sends that failed, withdrawn ones too. */
   readonly failedSends: number;
+}
+
+/** Heartbeats that are kept for a reader that is late; older ones say nothing new. */
+const KEPT = 16;
+
+/** The heartbeats of a connection: pongs that answered our pings. */
+export class Heartbeats {
+  readonly #clock: Clock;
+  /** The newest ones. */
+  readonly queue: Queue<Heartbeat> = new Queue({ capacity: KEPT });
+  /** How many there were. */
+  count = 0;
+  /** The last round trip in milliseconds. */
+  latency: number | undefined;
+  /** When the last one arrived, in epoch milliseconds; 0 before the first. */
+  lastAt = 0;
+  /** The same in milliseconds of the clock. */
+  lastClockAt = 0;
+
+  /** Begins without one. */
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** A heartbeat has arrived. */
+  add(latency: number, at: number): void {
+    this.count++;
+    this.latency = latency;
+    this.lastAt = at;
+    this.lastClockAt = this.#clock.now();
+    if (this.queue.full) this.queue.shift();
+    this.queue.push({ at, latency });
+  }
 }

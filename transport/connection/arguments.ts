@@ -1,0 +1,87 @@
+import { Buffer } from "node:buffer";
+import { ConfigError } from "../base/errors.ts";
+import { checkOptions, numberOption } from "../base/options.ts";
+import { CONNECTION_RULES } from "../base/rules.ts";
+import { isValidCloseCode, MAX_CLOSE_REASON } from "../protocol/close.ts";
+import type { Socket, SocketCloseOptions } from "../socket/socket.ts";
+
+/** Stands for a close frame without a code: it is never on the wire (RFC 6455, section 7.1.5). */
+export const NO_CODE = 1005;
+
+/**
+ * Checks what is to go into a close frame (RFC 6455, sections 5.5.1 and 7.4). The code 1005 stands for none.
+ *
+ * @throws {ConfigError} `invalid-argument`.
+ */
+export function checkCloseArguments(code: number, reason: string): void {
+  if (code !== NO_CODE && !isValidCloseCode(code)) {
+    throw refuse(
+      "code",
+      `one that may be sent (1000 to 1003, 1007 to 1014, 3000 to 4999), or 1005 for none: current value is ${code}`,
+    );
+  }
+  if (typeof reason !== "string") {
+    throw refuse(
+      "reason",
+      `a string: current value is of type ${typeof reason}`,
+    );
+  }
+  if (code === NO_CODE && reason !== "") {
+    throw refuse("reason", "empty if the code is 1005, which stands for none");
+  }
+  const size = Buffer.byteLength(reason);
+  if (size > MAX_CLOSE_REASON) {
+    throw refuse(
+      "reason",
+      `at most ${MAX_CLOSE_REASON} bytes of UTF-8: current value has ${size}`,
+    );
+  }
+}
+
+/**
+ * The time that a closing handshake may take, in milliseconds.
+ *
+ * @throws {ConfigError} `invalid-option`.
+ */
+export function closeTimeoutOf(
+  options: SocketCloseOptions,
+  fallback: number,
+): number {
+  checkOptions("options", options);
+  const rule = { ...CONNECTION_RULES.closeTimeout, default: fallback };
+  return numberOption("timeout", rule, options.timeout);
+}
+
+/** Whether the target of a connection is a URL and not a socket. */
+export function isUrl(target: string | URL | Socket): target is string | URL {
+  return typeof target === "string" || target instanceof URL;
+}
+
+/**
+ * Checks the target of a connection.
+ *
+ * @throws {ConfigError} `invalid-argument` for what is neither a URL nor a socket.
+ */
+export function checkTarget(target: unknown): void {
+  if (typeof target === "string" || target instanceof URL) return;
+  if (
+    typeof target === "object" && target !== null &&
+    typeof Reflect.get(target, "url") === "string" &&
+    typeof Reflect.get(target, "start") === "function"
+  ) return;
+  throw new ConfigError(
+    "invalid-argument",
+    "url",
+    `Cannot make a connection as its first argument must be a URL or a Socket: current value is ${
+      target instanceof WebSocket ? "a bare WebSocket" : String(target)
+    }`,
+  );
+}
+
+function refuse(field: string, rule: string): ConfigError {
+  return new ConfigError(
+    "invalid-argument",
+    field,
+    `Cannot close as ${field} must be ${rule}`,
+  );
+}

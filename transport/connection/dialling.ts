@@ -1,0 +1,67 @@
+import type { Clock } from "../base/clock.ts";
+import { ConnectionError, toError } from "../base/errors.ts";
+import type { Log } from "../base/logging.ts";
+import { retry, RetryLimitError } from "../base/retry.ts";
+import { urlForLog } from "../base/url.ts";
+import { minRetryDelay } from "../client/retry_after.ts";
+import { isRetryable } from "../client/retryable.ts";
+import type { Socket } from "../socket/socket.ts";
+import { dialOnce } from "./dial_once.ts";
+import { type ConnectionOptions, resolveRetry } from "./options.ts";
+
+/** What {@link dial} needs beside the options of the connection. */
+export interface DiallingOptions {
+  readonly clock: Clock;
+  readonly handshakeTimeout: number;
+  readonly log: Log | undefined;
+  /** Ends the attempts. */
+  readonly signal: AbortSignal;
+}
+
+/** What the message of a dialer begins with, and ours does too. */
+const PREFIX = /^Cannot connect(?: to \S+)?(?::| as) /;
+
+/**
+ * Dials under the retry policy of a connection until there is a socket.
+ *
+ * @throws {ConnectionError} `dial-failed` if the policy gives up or another attempt cannot help.
+ * @throws The signal's reason when it aborts.
+ */
+export async function dial(
+  url: string,
+  options: ConnectionOptions,
+  { clock, handshakeTimeout, log, signal }: DiallingOptions,
+): Promise<Socket> {
+  const onError = (error: Error) =>
+    log?.error("A callback of the dial failed", { error });
+  const bounds = { clock, handshakeTimeout, signal, onError };
+  try {
+    const socket = await retry(
+      () => dialOnce(url, options, bounds),
+      resolveRetry(options.retry, clock),
+      {
+        signal,
+        clock,
+        minDelay: minRetryDelay(clock),
+        isRetryable,
+        onError,
+        onRetry: options.onRetry ??
+          ((info) => log?.debug("Dial failed, trying again", { ...info })),
+      },
+    );
+    if (!signal.aborted) return socket;
+    socket.terminate();
+    throw signal.reason;
+  } catch (thrown) {
+    if (signal.aborted) throw signal.reason;
+    const cause = thrown instanceof RetryLimitError ? thrown.cause : thrown;
+    const { message } = toError(cause);
+    const error = new ConnectionError(
+      "dial-failed",
+      `Cannot connect to ${urlForLog(url)}: ${message.replace(PREFIX, "")}`,
+      { cause },
+    );
+    log?.warn("Gave up dialling", { error });
+    throw error;
+  }
+}

@@ -1,0 +1,358 @@
+import { notify } from "../base/callbacks.ts";
+import { ConnectionError, toError } from "../base/errors.ts";
+import { createLog, type Log } from "../base/logging.ts";
+import { onAbort } from "../base/promise.ts";
+import { Queue } from "../base/queue.ts";
+import { urlForLog } from "../base/url.ts";
+import type { Socket, SocketActivity, SocketEnd } from "../socket/socket.ts";
+import { ObservedActivity } from "./liveness/activity.ts";
+import { dial } from "./dialling.ts";
+import { classifyEnd, NEVER_OPEN } from "./end.ts";
+import { Liveness } from "./liveness/liveness.ts";
+import type {
+  ConnectionOptions,
+  ResolvedConnectionOptions,
+} from "./options.ts";
+import { Outgoing } from "./outgoing.ts";
+import { ConnectionReader } from "./reader.ts";
+import { Receiving } from "./receiving.ts";
+import { type ConnectionStats, Heartbeats } from "./stats.ts";
+
+/** Where a connection is in its life. A closed one is not used again. */
+export type ConnectionState =
+  | "disconnected"
+  | "connecting"
+  | "connected"
+  | "closed";
+
+/** Which state may follow which. */
+const MOVES: Readonly<Record<ConnectionState, readonly ConnectionState[]>> = {
+  disconnected: ["connecting", "connected", "closed"],
+  connecting: ["connected", "disconnected", "closed"],
+  connected: ["closed"],
+  closed: [],
+};
+
+/** The close code for more than we take (RFC 6455, section 7.4.1). */
+const TOO_BIG = 1009;
+/** The close code if we cannot go on (RFC 6455, section 7.4.1). */
+const INTERNAL_ERROR = 1011;
+
+/** What exists from the opening on. */
+export interface OpenParts {
+  readonly socket: Socket;
+  readonly activity: SocketActivity;
+  readonly outgoing: Outgoing;
+  readonly liveness: Liveness;
+}
+
+/** The life of one connection: dials, opens, and ends, exactly once. Owns the parts that live only in between. */
+export class Lifecycle {
+  readonly #url: string;
+  readonly #options: ConnectionOptions;
+  readonly #config: ResolvedConnectionOptions;
+  readonly #closed = Promise.withResolvers<SocketEnd>();
+
+  #state: ConnectionState = "disconnected";
+  #open: OpenParts | undefined;
+  #dialling: AbortController | undefined;
+  #unfollow = () => {};
+  #closedByUser = false;
+  /** Why we ended the connection ourselves, if we did. */
+  #failure: ConnectionError | undefined;
+  #errors: Queue<ConnectionError> | undefined;
+  #endError: ConnectionError | undefined;
+
+  readonly log: Log | undefined;
+  readonly receiving: Receiving;
+  readonly heartbeats: Heartbeats;
+
+  /** Begins disconnected. */
+  constructor(
+    url: string,
+    options: ConnectionOptions,
+    config: ResolvedConnectionOptions,
+  ) {
+    this.#url = url;
+    this.#options = options;
+    this.#config = config;
+    this.log = createLog(options, {
+      component: "connection",
+      url: urlForLog(url),
+      ...options.logAttributes,
+    });
+    this.receiving = new Receiving({
+      clock: config.clock,
+      maxItems: config.incomingBufferSize,
+      maxBytes: config.incomingBufferBytes,
+      onOverflow: () => this.#overflowed(),
+    });
+    this.heartbeats = new Heartbeats(config.clock);
+  }
+
+  /** The present state. */
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** Set from the opening on, also after the end. */
+  get open(): OpenParts | undefined {
+    return this.#open;
+  }
+
+  /** How it ended. Never rejects. */
+  get closed(): Promise<SocketEnd> {
+    return this.#closed.promise;
+  }
+
+  /** At most one classified error, then the end. */
+  get errors(): Queue<ConnectionError> {
+    return this.#errors ??= new Queue({
+      capacity: this.#config.errorsBufferSize,
+    });
+  }
+
+  /** When the last message or heartbeat arrived, in epoch milliseconds. */
+  get lastHeardAt(): number {
+    return Math.max(this.receiving.lastAt, this.heartbeats.lastAt);
+  }
+
+  /** The same in milliseconds of the clock. */
+  get lastSignAt(): number {
+    return Math.max(this.receiving.lastClockAt, this.heartbeats.lastClockAt);
+  }
+
+  /** The present figures. */
+  stats(): Omit<ConnectionStats, "failedSends"> {
+    const { messages, bytes, dropped, incoming } = this.receiving;
+    const { count, latency } = this.heartbeats;
+    const open = this.#open;
+    return {
+      receivedMessages: messages,
+      receivedBytes: bytes,
+      droppedMessages: dropped,
+      sentMessages: open?.outgoing.sentMessages ?? 0,
+      sentBytes: open?.socket.sentBytes ?? 0,
+      heartbeats: count,
+      latency,
+      incomingDepth: incoming.size,
+      errorsDepth: this.#errors?.size ?? 0,
+      bufferedBytes: open?.socket.bufferedAmount ?? 0,
+    };
+  }
+
+  /** Why it ended, unless the user ended it or the peer closed in good order. */
+  get endError(): ConnectionError | undefined {
+    return this.#endError?.code === "peer-closed-clean"
+      ? undefined
+      : this.#endError;
+  }
+
+  /**
+   * Dials until there is a socket, and opens with it.
+   *
+   * @throws {ConnectionError} `dial-failed`, `connection-closed`.
+   * @throws The signal's reason when it aborts.
+   */
+  async connect(signal: AbortSignal | undefined): Promise<void> {
+    this.#move("connecting");
+    const { clock, handshakeTimeout } = this.#config;
+    const dialling = this.#dialling = new AbortController();
+    const removeListener = onAbort(
+      signal,
+      () => dialling.abort(signal?.reason),
+    );
+    // Not before: a connection that is never connected must leave no listener behind.
+    this.#follow();
+    try {
+      const socket = await dial(this.#url, this.#options, {
+        clock,
+        handshakeTimeout,
+        log: this.log,
+        signal: dialling.signal,
+      });
+      this.#start(socket);
+    } catch (error) {
+      if (this.#state === "connecting") {
+        this.#unfollow();
+        this.#move("disconnected");
+      }
+      throw error;
+    } finally {
+      this.#dialling = undefined;
+      removeListener();
+    }
+  }
+
+  /** Opens with a socket that is open already. */
+  openWith(socket: Socket): void {
+    this.#start(socket);
+    // A socket that had ended has closed it.
+    if (this.#state !== "closed") this.#follow();
+  }
+
+  /** Closes on behalf of the user. */
+  close(code: number | undefined, reason: string, timeout: number): void {
+    if (this.#state === "closed") return;
+    this.#closedByUser = true;
+    this.#shut();
+    this.#dialling?.abort(this.unavailable("connect"));
+    if (this.#open === undefined) this.#end(NEVER_OPEN);
+    else this.#open.socket.close(code, reason, { timeout });
+  }
+
+  /** Cuts on behalf of the user. */
+  terminate(): void {
+    if (this.#open === undefined) return this.close(undefined, "", 0);
+    if (this.#state !== "closed") {
+      this.#closedByUser = true;
+      this.#shut();
+    }
+    this.#open.socket.terminate();
+  }
+
+  /** A streamed message can neither be completed nor taken back (RFC 6455, section 5.4). */
+  streamBroke(cause: unknown): void {
+    const message = "A streamed message broke off in the middle";
+    this.#fail(
+      new ConnectionError("stream-aborted", message, { cause }),
+      INTERNAL_ERROR,
+      message,
+    );
+  }
+
+  /** Why something cannot be done now. */
+  unavailable(action: string): ConnectionError {
+    const closed = this.#state === "closed";
+    return new ConnectionError(
+      closed ? "connection-closed" : "not-connected",
+      `Cannot ${action} as the state must be connected: current value is ${this.#state}`,
+    );
+  }
+
+  /** Closes when the signal of the options aborts. */
+  #follow(): void {
+    this.#unfollow = onAbort(
+      this.#options.signal,
+      () => this.close(1000, "", this.#config.closeTimeout),
+    );
+  }
+
+  #start(socket: Socket): void {
+    this.#move("connected");
+    const { clock, closeTimeout, highWaterMark } = this.#config;
+    const { receiving, heartbeats } = this;
+    const activity = socket.activity ?? new ObservedActivity(socket, clock);
+    const observed = activity instanceof ObservedActivity
+      ? activity
+      : undefined;
+    const outgoing: Outgoing = new Outgoing({
+      socket,
+      clock,
+      highWaterMark,
+      onWritten: () => liveness.written(),
+    });
+    const liveness = new Liveness({
+      ...this.#config,
+      socket,
+      activity,
+      heldUntil: () => receiving.heldUntil,
+      sendWaits: () => outgoing.waits,
+      onHeartbeat: (latency, at) => heartbeats.add(latency, at),
+      onDead: (error) => this.#cut(error),
+    });
+    this.#open = { socket, activity, outgoing, liveness };
+    receiving.open(socket, activity);
+    const reader = new ConnectionReader({
+      receiving,
+      outgoing,
+      liveness,
+      observed,
+      callbacks: this.#options,
+      onCallbackError: (error) => this.#callbackFailed(error),
+      onEnd: (end) => this.#end(end),
+    });
+    socket.start(reader, { closeTimeout });
+  }
+
+  /** The peer is dead: nothing that was said to it would arrive. */
+  #cut(thrown: Error): void {
+    const error = thrown instanceof ConnectionError
+      ? thrown
+      : new ConnectionError("read-error", thrown.message, { cause: thrown });
+    this.#failure ??= error;
+    if (this.#state !== "closed") this.#shut();
+    this.#open?.socket.terminate(error);
+  }
+
+  #fail(error: ConnectionError, code: number, reason: string): void {
+    if (this.#state === "closed") return;
+    this.#failure = error;
+    this.#shut();
+    this.#open?.socket.close(code, reason, {
+      timeout: this.#config.closeTimeout,
+    });
+  }
+
+  /** More messages have arrived than may wait, on a socket that cannot hold the peer back. */
+  #overflowed(): void {
+    const { incomingBufferSize, incomingBufferBytes } = this.#config;
+    const message =
+      `More messages wait than incomingBufferSize (${incomingBufferSize}) or incomingBufferBytes (${incomingBufferBytes}) allow`;
+    this.#fail(
+      new ConnectionError("read-error", message),
+      TOO_BIG,
+      "Too many messages wait",
+    );
+  }
+
+  /** No more sends and pings; those who wait are told. */
+  #shut(): void {
+    this.#move("closed");
+    this.#open?.liveness.stop();
+    this.#open?.outgoing.fail(this.#failure ?? this.unavailable("send"));
+  }
+
+  #end(end: SocketEnd): void {
+    if (this.#state !== "closed") this.#shut();
+    this.#unfollow();
+    const error = this.#closedByUser
+      ? undefined
+      : classifyEnd(end, this.#failure);
+    this.#endError = error;
+    this.log?.info("Closed", {
+      code: end.code,
+      reason: end.reason,
+      clean: end.clean,
+      initiator: end.initiator,
+      ...(error === undefined ? undefined : { error }),
+    });
+    if (end.received !== undefined) {
+      const { code, reason } = end.received;
+      const onError = (error: Error) => this.#callbackFailed(error);
+      notify(this.#options.onClose, onError, code, reason);
+    }
+    this.receiving.close();
+    if (error !== undefined) this.errors.push(error);
+    this.errors.close();
+    this.heartbeats.queue.close();
+    this.#closed.resolve(end);
+  }
+
+  #callbackFailed(thrown: unknown): void {
+    this.log?.error("A callback failed", { error: toError(thrown) });
+  }
+
+  /** The one place where the state changes. */
+  #move(to: ConnectionState): void {
+    if (!MOVES[this.#state].includes(to)) {
+      throw new ConnectionError(
+        "invalid-state",
+        `Cannot go from ${this.#state} to ${to}`,
+      );
+    }
+    this.#state = to;
+    if (to === "connected") this.log?.info("Connected");
+    else if (to !== "closed") this.log?.debug(`Now ${to}`);
+  }
+}

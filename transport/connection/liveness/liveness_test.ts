@@ -1,0 +1,341 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { FakeClock } from "../../../testing/fake_clock.ts";
+import { ConnectionError } from "../../base/errors.ts";
+import { ActiveSocket } from "./_support/active_socket.ts";
+import { Liveness, type LivenessOptions } from "./liveness.ts";
+
+const MiB = 2 ** 20;
+
+interface SetUpOptions extends Partial<LivenessOptions> {
+  /** Whether the peer answers pings. */
+  readonly answers?: boolean;
+}
+
+function setUp({ answers = false, ...options }: SetUpOptions = {}) {
+  const clock = new FakeClock({ now: 0 });
+  clock.setRandom(() => 0.5);
+  const socket = new ActiveSocket(clock);
+  const dead: [at: number, code: string][] = [];
+  const state = { held: 0, waits: false };
+  const liveness = new Liveness({
+    socket,
+    activity: socket.activity,
+    clock,
+    pingInterval: 20_000,
+    pingTimeout: 20_000,
+    writeTimeout: 30_000,
+    heldUntil: () => state.held,
+    sendWaits: () => state.waits,
+    onHeartbeat() {},
+    onDead: (error) =>
+      dead.push([
+        clock.now(),
+        error instanceof ConnectionError ? error.code : error.message,
+      ]),
+    ...options,
+  });
+  // Pings are written at once, and answered if the peer does that.
+  socket.behaviour.ping = (payload) => {
+    socket.complete(10);
+    if (!answers) return;
+    socket.arrive(10);
+    liveness.pong(payload, clock.now());
+  };
+  socket.start({
+    message: () => true,
+    ping() {},
+    pong() {},
+    drain: () => liveness.drained(),
+    end() {},
+  });
+  /** Output is buffered, of which the stream takes some at once. */
+  const write = (bytes: number, taken: number) => {
+    socket.bufferedAmount += bytes;
+    liveness.written();
+    if (taken > 0) socket.complete(taken);
+  };
+  return { clock, socket, liveness, dead, state, write };
+}
+
+/** Does something every so many milliseconds, for so long. */
+async function every(
+  clock: FakeClock,
+  interval: number,
+  duration: number,
+  action: () => void,
+): Promise<void> {
+  for (let passed = 0; passed < duration; passed += interval) {
+    await clock.advance(interval);
+    action();
+  }
+}
+
+Deno.test("Pings go out every interval, a tenth earlier or later, and never stop", async () => {
+  for (const [random, first] of [[0, 900], [0.999_999, 1_100]] as const) {
+    const { clock, socket, liveness } = setUp({
+      pingInterval: 1_000,
+      pingTimeout: 0,
+    });
+    liveness.stop();
+    clock.setRandom(() => random);
+    const again = new Liveness({
+      socket,
+      activity: socket.activity,
+      clock,
+      pingInterval: 1_000,
+      pingTimeout: 0,
+      writeTimeout: 0,
+      heldUntil: () => 0,
+      sendWaits: () => false,
+      onHeartbeat() {},
+      onDead() {},
+    });
+    await clock.advance(first - 2);
+    assertEquals(socket.pings.length, 0);
+    await clock.advance(3);
+    assertEquals(socket.pings.length, 1);
+    await clock.advance(100_000);
+    assert(socket.pings.length > 90);
+    again.stop();
+    assertEquals(clock.pending, 0);
+  }
+});
+
+Deno.test("Nothing pings with an interval of 0, or on a socket without control frames", async () => {
+  const quiet = setUp({ pingInterval: 0 });
+  const clock = new FakeClock();
+  const native = new ActiveSocket(clock);
+  Object.defineProperty(native, "controlFrames", { value: false });
+  setUp({ clock, socket: native });
+  await quiet.clock.advance(100_000);
+  await clock.advance(100_000);
+  assertEquals([quiet.socket.pings.length, quiet.clock.pending], [0, 0]);
+  assertEquals([native.pings.length, clock.pending], [0, 0]);
+});
+
+Deno.test("At most one unanswered ping waits in our buffer", async () => {
+  const { clock, socket, liveness, dead } = setUp({ pingTimeout: 0 });
+  socket.behaviour.ping = () => {
+    socket.bufferedAmount += 10;
+  };
+  socket.bufferedAmount = 1_000;
+  await clock.advance(100_000);
+  assertEquals(socket.pings.length, 1);
+  // What was before the ping goes out, and then the ping.
+  socket.complete(1_000);
+  await clock.advance(20_000);
+  assertEquals(socket.pings.length, 1);
+  socket.complete(10);
+  await clock.advance(20_000);
+  assertEquals(socket.pings.length, 2);
+  assertEquals(dead, []);
+  liveness.stop();
+});
+
+Deno.test("A peer from which nothing arrives after a ping is dead after pingTimeout, once", async () => {
+  for (
+    const [pingInterval, pingTimeout, at] of [
+      [20_000, 20_000, 40_000],
+      [120_000, 20_000, 140_000],
+      [5_000, 20_000, 25_000],
+      [1_000, 50, 1_050],
+    ] as const
+  ) {
+    const { clock, dead } = setUp({ pingInterval, pingTimeout });
+    await clock.advance(at - 1);
+    assertEquals(dead, []);
+    await clock.advance(1);
+    assertEquals(dead, [[at, "ping-timeout"]]);
+    await clock.advance(1_000_000);
+    assertEquals([dead.length, clock.pending], [1, 0]);
+  }
+});
+
+Deno.test("A peer that answers, or sends a byte now and then, lives on", async () => {
+  const answering = setUp({ answers: true });
+  await answering.clock.advance(10_000_000);
+  assertEquals(answering.dead, []);
+  answering.liveness.stop();
+
+  const slow = setUp();
+  await every(
+    slow.clock,
+    19_000,
+    1_000_000,
+    () => slow.socket.arrive(1),
+  );
+  assertEquals(slow.dead, []);
+  const last = slow.clock.now();
+  await slow.clock.advance(100_000);
+  // Nothing has followed the next ping.
+  const [[at] = [0]] = slow.dead;
+  assert(at > last + 20_000 && at <= last + 40_000, String(at - last));
+});
+
+Deno.test("A pingTimeout of 0 keeps a silent peer, and its pings go on", async () => {
+  const { clock, socket, dead, liveness } = setUp({ pingTimeout: 0 });
+  await clock.advance(1_000_000);
+  assertEquals([dead.length, socket.pings.length], [0, 50]);
+  liveness.stop();
+});
+
+Deno.test("Without pings nobody is judged, and a ping of the user's asks", async () => {
+  const { clock, dead, liveness } = setUp({ pingInterval: 0 });
+  await clock.advance(1_000_000);
+  assertEquals(dead, []);
+  const ping = assertRejects(() => liveness.ping(undefined), ConnectionError);
+  await clock.advance(20_000);
+  assertEquals(dead, [[1_020_000, "ping-timeout"]]);
+  await ping;
+});
+
+Deno.test("Output that goes into the buffers of a dead peer's system does not keep it alive", async () => {
+  const { clock, dead, write } = setUp();
+  await every(clock, 100, 60_000, () => {
+    if (dead.length === 0) write(100, 100);
+  });
+  // 60 KB were written since the last byte: these extend the deadline by less than a second.
+  assertEquals(dead.length, 1);
+  const [[at] = [0]] = dead;
+  assert(at > 40_000 && at < 41_000, String(at));
+});
+
+Deno.test("A peer that reads what we send at 64 KiB/s is not cut, also while nothing arrives", async () => {
+  const { clock, dead, write, socket, liveness } = setUp();
+  // The system takes 4 MiB at once and reports room in steps of 1.5 MiB, which take 24 s each.
+  write(24 * MiB, 4 * MiB);
+  await every(clock, 24_000, 320_000, () => socket.complete(1.5 * MiB));
+  assertEquals(dead, []);
+  // The last of it has to be read before anything can be answered.
+  await clock.advance(64_000);
+  assertEquals(dead, []);
+  socket.arrive(10);
+  await clock.advance(10_000);
+  assertEquals(dead, []);
+  liveness.stop();
+});
+
+Deno.test("A small message in the buffers of the system gives a slow peer the time to read it", async () => {
+  const { clock, dead, write } = setUp();
+  write(640 * 1_024, 640 * 1_024);
+  await clock.advance(49_999);
+  assertEquals(dead, []);
+  await clock.advance(1);
+  assertEquals(dead, [[50_000, "ping-timeout"]]);
+});
+
+Deno.test("While the peer is held back no deadline runs, and afterwards each starts again in full", async () => {
+  const { clock, socket, dead, state, write } = setUp();
+  write(1_000, 0);
+  socket.behaviour.ping = () => {};
+  await clock.advance(10_000);
+  state.held = Infinity;
+  await clock.advance(990_000);
+  assertEquals(dead, []);
+  // Pings went on.
+  assertEquals(socket.pings.length > 0, true);
+  state.held = clock.now();
+  await clock.advance(19_999);
+  assertEquals(dead, []);
+  await clock.advance(1);
+  assertEquals(dead, [[1_020_000, "ping-timeout"]]);
+});
+
+Deno.test("The write timeout comes when the peer has taken nothing for so long, never earlier", async () => {
+  const { clock, socket, dead, write } = setUp({
+    pingInterval: 0,
+    writeTimeout: 1_000,
+  });
+  write(5, 0);
+  await clock.advance(900);
+  socket.complete(5);
+  await clock.advance(5_000);
+  assertEquals(dead, []);
+  // The deadline of the first write has long been set: it must not be taken for this one's.
+  write(6, 0);
+  await clock.advance(999);
+  assertEquals(dead, []);
+  socket.complete(3);
+  await clock.advance(999);
+  assertEquals(dead, []);
+  await clock.advance(1);
+  assertEquals(dead, [[900 + 5_000 + 999 + 1_000, "write-timeout"]]);
+  assertEquals(clock.pending, 0);
+});
+
+Deno.test("The write timeout is extended by what the system may hold of our output", async () => {
+  const { clock, dead, write } = setUp({
+    pingInterval: 0,
+    writeTimeout: 2_000,
+  });
+  write(24 * MiB, 4 * MiB);
+  await clock.advance(65_999);
+  assertEquals(dead, []);
+  await clock.advance(1);
+  assertEquals(dead, [[66_000, "write-timeout"]]);
+});
+
+Deno.test("A write timeout of 0 waits for ever, and leaves no timer", async () => {
+  const { clock, dead, write } = setUp({ pingInterval: 0, writeTimeout: 0 });
+  write(5, 0);
+  assertEquals(clock.pending, 0);
+  await clock.advance(1e9);
+  assertEquals(dead, []);
+});
+
+Deno.test("While the peer is held back the write timeout runs only if a send waits", async () => {
+  const { clock, dead, state, write } = setUp({
+    pingInterval: 0,
+    writeTimeout: 1_000,
+  });
+  state.held = Infinity;
+  write(5, 0);
+  await clock.advance(100_000);
+  assertEquals(dead, []);
+  // Two programs that await send in their reading loop would wait for each other for ever.
+  state.waits = true;
+  await clock.advance(1_000);
+  assertEquals(dead.map(([, code]) => code), ["write-timeout"]);
+});
+
+Deno.test("A blocked event loop kills no healthy peer, and what is dead is found afterwards", async () => {
+  for (const healthy of [true, false]) {
+    const { clock, socket, dead, write, liveness } = setUp({
+      pingInterval: 1_000,
+      pingTimeout: 2_000,
+      writeTimeout: 2_000,
+    });
+    await clock.advance(1_500);
+    write(1_000, 0);
+    clock.block(3_000);
+    // What the peer did meanwhile is seen when the event loop gets round to it.
+    const back = clock.now();
+    clock.timer(() => {
+      if (!healthy) return;
+      socket.arrive(100);
+      socket.complete(1_000);
+    }, 50);
+    await clock.advance(900);
+    if (healthy) socket.arrive(1);
+    await clock.advance(700);
+    if (healthy) assertEquals(dead, []);
+    else {
+      const [[at] = [0]] = dead;
+      assert(at >= back + 250 && at <= back + 1_000, String(at - back));
+    }
+    liveness.stop();
+  }
+});
+
+Deno.test("A socket whose ping throws ends its connection, and nothing else", async () => {
+  const { clock, socket, dead } = setUp();
+  const other = setUp({ clock });
+  socket.behaviour.ping = () => {
+    throw new Error("no ping");
+  };
+  await clock.advance(20_000);
+  assertEquals(dead, [[20_000, "no ping"]]);
+  assertEquals(clock.pending, 1);
+  other.liveness.stop();
+  assertEquals(clock.pending, 0);
+});

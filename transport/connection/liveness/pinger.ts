@@ -1,0 +1,129 @@
+import type { Clock } from "../../base/clock.ts";
+import { ConnectionError } from "../../base/errors.ts";
+import { onAbort, rejected } from "../../base/promise.ts";
+import type { Socket } from "../../socket/socket.ts";
+
+/** Unanswered pings that are remembered. A peer may answer only the newest (RFC 6455, section 5.5.3). */
+const MAX_UNANSWERED = 8;
+const PAYLOAD_SIZE = 8;
+
+interface Ping {
+  readonly payload: Uint8Array;
+  /** Monotonic milliseconds. */
+  readonly sentAt: number;
+  /** Settles the call of a user who waits for the pong: with the round trip, or without one at the end. */
+  readonly settle: ((latency: number | undefined) => void) | undefined;
+}
+
+/**
+ * Sends pings and knows which pong answers which (RFC 6455, section 5.5.2): by the payload, which is random. An
+ * unsolicited pong answers nothing.
+ */
+export class Pinger {
+  readonly #socket: Socket;
+  readonly #clock: Clock;
+  readonly #onSent: () => void;
+  readonly #onAnswer: (latency: number, at: number) => void;
+  #unanswered: Ping[] = [];
+
+  /** Calls `onSent` for each ping that was buffered, and `onAnswer` for each pong that answers one. */
+  constructor(
+    socket: Socket,
+    clock: Clock,
+    onSent: () => void,
+    onAnswer: (latency: number, at: number) => void,
+  ) {
+    this.#socket = socket;
+    this.#clock = clock;
+    this.#onSent = onSent;
+    this.#onAnswer = onAnswer;
+  }
+
+  /** Whether the newest ping has not been answered. */
+  get waits(): boolean {
+    return this.#unanswered.length > 0;
+  }
+
+  /** Sends a ping. */
+  send(): void {
+    this.#send(undefined);
+  }
+
+  /** Sends a ping and waits for its pong: gives the round trip in milliseconds. */
+  ping(signal?: AbortSignal): Promise<number> {
+    if (signal?.aborted) return rejected(signal.reason);
+    return new Promise((resolve, reject) => {
+      let sent: Ping | undefined;
+      const remove = onAbort(signal, () => {
+        this.#unanswered = this.#unanswered.filter((ping) => ping !== sent);
+        reject(signal?.reason);
+      });
+      try {
+        sent = this.#send((latency) => {
+          remove();
+          if (latency !== undefined) resolve(latency);
+          else reject(closed());
+        });
+      } catch (error) {
+        remove();
+        reject(error);
+      }
+    });
+  }
+
+  /** Takes a pong, which came at `at` epoch milliseconds. One that answers a ping answers those before it too. */
+  pong(payload: Uint8Array, at: number): void {
+    const place = this.#unanswered.findIndex((ping) =>
+      sameBytes(ping.payload, payload)
+    );
+    if (place < 0) return;
+    const answered = this.#unanswered.splice(0, place + 1);
+    const now = this.#clock.now();
+    const newest = answered[place];
+    if (newest !== undefined) this.#onAnswer(now - newest.sentAt, at);
+    for (const ping of answered) ping.settle?.(now - ping.sentAt);
+  }
+
+  /** Tells those who wait for a pong that there will be none. */
+  stop(): void {
+    const unanswered = this.#unanswered;
+    this.#unanswered = [];
+    for (const ping of unanswered) ping.settle?.(undefined);
+  }
+
+  #send(settle: Ping["settle"]): Ping {
+    const payload = crypto.getRandomValues(new Uint8Array(PAYLOAD_SIZE));
+    const ping = { payload, sentAt: this.#clock.now(), settle };
+    // Noted first: the answer may come inside the call.
+    this.#unanswered.push(ping);
+    try {
+      this.#socket.ping(payload);
+    } catch (error) {
+      this.#unanswered = this.#unanswered.filter((other) => other !== ping);
+      throw error;
+    }
+    this.#forget();
+    this.#onSent();
+    return ping;
+  }
+
+  /** A peer that answers no ping must not make us remember all of them. Calls that wait are kept. */
+  #forget(): void {
+    let extra = this.#unanswered.length - MAX_UNANSWERED;
+    if (extra <= 0) return;
+    this.#unanswered = this.#unanswered.filter((ping) =>
+      ping.settle !== undefined || extra-- <= 0
+    );
+  }
+}
+
+function closed(): ConnectionError {
+  return new ConnectionError(
+    "connection-closed",
+    "Cannot wait for a pong: the connection is closed.",
+  );
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}

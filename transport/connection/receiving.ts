@@ -1,0 +1,170 @@
+import type { Clock } from "../base/clock.ts";
+import { type Message, messageSize } from "../base/message.ts";
+import { Queue } from "../base/queue.ts";
+import { flushAll } from "../net/flush.ts";
+import type { Socket, SocketActivity } from "../socket/socket.ts";
+
+/** Takes the messages of a connection in place of its `incoming`. */
+export interface MessageSink {
+  /**
+   * Takes a message. Must not throw.
+   *
+   * @param size The payload in bytes, before any compression.
+   * @param at When the message was read, in epoch milliseconds.
+   * @returns `false` to hold the peer back until `connection.resume()`. The message is taken all the same. A
+   * socket without flow control goes on delivering.
+   */
+  message(data: Message, size: number, at: number): boolean;
+  /** The connection has ended: no message follows. Called once. Must not throw. */
+  end?(): void;
+}
+
+/** What a {@link Receiving} needs. */
+export interface ReceivingOptions {
+  readonly clock: Clock;
+  /** Messages that may wait in `incoming`. */
+  readonly maxItems: number;
+  /** Bytes that may wait in `incoming`. */
+  readonly maxBytes: number;
+  /** A message found no room, and the socket cannot hold the peer back. The message is dropped. */
+  readonly onOverflow: () => void;
+}
+
+/** The receiving half of a connection: where messages go, and when the peer is held back. */
+export class Receiving {
+  readonly #clock: Clock;
+  readonly #onOverflow: () => void;
+  #socket: Socket | undefined;
+  #activity: SocketActivity | undefined;
+  #sink: MessageSink | undefined;
+  /** Messages of `incoming` are being handed to the sink. */
+  #pumping = false;
+  /** The two who may hold the peer back, each for its own reason. */
+  #heldByQueue = false;
+  #heldBySink = false;
+  #heldUntil = 0;
+
+  /** Messages in order, unless there is a sink. */
+  readonly incoming: Queue<Message>;
+  /** Messages that arrived. */
+  messages = 0;
+  /** Their payload bytes, before compression. */
+  bytes = 0;
+  /** Messages that arrived and found no room. */
+  dropped = 0;
+  /** When the last message arrived, in epoch milliseconds; 0 before the first. */
+  lastAt = 0;
+  /** The same in milliseconds of the clock. */
+  lastClockAt = 0;
+
+  /** Begins without a socket. */
+  constructor(options: ReceivingOptions) {
+    this.#clock = options.clock;
+    this.#onOverflow = options.onOverflow;
+    this.incoming = new Queue({
+      capacity: options.maxItems,
+      maxWeight: options.maxBytes,
+      weigh: lengthOf,
+      onIdle: flushAll,
+    });
+  }
+
+  /** Until when the peer was held back: `Infinity` while it is, 0 if it never was. */
+  get heldUntil(): number {
+    return this.#held ? Infinity : this.#heldUntil;
+  }
+
+  /** Receives from this socket from now on. */
+  open(socket: Socket, activity: SocketActivity): void {
+    this.#socket = socket;
+    this.#activity = activity;
+  }
+
+  /** Takes a message. Returns whether the peer may go on. */
+  message(data: Message, size: number, at: number): boolean {
+    this.messages++;
+    this.bytes += size;
+    this.lastAt = at;
+    this.lastClockAt = this.#activity?.receivedAt ?? 0;
+    const sink = this.#sink;
+    if (sink !== undefined && !this.#pumping && this.incoming.size === 0) {
+      return this.#hand(sink, data, size, at);
+    }
+    const flowControl = this.#socket?.flowControl;
+    if (!flowControl && this.incoming.full) {
+      this.dropped++;
+      this.#onOverflow();
+      return true;
+    }
+    if (this.incoming.push(data) || !flowControl) return true;
+    this.#heldByQueue = true;
+    this.incoming.onSpace(() => {
+      this.#heldByQueue = false;
+      this.#goOn();
+    });
+    return false;
+  }
+
+  /** Hands messages to `sink` from now on, and before them those that wait in `incoming`. */
+  deliverTo(sink: MessageSink): void {
+    this.#sink = sink;
+    if (this.#heldBySink) this.resume();
+    else this.#pump();
+    // The connection has ended already.
+    if (this.incoming.closed) sink.end?.();
+  }
+
+  /** Reads on after the sink answered `false`. */
+  resume(): void {
+    if (!this.#heldBySink) return;
+    this.#heldBySink = false;
+    this.#pump();
+    this.#goOn();
+  }
+
+  /** The connection has ended: what waits goes to the sink, or stays readable. */
+  close(): void {
+    this.#socket = undefined;
+    this.incoming.close();
+    this.#pump();
+    this.#sink?.end?.();
+  }
+
+  /** Hands over what waits in `incoming`. Taking it out may let the peer go on: what that brings goes behind it. */
+  #pump(): void {
+    const sink = this.#sink;
+    if (sink === undefined || this.#pumping) return;
+    this.#pumping = true;
+    while (!this.#heldBySink || this.incoming.closed) {
+      const data = this.incoming.shift();
+      if (data === undefined) break;
+      this.#hand(sink, data, messageSize(data), this.lastAt);
+    }
+    this.#pumping = false;
+  }
+
+  /** Hands a message to the sink. Returns whether the peer may go on. */
+  #hand(sink: MessageSink, data: Message, size: number, at: number): boolean {
+    // Set before the call, in which the sink may resume.
+    this.#heldBySink = true;
+    if (sink.message(data, size, at) || !this.#socket?.flowControl) {
+      this.#heldBySink = false;
+    }
+    return !this.#held;
+  }
+
+  get #held(): boolean {
+    return this.#heldByQueue || this.#heldBySink;
+  }
+
+  /** One of those who held the peer back does so no more. */
+  #goOn(): void {
+    if (this.#held) return;
+    this.#heldUntil = this.#clock.now();
+    this.#socket?.resume();
+  }
+}
+
+function lengthOf(message: Message): number {
+  return message.length;
+}

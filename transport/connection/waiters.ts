@@ -1,0 +1,106 @@
+import type { Clock } from "../base/clock.ts";
+import { ConnectionError } from "../base/errors.ts";
+import { handled, onAbort, rejected } from "../base/promise.ts";
+import { Schedule } from "../base/schedule.ts";
+
+/** What may end the wait of a call. */
+export interface WaitOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds; 0 for no limit. */
+  readonly timeout?: number | undefined;
+}
+
+/** A call that waits. */
+export interface Waiter {
+  /** Ends the call. */
+  readonly resolve: () => void;
+  /** Fails the call. */
+  readonly reject: (reason: unknown) => void;
+}
+
+/** A call that is in the line. */
+interface Place extends Waiter {
+  /** Whose turn it is leaves the line first. */
+  readonly leave: () => void;
+  readonly onTurn: (waiter: Waiter) => void;
+}
+
+/** Calls that wait in a line until it is their turn, their signal aborts, or their time is over. */
+export class Waiters {
+  readonly #clock: Clock;
+  readonly #delivered: "unknown" | undefined;
+  /** Made when somebody has to wait: on most connections nobody ever does. */
+  #line: Set<Place> | undefined;
+
+  /**
+   * Begins empty.
+   *
+   * @param delivered What an error says of the message of a call whose time is over.
+   */
+  constructor(clock: Clock, delivered?: "unknown") {
+    this.#clock = clock;
+    this.#delivered = delivered;
+  }
+
+  /** How many wait. */
+  get size(): number {
+    return this.#line?.size ?? 0;
+  }
+
+  /**
+   * Waits for its turn.
+   *
+   * @param onTurn Settles the call when its turn has come. @default resolves it
+   * @throws {ConnectionError} `send-timeout`.
+   * @throws The signal's reason when it aborts.
+   */
+  wait(
+    options: WaitOptions | undefined,
+    onTurn: (waiter: Waiter) => void = ({ resolve }) => resolve(),
+  ): Promise<void> {
+    const { signal, timeout = 0 } = options ?? {};
+    if (signal?.aborted) return rejected(signal.reason);
+    return handled(
+      new Promise((resolve, reject) => {
+        const schedule = Schedule.of(this.#clock);
+        const leave = () => {
+          this.#line?.delete(place);
+          removeListener();
+          schedule.cancel(task);
+        };
+        const fail = (reason: unknown) => {
+          leave();
+          reject(reason);
+        };
+        const place: Place = { resolve, reject: fail, leave, onTurn };
+        (this.#line ??= new Set()).add(place);
+        const task = timeout === 0
+          ? undefined
+          : schedule.deadline(timeout, () =>
+            fail(
+              new ConnectionError(
+                "send-timeout",
+                `Cannot send: the peer did not make room within ${timeout} ms.`,
+                { delivered: this.#delivered },
+              ),
+            ));
+        const removeListener = onAbort(signal, () => fail(signal?.reason));
+      }),
+    );
+  }
+
+  /** Gives the first in the line its turn. Returns whether there was one. */
+  next(): boolean {
+    for (const place of this.#line ?? []) {
+      place.leave();
+      place.onTurn(place);
+      return true;
+    }
+    return false;
+  }
+
+  /** Fails all. */
+  rejectAll(reason: unknown): void {
+    for (const place of [...this.#line ?? []]) place.reject(reason);
+  }
+}
