@@ -8,7 +8,7 @@ import { onAbort } from "../transport/base/promise.ts";
 import { Schedule, type Task } from "../transport/base/schedule.ts";
 import type { Connection } from "../transport/connection/connection.ts";
 import type { ConnectionOptions } from "../transport/connection/options.ts";
-import { watchSilence } from "../transport/pool/blocks.ts";
+import { watchSilence } from "../transport/connection/liveness/watch_silence.ts";
 import type { ResolvedOutboundWorkerOptions } from "./worker_options.ts";
 
 /** Options of {@link watchKeepalive} and {@link watchMessages}. */

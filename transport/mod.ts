@@ -55,6 +55,7 @@ export type {
 } from "./connection/options.ts";
 export type { ConnectionState } from "./connection/lifecycle.ts";
 export type { MessageSink } from "./connection/receiving.ts";
+export type { UnansweredPing } from "./connection/liveness/liveness.ts";
 export { watchSilence } from "./connection/liveness/watch_silence.ts";
 export type {
   SilenceOptions,

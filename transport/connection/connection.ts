@@ -20,6 +20,7 @@ import {
   isUrl,
   NO_CODE,
 } from "./arguments.ts";
+import type { UnansweredPing } from "./liveness/liveness.ts";
 import { type ConnectionState, Lifecycle } from "./lifecycle.ts";
 import {
   type ConnectionOptions,
@@ -170,6 +171,11 @@ export class Connection implements AsyncDisposable {
     return this.#life.receiving.heldUntil;
   }
 
+  /** The oldest of our pings that no byte of the peer has followed. */
+  get unanswered(): UnansweredPing | undefined {
+    return this.#life.open?.liveness.unanswered;
+  }
+
   /** When the last message or heartbeat arrived, in epoch milliseconds; 0 before the first. */
   get lastHeardAt(): number {
     return this.#life.lastHeardAt;
@@ -209,19 +215,7 @@ export class Connection implements AsyncDisposable {
    * @throws The signal's reason when it aborts. It is disconnected then, and may try again.
    */
   connect(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    try {
-      if (this.state !== "disconnected") {
-        throw new ConnectionError(
-          "invalid-state",
-          `Cannot connect as the state must be disconnected: current value is ${this.state}`,
-        );
-      }
-      const signal = signalOf(options);
-      signal?.throwIfAborted();
-      return handled(this.#life.connect(signal));
-    } catch (error) {
-      return rejected(error);
-    }
+    return handled(this.#life.connect(options));
   }
 
   /**

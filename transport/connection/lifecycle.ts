@@ -1,6 +1,7 @@
 import { notify } from "../base/callbacks.ts";
 import { ConnectionError, toError } from "../base/errors.ts";
 import { createLog, type Log } from "../base/logging.ts";
+import { signalOf } from "../base/options.ts";
 import { onAbort } from "../base/promise.ts";
 import { Queue } from "../base/queue.ts";
 import { urlForLog } from "../base/url.ts";
@@ -151,10 +152,21 @@ export class Lifecycle {
   /**
    * Dials until there is a socket, and opens with it.
    *
-   * @throws {ConnectionError} `dial-failed`, `connection-closed`.
+   * @throws {ConnectionError} `invalid-state`, `dial-failed`, `connection-closed`.
+   * @throws {ConfigError} `invalid-option`.
    * @throws The signal's reason when it aborts.
    */
-  async connect(signal: AbortSignal | undefined): Promise<void> {
+  async connect(
+    options: { readonly signal?: AbortSignal | undefined },
+  ): Promise<void> {
+    if (this.state !== "disconnected") {
+      throw new ConnectionError(
+        "invalid-state",
+        `Cannot connect as the state must be disconnected: current value is ${this.#state}`,
+      );
+    }
+    const signal = signalOf(options);
+    signal?.throwIfAborted();
     this.#move("connecting");
     const { clock, handshakeTimeout } = this.#config;
     const dialling = this.#dialling = new AbortController();
@@ -270,9 +282,24 @@ export class Lifecycle {
       observed,
       callbacks: this.#options,
       onCallbackError: (error) => this.#callbackFailed(error),
+      onClosing: (sends) => this.#closing(sends),
       onEnd: (end) => this.#end(end),
     });
     socket.start(reader, { closeTimeout });
+  }
+
+  /** One side has begun to close, or our side of the stream broke. The end follows. */
+  #closing(sends: boolean): void {
+    if (this.#state === "closed") return;
+    if (!sends) return this.#shut();
+    // Answers to what the peer had asked can still be sent, pings and fragments cannot.
+    this.#open?.liveness.stop();
+    this.#open?.outgoing.stopStreams(
+      new ConnectionError(
+        "connection-closed",
+        "Cannot send the message: the peer is closing the connection.",
+      ),
+    );
   }
 
   /** The peer is dead: nothing that was said to it would arrive. */

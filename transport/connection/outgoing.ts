@@ -62,6 +62,8 @@ export class Outgoing {
   /** A streamed message is under way: others wait until it is complete. */
   #streaming = false;
   #failure: ConnectionError | undefined;
+  /** Why no message can be streamed any more. */
+  #streamFailure: ConnectionError | undefined;
   #ended: AbortController | undefined;
 
   /** Messages that were buffered. */
@@ -82,10 +84,11 @@ export class Outgoing {
     return this.#queue.size > 0 || this.#buffered.size > 0;
   }
 
-  /** Aborts when the connection ends. The reason is the error. */
+  /** Aborts when no message can be streamed any more. The reason is the error. */
   get ended(): AbortSignal {
     this.#ended ??= new AbortController();
-    if (this.#failure !== undefined) this.#ended.abort(this.#failure);
+    const failure = this.#failure ?? this.#streamFailure;
+    if (failure !== undefined) this.#ended.abort(failure);
     return this.#ended.signal;
   }
 
@@ -169,6 +172,12 @@ export class Outgoing {
     while (this.#mayBuffer && this.#queue.next()) {
       // What one buffers may take the room of the next.
     }
+  }
+
+  /** The peer is closing: a streamed message that is under way is given up, and none begins. */
+  stopStreams(error: ConnectionError): void {
+    this.#streamFailure ??= error;
+    this.#ended?.abort(error);
   }
 
   /** The connection is gone: all who wait are told. */

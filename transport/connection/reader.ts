@@ -22,6 +22,8 @@ export interface ReaderTargets {
   /** The user's callbacks. */
   readonly callbacks: Pick<ConnectionOptions, "onPing" | "onPong" | "onFrame">;
   readonly onCallbackError: CallbackErrorHandler;
+  /** The connection is no longer open. `sends` says whether whole messages can still be sent. */
+  readonly onClosing: (sends: boolean) => void;
   readonly onEnd: (end: SocketEnd) => void;
 }
 
@@ -70,6 +72,11 @@ export class ConnectionReader implements SocketReader {
     this.#observed?.wrote();
     this.#targets.liveness.drained();
     this.#targets.outgoing.drain();
+  }
+
+  /** The connection is no longer open. */
+  closing(sends: boolean): void {
+    this.#targets.onClosing(sends);
   }
 
   /** The socket has ended. */

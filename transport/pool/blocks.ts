@@ -1,6 +1,4 @@
-import type { Clock } from "../base/clock.ts";
 import { onAbort } from "../base/promise.ts";
-import { Schedule, type Task } from "../base/schedule.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Heartbeat } from "../connection/stats.ts";
 import type { DeliverySink, MessageDelivery } from "./delivery.ts";
@@ -66,50 +64,4 @@ export async function runHeartbeats(options: HeartbeatsOptions): Promise<void> {
   } catch (error) {
     if (!signal?.aborted) throw error;
   }
-}
-
-/** Options of {@link watchSilence}. */
-export interface SilenceOptions {
-  /** The connection that is watched. */
-  readonly connection: Connection;
-  /** The longest silence allowed, in milliseconds; 0 for ever. */
-  readonly timeout: number;
-  /** The source of time. */
-  readonly clock: Clock;
-  /** When something was last sent, in milliseconds of the clock, where that counts as a sign of life. @default never */
-  readonly lastSentAt?: (() => number) | undefined;
-  /** Ends the work. */
-  readonly signal: AbortSignal;
-  /** The peer has been silent for too long. Called at most once. */
-  readonly onSilence: () => void;
-}
-
-/**
- * Worker block: watches for a peer that is silent for too long. Messages and heartbeats end a silence. While the peer
- * is held back it cannot be blamed for its silence, and its time starts again afterwards.
- */
-export function watchSilence(options: SilenceOptions): void {
-  const { connection, timeout, clock, signal, onSilence } = options;
-  if (timeout === 0 || signal.aborted) return;
-  const schedule = Schedule.of(clock);
-  const startedAt = clock.now();
-  let task: Task;
-  const look = () => {
-    const now = clock.now();
-    const heard = Math.max(
-      startedAt,
-      // Time stamps are of the time of day.
-      now - Math.max(0, clock.date() - connection.lastHeardAt),
-      connection.heldUntil,
-      options.lastSentAt?.() ?? 0,
-    );
-    const due = (heard === Infinity ? now : heard) + timeout;
-    if (due > now) task = schedule.deadlineAt(due, look);
-    else {
-      remove();
-      onSilence();
-    }
-  };
-  const remove = onAbort(signal, () => schedule.cancel(task));
-  task = schedule.deadlineAt(startedAt + timeout, look);
 }

@@ -1,5 +1,5 @@
 import { checkFields } from "../base/options.ts";
-import { checkCloseArguments } from "../connection/close_arguments.ts";
+import { checkCloseArguments } from "../connection/arguments.ts";
 
 /** The close frame that peers get from `remove` and `close` of a pool. */
 export interface PoolCloseOptions {

@@ -1,4 +1,4 @@
-import type { MessageSink } from "../connection/connection.ts";
+import type { MessageSink } from "../connection/receiving.ts";
 import type { Message } from "../base/message.ts";
 import { PoolError } from "../base/errors.ts";
 import type { Inlet } from "./backlog.ts";

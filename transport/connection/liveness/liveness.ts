@@ -30,14 +30,34 @@ export interface LivenessOptions {
   readonly onDead: (error: Error) => void;
 }
 
+/** A ping that no byte of the peer has followed. */
+export interface UnansweredPing {
+  /** When it was written, in milliseconds of the clock. While it waits behind other output, when that was written last. */
+  readonly sentAt: number;
+  /** Milliseconds that a slow peer needs to read what was written before. */
+  readonly readingTime: number;
+}
+
+/** The same as it is kept. */
+interface Question {
+  /** When the ping was written; until then, when it was buffered. */
+  sentAt: number;
+  /** Bytes that had arrived when the ping was buffered. */
+  readonly receivedBytes: number;
+  /** Written bytes from which on the ping has been written. */
+  readonly position: number;
+  /** Milliseconds that a slow peer needs to read what was written before the ping, once that is known. */
+  readingTime: number | undefined;
+}
+
 /**
  * Finds out whether the peer of one connection is alive.
  *
  * - Pings go out every `pingInterval`, for as long as the connection is open. At most one waits to be written.
- * - After a ping some byte has to arrive within `pingTimeout`.
- * - While there is output, a piece of it has to be written within `writeTimeout`.
- * - Both limits are extended by the time that a slow peer needs to read what the system holds: see
- *   {@link PeerProgress}.
+ * - Within `pingTimeout` after a ping was written some byte has to arrive. The peer gets the time in addition that it
+ *   takes to read what was written before the ping at 64 KiB/s, at most 64 s. While the ping waits behind other
+ *   output, every piece that is written starts the time again: the system is full then, so the peer reads.
+ * - While there is output, a piece of it has to be written within `writeTimeout`, with the same addition.
  * - While we hold the peer back neither limit applies, and afterwards both start again. The exception is
  *   `writeTimeout` while a `send` waits: two programs that both await `send` in their reading loop would wait for
  *   each other for ever.
@@ -52,11 +72,10 @@ export class Liveness {
   #stopped = false;
 
   #nextPing: Task | undefined;
-  /** Written bytes from which on the newest ping is not in our buffer any more. */
+  /** Written bytes from which on the newest ping has been written. */
   #pingPosition = 0;
-  /** When the oldest ping went out that no byte has followed, and the bytes that had arrived then. */
-  #askedAt = 0;
-  #askedAtBytes = -1;
+  /** The oldest ping that no byte has followed, as far as that was looked at. */
+  #question: Question | undefined;
   #pingDeadline: Task | undefined;
 
   /** There is output that the stream has not completed. */
@@ -77,6 +96,19 @@ export class Liveness {
     );
     this.#progress = new PeerProgress(activity, clock.now());
     if (pingInterval > 0 && socket.controlFrames) this.#pingLater();
+  }
+
+  /** The oldest ping that no byte of the peer has followed. */
+  get unanswered(): UnansweredPing | undefined {
+    const question = this.#openQuestion();
+    if (question === undefined) return undefined;
+    const { sentAt, readingTime } = question;
+    if (readingTime !== undefined) return { sentAt, readingTime };
+    const { wroteAt } = this.#options.activity;
+    return {
+      sentAt: Math.max(sentAt, wroteAt),
+      readingTime: this.#progress.extension,
+    };
   }
 
   /** Sends a ping and waits for its pong: gives the round trip in milliseconds. */
@@ -105,6 +137,10 @@ export class Liveness {
   /** The stream has completed output. */
   drained(): void {
     if (this.#options.socket.bufferedAmount === 0) this.#writing = false;
+    const question = this.#question;
+    if (question !== undefined && question.readingTime === undefined) {
+      this.#checkWritten(question);
+    }
   }
 
   /** The connection has ended. Pings that wait for a pong are settled. */
@@ -140,13 +176,20 @@ export class Liveness {
   /** A ping was buffered. */
   #asked(): void {
     const { socket, activity, clock, pingTimeout } = this.#options;
-    this.#pingPosition = activity.writtenBytes + socket.bufferedAmount;
+    const position = activity.writtenBytes + socket.bufferedAmount;
+    this.#pingPosition = position;
     const now = clock.now();
     this.#progress.update(now);
     // An earlier ping that nothing has followed keeps its deadline.
-    if (activity.receivedBytes <= this.#askedAtBytes) return;
-    this.#askedAt = now;
-    this.#askedAtBytes = activity.receivedBytes;
+    if (this.#openQuestion() !== undefined) return;
+    const question: Question = {
+      sentAt: now,
+      receivedBytes: activity.receivedBytes,
+      position,
+      readingTime: undefined,
+    };
+    this.#question = question;
+    this.#checkWritten(question);
     if (pingTimeout === 0 || this.#stopped) return;
     this.#pingDeadline ??= this.#schedule.deadline(
       pingTimeout,
@@ -154,17 +197,40 @@ export class Liveness {
     );
   }
 
+  /** Takes note that a ping was written, if it was. */
+  #checkWritten(question: Question): void {
+    const { socket, activity, clock } = this.#options;
+    const written = activity.writtenBytes >= question.position ||
+      socket.bufferedAmount === 0;
+    if (!written) return;
+    this.#progress.update(clock.now());
+    question.sentAt = Math.max(question.sentAt, activity.wroteAt);
+    question.readingTime = this.#progress.extension;
+  }
+
+  /** The oldest ping that no byte has followed. */
+  #openQuestion(): Question | undefined {
+    const question = this.#question;
+    if (question === undefined) return undefined;
+    if (this.#options.activity.receivedBytes === question.receivedBytes) {
+      return question;
+    }
+    return this.#question = undefined;
+  }
+
   #checkAnswer(): void {
     this.#pingDeadline = undefined;
-    const { activity, clock, pingTimeout, heldUntil } = this.#options;
+    const { clock, pingTimeout, heldUntil } = this.#options;
     const now = clock.now();
     this.#progress.update(now);
-    if (activity.receivedBytes > this.#askedAtBytes) return;
+    const { unanswered } = this;
+    if (unanswered === undefined) return;
+    const { sentAt, readingTime } = unanswered;
     const held = heldUntil();
     const since = held === Infinity
       ? now
-      : Math.max(this.#askedAt, held, this.#progress.lastAt);
-    const due = since + pingTimeout + this.#progress.extension;
+      : Math.max(sentAt + readingTime, held);
+    const due = since + pingTimeout;
     if (due > now) {
       this.#pingDeadline = this.#schedule.deadlineAt(
         due,
@@ -175,9 +241,7 @@ export class Liveness {
     this.#dead(
       new ConnectionError(
         "ping-timeout",
-        `Nothing arrived from the peer for ${
-          Math.round(now - since)
-        } ms after a ping. pingTimeout is ${pingTimeout} ms.`,
+        `Nothing arrived from the peer within ${pingTimeout} ms (pingTimeout) after a ping`,
       ),
     );
   }
@@ -204,9 +268,7 @@ export class Liveness {
     this.#dead(
       new ConnectionError(
         "write-timeout",
-        `The peer took nothing for ${
-          Math.round(now - since)
-        } ms. writeTimeout is ${writeTimeout} ms.`,
+        `The peer took none of our output within ${writeTimeout} ms (writeTimeout)`,
       ),
     );
   }

@@ -189,33 +189,57 @@ Deno.test("Without pings nobody is judged, and a ping of the user's asks", async
   await ping;
 });
 
-Deno.test("Output that goes into the buffers of a dead peer's system does not keep it alive", async () => {
-  const { clock, dead, write } = setUp();
-  await every(clock, 100, 60_000, () => {
-    if (dead.length === 0) write(100, 100);
-  });
-  // 60 KB were written since the last byte: these extend the deadline by less than a second.
-  assertEquals(dead.length, 1);
-  const [[at] = [0]] = dead;
-  assert(at > 40_000 && at < 41_000, String(at));
+Deno.test("Output that goes into the buffers of the system does not keep a dead peer alive", async () => {
+  for (const rate of [100, 10_000, 100_000]) {
+    const { clock, dead, write } = setUp();
+    await every(clock, 100, 110_000, () => {
+      if (dead.length === 0) write(rate, rate);
+    });
+    assertEquals(dead.length, 1);
+    const [[at] = [0]] = dead;
+    // What had been written before the ping extends the deadline.
+    const reading = Math.min(64_000, (199 * rate + 10) / 65.536);
+    assertEquals(at, 40_000 + Math.floor(reading));
+  }
 });
 
 Deno.test("A peer that reads what we send at 64 KiB/s is not cut, also while nothing arrives", async () => {
   const { clock, dead, write, socket, liveness } = setUp();
+  socket.behaviour.ping = () => {
+    socket.bufferedAmount += 10;
+  };
   // The system takes 4 MiB at once and reports room in steps of 1.5 MiB, which take 24 s each.
   write(24 * MiB, 4 * MiB);
-  await every(clock, 24_000, 320_000, () => socket.complete(1.5 * MiB));
-  assertEquals(dead, []);
-  // The last of it has to be read before anything can be answered.
+  await every(clock, 24_000, 336_000, () => socket.complete(1.5 * MiB));
+  assertEquals([dead, socket.bufferedAmount], [[], 0]);
+  // The last 4 MiB have to be read before the ping can be answered.
   await clock.advance(64_000);
   assertEquals(dead, []);
+  assertEquals(liveness.unanswered?.readingTime, 64_000);
   socket.arrive(10);
+  assertEquals(liveness.unanswered, undefined);
   await clock.advance(10_000);
   assertEquals(dead, []);
   liveness.stop();
 });
 
-Deno.test("A small message in the buffers of the system gives a slow peer the time to read it", async () => {
+Deno.test("A peer that reads all, and answers nothing, is dead", async () => {
+  const { clock, dead, write, socket } = setUp();
+  socket.behaviour.ping = () => {
+    socket.bufferedAmount += 10;
+  };
+  write(24 * MiB, 4 * MiB);
+  await every(clock, 1_000, 21_000, () => socket.complete(MiB));
+  assertEquals(dead, []);
+  const asked = clock.now() - 1_000;
+  await every(clock, 1_000, 84_000, () => {
+    if (dead.length === 0) write(MiB, MiB);
+  });
+  const [[at] = [0]] = dead;
+  assert(at > asked + 80_000 && at < asked + 86_000, String(at - asked));
+});
+
+Deno.test("A message in the buffers of the system gives a slow peer the time to read it before it answers", async () => {
   const { clock, dead, write } = setUp();
   write(640 * 1_024, 640 * 1_024);
   await clock.advance(49_999);

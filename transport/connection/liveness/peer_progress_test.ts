@@ -1,15 +1,15 @@
 import { assertEquals } from "@std/assert";
 import { FakeClock } from "../../../testing/fake_clock.ts";
 import { ActiveSocket } from "./_support/active_socket.ts";
-import { PeerProgress } from "./peer_progress.ts";
+import { PeerProgress, type ProgressOptions } from "./peer_progress.ts";
 
 const MiB = 2 ** 20;
 const KiB = 2 ** 10;
 
-function setUp(minRate = 0) {
+function setUp(options?: ProgressOptions) {
   const clock = new FakeClock({ now: 0 });
   const socket = new ActiveSocket(clock);
-  const progress = new PeerProgress(socket.activity, 0, minRate);
+  const progress = new PeerProgress(socket.activity, 0, options);
   const look = () => {
     progress.update(clock.now());
     return [progress.lastAt, progress.extension];
@@ -43,22 +43,14 @@ Deno.test("What was written since the last byte arrived extends deadlines, at 64
   assertEquals(look()[1], 0);
 });
 
-Deno.test("Written output is progress only behind 4 MiB, which the system takes for itself", () => {
-  const { clock, socket, look } = setUp();
-  for (let second = 1; second <= 4; second++) {
+Deno.test("Written output is progress only if it is to count", () => {
+  for (const countWritten of [false, true]) {
+    const { clock, socket, progress, look } = setUp({ countWritten });
     clock.tick(1_000);
-    socket.complete(MiB);
-    assertEquals(look(), [0, second * 16_000]);
+    socket.complete(1);
+    assertEquals(progress.moved, false);
+    assertEquals(look(), [countWritten ? 1_000 : 0, 0]);
   }
-  clock.tick(1_000);
-  socket.complete(1);
-  assertEquals(look(), [5_000, 64_000]);
-  clock.tick(1_000);
-  socket.arrive(1);
-  assertEquals(look(), [6_000, 0]);
-  clock.tick(1_000);
-  socket.complete(MiB);
-  assertEquals(look(), [6_000, 16_000]);
 });
 
 Deno.test("With a least rate, slower progress does not count, in either direction", () => {
@@ -66,25 +58,20 @@ Deno.test("With a least rate, slower progress does not count, in either directio
     const [bytes, counts] of [[1_023 * 10, false], [1_025 * 10, true]] as const
   ) {
     for (const direction of ["arrive", "complete"] as const) {
-      const { clock, socket, look } = setUp(KiB);
-      socket.arrive(1);
-      socket.complete(4 * MiB + 1);
-      look();
-      // Both directions begin a new measurement.
-      socket.arrive(100 * KiB);
-      look();
-      socket.complete(4 * MiB + 1);
-      look();
-      const start = clock.now();
+      const { clock, socket, progress, look } = setUp({
+        minRate: KiB,
+        countWritten: true,
+      });
       clock.tick(10_000);
       socket[direction](bytes);
-      assertEquals(look()[0], counts ? start + 10_000 : start);
+      assertEquals(look()[0], counts ? 10_000 : 0);
+      assertEquals(progress.moved, !counts);
     }
   }
 });
 
 Deno.test("A measurement that begins anew forgets what was before", () => {
-  const { clock, socket, progress, look } = setUp(KiB);
+  const { clock, socket, progress, look } = setUp({ minRate: KiB });
   clock.tick(100_000);
   socket.arrive(50 * KiB);
   assertEquals([look()[0], progress.moved], [0, true]);

@@ -1,7 +1,8 @@
 import type { Clock } from "../../base/clock.ts";
-import { onAbort } from "../../base/promise.ts";
+import { handled, onAbort } from "../../base/promise.ts";
 import { Schedule, type Task } from "../../base/schedule.ts";
 import type { SocketActivity } from "../../socket/socket.ts";
+import type { UnansweredPing } from "./liveness.ts";
 import { PeerProgress } from "./peer_progress.ts";
 
 /** Bytes per second below which the bytes of a peer do not end its silence: nobody stays by a byte now and then. */
@@ -9,14 +10,23 @@ const MIN_RATE = 1_024;
 /** The longest time for which the rate of a peer is measured before it is judged, in milliseconds. */
 const MEASURE = 2_000;
 
-/** What {@link watchSilence} needs to know of a connection. */
+/** What a slow peer gets in addition to the time for reading, so that its answer can arrive: an eighth. */
+const READING_MARGIN = 1.125;
+
+/** What {@link watchSilence} needs of a connection. */
 export interface SilentPeer {
+  /** Whether it can ping. */
+  readonly controlFrames: boolean;
   /** What passed through its socket. @default only messages and heartbeats count */
   readonly activity: SocketActivity | undefined;
   /** When the last message or heartbeat arrived, in milliseconds of the clock. */
   readonly lastSignAt: number;
   /** Until when the peer was held back: `Infinity` while it is, 0 if it never was. */
   readonly heldUntil: number;
+  /** The oldest ping that no byte of the peer has followed. */
+  readonly unanswered: UnansweredPing | undefined;
+  /** Sends a ping. */
+  ping(): Promise<unknown>;
 }
 
 /** Options of {@link watchSilence}. */
@@ -41,47 +51,92 @@ export interface SilenceOptions {
 /**
  * Watches for a peer that is silent for too long.
  *
- * - Messages, heartbeats, and bytes that pass at 1 KiB/s or more in either direction end a silence.
+ * - Messages, heartbeats, and bytes that arrive at 1 KiB/s or more end a silence. If the socket cannot ping, output
+ *   that it takes at that rate does as well.
+ * - A peer that was silent for half of the time gets a ping, unless one is under way, and at least the other half of
+ *   the time to answer.
  * - While the peer is held back its silence is not its fault. Its time starts again when it is let go on.
- * - If the system still holds output that the peer has to read before it can answer, the peer gets more time: as
- *   long as it takes to read that at 64 KiB/s, at most 64 s.
+ * - If much was sent, a slow peer gets the time that it takes to read that at 64 KiB/s, at most 64 s.
  */
 export function watchSilence(options: SilenceOptions): void {
-  const { connection, timeout, clock, signal, lastSentAt, onSilence } = options;
+  const { timeout, clock, signal } = options;
   if (timeout === 0 || signal.aborted) return;
   const schedule = Schedule.of(clock);
-  const startedAt = clock.now();
-  const { activity } = connection;
-  const progress = activity && new PeerProgress(activity, startedAt, MIN_RATE);
-  let measuring = false;
+  const watch = new SilenceWatch(options);
+  const removeListener = onAbort(signal, () => schedule.cancel(task));
   let task: Task;
   const look = () => {
-    const now = clock.now();
-    progress?.update(now);
-    const { heldUntil, lastSignAt } = connection;
-    const aliveAt = heldUntil === Infinity ? now : Math.max(
-      startedAt,
-      lastSignAt,
-      heldUntil,
-      progress?.lastAt ?? 0,
-      lastSentAt?.() ?? 0,
-    );
-    const due = aliveAt + timeout + (progress?.extension ?? 0);
-    if (due <= now) {
-      if (measuring || !progress?.moved) {
-        remove();
-        onSilence();
-        return;
-      }
-      // Bytes have passed, but slowly on the whole: what counts is whether they pass fast enough now.
-      measuring = true;
-      progress.measure(now);
-      task = schedule.deadline(Math.min(MEASURE, timeout), look);
-      return;
+    const next = watch.look(clock.now());
+    if (next !== undefined) task = schedule.deadlineAt(next, look);
+    else {
+      removeListener();
+      options.onSilence();
     }
-    measuring = false;
-    task = schedule.deadlineAt(due, look);
   };
-  const remove = onAbort(signal, () => schedule.cancel(task));
-  task = schedule.deadlineAt(startedAt + timeout, look);
+  task = schedule.deadlineAt(clock.now() + timeout / 2, look);
+}
+
+class SilenceWatch {
+  readonly #options: SilenceOptions;
+  readonly #progress: PeerProgress | undefined;
+  /** When the peer gave a sign of life last, other than bytes. At first, the beginning of the watch. */
+  #signAt: number;
+  /** Its rate is being measured before it is judged. */
+  #measuring = false;
+
+  constructor(options: SilenceOptions) {
+    this.#options = options;
+    const { clock, connection: { activity, controlFrames } } = options;
+    this.#signAt = clock.now();
+    this.#progress = activity && new PeerProgress(activity, this.#signAt, {
+      minRate: MIN_RATE,
+      countWritten: !controlFrames,
+    });
+  }
+
+  /** When to look next; `undefined` if the peer was silent for too long. */
+  look(now: number): number | undefined {
+    const { connection, timeout } = this.#options;
+    this.#progress?.update(now);
+    const aliveAt = this.#aliveAt(now);
+    const half = timeout / 2;
+    if (!connection.controlFrames) {
+      const extension = this.#progress?.extension ?? 0;
+      return this.#judge(aliveAt + timeout + extension, now);
+    }
+    if (connection.unanswered === undefined) {
+      if (aliveAt + half > now) return aliveAt + half;
+      handled(connection.ping());
+    }
+    const { sentAt, readingTime } = connection.unanswered ??
+      { sentAt: now, readingTime: 0 };
+    const answerBy = sentAt + Math.max(half, readingTime * READING_MARGIN);
+    return this.#judge(Math.max(aliveAt + timeout, answerBy), now);
+  }
+
+  /** When the peer gave a sign of life last. */
+  #aliveAt(now: number): number {
+    const { connection, lastSentAt } = this.#options;
+    const { heldUntil, lastSignAt } = connection;
+    if (heldUntil === Infinity) return now;
+    const signAt = Math.max(lastSignAt, heldUntil, lastSentAt?.() ?? 0);
+    if (signAt > this.#signAt) {
+      this.#signAt = signAt;
+      // The bytes of that sign of life are none of the next.
+      this.#progress?.measure(now);
+    }
+    return Math.max(this.#signAt, this.#progress?.lastAt ?? 0);
+  }
+
+  #judge(due: number, now: number): number | undefined {
+    if (due > now) {
+      this.#measuring = false;
+      return due;
+    }
+    if (this.#measuring || !this.#progress?.moved) return undefined;
+    // Bytes have passed, but slowly on the whole: what counts is whether they pass fast enough now.
+    this.#measuring = true;
+    this.#progress.measure(now);
+    return now + Math.min(MEASURE, this.#options.timeout);
+  }
 }

@@ -1,15 +1,48 @@
 import { assertEquals } from "@std/assert";
 import { FakeClock } from "../../../testing/fake_clock.ts";
 import { ActiveSocket } from "./_support/active_socket.ts";
+import type { UnansweredPing } from "./liveness.ts";
 import { watchSilence } from "./watch_silence.ts";
 
 const KiB = 2 ** 10;
-const MiB = 2 ** 20;
 
-function setUp(timeout = 10_000) {
+interface SetUpOptions {
+  readonly timeout?: number;
+  readonly controlFrames?: boolean;
+  /** Milliseconds until the peer answers a ping. @default it never does */
+  readonly answersAfter?: number;
+}
+
+/** No ping is under way. */
+function none(): UnansweredPing | undefined {
+  return undefined;
+}
+
+function setUp(
+  { timeout = 10_000, controlFrames = true, answersAfter }: SetUpOptions = {},
+) {
   const clock = new FakeClock({ now: 0 });
   const socket = new ActiveSocket(clock);
-  const peer = { activity: socket.activity, lastSignAt: 0, heldUntil: 0 };
+  const pings: number[] = [];
+  const peer = {
+    controlFrames,
+    activity: socket.activity,
+    lastSignAt: 0,
+    heldUntil: 0,
+    unanswered: none(),
+    ping: () => {
+      pings.push(clock.now());
+      peer.unanswered = { sentAt: clock.now(), readingTime: 0 };
+      if (answersAfter !== undefined) {
+        clock.timer(() => {
+          socket.arrive(10);
+          peer.lastSignAt = clock.now();
+          peer.unanswered = undefined;
+        }, answersAfter);
+      }
+      return Promise.resolve();
+    },
+  };
   const silences: number[] = [];
   const stop = new AbortController();
   let sentAt = 0;
@@ -36,6 +69,7 @@ function setUp(timeout = 10_000) {
     clock,
     socket,
     peer,
+    pings,
     silences,
     stop,
     every,
@@ -76,7 +110,7 @@ Deno.test("While the peer is held back its silence does not count, and its time 
 });
 
 Deno.test("A message that takes longer than the timeout to arrive is no silence", async () => {
-  const { clock, socket, silences, every } = setUp(1_500);
+  const { clock, socket, silences, every } = setUp({ timeout: 1_500 });
   await every(10, 60_000, () => socket.arrive(300_000 / 100));
   assertEquals(silences, []);
   const last = clock.now();
@@ -86,7 +120,7 @@ Deno.test("A message that takes longer than the timeout to arrive is no silence"
 });
 
 Deno.test("A message that begins to arrive at the last moment is no silence", async () => {
-  const { clock, socket, silences, every, stop } = setUp(60_000);
+  const { clock, socket, silences, every, stop } = setUp({ timeout: 60_000 });
   await clock.advance(59_000);
   // 2 KiB/s is little for the whole time, and enough for the last second.
   await every(100, 100_000, () => socket.arrive(0.2 * KiB));
@@ -103,41 +137,68 @@ Deno.test("Nobody stays by a byte now and then", async () => {
   }
 });
 
-Deno.test("A peer that has to read what was sent before it can answer gets the time for that", async () => {
+Deno.test("A quiet peer is asked before it is judged, whatever the timeout", async () => {
+  for (const timeout of [100, 2_000, 100_000]) {
+    const { clock, silences, pings, stop } = setUp({
+      timeout,
+      answersAfter: timeout / 2 - 1,
+    });
+    await clock.advance(100 * timeout);
+    assertEquals(silences, []);
+    assertEquals(pings.length >= 100, true);
+    stop.abort();
+  }
+});
+
+Deno.test("A peer that was asked already is not asked again, and has half of the time to answer", async () => {
+  const { clock, peer, pings, silences } = setUp();
+  peer.unanswered = { sentAt: 8_000, readingTime: 0 };
+  await clock.advance(12_999);
+  assertEquals([silences, pings], [[], []]);
+  await clock.advance(1);
+  assertEquals([silences, pings], [[13_000], []]);
+});
+
+Deno.test("A slow peer gets the time to read what was sent before the ping", async () => {
   // 900 KB at 300 KB/s: the system takes them at once, and the answer comes after 3 s.
-  const { clock, socket, peer, silences, stop } = setUp(1_500);
+  const { clock, socket, peer, silences, stop } = setUp({ timeout: 1_500 });
   socket.complete(900_000);
+  peer.unanswered = { sentAt: 0, readingTime: 14_000 };
   await clock.advance(3_000);
   peer.lastSignAt = clock.now();
+  peer.unanswered = undefined;
   socket.arrive(10);
   await clock.advance(1_000);
   assertEquals(silences, []);
   stop.abort();
 });
 
-Deno.test("A peer that takes what is sent at 64 KiB/s is not silent, however long that takes", async () => {
-  const { clock, socket, silences, every } = setUp(1_500);
-  socket.complete(4 * MiB);
-  await every(24_000, 480_000, () => socket.complete(1.5 * MiB));
-  assertEquals(silences, []);
+Deno.test("On a socket that cannot ping what it takes counts, and nobody is asked", async () => {
+  const { clock, socket, pings, silences, every } = setUp({
+    timeout: 1_500,
+    controlFrames: false,
+  });
+  await every(100, 480_000, () => socket.complete(7 * KiB));
+  assertEquals([silences, pings], [[], []]);
   const last = clock.now();
   await clock.advance(100_000);
   assertEquals(silences.length, 1);
-  assertEquals((silences[0] ?? 0) <= last + 68_000, true);
+  // Everything was written since the last byte: the system may hold 4 MiB of it.
+  assertEquals(silences[0], last + 1_500 + 64_000);
 });
 
 Deno.test("The watch ends with its signal, and a timeout of 0 watches nothing", async () => {
   const { clock, silences, stop } = setUp();
   stop.abort();
   assertEquals(clock.pending, 0);
-  const endless = setUp(0);
+  const endless = setUp({ timeout: 0 });
   assertEquals(endless.clock.pending, 0);
   await clock.advance(100_000);
   assertEquals(silences, []);
 });
 
 Deno.test("A blocked event loop makes no peer silent", async () => {
-  const { clock, peer, silences, stop } = setUp(2_000);
+  const { clock, peer, silences, stop } = setUp({ timeout: 2_000 });
   await clock.advance(1_000);
   clock.block(3_000);
   clock.timer(() => peer.lastSignAt = clock.now(), 50);
