@@ -305,7 +305,7 @@ Deno.test("remove and close send the close frame that they are given", async () 
   await clock.advance(0);
   await pool.remove("a", { code: 4_001, reason: "not paid" });
   await pool.remove("b", { code: 3_000 });
-  await assertRejects(() => pool.remove("c", { code: 1_005 }), ConfigError);
+  await assertRejects(() => pool.remove("c", { code: 1_006 }), ConfigError);
   await assertRejects(
     () => pool.remove("c", { reason: "x".repeat(200) }),
     ConfigError,

@@ -5,7 +5,7 @@ import { setUp } from "./_support/set_up.ts";
 Deno.test("Figures of a peer and its pool never fall: not on reconnects, not when it stops, not when it leaves", async () => {
   const refusal = new ConnectionError("dial-failed", "nobody listens");
   const { pool, clock, sockets } = setUp([refusal], {
-    connection: { pingInterval: 1_000 },
+    connection: { pingInterval: 1_000, pingTimeout: 0 },
   });
   let decision: "reconnect" | "stop" = "reconnect";
   const id = pool.connect("ws://a.example", {

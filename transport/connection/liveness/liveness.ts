@@ -74,6 +74,8 @@ export class Liveness {
   #nextPing: Task | undefined;
   /** Written bytes from which on the newest ping has been written. */
   #pingPosition = 0;
+  /** Bytes that had arrived when the newest ping was about to be buffered. */
+  #receivedBefore = 0;
   /** The oldest ping that no byte has followed, as far as that was looked at. */
   #question: Question | undefined;
   #pingDeadline: Task | undefined;
@@ -88,12 +90,11 @@ export class Liveness {
     this.#options = options;
     const { socket, activity, clock, pingInterval, onHeartbeat } = options;
     this.#schedule = Schedule.of(clock);
-    this.#pinger = new Pinger(
-      socket,
-      clock,
-      () => this.#asked(),
-      onHeartbeat,
-    );
+    this.#pinger = new Pinger(socket, clock, {
+      sending: () => this.#receivedBefore = activity.receivedBytes,
+      sent: () => this.#asked(),
+      answered: onHeartbeat,
+    });
     this.#progress = new PeerProgress(activity, clock.now());
     if (pingInterval > 0 && socket.controlFrames) this.#pingLater();
   }
@@ -184,7 +185,7 @@ export class Liveness {
     if (this.#openQuestion() !== undefined) return;
     const question: Question = {
       sentAt: now,
-      receivedBytes: activity.receivedBytes,
+      receivedBytes: this.#receivedBefore,
       position,
       readingTime: undefined,
     };

@@ -172,6 +172,14 @@ Deno.test("A peer that answers, or sends a byte now and then, lives on", async (
   assert(at > last + 20_000 && at <= last + 40_000, String(at - last));
 });
 
+Deno.test("An answer that comes inside the call that pings is an answer", async () => {
+  const { clock, socket, dead, liveness } = setUp();
+  socket.behaviour.ping = () => socket.arrive(10);
+  await clock.advance(1_000_000);
+  assertEquals([dead, liveness.unanswered], [[], undefined]);
+  liveness.stop();
+});
+
 Deno.test("A pingTimeout of 0 keeps a silent peer, and its pings go on", async () => {
   const { clock, socket, dead, liveness } = setUp({ pingTimeout: 0 });
   await clock.advance(1_000_000);

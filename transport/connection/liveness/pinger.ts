@@ -15,6 +15,16 @@ interface Ping {
   readonly settle: ((latency: number | undefined) => void) | undefined;
 }
 
+/** Follows what a {@link Pinger} does. */
+export interface PingListener {
+  /** A ping is about to be buffered. */
+  sending(): void;
+  /** It was buffered. */
+  sent(): void;
+  /** A pong has answered a ping. It came at `at` epoch milliseconds. */
+  answered(latency: number, at: number): void;
+}
+
 /**
  * Sends pings and knows which pong answers which (RFC 6455, section 5.5.2): by the payload, which is random. An
  * unsolicited pong answers nothing.
@@ -22,21 +32,14 @@ interface Ping {
 export class Pinger {
   readonly #socket: Socket;
   readonly #clock: Clock;
-  readonly #onSent: () => void;
-  readonly #onAnswer: (latency: number, at: number) => void;
+  readonly #listener: PingListener;
   #unanswered: Ping[] = [];
 
-  /** Calls `onSent` for each ping that was buffered, and `onAnswer` for each pong that answers one. */
-  constructor(
-    socket: Socket,
-    clock: Clock,
-    onSent: () => void,
-    onAnswer: (latency: number, at: number) => void,
-  ) {
+  /** Pings over a socket. */
+  constructor(socket: Socket, clock: Clock, listener: PingListener) {
     this.#socket = socket;
     this.#clock = clock;
-    this.#onSent = onSent;
-    this.#onAnswer = onAnswer;
+    this.#listener = listener;
   }
 
   /** Whether the newest ping has not been answered. */
@@ -80,7 +83,7 @@ export class Pinger {
     const answered = this.#unanswered.splice(0, place + 1);
     const now = this.#clock.now();
     const newest = answered[place];
-    if (newest !== undefined) this.#onAnswer(now - newest.sentAt, at);
+    if (newest !== undefined) this.#listener.answered(now - newest.sentAt, at);
     for (const ping of answered) ping.settle?.(now - ping.sentAt);
   }
 
@@ -94,7 +97,8 @@ export class Pinger {
   #send(settle: Ping["settle"]): Ping {
     const payload = crypto.getRandomValues(new Uint8Array(PAYLOAD_SIZE));
     const ping = { payload, sentAt: this.#clock.now(), settle };
-    // Noted first: the answer may come inside the call.
+    // The answer may come inside the call.
+    this.#listener.sending();
     this.#unanswered.push(ping);
     try {
       this.#socket.ping(payload);
@@ -103,7 +107,7 @@ export class Pinger {
       throw error;
     }
     this.#forget();
-    this.#onSent();
+    this.#listener.sent();
     return ping;
   }
 

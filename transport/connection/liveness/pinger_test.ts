@@ -9,12 +9,11 @@ function setUp() {
   const socket = new MockSocket({ clock });
   const answers: [latency: number, at: number][] = [];
   let sent = 0;
-  const pinger = new Pinger(
-    socket,
-    clock,
-    () => sent++,
-    (latency, at) => answers.push([latency, at]),
-  );
+  const pinger = new Pinger(socket, clock, {
+    sending() {},
+    sent: () => sent++,
+    answered: (latency, at) => answers.push([latency, at]),
+  });
   const pong = (place: number) => {
     const payload = socket.pings[place];
     assert(payload !== undefined);
