@@ -13,12 +13,14 @@ import { type Part, parts, tables } from "./parts.ts";
 import { countRunning, isThere, killAll } from "./_support/child.ts";
 import { until } from "./_support/deadline.ts";
 import { checkDocument, writeDocument } from "./_support/document.ts";
+import { removeFolders } from "./_support/folder.ts";
 import { installPackages } from "./_support/packages.ts";
 import { Tally } from "./_support/tally.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 function interrupt() {
   killAll();
+  removeFolders();
   Deno.exit(1);
 }
 for (const signal of SIGNALS) Deno.addSignalListener(signal, interrupt);
@@ -33,6 +35,8 @@ for (const name of ["http_proxy", "https_proxy", "all_proxy"]) {
   Deno.env.delete(name);
   Deno.env.delete(name.toUpperCase());
 }
+// Debian keeps daemons where only root looks.
+Deno.env.set("PATH", `${Deno.env.get("PATH")}:/usr/local/sbin:/usr/sbin`);
 const open = openDescriptors();
 for (const part of parts(tally)) {
   if (only === undefined || only === part.name) await runPart(part);

@@ -76,7 +76,7 @@ async function runHttp1(
     await using peer = await startOurs({ door, port: backend });
     const dial = { proxy: false, caCerts: [certificates.ca] } as const;
     await using row = proxiedRow(peer, origin, dial);
-    const names = [version, `\`dialRaw\`, ${scheme}`, `\`${door}\``];
+    const names = [version, `\`dialRaw\` to ${scheme}`, `\`${door}\``];
     await runRow(row, names, OURS[door], matrices, tally);
   }
 }
@@ -99,7 +99,7 @@ async function runHttp2(
     await using peer = await Peer.start(await start());
     const through = { port: backend, origin: `wss://${authority}` };
     await using row = await clientRow(peer, door, through);
-    const names = [version, `${peer.version}, HTTP/2`, `\`${door}\``];
+    const names = [version, `${peer.version} to HTTP/2`, `\`${door}\``];
     await runRow(row, names, abilities, matrices, tally);
   }
 }

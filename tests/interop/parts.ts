@@ -12,6 +12,7 @@ import {
   type Certificates,
   makeCertificates,
 } from "./_support/certificates.ts";
+import { Folder } from "./_support/folder.ts";
 import type { Tally } from "./_support/tally.ts";
 
 /** Something that `--only` selects. */
@@ -73,12 +74,6 @@ export function tables(): string {
 async function withCertificates(
   use: (certificates: Certificates) => Promise<void>,
 ): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "interop-" });
-  // A proxy that gives up its privileges has to read them.
-  await Deno.chmod(folder, 0o755);
-  try {
-    await use(await makeCertificates(folder));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  await using folder = await Folder.make();
+  await use(await makeCertificates(folder.path));
 }

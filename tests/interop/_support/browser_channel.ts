@@ -1,4 +1,5 @@
 import { Child } from "./child.ts";
+import { Folder } from "./folder.ts";
 import type { Channel, Command, Report } from "./peer.ts";
 
 const SOURCES = new URL("../peers/", import.meta.url);
@@ -21,13 +22,14 @@ export class BrowserChannel implements Channel {
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #reports = new TransformStream<Report, Report>();
   readonly #writer = this.#reports.writable.getWriter();
+  readonly #profile: Folder;
   readonly #stop = new AbortController();
   #commands: Command[] = [];
   #waiting = Promise.withResolvers<void>();
   #child: Child | undefined;
-  #profile = "";
 
-  private constructor(port: number) {
+  private constructor(profile: Folder, port: number) {
+    this.#profile = profile;
     this.#server = Deno.serve(
       { hostname: "127.0.0.1", port, onListen: () => {} },
       (request) => this.#answer(request),
@@ -43,18 +45,17 @@ export class BrowserChannel implements Channel {
     browser: Browser,
     proxy?: { readonly port: number; readonly origin: string },
   ): Promise<BrowserChannel> {
-    const channel = new BrowserChannel(proxy?.port ?? 0);
+    const profile = await Folder.make();
+    const channel = new BrowserChannel(profile, proxy?.port ?? 0);
     const { port } = channel.#server.addr;
     const origin = proxy?.origin ?? `http://127.0.0.1:${port}`;
-    channel.#profile = await Deno.makeTempDir({ prefix: "interop-" });
     if (browser.preferences !== undefined) {
-      const file = `${channel.#profile}/user.js`;
-      await Deno.writeTextFile(file, browser.preferences);
+      await Deno.writeTextFile(`${profile.path}/user.js`, browser.preferences);
     }
     channel.#child = new Child(browser.command, [
-      ...browser.args(channel.#profile),
+      ...browser.args(profile.path),
       `${origin}/browser.html`,
-    ], { env: { HOME: channel.#profile } });
+    ], { env: { HOME: profile.path } });
     return channel;
   }
 
@@ -82,8 +83,7 @@ export class BrowserChannel implements Channel {
     this.#waiting.resolve();
     await this.#server.shutdown();
     await this.#writer.close();
-    // A process of the browser may still write to its profile.
-    await Deno.remove(this.#profile, { recursive: true }).catch(() => {});
+    await this.#profile[Symbol.asyncDispose]();
   }
 
   async #answer(request: Request): Promise<Response> {

@@ -1,4 +1,5 @@
 import { Daemon, freePorts } from "../_support/daemon.ts";
+import { Folder } from "../_support/folder.ts";
 
 /** What the configuration of a forward proxy is made of. */
 export interface ForwardSetup {
@@ -42,24 +43,14 @@ export async function startForwardProxy(
   proxy: ForwardProxy,
   given: Pick<ForwardSetup, "credentials" | "targets">,
 ): Promise<RunningForwardProxy> {
-  const folder = await Deno.makeTempDir({ prefix: "interop-" });
-  await Deno.chmod(folder, 0o777);
+  await using stack = new AsyncDisposableStack();
+  const { path: folder } = stack.use(await Folder.make(0o777));
   const [port = 0] = freePorts(1);
   const file = `${folder}/proxy.conf`;
-  try {
-    const config = await proxy.config({ ...given, folder, port });
-    await Deno.writeTextFile(file, config);
-    const daemon = await Daemon.start(proxy.command, proxy.args(file), port);
-    return {
-      port,
-      daemon,
-      async [Symbol.asyncDispose]() {
-        await daemon[Symbol.asyncDispose]();
-        await Deno.remove(folder, { recursive: true });
-      },
-    };
-  } catch (error) {
-    await Deno.remove(folder, { recursive: true });
-    throw error;
-  }
+  const config = await proxy.config({ ...given, folder, port });
+  await Deno.writeTextFile(file, config);
+  const args = proxy.args(file);
+  const daemon = stack.use(await Daemon.start(proxy.command, args, port));
+  const owned = stack.move();
+  return { port, daemon, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

@@ -1,6 +1,7 @@
 import type { Certificates } from "../_support/certificates.ts";
 import { output } from "../_support/child.ts";
 import { Daemon, freePorts } from "../_support/daemon.ts";
+import { Folder } from "../_support/folder.ts";
 
 /** What the configuration of a reverse proxy is made of. */
 export interface Setup {
@@ -58,27 +59,16 @@ export async function startReverseProxy(
     "certificates" | "backend" | "steady" | "page" | "idleTimeout"
   >,
 ): Promise<RunningProxy> {
-  const folder = await Deno.makeTempDir({ prefix: "interop-" });
-  await Deno.chmod(folder, 0o755);
+  await using stack = new AsyncDisposableStack();
+  const { path: folder } = stack.use(await Folder.make());
   const [plain = 0, tls = 0, http2 = 0, idle = 0] = freePorts(4);
   const ports = { plain, tls, http2, idle };
   const file = `${folder}/proxy.conf`;
   await Deno.writeTextFile(file, proxy.config({ ...given, folder, ports }));
   const args = proxy.args(file, folder);
-  try {
-    const daemon = await Daemon.start(proxy.command, args, plain);
-    return {
-      ports,
-      daemon,
-      async [Symbol.asyncDispose]() {
-        await daemon[Symbol.asyncDispose]();
-        await Deno.remove(folder, { recursive: true });
-      },
-    };
-  } catch (error) {
-    await Deno.remove(folder, { recursive: true });
-    throw error;
-  }
+  const daemon = stack.use(await Daemon.start(proxy.command, args, plain));
+  const owned = stack.move();
+  return { ports, daemon, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 /** The name of a program with its version. */
