@@ -18,9 +18,9 @@ import { installPackages } from "./_support/packages.ts";
 import { Tally } from "./_support/tally.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
-function interrupt() {
-  killAll();
-  removeFolders();
+async function interrupt() {
+  await killAll();
+  await removeFolders();
   Deno.exit(1);
 }
 for (const signal of SIGNALS) Deno.addSignalListener(signal, interrupt);

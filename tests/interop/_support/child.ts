@@ -6,9 +6,10 @@ const KEPT = 4_000;
 /** Every program that runs, so that none outlives an interrupted run. */
 const running = new Set<Child>();
 
-/** Kills every program that still runs, with its whole process group. */
-export function killAll(): void {
+/** Kills every program that still runs, with its whole process group, and waits for the ends. */
+export async function killAll(): Promise<void> {
   for (const child of running) child.kill("SIGKILL");
+  await Promise.all([...running].map(({ ended }) => ended));
 }
 
 /** How many programs run. */

@@ -1,9 +1,11 @@
+import { pause } from "./deadline.ts";
+
 /** Every folder that exists, so that an interrupted run leaves none. */
 const folders = new Set<string>();
 
 /** Removes every folder. */
-export function removeFolders(): void {
-  for (const path of folders) Deno.removeSync(path, { recursive: true });
+export async function removeFolders(): Promise<void> {
+  for (const path of folders) await remove(path);
 }
 
 /** A temporary folder that a daemon without privileges can use. */
@@ -20,7 +22,17 @@ export class Folder implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     folders.delete(this.path);
-    // A program that was killed a moment ago may still write.
-    await Deno.remove(this.path, { recursive: true }).catch(() => {});
+    await remove(this.path);
+  }
+}
+
+async function remove(path: string): Promise<void> {
+  // A program that was killed a moment ago may still write.
+  for (let tries = 0; tries < 5; tries++) {
+    try {
+      return await Deno.remove(path, { recursive: true });
+    } catch {
+      await pause(50);
+    }
   }
 }
