@@ -20,6 +20,7 @@
  */
 
 export type { PoolUpgradeOptions } from "./admission.ts";
+export { exitOf } from "./exit.ts";
 export type { InboundPoolOptions } from "./options.ts";
 export * from "./plugin.ts";
 export * from "./pool.ts";

@@ -7,11 +7,13 @@ import type { ConnectionStats } from "../transport/connection/stats.ts";
 import { watchSilence } from "../transport/connection/liveness/watch_silence.ts";
 import { runReader } from "../transport/pool/blocks.ts";
 import type { DeliverySink } from "../transport/pool/delivery.ts";
-import type { SocketEnd } from "../transport/socket/socket.ts";
+import { exitOf } from "./exit.ts";
 import type { InboundExit, InboundPlugin, InboundWorker } from "./plugin.ts";
 
 /** Milliseconds a peer has to answer the close frame of its eviction. */
 const EVICTION = 50;
+
+const EVICTED: InboundExit = { kind: "evicted-policy" };
 
 /** The default worker: reads, watches for silence, and reports how the connection ended. */
 export class DefaultInboundWorker implements InboundWorker {
@@ -57,11 +59,9 @@ export class DefaultInboundWorker implements InboundWorker {
     log?.debug("Reading", { session: plugin.session });
     if (this.#request !== undefined) this.#close(this.#request);
 
-    const end = await connection.closed;
+    const left = await exitOf(connection, () => overflow);
     ended?.abort();
-    const exit: InboundExit = evicted || end.inactive
-      ? { kind: "evicted-policy" }
-      : exitOf(end, overflow ?? await connection.errors.take());
+    const exit = evicted ? EVICTED : left;
     log?.debug("Ended", { session: plugin.session, ...exit });
     plugin.onExit(exit);
   }
@@ -104,15 +104,6 @@ export class DefaultInboundWorker implements InboundWorker {
     const size = messageSize(data);
     sent.then(() => this.#plugin?.counter.sent(size), () => {});
   }
-}
-
-function exitOf(end: SocketEnd, error: Error | undefined): InboundExit {
-  if (error === undefined) return { kind: "disconnected" };
-  const code = error instanceof ConnectionError ? error.code : undefined;
-  if (code === "peer-closed-clean") return { kind: "disconnected" };
-  return code === "peer-closed-unexpected"
-    ? { kind: "dropped-close", closeCode: end.code, reason: end.reason }
-    : { kind: "dropped-error", error, closeCode: end.sent?.code ?? end.code };
 }
 
 function notStarted(): ConnectionError {

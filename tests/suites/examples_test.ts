@@ -78,24 +78,42 @@ Deno.test("The metrics of the OpenTelemetry example reach a collector", async ()
 });
 
 Deno.test("The extended workers talk to each other", async () => {
-  await using server = new Running(["--allow-net"], "extend_plugin", []);
+  await using server = new Running(["--allow-net"], "extend_rate_limit", []);
   const url = await server.says(/ws:\/\/127\.0\.0\.1:\d+/);
-  const numbered = await output(["--allow-net"], "extend_block", [
-    url,
-    "a",
-    "b",
-  ]);
-  assertEquals(numbered, "1 a\n2 b\n");
   assertEquals(
     await output(["--allow-net"], "extend_worker", [url, "c"]),
     "c\n",
   );
   await using connection = new Connection(url, { retry: false });
   await connection.connect();
-  await connection.send("# left out");
-  await connection.send("let through");
-  assertEquals(await connection.incoming.take(), "let through");
+  const start = performance.now();
+  for (let i = 0; i < 13; i++) await connection.send(String(i));
+  for (let i = 0; i < 13; i++) {
+    assertEquals(await connection.incoming.take(), String(i));
+  }
+  assert(performance.now() - start > 250, "The last three have to wait");
   await connection.close();
+  await server.interrupt();
+});
+
+Deno.test("Peers without a token are closed with 4401, others are answered", async () => {
+  await using server = new Running(["--allow-net"], "extend_admission", [
+    "letmein",
+  ]);
+  const url = await server.says(/ws:\/\/127\.0\.0\.1:\d+/);
+  const ends: number[] = [];
+  for (const token of ["letmein", "guess"]) {
+    await using connection = new Connection(url, { retry: false });
+    await connection.connect();
+    await connection.send(token);
+    if (token === "letmein") {
+      await connection.send("hello");
+      assertEquals(await connection.incoming.take(), "hello");
+      await connection.close();
+    }
+    ends.push((await connection.closed).code);
+  }
+  assertEquals(ends, [1000, 4401]);
   await server.interrupt();
 });
 

@@ -42,7 +42,7 @@ const SERVED: readonly Served[] = [
   { example: "node_http", path: "/", protocols: [], signal: "SIGINT" },
   { example: "nostr_relay", path: "/", protocols: [], signal: "SIGTERM" },
   { example: "browser", path: "/", protocols: [], signal: "SIGINT" },
-  { example: "extend_plugin", path: "/", protocols: [], signal: "SIGTERM" },
+  { example: "extend_rate_limit", path: "/", protocols: [], signal: "SIGTERM" },
   { example: "demo", path: "/", protocols: [], signal: "SIGINT" },
   { example: "deploy", path: "/", protocols: [], signal: "SIGTERM" },
 ];

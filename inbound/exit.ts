@@ -1,0 +1,24 @@
+import { ConnectionError } from "../transport/base/errors.ts";
+import type { Connection } from "../transport/connection/connection.ts";
+import type { InboundExit } from "./plugin.ts";
+
+/**
+ * Worker block: waits until a connection has ended, and tells how, for `plugin.onExit`.
+ *
+ * @param failure What made the worker close the connection, asked for at the end. @default nothing did
+ */
+export async function exitOf(
+  connection: Connection,
+  failure: () => Error | undefined = () => undefined,
+): Promise<InboundExit> {
+  const end = await connection.closed;
+  if (end.inactive) return { kind: "evicted-policy" };
+  const error = failure() ?? await connection.errors.take();
+  const code = error instanceof ConnectionError ? error.code : undefined;
+  if (error === undefined || code === "peer-closed-clean") {
+    return { kind: "disconnected" };
+  }
+  return code === "peer-closed-unexpected"
+    ? { kind: "dropped-close", closeCode: end.code, reason: end.reason }
+    : { kind: "dropped-error", error, closeCode: end.sent?.code ?? end.code };
+}
