@@ -13,11 +13,7 @@
  *
  * const server = new InboundPool("server");
  * const listener = listen({ hostname: "127.0.0.1" });
- * const accepting = (async () => {
- *   for await (const incoming of listener) {
- *     server.add(crypto.randomUUID(), incoming.accept());
- *   }
- * })();
+ * const serving = server.serve(listener);
  *
  * const client = new OutboundPool("client");
  * const url = client.connect(`ws://127.0.0.1:${listener.port}`);
@@ -28,7 +24,7 @@
  * await client.close();
  * await listener.close();
  * await server.close();
- * await accepting;
+ * await serving;
  * ```
  *
  * @module
@@ -103,7 +99,6 @@ export {
   InboundPool,
   type InboundPoolOptions,
   type InboundWorkerOptions,
-  type PoolUpgradeOptions,
   type ServeDecision,
   type ServeOptions,
 } from "./inbound/mod.ts";

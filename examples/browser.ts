@@ -8,7 +8,7 @@
  */
 
 import { createServer } from "node:http";
-import { InboundPool, upgradeNode } from "@honeybee/honeybee";
+import { InboundPool } from "@honeybee/honeybee";
 import { CLOSE_TIMEOUT, interrupted, port } from "./interrupted.ts";
 
 const PAGE = `<!doctype html>
@@ -45,13 +45,11 @@ const server = createServer((_request, response) => {
 });
 let origin = "";
 server.on("upgrade", (request, socket, head) => {
-  try {
-    const options = { origins: [origin], compression: { threshold: 0 } };
-    const peer = upgradeNode(request, socket, head, options);
-    pool.add(crypto.randomUUID(), peer);
-  } catch (error) {
-    console.error("refused:", error);
-  }
+  pool.upgradeNode(request, socket, head, {
+    id: crypto.randomUUID(),
+    origins: [origin],
+    compression: { threshold: 0 },
+  });
 });
 server.listen(port(), "127.0.0.1", () => {
   const address = server.address();

@@ -11,13 +11,7 @@
  * @module
  */
 
-import {
-  InboundPool,
-  type Message,
-  OutboundPool,
-  refusal,
-  upgrade,
-} from "@honeybee/honeybee";
+import { InboundPool, type Message, OutboundPool } from "@honeybee/honeybee";
 import { CLOSE_TIMEOUT, interrupted } from "./interrupted.ts";
 
 /** What is left of the 5 seconds after SIGINT is for the rest of the program. */
@@ -41,14 +35,8 @@ const server = Deno.serve((request, { remoteAddr }) => {
       upstream: upstream.stats(),
     });
   }
-  if (signal.aborted) return new Response("closing", { status: 503 });
-  try {
-    const { socket, response } = upgrade(request, { remoteAddr });
-    peers.add(crypto.randomUUID(), socket);
-    return response;
-  } catch (error) {
-    return refusal(error);
-  }
+  // 503 while the pool closes.
+  return peers.upgrade(request, { id: crypto.randomUUID(), remoteAddr });
 });
 
 /** Sends if there is room; says whether it did. */

@@ -25,12 +25,6 @@ const pool = new InboundPool("echo", {
 });
 console.log(`ws://127.0.0.1:${listener.port}`);
 
-async function accept(): Promise<void> {
-  for await (const incoming of listener) {
-    pool.add(crypto.randomUUID(), incoming.accept());
-  }
-}
-
 async function echo(): Promise<void> {
   for await (const { id, data } of pool.inbox) {
     // trySend: whoever awaits a send in the loop that reads waits for that one peer, and two
@@ -47,6 +41,6 @@ async function watch(): Promise<void> {
   for await (const event of pool.events) console.log(event.kind, event.id);
 }
 
-await Promise.all([accept(), echo(), watch()]);
+await Promise.all([pool.serve(listener), echo(), watch()]);
 await pool.closed;
 console.log("closed");

@@ -9,7 +9,7 @@
  */
 
 import { createServer } from "node:http";
-import { InboundPool, upgradeNode } from "@honeybee/honeybee";
+import { InboundPool } from "@honeybee/honeybee";
 import { CLOSE_TIMEOUT, interrupted, port } from "./interrupted.ts";
 
 const signal = interrupted();
@@ -24,11 +24,7 @@ const server = createServer((_request, response) => {
   response.end(JSON.stringify(latencies));
 });
 server.on("upgrade", (request, socket, head) => {
-  try {
-    pool.add(crypto.randomUUID(), upgradeNode(request, socket, head));
-  } catch (error) {
-    console.error("refused:", error);
-  }
+  pool.upgradeNode(request, socket, head, { id: crypto.randomUUID() });
 });
 server.listen(port(), "127.0.0.1", () => {
   const address = server.address();

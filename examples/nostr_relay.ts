@@ -48,12 +48,6 @@ const pool = new InboundPool("relay", {
 const events = new Map<string, NostrEvent>();
 const subscriptions = new Map<string, Map<string, readonly Filter[]>>();
 
-async function accept(): Promise<void> {
-  for await (const incoming of listener) {
-    pool.add(crypto.randomUUID(), incoming.accept());
-  }
-}
-
 async function forget(): Promise<void> {
   for await (const { id } of pool.events) subscriptions.delete(id);
 }
@@ -133,5 +127,5 @@ function tell(peer: string, message: unknown): void {
   }
 }
 
-await Promise.all([accept(), answer(), forget()]);
+await Promise.all([pool.serve(listener), answer(), forget()]);
 await pool.closed;

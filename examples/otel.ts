@@ -55,8 +55,6 @@ if (import.meta.main) {
   const pool = new InboundPool("metered", { signal });
   observe(pool);
   const listener = listen({ port: port(), hostname: "127.0.0.1", signal });
-  for await (const incoming of listener) {
-    pool.add(crypto.randomUUID(), incoming.accept());
-  }
+  await pool.serve(listener);
   await pool.closed;
 }

@@ -43,12 +43,7 @@ await subscriber.subscribe(CHANNEL);
 await listener.ready;
 console.log(`${pool.id} listens`);
 
-async function accept(): Promise<void> {
-  for await (const incoming of listener) {
-    pool.add(crypto.randomUUID(), incoming.accept());
-  }
-}
-void accept();
+void pool.serve(listener);
 
 for await (const { data } of pool.inbox) {
   await publisher.publish(CHANNEL, `${pool.id}: ${data}`);

@@ -19,12 +19,7 @@ if (ca === undefined || cert === undefined || key === undefined) {
 await using listener = listen({ hostname: "127.0.0.1", tls: { cert, key } });
 await using pool = new InboundPool("tls");
 
-async function accept(): Promise<void> {
-  for await (const incoming of listener) {
-    pool.add(crypto.randomUUID(), incoming.accept());
-  }
-}
-void accept();
+void pool.serve(listener);
 // A listener that speaks TLS takes connections a moment after it was made.
 await listener.ready;
 

@@ -1,8 +1,22 @@
-import { ConfigError, PoolError } from "../transport/base/errors.ts";
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { PoolError } from "../transport/base/errors.ts";
+import { refuseOption } from "../transport/base/options.ts";
 import { HandshakeError } from "../transport/handshake/errors.ts";
+import type { AcceptOptions } from "../transport/server/accept_options.ts";
 import { refusal, upgrade } from "../transport/server/upgrade.ts";
 import type { UpgradeOptions } from "../transport/server/upgrade.ts";
+import { refuseNode, upgradeNode } from "../transport/server/upgrade_node.ts";
+import type { Socket } from "../transport/socket/socket.ts";
 import type { Registrar } from "./registrar.ts";
+
+/** Options of {@link InboundPool.upgradeNode}, beside those of {@link upgradeNode}. */
+export interface PoolUpgradeNodeOptions extends AcceptOptions {
+  /** The id of the peer. */
+  readonly id: string;
+  /** Whether the peer takes the place of one with the same id, as by `replace`. Otherwise it is refused. @default false */
+  readonly replace?: boolean | undefined;
+}
 
 /** Options of {@link InboundPool.upgrade}, beside those of {@link upgrade}. */
 export interface PoolUpgradeOptions extends UpgradeOptions {
@@ -29,6 +43,36 @@ export function toRefusal(error: unknown): unknown {
   });
 }
 
+/** Takes a request of `node:http` into a pool: see {@link InboundPool.upgradeNode}. */
+export function upgradeNodeInto(
+  registrar: Registrar,
+  [request, socket, head]: [IncomingMessage, Duplex, Uint8Array],
+  { id, replace = false, ...options }: PoolUpgradeNodeOptions,
+): boolean {
+  let admit: (socket: Socket) => void;
+  try {
+    checkReplace(replace);
+    admit = registrar.reserve("upgrade", id, replace);
+  } catch (error) {
+    reportOurs(registrar, error);
+    const refusal = toRefusal(error);
+    const answer = refusal instanceof HandshakeError
+      ? refusal
+      : new HandshakeError("refused", REASONS[500], { status: 500 });
+    refuseNode(socket, answer, registrar.clock);
+    if (refusal instanceof HandshakeError) return false;
+    throw refusal;
+  }
+  try {
+    // It answers itself where it refuses.
+    admit(upgradeNode(request, socket, head, options));
+    return true;
+  } catch (error) {
+    if (error instanceof HandshakeError) return false;
+    throw error;
+  }
+}
+
 /** What a peer is told. Our own affairs are none of its business. */
 const REASONS: Readonly<Record<409 | 500 | 503, string>> = {
   409: "There is a peer with this name already",
@@ -42,13 +86,7 @@ export function upgradeInto(
   request: Request,
   { id, replace = false, ...options }: PoolUpgradeOptions,
 ): Response {
-  if (typeof replace !== "boolean") {
-    throw new ConfigError(
-      "invalid-option",
-      "replace",
-      `Cannot upgrade as replace must be true or false: current value is ${replace}`,
-    );
-  }
+  checkReplace(replace);
   try {
     // Before the upgrade: once that is done, only its own response can be given.
     const admit = registrar.reserve("upgrade", id, replace);
@@ -56,9 +94,20 @@ export function upgradeInto(
     admit(socket);
     return response;
   } catch (error) {
-    if (error instanceof PoolError && error.code === "worker-failed") {
-      registrar.report(error);
-    }
+    reportOurs(registrar, error);
     return refusal(toRefusal(error));
+  }
+}
+
+function checkReplace(replace: boolean): void {
+  if (typeof replace !== "boolean") {
+    throw refuseOption("replace", "true or false", replace);
+  }
+}
+
+/** Reports what the peer cannot be blamed for, and is not told. */
+function reportOurs(registrar: Registrar, error: unknown): void {
+  if (error instanceof PoolError && error.code === "worker-failed") {
+    registrar.report(error);
   }
 }

@@ -4,14 +4,12 @@
  * @example Peers that come through `Deno.serve`
  * ```ts
  * import { InboundPool } from "@honeybee/honeybee/inbound";
- * import { upgrade } from "@honeybee/honeybee/transport";
  *
  * const pool = new InboundPool("peers");
- * const server = Deno.serve({ hostname: "127.0.0.1", port: 0 }, (request) => {
- *   const { socket, response } = upgrade(request);
- *   pool.add(crypto.randomUUID(), socket);
- *   return response;
- * });
+ * const server = Deno.serve(
+ *   { hostname: "127.0.0.1", port: 0 },
+ *   (request) => pool.upgrade(request, { id: crypto.randomUUID() }),
+ * );
  * await pool.close();
  * await server.shutdown();
  * ```
@@ -19,7 +17,10 @@
  * @module
  */
 
-export type { PoolUpgradeOptions } from "./admission.ts";
+export type {
+  PoolUpgradeNodeOptions,
+  PoolUpgradeOptions,
+} from "./admission.ts";
 export { exitOf } from "./exit.ts";
 export type { InboundPoolOptions } from "./options.ts";
 export * from "./plugin.ts";

@@ -1,3 +1,5 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
 import type { Message } from "../transport/base/message.ts";
 import { rejected } from "../transport/base/promise.ts";
 import type { Queue } from "../transport/base/queue.ts";
@@ -13,7 +15,12 @@ import type { PeerStats, PoolStats } from "../transport/pool/statistics.ts";
 import type { InboxMessage } from "../transport/pool/worker.ts";
 import type { Incoming } from "../transport/server/incoming.ts";
 import type { Socket } from "../transport/socket/socket.ts";
-import { type PoolUpgradeOptions, upgradeInto } from "./admission.ts";
+import {
+  type PoolUpgradeNodeOptions,
+  type PoolUpgradeOptions,
+  upgradeInto,
+  upgradeNodeInto,
+} from "./admission.ts";
 import { type InboundPoolOptions, resolveInboundOptions } from "./options.ts";
 import type { InboundEvent, InboundPlugin } from "./plugin.ts";
 import { Registrar } from "./registrar.ts";
@@ -22,33 +29,34 @@ import { serve, type ServeOptions } from "./serve.ts";
 /**
  * Peers that connect to you.
  *
- * - {@link InboundPool.inbox} has the messages of all peers, in order for each. It never drops.
- * - {@link InboundPool.events} tells who has left by itself, once for each stay. When it is seen the
- *   peer is gone from the registry, and all that it had sent is in the inbox.
+ * - {@link InboundPool.serve}, {@link InboundPool.upgrade} and {@link InboundPool.upgradeNode} take peers in;
+ *   {@link InboundPool.add} takes a socket of any kind.
+ * - {@link InboundPool.inbox} has the messages of all peers, in order for each.
+ * - {@link InboundPool.events} tells which peers have left by themselves, once for each stay. The peer is gone from the
+ *   registry then, and its messages are in the inbox.
  *
  * @example
  * ```ts
- * import { Connection, InboundPool, upgrade } from "@honeybee/honeybee";
+ * import {
+ *   Connection,
+ *   forEachMessage,
+ *   InboundPool,
+ *   listen,
+ * } from "@honeybee/honeybee";
  *
- * const pool = new InboundPool("relay");
- * const server = Deno.serve({ hostname: "127.0.0.1", port: 0 }, (request) => {
- *   const { socket, response } = upgrade(request);
- *   pool.add(crypto.randomUUID(), socket);
- *   return response;
- * });
+ * const pool = new InboundPool("echo");
+ * const listener = listen({ hostname: "127.0.0.1" });
+ * void pool.serve(listener);
+ * void forEachMessage(pool, ({ data, reply }) => reply(data));
  *
  * // A peer, to try it.
- * const peer = new Connection(`ws://127.0.0.1:${server.addr.port}`);
+ * const peer = new Connection(`ws://127.0.0.1:${listener.port}`);
  * await peer.connect();
  * peer.trySend("hello");
- * for await (const { id, data } of pool.inbox) {
- *   pool.trySend(id, data);
- *   break;
- * }
- * console.log(await peer.incoming.take());
+ * console.log(await peer.incoming.take()); // "hello"
  * await peer.close();
+ * await listener.close();
  * await pool.close();
- * await server.shutdown();
  * ```
  */
 export class InboundPool implements AsyncDisposable {
@@ -165,6 +173,38 @@ export class InboundPool implements AsyncDisposable {
    */
   upgrade(request: Request, options: PoolUpgradeOptions): Response {
     return upgradeInto(this.#registrar, request, options);
+  }
+
+  /**
+   * Takes the request of an `upgrade` event of `node:http` or `node:https` in as a peer.
+   *
+   * A request that cannot be taken in is answered with the right status, as by {@link InboundPool.upgrade}, and its
+   * connection ends.
+   *
+   * @example
+   * ```ts
+   * import { createServer } from "node:http";
+   * import { InboundPool } from "@honeybee/honeybee";
+   *
+   * const pool = new InboundPool("chat");
+   * const server = createServer((_, response) => response.end("hello"));
+   * server.on("upgrade", (request, socket, head) => {
+   *   pool.upgradeNode(request, socket, head, { id: crypto.randomUUID() });
+   * });
+   * await pool.close();
+   * ```
+   *
+   * @param head What came right behind the request.
+   * @returns Whether the peer was taken in.
+   * @throws {ConfigError} When an option cannot be used. The answer is 500 then.
+   */
+  upgradeNode(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Uint8Array,
+    options: PoolUpgradeNodeOptions,
+  ): boolean {
+    return upgradeNodeInto(this.#registrar, [request, socket, head], options);
   }
 
   /**

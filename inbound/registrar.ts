@@ -41,6 +41,11 @@ export class Registrar {
     };
   }
 
+  /** The source of time. */
+  get clock(): Clock {
+    return this.#core.options.clock;
+  }
+
   /** Puts an error into the pool's `errors`. */
   report(error: Error): void {
     this.#core.report(undefined, error);

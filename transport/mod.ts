@@ -149,7 +149,7 @@ export * from "./socket/socket.ts";
 export type { MessageStream } from "./connection/chunk_source.ts";
 export type { SendStreamOptions } from "./connection/send_stream.ts";
 export * from "./server/upgrade.ts";
-export * from "./server/upgrade_node.ts";
+export { upgradeNode } from "./server/upgrade_node.ts";
 export { normalizeUrl } from "./base/url.ts";
 export * from "./pool/worker.ts";
 export * from "./pool/blocks.ts";

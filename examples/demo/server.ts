@@ -1,5 +1,5 @@
 import { CLOSE_TIMEOUT } from "../interrupted.ts";
-import { InboundPool, refusal, upgrade } from "@honeybee/honeybee";
+import { InboundPool } from "@honeybee/honeybee";
 import { Tally } from "./tally.ts";
 
 /** The server's half: an inbound pool behind `Deno.serve` that sends back what it gets. */
@@ -19,19 +19,14 @@ export class DemoServer {
     this.#server = Deno.serve(
       { hostname: "127.0.0.1", port, onListen() {} },
       (request, { remoteAddr }) => {
-        try {
-          const { pathname } = new URL(request.url);
-          const { socket, response } = upgrade(request, {
-            remoteAddr,
-            // The runtime's own timer for silent peers may outlive a connection, for half as
-            // long as this: a short one lets the demo end when it is over.
-            inactivityTimeout: 6_000,
-          });
-          pool.add(`${pathname} ${crypto.randomUUID()}`, socket);
-          return response;
-        } catch (error) {
-          return refusal(error);
-        }
+        const { pathname } = new URL(request.url);
+        return pool.upgrade(request, {
+          id: `${pathname} ${crypto.randomUUID()}`,
+          remoteAddr,
+          // The runtime's own timer for silent peers may outlive a connection, for half as
+          // long as this: a short one lets the demo end when it is over.
+          inactivityTimeout: 6_000,
+        });
       },
     );
     this.port = this.#server.addr.port;

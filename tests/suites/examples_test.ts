@@ -58,7 +58,7 @@ Deno.test("The metrics of the OpenTelemetry example reach a collector", async ()
       for (const [name] of text.matchAll(/honeybee\.pool\.\w+/g)) {
         names.add(name);
       }
-      if (names.size === 9) all.resolve();
+      if (names.size === 17) all.resolve();
       return Response.json({});
     },
   );

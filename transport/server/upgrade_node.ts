@@ -2,10 +2,11 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { acceptRaw, type ReceivedRequest } from "./accept.ts";
 import { type AcceptOptions, checkAcceptFields } from "./accept_options.ts";
-import { systemClock } from "../base/clock.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
 import { ConfigError } from "../base/errors.ts";
 import { NodeStream, peerOf } from "../net/node_stream.ts";
 import { handled } from "../base/promise.ts";
+import type { HandshakeError } from "../handshake/errors.ts";
 import type { RequestHead } from "../handshake/head.ts";
 import { HeaderLines } from "../handshake/headers.ts";
 import { refuse, toAnswer } from "./refuse.ts";
@@ -85,6 +86,15 @@ export function upgradeNode(
     handled(refuse(received.stream, toAnswer(error), received.clock));
     throw error;
   }
+}
+
+/** Refuses the request of an `upgrade` event with the status of an error, and ends the connection. */
+export function refuseNode(
+  socket: Duplex,
+  error: HandshakeError,
+  clock: Clock,
+): void {
+  handled(refuse(new NodeStream(socket), error, clock));
 }
 
 function headOf(request: IncomingMessage): RequestHead {
