@@ -22,7 +22,10 @@ export type {
   PoolUpgradeOptions,
 } from "./admission.ts";
 export { exitOf } from "./exit.ts";
-export type { InboundPoolOptions } from "./options.ts";
+export type {
+  InboundConnectionOptions,
+  InboundPoolOptions,
+} from "./options.ts";
 export * from "./plugin.ts";
 export * from "./pool.ts";
 export type {

@@ -79,11 +79,16 @@ export class Connection implements AsyncDisposable {
   readonly url: string;
 
   /**
-   * Makes a connection that is not connected yet, or one of a socket that is open already.
+   * Makes a connection that is not connected yet.
    *
    * @throws {ConfigError} If the URL or an option cannot be used.
    */
   constructor(target: string | URL, options?: ConnectionOptions);
+  /**
+   * Makes a connection of a socket that is open already. It begins to read at once.
+   *
+   * @throws {ConfigError} If an option cannot be used.
+   */
   constructor(target: Socket, options?: OpenConnectionOptions);
   constructor(target: string | URL | Socket, options: ConnectionOptions = {}) {
     checkTarget(target);

@@ -1,9 +1,9 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FakeClock } from "../../testing/fake_clock.ts";
 import { MockSocket } from "../../testing/mock_socket.ts";
-import { ConfigError } from "../base/errors.ts";
+import { ConfigError, ConnectionError } from "../base/errors.ts";
 import { Outgoing } from "./outgoing.ts";
-import type { MessageStream } from "./chunk_source.ts";
+import { checkStream, type MessageStream } from "./chunk_source.ts";
 import { streamOut, type StreamOutOptions } from "./send_stream.ts";
 
 function setUp() {
@@ -146,4 +146,107 @@ Deno.test("A socket that cannot stream gets the message whole", async () => {
   await run(chunks("ab", "cd"));
   assertEquals(socket.written, ["abcd", new TextEncoder().encode("abcd")]);
   assertEquals(outgoing.sentMessages, 2);
+});
+
+/** A stream that gives nothing after its first chunks, and notes that it was cancelled. */
+function idle(...first: string[]) {
+  const cancelled: unknown[] = [];
+  const stream = new ReadableStream<string>({
+    start: (controller) => {
+      for (const chunk of first) controller.enqueue(chunk);
+    },
+    cancel: (reason) => void cancelled.push(reason),
+  });
+  return { stream, cancelled };
+}
+
+Deno.test("An idle source is cancelled as soon as the connection ends, and the call settles", async () => {
+  for (const first of [[], ["a"], ["abcdefgh"]]) {
+    const { run, outgoing, broken } = setUp();
+    const { stream, cancelled } = idle(...first);
+    const running = assertRejects(() => run(stream), ConnectionError, "gone");
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    const gone = new ConnectionError("connection-closed", "gone");
+    outgoing.fail(gone);
+    await running;
+    assertEquals(cancelled, [gone]);
+    assertEquals(stream.locked, false);
+    // The connection has ended already: nothing is left to break.
+    assertEquals(broken, []);
+  }
+});
+
+Deno.test("A stream is given up when the peer begins to close, and whole messages go on", async () => {
+  const { run, outgoing, socket } = setUp();
+  const { stream, cancelled } = idle("abcdefgh");
+  const running = assertRejects(() => run(stream), ConnectionError, "closing");
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  outgoing.stopStreams(new ConnectionError("connection-closed", "closing"));
+  await running;
+  assertEquals(cancelled.length, 1);
+  await outgoing.send("an answer");
+  assertEquals(socket.written, ["an answer"]);
+  await assertRejects(() => run(idle("x").stream), ConnectionError, "closing");
+});
+
+Deno.test("A source that waits for its turn is cancelled when the connection ends, or its signal aborts", async () => {
+  for (const end of ["connection", "signal"] as const) {
+    const { run, outgoing } = setUp();
+    await outgoing.takeTurn();
+    const { stream, cancelled } = idle("a");
+    const controller = new AbortController();
+    const running = assertRejects(
+      () => run(stream, { signal: controller.signal }),
+      Error,
+      "enough",
+    );
+    const enough = new ConnectionError("connection-closed", "enough");
+    if (end === "connection") outgoing.fail(enough);
+    else controller.abort(enough);
+    await running;
+    assertEquals(cancelled, [enough]);
+  }
+});
+
+Deno.test("A source that is iterated is returned to when it is given up", async () => {
+  const { run, outgoing } = setUp();
+  let returned = 0;
+  const iterable = {
+    [Symbol.asyncIterator]: () => ({
+      next: () => new Promise<IteratorResult<string>>(() => {}),
+      return: () => {
+        returned++;
+        return Promise.reject(new Error("nobody waits for this"));
+      },
+    }),
+  };
+  const running = assertRejects(() => run(iterable), ConnectionError, "gone");
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  outgoing.fail(new ConnectionError("connection-closed", "gone"));
+  await running;
+  assertEquals(returned, 1);
+});
+
+Deno.test("20,000 short chunks make few fragments, and the source may reuse its memory", async () => {
+  const { run, socket } = setUp();
+  const chunk = new Uint8Array(3);
+  const source = async function* () {
+    for (let i = 0; i < 20_000; i++) {
+      chunk.fill(i);
+      yield chunk;
+    }
+  };
+  await run(source(), { chunkSize: 16_384 });
+  const sizes = socket.fragments.map(({ payload }) => payload.length);
+  assertEquals(sizes, [16_384, 16_384, 16_384, 60_000 - 3 * 16_384]);
+  const bytes = socket.fragments.flatMap(({ payload }) => [...payload]);
+  assertEquals(bytes.every((byte, i) => byte === (i / 3 & 255)), true);
+});
+
+Deno.test("A stream that somebody else reads is refused, and left alone", () => {
+  const { stream } = idle("a");
+  const reader = stream.getReader();
+  assertThrows(() => checkStream(stream), ConfigError, "unlocked");
+  reader.releaseLock();
+  checkStream(stream);
 });

@@ -1,0 +1,116 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { FakeClock } from "../../testing/fake_clock.ts";
+import { MockSocket } from "../../testing/mock_socket.ts";
+import { socketPair } from "../../testing/socket_pair.ts";
+import { ConfigError, ConnectionError } from "../base/errors.ts";
+import { Connection } from "./connection.ts";
+
+function pair() {
+  const sockets = socketPair();
+  return {
+    client: Connection.fromSocket(sockets.client),
+    server: Connection.fromSocket(sockets.server),
+  };
+}
+
+Deno.test("What is written to writable can be read from readable, and both end with the connection", async () => {
+  const { client, server } = pair();
+  const writer = client.writable.getWriter();
+  await writer.write("text");
+  await writer.write(new Uint8Array([1, 2]));
+  await writer.close();
+  const read: unknown[] = [];
+  for await (const message of server.readable) read.push(message);
+  assertEquals(read, ["text", new Uint8Array([1, 2])]);
+  assertEquals((await client.closed).sent?.code, 1000);
+  assertEquals(client.readable, client.readable);
+  assertEquals(client.writable, client.writable);
+});
+
+Deno.test("readable takes a message off the queue only when its reader asks", async () => {
+  const socket = new MockSocket();
+  const connection = Connection.fromSocket(socket, { incomingBufferSize: 2 });
+  const reader = connection.readable.getReader();
+  for (let i = 0; i < 5; i++) socket.receive(String(i));
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals([connection.incoming.size, socket.heldBack], [2, true]);
+  for (let i = 0; i < 5; i++) {
+    assertEquals((await reader.read()).value, String(i));
+  }
+  await reader.cancel();
+  assertEquals(socket.closes.map(({ code }) => code), [1000]);
+});
+
+Deno.test("writable waits for room in the buffer", async () => {
+  const clock = new FakeClock();
+  const socket = new MockSocket({ clock, buffering: true });
+  const connection = Connection.fromSocket(socket, { clock, highWaterMark: 4 });
+  const writer = connection.writable.getWriter();
+  const first = writer.write("full");
+  const second = writer.write("more");
+  await clock.settle();
+  assertEquals(socket.written, ["full"]);
+  socket.drain(0);
+  await first;
+  await clock.settle();
+  assertEquals(socket.written, ["full", "more"]);
+  socket.drain(0);
+  await second;
+  writer.releaseLock();
+  await connection.close();
+});
+
+Deno.test("An end that was not clean fails both streams with its error", async () => {
+  const socket = new MockSocket();
+  const connection = Connection.fromSocket(socket);
+  const reader = connection.readable.getReader();
+  const writer = connection.writable.getWriter();
+  const closed = assertRejects(() => writer.closed, ConnectionError);
+  socket.receive("last");
+  socket.end({ error: new Error("reset") });
+  assertEquals((await reader.read()).value, "last");
+  const error = await assertRejects(() => reader.read(), ConnectionError);
+  assertEquals([error.code, error.message], ["read-error", "reset"]);
+  assertEquals((await closed).code, "read-error");
+});
+
+Deno.test("A clean end closes readable, and writable takes no more", async () => {
+  const socket = new MockSocket();
+  const connection = Connection.fromSocket(socket);
+  const reader = connection.readable.getReader();
+  const writer = connection.writable.getWriter();
+  const closed = assertRejects(() => writer.closed, TypeError, "closed");
+  socket.receiveClose();
+  assertEquals((await reader.read()).done, true);
+  await closed;
+  await assertRejects(() => writer.write("x"), TypeError, "closed");
+});
+
+Deno.test("A writer that gives up closes with 1011; what is no message fails it", async () => {
+  const socket = new MockSocket();
+  const connection = Connection.fromSocket(socket);
+  await connection.writable.abort(new Error("no more"));
+  assertEquals(socket.closes.map(({ code }) => code), [1011]);
+
+  const { client } = pair();
+  const writer: WritableStreamDefaultWriter = client.writable.getWriter();
+  await assertRejects(() => writer.write(5), ConfigError);
+  await client.close();
+});
+
+Deno.test("Two connections can be piped together both ways, and end together", async () => {
+  const left = pair();
+  const right = pair();
+  const pipes = Promise.allSettled([
+    left.server.readable.pipeTo(right.client.writable),
+    right.client.readable.pipeTo(left.server.writable),
+  ]);
+  await left.client.send("there");
+  assertEquals(await right.server.incoming.take(), "there");
+  await right.server.send("and back");
+  assertEquals(await left.client.incoming.take(), "and back");
+  await left.client.close();
+  await pipes;
+  const { code } = await right.server.closed;
+  assert(code === 1000, String(code));
+});
