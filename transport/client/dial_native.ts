@@ -175,7 +175,7 @@ function newWebSocket(
   }
 }
 
-/** Waits until it is open, and leaves nothing of itself behind. */
+/** Waits until a WebSocket is open. No listener or timer stays behind. */
 function opening(
   ws: WebSocket,
   url: string,
@@ -214,7 +214,7 @@ function opening(
   });
 }
 
-/** What the runtime lets pass of the server's answer (RFC 6455, section 4.1). */
+/** Checks what the runtime does not check of the server's answer (RFC 6455, section 4.1). */
 function checkAnswer(
   { protocol, extensions }: Socket,
   offered: readonly string[],
@@ -222,16 +222,16 @@ function checkAnswer(
   if (protocol !== "" && !offered.includes(protocol)) {
     return new HandshakeError(
       "bad-protocol",
-      `Cannot connect as the server chose the subprotocol ${
+      `Cannot accept the server's answer: the subprotocol ${
         JSON.stringify(protocol)
-      }, which was not offered`,
+      } was not offered.`,
     );
   }
   // Other runtimes offer permessage-deflate, and check the answer.
   if (onDeno && extensions !== "") {
     return new HandshakeError(
       "bad-extension",
-      "Cannot connect as the server chose an extension where none was offered",
+      "Cannot accept the server's answer: it has an extension, and none was offered.",
     );
   }
 }

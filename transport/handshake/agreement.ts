@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { DeflateAgreement } from "./negotiation.ts";
 
-/** What is hashed with the key (section 1.3). */
+/** The constant that is hashed with the key (RFC 6455, section 1.3). */
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /** What both sides have agreed on. */
@@ -10,17 +10,17 @@ export interface HandshakeAgreement {
   readonly protocol: string;
   /** The extensions as in the header, "" without any. */
   readonly extensions: string;
-  /** permessage-deflate, where it is in use. */
+  /** The parameters of permessage-deflate, if it is in use. */
   readonly deflate: DeflateAgreement | undefined;
 }
 
-/** A fresh `Sec-WebSocket-Key` (RFC 6455, section 4.1). */
+/** Returns a new `Sec-WebSocket-Key` (RFC 6455, section 4.1). */
 export function createKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return btoa(String.fromCharCode(...bytes));
 }
 
-/** The `Sec-WebSocket-Accept` that answers a key (RFC 6455, section 4.2.2). */
+/** Returns the `Sec-WebSocket-Accept` that answers a key (RFC 6455, section 4.2.2). */
 export function acceptKey(key: string): string {
   return createHash("sha1").update(key + GUID).digest("base64");
 }

@@ -1,11 +1,11 @@
 import { HandshakeError } from "./errors.ts";
 import { isToken } from "./token.ts";
 
-/** A parameter of an extension; `undefined` where it has no value. */
+/** A parameter of an extension. */
 export interface ExtensionParameter {
   /** Its name, a token. */
   readonly name: string;
-  /** Its value, unquoted. */
+  /** Its value, unquoted; `undefined` if it has none. */
   readonly value: string | undefined;
 }
 
@@ -64,7 +64,7 @@ export function formatExtensions(extensions: readonly Extension[]): string {
   ).join(", ");
 }
 
-/** Walks over a header value; white space between its parts does not count. */
+/** Reads a header value part by part and skips the white space between the parts. */
 class Scanner {
   readonly #text: string;
   #place = 0;
@@ -100,7 +100,7 @@ class Scanner {
     return token;
   }
 
-  /** A token, or a quoted string that is one once it is unquoted. */
+  /** Reads a token, or a quoted string whose content is a token. */
   value(): string {
     if (!this.at('"')) return this.token();
     let value = "";

@@ -27,25 +27,25 @@ export interface DeflateAgreement {
 
 /** Options of permessage-deflate (RFC 7692). */
 export interface CompressionOptions {
-  /** Compression level, 0 (none) to 9 (most). @default 1 */
+  /** The compression level, from 0 (none) to 9 (best). @default 1 */
   readonly level?: number | undefined;
-  /** How much memory the compressor may take, 1 to 9: 2^(memLevel + 9) bytes. @default 8 */
+  /** The memory of a compressor, from 1 to 9: 2^(memLevel + 9) bytes. @default 8 */
   readonly memLevel?: number | undefined;
-  /** Messages of fewer bytes go out plain. @default 1024 */
+  /** Messages of fewer bytes are not compressed. @default 1024 */
   readonly threshold?: number | undefined;
   /** The server starts each message with an empty window: less memory, less compression. @default false */
   readonly serverNoContextTakeover?: boolean | undefined;
   /** The client starts each message with an empty window. @default false */
   readonly clientNoContextTakeover?: boolean | undefined;
-  /** Largest window of the server, 9 to 15 as a power of two. @default 15 */
+  /** Base-2 logarithm of the maximum window of the server, from 9 to 15. @default 15 */
   readonly serverMaxWindowBits?: number | undefined;
-  /** Largest window of the client, 9 to 15 as a power of two. @default 15 */
+  /** Base-2 logarithm of the maximum window of the client, from 9 to 15. @default 15 */
   readonly clientMaxWindowBits?: number | undefined;
   /** Makes the compressors. @default zlib's */
   readonly codec?: CompressionCodec | undefined;
 }
 
-/** What a client offers, as the header's value. */
+/** Returns what a client offers, as the value of the header. */
 export function offerDeflate(options: CompressionOptions): string {
   const serverBits = options.serverMaxWindowBits ?? MAX_BITS;
   const clientBits = options.clientMaxWindowBits ?? MAX_BITS;
@@ -53,18 +53,18 @@ export function offerDeflate(options: CompressionOptions): string {
     options.serverNoContextTakeover ?? false,
     options.clientNoContextTakeover ?? false,
     serverBits < MAX_BITS ? serverBits : undefined,
-    // Without a value it says that the client will keep to what the server wants.
+    // Without a value it says that the client accepts any window that the server asks for.
     clientBits < MAX_BITS ? clientBits : true,
   );
 }
 
 /**
- * A client's reading of the server's answer.
+ * Reads the server's answer on a client.
  *
- * @param answer The header's value, "" when there was none.
- * @param options What was offered; `undefined` when nothing was.
- * @returns What was agreed on, `undefined` when the server declined.
- * @throws {HandshakeError} `bad-extension` when the answer is not one to the offer.
+ * @param answer The value of the header, "" if it is absent.
+ * @param options What was offered, `undefined` if nothing was.
+ * @returns What was agreed on, `undefined` if the server declined.
+ * @throws {HandshakeError} `bad-extension` if the answer does not fit the offer.
  */
 export function acceptDeflate(
   answer: string,
@@ -100,15 +100,15 @@ export function acceptDeflate(
 }
 
 /**
- * A server's answer to a client's offers: the first that can be met (RFC 7692, section 5.1).
+ * Answers a client's offers on a server: accepts the first that it can fulfil (RFC 7692, section 5.1).
  *
- * A window of 256 bytes for us is declined where the codec cannot keep to it, and so is an offer
- * of a client that cannot keep to the `clientMaxWindowBits` that we ask for.
+ * An offer is declined if it asks the server for a smaller window than the codec supports, or if the client does not
+ * support the `clientMaxWindowBits` that the server wants.
  *
- * @param offers The header's value.
- * @param options What we would agree to; `undefined` to decline everything.
+ * @param offers The value of the header.
+ * @param options What the server agrees to; `undefined` to decline everything.
  * @returns What is agreed on and the value to answer with, or `undefined` to decline.
- * @throws {HandshakeError} `bad-extension` when the header does not follow the grammar.
+ * @throws {HandshakeError} `bad-extension` if the header does not follow the grammar.
  */
 export function answerDeflate(
   offers: string,
@@ -144,7 +144,7 @@ export function answerDeflate(
     const header = format(
       agreement.serverNoContextTakeover,
       agreement.clientNoContextTakeover,
-      // What was asked for has to be confirmed, were it the default (section 7.1.2.1).
+      // A requested size has to be confirmed, even if it is the default (RFC 7692, section 7.1.2.1).
       params.serverBits !== undefined || serverBits < MAX_BITS
         ? serverBits
         : undefined,
@@ -158,12 +158,12 @@ export function answerDeflate(
 interface Parameters {
   serverNoContext: boolean;
   clientNoContext: boolean;
-  /** `true`: without a value. */
+  /** `true` if it is there without a value. */
   serverBits: number | true | undefined;
   clientBits: number | true | undefined;
 }
 
-/** Reads the parameters, or says what is wrong with them (RFC 7692, section 7.1). */
+/** Reads the parameters, or returns what is wrong with them (RFC 7692, section 7.1). */
 function readParameters(
   parameters: readonly ExtensionParameter[],
 ): Parameters | string {
@@ -175,7 +175,7 @@ function readParameters(
   };
   const seen = new Set<string>();
   for (const { name, value } of parameters) {
-    if (seen.has(name)) return `${name} stands twice`;
+    if (seen.has(name)) return `${name} is repeated`;
     seen.add(name);
     switch (name) {
       case "server_no_context_takeover":
@@ -201,7 +201,7 @@ function readParameters(
   return read;
 }
 
-/** Writes the extension; window sizes as they are, `true` without a value, `undefined` not at all. */
+/** Writes the extension. A size of `true` is written without a value, `undefined` not at all. */
 function format(
   serverNoContext: boolean,
   clientNoContext: boolean,

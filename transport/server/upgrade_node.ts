@@ -68,12 +68,12 @@ export function upgradeNode(
   }
   const { socket: connection } = request;
   connection.setNoDelay?.(true);
-  // The server's own timeout is for requests, and this is none any more.
+  // The timeout of the server is for requests.
   connection.setTimeout?.(0);
   const received: ReceivedRequest = {
     stream: new NodeStream(socket),
     head: headOf(request),
-    // A copy: the buffer belongs to the HTTP parser.
+    // A copy, since the buffer belongs to the HTTP parser.
     early: new Uint8Array(head),
     secure: Reflect.get(connection, "encrypted") === true,
     remoteAddr: peerOf(connection),
