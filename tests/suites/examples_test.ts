@@ -266,14 +266,17 @@ Deno.test(`deploy runs on Deno ${OLDEST} without what Deno Deploy lacks`, async 
       `${folder}/deno.json`,
       JSON.stringify({ imports: { "@honeybee/honeybee": `${ROOT}mod.ts` } }),
     );
+    const run = ["run", "-A", `--config=${folder}/deno.json`];
+    const upgrades = await new Deno.Command(deno, {
+      args: [...run, "tests/suites/deploy_upgrade.ts"],
+      cwd: ROOT,
+      signal: AbortSignal.timeout(60_000),
+    }).output();
+    const decoder = new TextDecoder();
+    assert(upgrades.success, decoder.decode(upgrades.stderr));
     const port = freePort();
     const child = new Deno.Command(deno, {
-      args: [
-        "run",
-        "-A",
-        `--config=${folder}/deno.json`,
-        "tests/suites/deploy_like.ts",
-      ],
+      args: [...run, "tests/suites/deploy_like.ts"],
       cwd: ROOT,
       env: {
         NO_COLOR: "1",

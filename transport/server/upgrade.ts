@@ -117,15 +117,18 @@ export function upgrade(
   }
   const idleTimeout = check(options);
   const headers = upgradeHeaders(options.headers);
+  checkMutable(headers);
   const protocol = checkRequest(request, options);
   // The request cannot be asked any more once it has been upgraded.
   const url = request.url.replace(/^http/, "ws");
   const remoteAddr = toPeerAddress(options.remoteAddr);
-  const upgraded = upgradeNative(request, idleTimeout / 1_000);
+  const runtimeOptions = { idleTimeout: idleTimeout / 1_000 };
+  const isKnown = isListed(request, protocol);
+  const upgraded = isKnown
+    ? upgradeNative(request, { ...runtimeOptions, protocol })
+    : upgradeNative(request, runtimeOptions);
   const { response } = upgraded;
-  // The runtime itself finds no subprotocol in a list without blanks.
-  if (protocol !== "") response.headers.set("sec-websocket-protocol", protocol);
-  for (const [name, value] of headers) response.headers.append(name, value);
+  const isAdded = addHeaders(response, headers, isKnown ? "" : protocol);
   const socket = new NativeSocket(upgraded.socket, {
     binary: options.binary,
     clock: options.clock,
@@ -133,7 +136,7 @@ export function upgrade(
     maxMessageSize: options.maxMessageSize,
     url,
     role: "server",
-    protocol,
+    protocol: isKnown || isAdded ? protocol : "",
     remoteAddr,
   });
   return { socket, response };
@@ -207,7 +210,7 @@ function checkRequest(
 
 function upgradeNative(
   request: Request,
-  idleTimeout: number,
+  options: Deno.UpgradeWebSocketOptions,
 ): Deno.WebSocketUpgrade {
   if (!onDeno) {
     throw new ConfigError(
@@ -217,7 +220,7 @@ function upgradeNative(
     );
   }
   try {
-    return Deno.upgradeWebSocket(request, { idleTimeout });
+    return Deno.upgradeWebSocket(request, options);
   } catch (cause) {
     throw new ConfigError(
       "invalid-argument",
@@ -226,6 +229,51 @@ function upgradeNative(
       { cause },
     );
   }
+}
+
+/** Whether the runtime finds a subprotocol among those offered: it expects a blank behind each comma. */
+function isListed({ headers }: Request, protocol: string): boolean {
+  const offered = headers.get("sec-websocket-protocol") ?? "";
+  return protocol !== "" && offered.split(", ").includes(protocol);
+}
+
+/** Whether the headers of the runtime's response can be changed: not on Deno 2.5. Unknown before the first upgrade. */
+let hasMutableHeaders: boolean | undefined;
+
+/**
+ * Adds headers and a subprotocol to the response of the runtime.
+ *
+ * @returns Whether the runtime allowed it. Without it, the peer is accepted without the subprotocol.
+ * @throws {ConfigError} `unsupported` if there are headers and the runtime does not allow it.
+ */
+function addHeaders(
+  response: Response,
+  headers: Headers,
+  protocol: string,
+): boolean {
+  try {
+    // An attempt that changes nothing tells whether it is allowed.
+    response.headers.delete("x-honeybee");
+    if (protocol !== "") {
+      response.headers.set("sec-websocket-protocol", protocol);
+    }
+    for (const [name, value] of headers) response.headers.append(name, value);
+    hasMutableHeaders = true;
+  } catch {
+    hasMutableHeaders = false;
+    checkMutable(headers);
+  }
+  return hasMutableHeaders;
+}
+
+/** Refuses headers before the upgrade, after which only the runtime's own response can be given. */
+function checkMutable(headers: Headers): void {
+  if (hasMutableHeaders !== false || [...headers].length === 0) return;
+  throw new ConfigError(
+    "unsupported",
+    "headers",
+    "Cannot upgrade with the option headers: this version of Deno does not allow it. Leave it out or use a later version.",
+  );
 }
 
 function toPeerAddress(
