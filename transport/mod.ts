@@ -29,7 +29,7 @@ export {
   MAX_WRITE_SIZE,
 } from "./net/byte_stream.ts";
 export { MemoryStream, memoryStreams } from "./net/memory_stream.ts";
-export type { PullStream } from "./net/pull_stream.ts";
+export { PullAdapter, type PullStream } from "./net/pull_stream.ts";
 export type { CallbackErrorHandler } from "./base/callbacks.ts";
 export * from "./base/clock.ts";
 export { COMPRESSION_RULES } from "./socket/compression_options.ts";
@@ -69,7 +69,6 @@ export {
   type DialUpgradeOptions,
   type UpgradedStream,
 } from "./client/dial_upgrade.ts";
-export type { TlsServerOptions } from "./net/stream_listener.ts";
 export {
   ConfigError,
   type ConfigErrorCode,
@@ -108,8 +107,8 @@ export {
   NativeSocket,
   type NativeSocketOptions,
 } from "./socket/native_socket.ts";
+export { DenoStream } from "./net/deno_stream.ts";
 export { NodeStream } from "./net/node_stream.ts";
-export type { OpenedStream } from "./net/open_node.ts";
 export type { SendOptions } from "./connection/outgoing.ts";
 export type { PoolErrorRecord } from "./pool/error_queue.ts";
 export {
@@ -143,7 +142,11 @@ export * from "./base/retry_policy.ts";
 export * from "./client/retryable.ts";
 export { sleep } from "./base/schedule.ts";
 export type { PeerAddress } from "./net/address.ts";
-export type { OpenOptions, TlsClientOptions } from "./net/open_options.ts";
+export type {
+  OpenOptions,
+  TlsClientOptions,
+  TlsServerOptions,
+} from "./net/stream_options.ts";
 export type { Dialer, DialGate, DialOptions } from "./client/dialer.ts";
 export * from "./socket/socket.ts";
 export type { MessageStream } from "./connection/chunk_source.ts";

@@ -14,9 +14,6 @@ import { DIAL_HOMES, DIAL_NAMES, type DialOptions } from "./dialer.ts";
  *
  * Redirects are not followed: they are refusals, with status, headers and body.
  *
- * A TLS handshake that is given up ends the dial at once; the runtime itself keeps the TCP
- * connection until the server leaves. One with a client certificate (`cert`) is really cut.
- *
  * @throws {HandshakeError} If the handshake failed or was refused.
  * @throws {ConnectionError} `dial-failed` if no connection could be made.
  * @throws {ConfigError} If the URL or an option cannot be used.

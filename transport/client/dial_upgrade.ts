@@ -21,13 +21,17 @@ import {
 import { HandshakeError } from "../handshake/errors.ts";
 import type { PeerAddress } from "../net/address.ts";
 import { Duplex } from "../net/duplex.ts";
-import type { OpenedStream } from "../net/open_node.ts";
 import { createKey } from "../handshake/agreement.ts";
 import type { CompressionOptions } from "../handshake/negotiation.ts";
 import { checkUpgradeTokens, type UpgradeTokens } from "../handshake/rules.ts";
-import type { OpenOptions } from "../net/open_options.ts";
 import { openStream } from "../net/open_stream.ts";
-import { readResponse, writeAll } from "../net/pull_stream.ts";
+import {
+  PullAdapter,
+  type PullStream,
+  readResponse,
+  writeAll,
+} from "../net/pull_stream.ts";
+import type { OpenedStream, OpenOptions } from "../net/stream_options.ts";
 import { DIAL_HOMES, type DialOptions } from "./dialer.ts";
 import { encodeRequest, protocolList, requestHeaders } from "./request.ts";
 
@@ -40,7 +44,11 @@ export interface UpgradedStream extends UpgradeAgreement {
 }
 
 /** A stream after the handshake, before anything else has been read. */
-export interface OpenedUpgrade extends UpgradeAgreement, OpenedStream {
+export interface OpenedUpgrade extends UpgradeAgreement {
+  /** The stream. */
+  readonly stream: PullStream;
+  /** The address at its other end: the proxy's, if there is one. */
+  readonly remoteAddr: PeerAddress | undefined;
   /** The bytes that came right behind the head of the answer. */
   readonly early: Uint8Array;
 }
@@ -186,7 +194,8 @@ async function upgradeStream(
   signal: AbortSignal,
   clock: Clock,
 ): Promise<OpenedUpgrade> {
-  const { stream } = opened;
+  const { remoteAddr } = opened;
+  const stream = new PullAdapter(opened.stream);
   const removeListener = onAbort(signal, () => stream.close());
   try {
     await writeAll(stream, bytes);
@@ -197,7 +206,7 @@ async function upgradeStream(
     );
     const agreement = checkUpgradeResponse(response, request);
     signal.throwIfAborted();
-    return { ...opened, ...agreement, early };
+    return { ...agreement, stream, remoteAddr, early };
   } catch (error) {
     if (!signal.aborted) stream.close();
     throw error;

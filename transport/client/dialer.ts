@@ -1,6 +1,6 @@
 import type { HeadersInput } from "../handshake/headers.ts";
 import type { OptionHomes, OptionNames } from "../base/options.ts";
-import type { OpenOptions } from "../net/open_options.ts";
+import type { OpenOptions } from "../net/stream_options.ts";
 import type { Socket, SocketOptions } from "../socket/socket.ts";
 
 /** Options of a dial. */

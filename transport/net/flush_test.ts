@@ -15,21 +15,11 @@ Deno.test("what waits is flushed when the event loop comes round, or before", as
   await turns(1);
 });
 
-Deno.test("a turn writes to a hundred sockets, and the others come next, in their order", async () => {
-  await turns(2);
+Deno.test("thousands are flushed in one turn, in their order", async () => {
   const flushed: number[] = [];
-  for (let i = 0; i < 350; i++) flushSoon({ flush: () => flushed.push(i) });
-  flushAll();
-  assertEquals(flushed.length, 100);
-  flushAll();
-  assertEquals(flushed.length, 100);
-  flushSoon({ flush: () => flushed.push(350) });
-  while (flushed.length < 351) {
-    const before = flushed.length;
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    assertEquals(flushed.length - before <= 200, true);
-  }
-  assertEquals(flushed, Array.from({ length: 351 }, (_, i) => i));
+  for (let i = 0; i < 3_000; i++) flushSoon({ flush: () => flushed.push(i) });
+  await turns(1);
+  assertEquals(flushed, Array.from({ length: 3_000 }, (_, i) => i));
 });
 
 Deno.test("who becomes dirty while it is flushed is flushed again", async () => {
@@ -40,6 +30,6 @@ Deno.test("who becomes dirty while it is flushed is flushed again", async () => 
     },
   };
   flushSoon(target);
-  await turns(2);
+  await turns(3);
   assertEquals(flushed, 3);
 });

@@ -1,9 +1,17 @@
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { PullStream } from "./pull_stream.ts";
+import { TLSSocket } from "node:tls";
+import { ConnectionError, toError } from "../base/errors.ts";
+import { onDeno } from "../base/runtime.ts";
 import type { PeerAddress } from "./address.ts";
+import type { ByteStream, ByteStreamHandler } from "./byte_stream.ts";
+import { type Writer, writerFor } from "./node_writer.ts";
+import { KeptMemory, type SharedRead } from "./read_memory.ts";
 
-/** Where the peer of a socket is; `undefined` when the socket does not know, or not any more. */
+/** Bytes that may arrive while a stream is paused, where the runtime cannot hold the peer back. */
+const MAX_HELD = 4 * 1_048_576;
+
+/** Returns the address of a socket's peer; `undefined` if the socket does not know it, or no longer. */
 export function peerOf(
   { remoteAddress: hostname, remotePort: port }: Socket,
 ): PeerAddress | undefined {
@@ -12,90 +20,330 @@ export function peerOf(
     : { transport: "tcp", hostname, port };
 }
 
-/** A byte stream over a duplex of Node's kind: `node:net`, `node:tls`, or the socket of an `upgrade` event. */
-export class NodeStream implements PullStream {
+/**
+ * A byte stream over a Node.js duplex: `node:net`, `node:tls`, or the socket of an `upgrade` event. Takes the
+ * duplex over, also one that has ended, failed or closed meanwhile.
+ */
+export class NodeStream implements ByteStream {
   readonly #duplex: Duplex;
-  /** What was read and did not fit. */
-  #rest: Uint8Array | undefined;
+  readonly #writer: Writer;
+  readonly #reading: ReadSwitch;
+  readonly #kept = new KeptMemory();
+  #handler: ByteStreamHandler | undefined;
+
+  #paused = true;
+  #destroyed = false;
+  /** Data that came while the stream was paused. */
+  #held: Uint8Array<ArrayBuffer>[] = [];
+  #heldBytes = 0;
+  /** Whether the peer has ended its side, and whether the handler knows. */
+  #peerEnd: "open" | "ended" | "reported" = "open";
+  /** Why the stream is gone. */
   #error: Error | undefined;
+
+  /** `calling` while the writer runs: tells a write that completes at once from one that completes later. */
+  #write: "idle" | "calling" | "waiting" = "idle";
   #ended = false;
-  #wake: (() => void) | undefined;
-  readonly #onReadable = () => this.#wake?.();
-  readonly #onEnd = () => this.#end();
-  readonly #onError = (error: Error) => {
-    this.#error ??= error;
-    this.#end();
-  };
+  #writeError: Error | undefined;
+  #writeErrorReported = false;
+  #reportScheduled = false;
 
-  /** Takes over a duplex. */
-  constructor(duplex: Duplex) {
+  /**
+   * Takes over a duplex.
+   *
+   * @param shared The `onread` option that the socket was created with. @default `data` events are used
+   */
+  constructor(duplex: Duplex, shared?: SharedRead) {
     this.#duplex = duplex;
-    duplex.on("readable", this.#onReadable);
+    this.#writer = writerFor(duplex);
+    this.#reading = readSwitchOf(duplex);
+    this.#inspect();
+    // A peer that has ended its side still takes what we have to say.
+    duplex.allowHalfOpen = true;
+    this.#reading.stop();
+    if (shared !== undefined) shared.receive = this.#onSharedData;
+    else duplex.on("data", this.#onData);
     duplex.on("end", this.#onEnd);
-    duplex.on("close", this.#onEnd);
     duplex.on("error", this.#onError);
+    duplex.on("close", this.#onClose);
   }
 
-  /** Lets go of the duplex, for somebody else to take over. */
+  get writing(): boolean {
+    return this.#write !== "idle";
+  }
+
+  get writable(): boolean {
+    return !this.#ended && !this.#isBroken;
+  }
+
+  get #isBroken(): boolean {
+    return this.#destroyed || this.#writeError !== undefined;
+  }
+
+  attach(handler: ByteStreamHandler): void {
+    this.#handler = handler;
+    this.#reportLater();
+  }
+
+  /** Lets go of the duplex without a change, for somebody else to take it over. */
   release(): void {
-    const duplex = this.#duplex;
-    duplex.off("readable", this.#onReadable);
-    duplex.off("end", this.#onEnd);
-    duplex.off("close", this.#onEnd);
-    duplex.off("error", this.#onError);
+    this.#detach();
+    this.#duplex.off("error", this.#onError);
   }
 
-  /** Reads what is there, waiting for it where there is nothing. */
-  async read(buffer: Uint8Array): Promise<number | null> {
-    for (;;) {
-      const chunk = this.#rest ?? this.#next();
-      if (chunk !== undefined) {
-        const count = Math.min(chunk.length, buffer.length);
-        buffer.set(chunk.subarray(0, count));
-        this.#rest = count < chunk.length ? chunk.subarray(count) : undefined;
-        return count;
-      }
-      if (this.#error !== undefined) throw this.#error;
-      if (this.#ended) return null;
-      await new Promise<void>((resolve) => this.#wake = resolve);
-      this.#wake = undefined;
+  write(bytes: Uint8Array): boolean {
+    if (!this.#mayWrite()) return false;
+    this.#write = "calling";
+    try {
+      this.#writer.write(bytes, this.#onWritten);
+    } catch (error) {
+      this.#onWritten(toError(error));
+    }
+    return this.#isWritten();
+  }
+
+  writev(pieces: readonly Uint8Array[]): boolean {
+    if (!this.#mayWrite()) return false;
+    this.#write = "calling";
+    try {
+      this.#writer.writev(pieces, this.#onWritten);
+    } catch (error) {
+      this.#onWritten(toError(error));
+    }
+    return this.#isWritten();
+  }
+
+  pause(): void {
+    if (this.#paused || this.#destroyed) return;
+    this.#paused = true;
+    this.#reading.stop();
+  }
+
+  resume(): void {
+    if (!this.#paused || this.#destroyed) return;
+    this.#paused = false;
+    if (this.#held.length > 0 || this.#peerEnd === "ended") this.#reportLater();
+    else this.#reading.start();
+  }
+
+  end(): void {
+    if (this.#ended || this.#isBroken) return;
+    this.#ended = true;
+    if (this.#write === "idle") this.#duplex.end();
+  }
+
+  destroy(): void {
+    if (this.#destroyed) return;
+    this.#detach();
+    const duplex = this.#duplex;
+    // An error that is on its way must not end the process.
+    duplex.once("close", () => duplex.off("error", this.#onError));
+    duplex.destroy();
+  }
+
+  #detach(): void {
+    this.#destroyed = true;
+    this.#handler = undefined;
+    this.#held = [];
+    const duplex = this.#duplex;
+    duplex.off("data", this.#onData);
+    duplex.off("end", this.#onEnd);
+    duplex.off("close", this.#onClose);
+  }
+
+  /** Looks at what happened before: its events will not come again. */
+  #inspect(): void {
+    const { errored, destroyed, closed, readableEnded, writableEnded } =
+      this.#duplex;
+    if (readableEnded) this.#peerEnd = "ended";
+    if (errored || destroyed || closed) {
+      this.#error = errored ?? new Error("The stream was closed");
+    } else if (writableEnded) {
+      this.#writeError = new Error("Our side of the stream was ended");
     }
   }
 
-  /** Writes all of the bytes. */
-  write(bytes: Uint8Array): Promise<number> {
-    return new Promise((resolve, reject) => {
-      if (this.#error !== undefined) return reject(this.#error);
-      // A duplex that was destroyed may never call back.
-      if (this.#duplex.destroyed) return reject(new Error("The stream is cut"));
-      this.#duplex.write(bytes, (error) => {
-        if (error) reject(error);
-        else resolve(bytes.length);
-      });
+  readonly #onData = (chunk: unknown): void => {
+    if (this.#destroyed || !(chunk instanceof Uint8Array)) return;
+    const bytes = toBytes(chunk);
+    if (this.#paused) this.#hold(bytes);
+    else this.#handler?.data(bytes);
+  };
+
+  readonly #onSharedData = (bytes: Uint8Array<ArrayBuffer>): void => {
+    let rest = bytes;
+    while (rest.length > 0 && !this.#destroyed) {
+      const handler = this.#handler;
+      if (this.#paused || handler === undefined) {
+        return this.#hold(new Uint8Array(rest));
+      }
+      const target = handler.target?.();
+      if (target === undefined) {
+        return handler.data(
+          handler.keepsData === true ? this.#kept.copy(rest) : rest,
+        );
+      }
+      const count = Math.min(target.length, rest.length);
+      target.set(rest.subarray(0, count));
+      rest = rest.subarray(count);
+      handler.filled?.(count);
+    }
+  };
+
+  #hold(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#held.push(bytes);
+    this.#heldBytes += bytes.length;
+    if (this.#heldBytes <= MAX_HELD) return;
+    this.#onError(
+      new ConnectionError(
+        "read-error",
+        `Cannot hold the peer back: more than ${MAX_HELD} bytes arrived while nobody read. This runtime's streams cannot be paused.`,
+        { closeCode: 1009 },
+      ),
+    );
+  }
+
+  readonly #onEnd = (): void => {
+    if (this.#peerEnd !== "open") return;
+    this.#peerEnd = "ended";
+    this.#report();
+  };
+
+  readonly #onError = (error: Error): void => {
+    this.#error ??= error;
+    this.#report();
+  };
+
+  readonly #onClose = (): void => {
+    // Nothing to report when both sides have ended.
+    if (this.#peerEnd !== "open" && this.#ended) return;
+    this.#onError(new Error("The stream was closed"));
+  };
+
+  /** @throws {Error} When the caller must not write. */
+  #mayWrite(): boolean {
+    if (this.#isBroken) return false;
+    if (this.#write === "idle" && !this.#ended) return true;
+    throw new Error(
+      this.#ended
+        ? "Cannot write: our side of the stream has ended."
+        : "Cannot write: another write is under way. Wait for drain.",
+    );
+  }
+
+  #isWritten(): boolean {
+    if (this.#write !== "calling") return this.#writeError === undefined;
+    this.#write = "waiting";
+    return false;
+  }
+
+  readonly #onWritten = (error?: Error | null): void => {
+    if (this.#write === "idle") return;
+    const atOnce = this.#write === "calling";
+    this.#write = "idle";
+    if (this.#destroyed) return;
+    if (error) {
+      this.#writeError ??= error;
+      if (atOnce) this.#reportLater();
+      else this.#report();
+      return;
+    }
+    if (this.#ended) this.#duplex.end();
+    if (!atOnce) this.#handler?.drain();
+  };
+
+  #reportLater(): void {
+    if (this.#reportScheduled) return;
+    this.#reportScheduled = true;
+    queueMicrotask(() => {
+      this.#reportScheduled = false;
+      this.#report();
     });
   }
 
-  /** Ends the outgoing half. */
-  closeWrite(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#duplex.once("close", resolve);
-      this.#duplex.end(() => resolve());
-    });
+  /** Tells the handler what it does not know yet. It may pause, write or destroy the stream meanwhile. */
+  #report(): void {
+    if (this.#handler === undefined) return;
+    if (this.#writeError !== undefined && !this.#writeErrorReported) {
+      this.#writeErrorReported = true;
+      this.#handler.writeError(this.#writeError);
+    }
+    this.#reportHeld();
+    const handler = this.#handler;
+    if (this.#error === undefined || handler === undefined) return;
+    this.destroy();
+    handler.error(this.#error);
   }
 
-  /** Cuts the stream. */
-  close(): void {
-    this.#duplex.destroy();
-    this.#end();
+  #reportHeld(): void {
+    const waited = this.#held.length > 0;
+    while (!this.#paused && this.#handler !== undefined) {
+      const bytes = this.#held.shift();
+      if (bytes === undefined) break;
+      this.#heldBytes -= bytes.length;
+      this.#handler.data(bytes);
+    }
+    if (this.#paused || this.#handler === undefined) return;
+    if (this.#peerEnd === "ended") {
+      this.#peerEnd = "reported";
+      this.#handler.end();
+    } else if (waited) this.#reading.start();
   }
+}
 
-  #next(): Uint8Array | undefined {
-    const chunk: unknown = this.#duplex.read();
-    return chunk instanceof Uint8Array ? chunk : undefined;
-  }
+/** Bytes of a `Buffer`, whose `slice` would not copy. */
+function toBytes(chunk: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer, byteOffset, length } = chunk;
+  return buffer instanceof ArrayBuffer
+    ? new Uint8Array(buffer, byteOffset, length)
+    : new Uint8Array(chunk);
+}
 
-  #end(): void {
-    this.#ended = true;
-    this.#wake?.();
+/** Starts and stops reading. */
+interface ReadSwitch {
+  start(): void;
+  stop(): void;
+}
+
+function readSwitchOf(duplex: Duplex): ReadSwitch {
+  const below = onDeno && duplex instanceof TLSSocket;
+  if (!below) {
+    return { start: () => duplex.resume(), stop: () => duplex.pause() };
   }
+  return handleOf(duplex) === undefined
+    // There is no way: it flows, and what comes meanwhile is held.
+    ? { start: () => duplex.resume(), stop: () => duplex.resume() }
+    : {
+      start() {
+        handleOf(duplex)?.readStart();
+        duplex.resume();
+      },
+      stop() {
+        duplex.pause();
+        handleOf(duplex)?.readStop();
+      },
+    };
+}
+
+/** The part of a TCP handle that starts and stops reading. */
+interface ReadHandle {
+  readStart(): unknown;
+  readStop(): unknown;
+}
+
+/**
+ * Returns the TCP handle below a TLS socket. Deno's `node:tls` decrypts and keeps whatever arrives while it is paused, so that only
+ * the handle can hold the peer back.
+ */
+function handleOf(socket: TLSSocket): ReadHandle | undefined {
+  const tls: unknown = Reflect.get(socket, "_handle");
+  if (typeof tls !== "object" || tls === null) return undefined;
+  const handle: unknown = Reflect.get(tls, "_parent");
+  return isReadHandle(handle) ? handle : undefined;
+}
+
+function isReadHandle(handle: unknown): handle is ReadHandle {
+  return typeof handle === "object" && handle !== null &&
+    typeof Reflect.get(handle, "readStart") === "function" &&
+    typeof Reflect.get(handle, "readStop") === "function";
 }

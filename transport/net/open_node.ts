@@ -1,116 +1,134 @@
-import { connect, isIP, type Socket } from "node:net";
+import { connect, isIP, type NetConnectOpts, type Socket } from "node:net";
 import { connect as connectTls, rootCertificates } from "node:tls";
-import type { PullStream } from "./pull_stream.ts";
-import { NodeStream, peerOf } from "./node_stream.ts";
-import { onAbort } from "../base/promise.ts";
 import type { Clock } from "../base/clock.ts";
+import { onAbort } from "../base/promise.ts";
+import { onDeno } from "../base/runtime.ts";
+import { NodeStream, peerOf } from "./node_stream.ts";
 import { connectThrough } from "./connect_proxy.ts";
 import { type Host, type Proxy, proxyFailure } from "./proxy.ts";
-import { onDeno } from "../base/runtime.ts";
-import type { OpenOptions } from "./open_options.ts";
-import type { PeerAddress } from "./address.ts";
+import { PullAdapter } from "./pull_stream.ts";
+import {
+  ALPN,
+  type OpenedStream,
+  type TlsClientOptions,
+} from "./stream_options.ts";
+import { canShareReads, SharedRead } from "./read_memory.ts";
 
-/** What the TLS of a WebSocket carries. */
-export const ALPN = ["http/1.1"];
-
-/** A stream to a host, inside TLS where that was asked for. */
-export interface OpenedStream {
-  /** The stream, open. */
-  readonly stream: PullStream;
-  /** Where it leads: the proxy's address, where there is one. */
-  readonly remoteAddr: PeerAddress | undefined;
-}
-
-/** The options of TLS; `undefined` for none. */
-type Tls = Pick<OpenOptions, "caCerts" | "cert" | "key"> | undefined;
-
-/**
- * Opens a stream with `node:net` or `node:tls`.
- *
- * @param to A host, or the path of a Unix socket.
- * @throws What the runtime throws when it cannot; nothing is left open then.
- */
-export async function openNode(
-  to: Host | string,
-  tls: Tls,
+/** Opens a stream to a Unix socket. On failure it throws what the runtime throws, and leaves nothing open. */
+export async function openNodeUnix(
+  path: string,
   signal: AbortSignal,
 ): Promise<OpenedStream> {
-  if (typeof to === "string") {
-    const path = { path: to, allowHalfOpen: true };
-    const socket = await opened(connect(path), "connect", signal);
-    return {
-      stream: new NodeStream(socket),
-      remoteAddr: { transport: "unix", path: to },
-    };
-  }
-  const socket = tls === undefined
-    ? await opened(connect(plain(to)), "connect", signal)
-    : await opened(secured(to, tls), "secureConnect", signal);
-  return {
-    stream: new NodeStream(socket),
-    remoteAddr: peerOf(socket),
-  };
+  const { stream } = await openSocket({ path }, signal);
+  return { stream, remoteAddr: { transport: "unix", path } };
 }
 
-/** Opens a stream through a proxy, as {@link openNode} does. */
+/** Opens a TCP stream. On failure it throws what the runtime throws, and leaves nothing open. */
+export async function openNodeTcp(
+  host: Host,
+  signal: AbortSignal,
+): Promise<OpenedStream> {
+  const { stream, socket } = await openSocket(address(host), signal);
+  return { stream, remoteAddr: peerOf(socket) };
+}
+
+/** Opens a socket for {@link secureNode}. On failure it throws what the runtime throws, and leaves nothing open. */
+export async function connectNode(
+  host: Host,
+  signal: AbortSignal,
+): Promise<Socket> {
+  const socket = connect({ ...SOCKET_OPTIONS, ...address(host) });
+  await opened(socket, "connect", signal);
+  return socket;
+}
+
+/**
+ * Opens a TCP or TLS stream through a proxy. On failure it throws what the runtime throws, and leaves nothing open.
+ *
+ * @param tls The options of TLS; `undefined` for plain TCP.
+ */
 export async function openNodeThrough(
   proxy: Proxy,
   host: Host,
-  tls: Tls,
+  tls: TlsClientOptions | undefined,
   signal: AbortSignal,
   clock: Clock,
 ): Promise<OpenedStream> {
-  const socket = await opened(connect(plain(proxy)), "connect", signal)
-    .catch((error) => {
-      throw proxyFailure(proxy, error, signal);
-    });
-  const remoteAddr = peerOf(socket);
-  const stream = new NodeStream(socket);
-  const removeListener = onAbort(signal, () => stream.close());
+  // TLS reads from the socket by itself, which shared reads would get in the way of.
+  const { stream, socket } = await openSocket(
+    address(proxy),
+    signal,
+    tls === undefined,
+  ).catch((error) => {
+    throw proxyFailure(proxy, error, signal);
+  });
+  const adapter = new PullAdapter(stream);
+  const removeListener = onAbort(signal, () => adapter.close());
   try {
-    await connectThrough(stream, proxy, host, clock);
+    await connectThrough(adapter, proxy, host, clock);
+    signal.throwIfAborted();
   } catch (error) {
-    stream.close();
+    adapter.close();
     throw error;
   } finally {
     removeListener();
   }
-  if (tls === undefined) return { stream, remoteAddr };
+  adapter.release();
+  if (tls === undefined) return { stream, remoteAddr: peerOf(socket) };
   stream.release();
-  const inner = await opened(
-    secured(host, tls, socket),
-    "secureConnect",
-    signal,
-  );
-  return { stream: new NodeStream(inner), remoteAddr };
+  return await secureNode(socket, host, tls, signal);
 }
 
-function plain({ hostname: host, port }: Host): {
-  readonly host: string;
-  readonly port: number;
-  readonly noDelay: true;
-  readonly allowHalfOpen: true;
-} {
-  // Without `noDelay` two small messages in a row cost the delay of an acknowledgement.
-  return { host, port, noDelay: true, allowHalfOpen: true };
+/** Without `noDelay` two small messages in a row cost the delay of an acknowledgement (40 ms). */
+const SOCKET_OPTIONS = { noDelay: true, allowHalfOpen: true };
+
+function address({ hostname: host, port }: Host): NetConnectOpts {
+  return { host, port };
 }
 
-function secured(
+async function openSocket(
+  where: NetConnectOpts,
+  signal: AbortSignal,
+  share = true,
+): Promise<{ readonly stream: NodeStream; readonly socket: Socket }> {
+  const shared = share && canShareReads ? new SharedRead() : undefined;
+  const socket = connect({
+    ...SOCKET_OPTIONS,
+    ...where,
+    ...(shared && { onread: shared }),
+  });
+  // Now, so that the socket is paused before it begins to read.
+  const stream = new NodeStream(socket, shared);
+  await opened(socket, "connect", signal);
+  return { stream, socket };
+}
+
+/** Makes a TLS stream of an open socket. On failure it throws what the runtime throws, and destroys the socket. */
+export async function secureNode(
+  socket: Socket,
   { hostname: host, port }: Host,
-  { caCerts, cert, key }: NonNullable<Tls>,
-  socket?: Socket,
-): Socket {
+  { caCerts, cert, key }: TlsClientOptions,
+  signal: AbortSignal,
+): Promise<OpenedStream> {
+  const remoteAddr = peerOf(socket);
   const inner = connectTls({
-    ...(socket === undefined ? { host, port } : { socket }),
-    // An address is no name to ask for (RFC 6066, section 3).
+    socket,
+    host,
+    port,
+    // An address is not a name to ask for (RFC 6066, section 3).
     ...(isIP(host) === 0 && { servername: host }),
     ...(caCerts !== undefined && { ca: trusted(caCerts) }),
     ALPNProtocols: ALPN,
     ...(cert !== undefined && { cert }),
     ...(key !== undefined && { key }),
   });
-  inner.setNoDelay(true);
-  return inner;
+  try {
+    await opened(inner, "secureConnect", signal);
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+  return { stream: new NodeStream(inner), remoteAddr };
 }
 
 /** The runtime's own authorities are trusted too. Deno adds them itself, and to read them needs a permission. */
@@ -118,30 +136,31 @@ function trusted(caCerts: readonly string[]): string[] {
   return onDeno ? [...caCerts] : [...rootCertificates, ...caCerts];
 }
 
-/** Waits until a socket is open, and destroys it where it cannot be. */
+/** Waits until a socket is open. Destroys it if it cannot be opened, or if the signal aborts. */
 function opened(
   socket: Socket,
   event: "connect" | "secureConnect",
   signal: AbortSignal,
-): Promise<Socket> {
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    const removeListener = onAbort(signal, () => {
-      socket.destroy();
-      reject(signal.reason);
-    });
-    const fail = (error: Error) => {
+    let removeListener = () => {};
+    const settle = (error?: unknown) => {
       removeListener();
+      socket.off(event, succeed);
+      socket.off("close", close);
+      if (error === undefined) {
+        socket.off("error", settle);
+        return resolve();
+      }
+      // The listener for errors stays: one that is on its way must not end the process.
       socket.destroy();
       reject(error);
     };
-    const closed = () => fail(new Error("The stream has been closed"));
-    socket.once("error", fail);
-    socket.once("close", closed);
-    socket.once(event, () => {
-      removeListener();
-      socket.off("error", fail);
-      socket.off("close", closed);
-      resolve(socket);
-    });
+    const succeed = () => settle();
+    const close = () => settle(new Error("The stream was closed"));
+    socket.once(event, succeed);
+    socket.once("close", close);
+    socket.on("error", settle);
+    removeListener = onAbort(signal, () => settle(signal.reason));
   });
 }

@@ -7,6 +7,7 @@ import {
   type HttpResponse,
   ResponseReader,
 } from "../handshake/response_reader.ts";
+import { type ByteStream, MAX_WRITE_SIZE } from "./byte_stream.ts";
 
 const CHUNK = 4_096;
 /** How long the body of a refusal is waited for after its head, in milliseconds. */
@@ -30,6 +31,135 @@ export interface PullStream {
   closeWrite?(): Promise<void>;
   /** Closes the stream at once: waiting reads and writes settle, with an error or not. */
   close(): void;
+}
+
+interface PendingRead extends PromiseWithResolvers<number | null> {
+  readonly buffer: Uint8Array;
+}
+
+/** Reads and writes a {@link ByteStream} on demand. One read and one write at a time. */
+export class PullAdapter implements PullStream {
+  readonly #stream: ByteStream;
+  /** What arrived and was not read. The stream is paused meanwhile. */
+  #unread: Uint8Array | undefined;
+  #ended = false;
+  #error: Error | undefined;
+  #read: PendingRead | undefined;
+  #write: PromiseWithResolvers<void> | undefined;
+  #writeError: Error | undefined;
+
+  /** Takes over a stream, which nobody else uses until {@link PullAdapter.release}. */
+  constructor(stream: ByteStream) {
+    this.#stream = stream;
+    stream.attach({
+      keepsData: true,
+      data: (bytes) => this.#onData(bytes),
+      target: () => this.#read?.buffer,
+      filled: (count) => this.#settleRead(count),
+      end: () => this.#onEnd(),
+      drain: () => this.#settleWrite(undefined),
+      writeError: (error) => this.#onWriteError(error),
+      error: (error) => this.#onError(error),
+    });
+  }
+
+  /** Reads what is there, or waits for the next bytes. */
+  read(buffer: Uint8Array): Promise<number | null> {
+    const unread = this.#unread;
+    if (unread !== undefined) {
+      const count = Math.min(unread.length, buffer.length);
+      buffer.set(unread.subarray(0, count));
+      this.#unread = count < unread.length ? unread.subarray(count) : undefined;
+      return Promise.resolve(count);
+    }
+    if (this.#error !== undefined) return Promise.reject(this.#error);
+    if (this.#ended) return Promise.resolve(null);
+    if (this.#read !== undefined) {
+      return Promise.reject(
+        new Error("Cannot read: another read is under way."),
+      );
+    }
+    this.#read = { ...Promise.withResolvers<number | null>(), buffer };
+    this.#stream.resume();
+    return this.#read.promise;
+  }
+
+  /** Writes the bytes, of many the first ones. */
+  async write(bytes: Uint8Array): Promise<number> {
+    if (this.#writeError !== undefined) throw this.#writeError;
+    const piece = bytes.subarray(0, MAX_WRITE_SIZE);
+    if (piece.length === 0 || this.#stream.write(piece)) return piece.length;
+    this.#write = Promise.withResolvers();
+    await this.#write.promise;
+    return piece.length;
+  }
+
+  /** Ends our side of the stream. */
+  closeWrite(): Promise<void> {
+    this.#stream.end();
+    return Promise.resolve();
+  }
+
+  /** Closes the stream at once. */
+  close(): void {
+    this.#stream.destroy();
+    this.#onError(new Error("The stream was closed"));
+  }
+
+  /**
+   * Gives the stream back, paused, with what was not read. No read and no write may be under way. The adapter must not be
+   * used afterwards.
+   */
+  release(): { readonly stream: ByteStream; readonly unread: Uint8Array } {
+    this.#stream.pause();
+    return {
+      stream: this.#stream,
+      unread: this.#unread ?? new Uint8Array(0),
+    };
+  }
+
+  #onData(bytes: Uint8Array): void {
+    const read = this.#read;
+    const count = Math.min(bytes.length, read?.buffer.length ?? 0);
+    if (count < bytes.length) {
+      this.#unread = bytes.subarray(count);
+      this.#stream.pause();
+    }
+    read?.buffer.set(bytes.subarray(0, count));
+    this.#settleRead(count);
+  }
+
+  #onEnd(): void {
+    this.#ended = true;
+    this.#settleRead(null);
+  }
+
+  #onWriteError(error: Error): void {
+    this.#writeError = error;
+    this.#settleWrite(error);
+  }
+
+  #onError(error: Error): void {
+    this.#error ??= error;
+    this.#writeError ??= error;
+    const read = this.#read;
+    this.#read = undefined;
+    read?.reject(error);
+    this.#settleWrite(error);
+  }
+
+  #settleRead(count: number | null): void {
+    const read = this.#read;
+    this.#read = undefined;
+    read?.resolve(count);
+  }
+
+  #settleWrite(error: Error | undefined): void {
+    const write = this.#write;
+    this.#write = undefined;
+    if (error === undefined) write?.resolve();
+    else write?.reject(error);
+  }
 }
 
 /** The text of a request's head, and the bytes behind it. */

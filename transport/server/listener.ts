@@ -3,10 +3,10 @@ import { ConfigError, toError } from "../base/errors.ts";
 import { createLog, type Log } from "../base/logging.ts";
 import { handled, onAbort } from "../base/promise.ts";
 import { Queue } from "../base/queue.ts";
-import { sleep } from "../base/schedule.ts";
 import { urlForLog } from "../base/url.ts";
 import type { PeerAddress } from "../net/address.ts";
-import { type Door, openDoor } from "../net/stream_listener.ts";
+import { listenForStreams } from "../net/stream_listener.ts";
+import type { StreamListener } from "../net/stream_options.ts";
 import type { Incoming } from "./incoming.ts";
 import {
   type ListenLimits,
@@ -31,21 +31,16 @@ export interface ListenErrorRecord {
   readonly at: number;
 }
 
-/** How long to wait after the system did not hand out a connection, in milliseconds. */
-const ACCEPT_PAUSE = 100;
-/** How often in a row accepting may fail before the listener gives up. */
-const MAX_FAILURES = 50;
-
 /** Listens, and hands over requests to upgrade. Made by {@link listen}. */
 export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
-  readonly #door: Door;
+  readonly #streams: StreamListener;
   readonly #options: ListenOptions;
   readonly #limits: ListenLimits;
   readonly #clock: Clock;
   readonly #log: Log | undefined;
   readonly #incoming: Queue<Incoming>;
   readonly #pending: PendingRequests;
-  readonly #stop = new AbortController();
+  #stopped = false;
   readonly #accepting: Promise<void>;
   readonly #errors: Queue<ListenErrorRecord>;
   #droppedErrors = 0;
@@ -65,7 +60,7 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
       report: (error, remoteAddr) => this.#report(error, remoteAddr),
       withdrawn: () => this.#incoming.extract((incoming) => !incoming.open),
     });
-    this.#door = openDoor({
+    this.#streams = listenForStreams({
       port: this.#limits.port,
       hostname: options.hostname ?? "0.0.0.0",
       path: options.path,
@@ -73,7 +68,7 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
       reusePort: options.reusePort ?? false,
       handshakeTimeout: this.#limits.handshakeTimeout,
       maxPending: this.#limits.maxPending,
-      onRefused: (error, remoteAddr) => this.#report(error, remoteAddr),
+      onError: (error, remoteAddr) => this.#report(error, remoteAddr),
     });
     this.#accepting = handled(this.#acceptAll());
     this.#log?.info("Listening", { ...this.addr });
@@ -82,7 +77,7 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
 
   /** The address that it listens on. */
   get addr(): PeerAddress {
-    return this.#door.addr;
+    return this.#streams.addr;
   }
 
   /** The TCP port that it listens on, also if the system chose it; 0 for a Unix socket. */
@@ -98,7 +93,7 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
    * @throws What the system reported if it could not listen.
    */
   get ready(): Promise<void> {
-    return this.#door.ready;
+    return this.#streams.ready;
   }
 
   /**
@@ -162,18 +157,13 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
         "Cannot set a certificate: the listener does not speak TLS. Give listen() the option tls.",
       );
     }
-    this.#door.setTls({ ...tls, ...certificate });
+    this.#streams.setTls({ ...tls, ...certificate });
   }
 
   /** Stops accepting, and cuts connections that are not accepted yet. Those that were accepted live on. Safe to call twice. */
   async close(): Promise<void> {
-    this.#removeListener();
-    if (!this.#stop.signal.aborted) this.#log?.info("Listener closed");
-    this.#stop.abort();
-    this.#door.close();
-    this.#pending.close();
-    this.#incoming.close();
-    this.#errors.close();
+    if (!this.#stopped) this.#log?.info("Listener closed");
+    this.#stop();
     await this.#accepting.catch(() => {});
   }
 
@@ -183,35 +173,31 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
   }
 
   async #acceptAll(): Promise<void> {
-    const { signal } = this.#stop;
-    let failures = 0;
-    while (!signal.aborted) {
-      try {
-        const arrival = await this.#door.accept();
-        if (arrival === undefined) return;
-        failures = 0;
-        if (signal.aborted) arrival.stream.close();
-        else this.#pending.add(arrival);
-      } catch (thrown) {
-        const error = toError(thrown);
-        // A shortage of descriptors passes, and must not become a hot loop.
-        if (failures++ === MAX_FAILURES || this.#door.closed) {
-          this.#giveUp(error);
-          throw error;
-        }
-        this.#report(error, undefined);
-        await sleep(this.#clock, ACCEPT_PAUSE, signal).catch(() => {});
+    try {
+      for (;;) {
+        const accepted = await this.#streams.accept();
+        if (accepted === undefined) return;
+        if (this.#stopped) accepted.stream.destroy();
+        else this.#pending.add(accepted);
       }
+    } catch (thrown) {
+      const error = toError(thrown);
+      this.#giveUp(error);
+      throw error;
     }
   }
 
   /** Closes the port, so that clients notice, and tells the reader of the iterator. */
   #giveUp(error: Error): void {
     this.#failure = error;
-    this.#removeListener();
     this.#log?.error("Listener failed", { error });
-    this.#stop.abort();
-    this.#door.close();
+    this.#stop();
+  }
+
+  #stop(): void {
+    this.#stopped = true;
+    this.#removeListener();
+    this.#streams.close();
     this.#pending.close();
     this.#incoming.close();
     this.#errors.close();

@@ -7,8 +7,8 @@ import { parseRequestHead, type RequestHead } from "../handshake/head.ts";
 import { checkOrigin } from "../handshake/policy.ts";
 import { checkUpgradeHead, findUpgrade } from "../handshake/server.ts";
 import type { PeerAddress } from "../net/address.ts";
-import { readHead } from "../net/pull_stream.ts";
-import { type Arrival, tooMany } from "../net/stream_listener.ts";
+import { PullAdapter, type PullStream, readHead } from "../net/pull_stream.ts";
+import { type AcceptedStream, tooManyPending } from "../net/stream_options.ts";
 import { Incoming } from "./incoming.ts";
 import type { ListenLimits, ListenOptions } from "./listen_options.ts";
 import { answerRequest, type RequestHandler } from "./plain_request.ts";
@@ -25,7 +25,9 @@ export interface PendingRequestsHandler {
 }
 
 /** A connection whose request has not been answered. */
-interface Pending extends Arrival {
+interface Pending {
+  readonly stream: PullStream;
+  readonly remoteAddr: PeerAddress | undefined;
   deadline: Task | undefined;
 }
 
@@ -55,13 +57,13 @@ export class PendingRequests {
   }
 
   /** Waits for the request of a new connection, and answers it or offers it. */
-  add(accepted: Arrival): void {
-    const { stream, remoteAddr } = accepted;
+  add({ stream: bytes, remoteAddr }: AcceptedStream): void {
     const { handshakeTimeout, maxPending } = this.#limits;
     if (this.#pending.size >= maxPending) {
-      stream.close();
-      return this.#handler.report(tooMany(maxPending), remoteAddr);
+      bytes.destroy();
+      return this.#handler.report(tooManyPending(maxPending), remoteAddr);
     }
+    const stream = new PullAdapter(bytes);
     const pending: Pending = { stream, remoteAddr, deadline: undefined };
     this.#pending.add(pending);
     if (handshakeTimeout > 0) {

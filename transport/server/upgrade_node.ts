@@ -5,6 +5,7 @@ import { type AcceptOptions, checkAcceptFields } from "./accept_options.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { ConfigError } from "../base/errors.ts";
 import { NodeStream, peerOf } from "../net/node_stream.ts";
+import { PullAdapter } from "../net/pull_stream.ts";
 import { handled } from "../base/promise.ts";
 import type { HandshakeError } from "../handshake/errors.ts";
 import type { RequestHead } from "../handshake/head.ts";
@@ -71,7 +72,7 @@ export function upgradeNode(
   // The timeout of the server is for requests.
   connection.setTimeout?.(0);
   const received: ReceivedRequest = {
-    stream: new NodeStream(socket),
+    stream: new PullAdapter(new NodeStream(socket)),
     head: headOf(request),
     // A copy, since the buffer belongs to the HTTP parser.
     early: new Uint8Array(head),
@@ -94,7 +95,7 @@ export function refuseNode(
   error: HandshakeError,
   clock: Clock,
 ): void {
-  handled(refuse(new NodeStream(socket), error, clock));
+  handled(refuse(new PullAdapter(new NodeStream(socket)), error, clock));
 }
 
 function headOf(request: IncomingMessage): RequestHead {

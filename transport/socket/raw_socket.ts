@@ -12,13 +12,7 @@ import { ProtocolError } from "../protocol/errors.ts";
 import type { Role } from "../protocol/frame.ts";
 import { Receiver, type ReceiverHandler } from "../protocol/receiver.ts";
 import { Sender } from "../protocol/sender.ts";
-import { ReadBuffer } from "../net/read_buffer.ts";
-import {
-  joinReaders,
-  leaveReaders,
-  mayRead,
-  readDone,
-} from "../net/read_turns.ts";
+import { ReadBuffer } from "./read_buffer.ts";
 import { Schedule, type Task } from "../base/schedule.ts";
 import type {
   CloseFrame,
@@ -154,8 +148,6 @@ export class RawSocket implements Socket {
   #controls = 0;
   /** Goes on reading after a piece of a flood. */
   #pause: Task | undefined;
-  /** The next read waits for those of other sockets. */
-  #inLine = false;
   /** Its messages may still be answered: the last word is not said yet. */
   #answering = false;
   #end: SocketEnd | undefined;
@@ -226,7 +218,6 @@ export class RawSocket implements Socket {
     this.#closeTimeout = options.closeTimeout ?? CLOSE_TIMEOUT;
     if (this.#end !== undefined) return reader.end(this.#end);
     this.#readAt = this.#clock.date();
-    joinReaders();
     this.#read();
   }
 
@@ -356,19 +347,7 @@ export class RawSocket implements Socket {
     const rest = this.#rest;
     this.#rest = undefined;
     if (rest !== undefined) this.#parse(rest);
-    if (this.#mayRead()) void this.#readAll();
-  }
-
-  /** Its turn to read has come. */
-  readOn(): void {
-    this.#inLine = false;
-    this.#read();
-  }
-
-  #mayRead(): boolean {
-    if (this.#waits) return false;
-    this.#inLine = !mayRead(this);
-    return !this.#inLine;
+    if (!this.#waits) void this.#readAll();
   }
 
   get #ended(): boolean {
@@ -377,7 +356,7 @@ export class RawSocket implements Socket {
 
   /** Whether reading has to wait, or has come to its end. */
   get #waits(): boolean {
-    return this.#held || this.#lent > 0 || this.#inLine ||
+    return this.#held || this.#lent > 0 ||
       this.#pause !== undefined || this.#peerLeft || this.#ended;
   }
 
@@ -388,7 +367,6 @@ export class RawSocket implements Socket {
         const target = this.#target();
         const buffer = target ?? this.#buffer.take();
         const count = await this.#stream.read(buffer);
-        readDone();
         if (this.#ended) return;
         if (count === null) return this.#onEndOfStream();
         this.#readAt = this.#clock.date();
@@ -404,7 +382,7 @@ export class RawSocket implements Socket {
           }
           if (flood) this.#pauseReading();
         }
-      } while (this.#mayRead());
+      } while (!this.#waits);
     } catch (error) {
       this.#fail(error);
     } finally {
@@ -629,7 +607,6 @@ export class RawSocket implements Socket {
       inactive: false,
     };
     this.#end = end;
-    if (this.#reader !== undefined) leaveReaders();
     this.#schedule.cancel(this.#deadline);
     this.#schedule.cancel(this.#pause);
     try {

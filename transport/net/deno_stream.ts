@@ -1,0 +1,340 @@
+import { toError } from "../base/errors.ts";
+import { onAbort } from "../base/promise.ts";
+import { onDeno } from "../base/runtime.ts";
+import type { PeerAddress } from "./address.ts";
+import type { ByteStream, ByteStreamHandler } from "./byte_stream.ts";
+import { ReadBuffer } from "./read_memory.ts";
+import {
+  ALPN,
+  type OpenedStream,
+  type TlsClientOptions,
+} from "./stream_options.ts";
+import type { Host } from "./proxy.ts";
+
+/** Where streams come from. TLS has no choice: see docs/ARCHITECTURE.md. */
+export type StreamSource =
+  | "accept-tcp"
+  | "accept-unix"
+  | "connect-tcp"
+  | "connect-unix";
+
+/**
+ * Whether `Deno.Conn` carries the streams of a source on Deno, instead of `node:net`. Mutable for measurements;
+ * docs/ARCHITECTURE.md has the reasons for the values.
+ */
+export const USES_DENO_CONN: Record<StreamSource, boolean> = {
+  "accept-tcp": false,
+  "accept-unix": false,
+  "connect-tcp": false,
+  "connect-unix": false,
+};
+
+/** Whether `Deno.Conn` carries the streams of a source; otherwise `node:net` does. */
+export function usesDenoConn(source: StreamSource): boolean {
+  return onDeno && USES_DENO_CONN[source];
+}
+
+/**
+ * A byte stream over a `Deno.Conn`: TCP, TLS or a Unix socket.
+ *
+ * Deno completes at most 128 operations in one turn of the event loop and begins with those that were started last. With more busy
+ * connections than that, some of these streams starve; see docs/ARCHITECTURE.md.
+ */
+export class DenoStream implements ByteStream {
+  readonly #conn: Deno.Conn;
+  readonly #buffer = new ReadBuffer();
+  #handler: ByteStreamHandler | undefined;
+
+  #paused = true;
+  #reading = false;
+  #destroyed = false;
+  /** The result of a read that came back while the stream was paused. */
+  #held: ((handler: ByteStreamHandler) => void) | undefined;
+  /** The peer has ended its side, or reading failed. */
+  #readingOver = false;
+
+  #writing = false;
+  #ended = false;
+  #broken = false;
+
+  /** Takes over a connection. */
+  constructor(conn: Deno.Conn) {
+    this.#conn = conn;
+  }
+
+  get writing(): boolean {
+    return this.#writing;
+  }
+
+  get writable(): boolean {
+    return !this.#ended && !this.#broken && !this.#destroyed;
+  }
+
+  attach(handler: ByteStreamHandler): void {
+    this.#handler = handler;
+  }
+
+  write(bytes: Uint8Array): boolean {
+    return this.writev([bytes]);
+  }
+
+  writev(pieces: readonly Uint8Array[]): boolean {
+    if (this.#broken || this.#destroyed) return false;
+    if (this.#ended || this.#writing) {
+      throw new Error(
+        this.#ended
+          ? "Cannot write: our side of the stream has ended."
+          : "Cannot write: another write is under way. Wait for drain.",
+      );
+    }
+    this.#writing = true;
+    void this.#writeAll(pieces);
+    return false;
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    if (!this.#paused || this.#destroyed) return;
+    this.#paused = false;
+    // Not in this call, which a handler may have made in the middle of something.
+    queueMicrotask(() => this.#read());
+  }
+
+  end(): void {
+    if (!this.writable) return;
+    this.#ended = true;
+    if (!this.#writing) void this.#closeWrite();
+  }
+
+  destroy(): void {
+    if (this.#destroyed) return;
+    this.#destroyed = true;
+    this.#handler = undefined;
+    this.#held = undefined;
+    try {
+      this.#conn.close();
+    } catch {
+      // It was closed by somebody else.
+    }
+  }
+
+  #read(): void {
+    if (this.#paused || this.#handler === undefined) return;
+    const held = this.#held;
+    this.#held = undefined;
+    held?.(this.#handler);
+    if (!this.#reading && !this.#paused) void this.#readAll();
+  }
+
+  async #readAll(): Promise<void> {
+    this.#reading = true;
+    try {
+      while (!this.#paused && !this.#destroyed && !this.#readingOver) {
+        const target = this.#handler?.target?.();
+        if (target !== undefined) await this.#readTo(target);
+        else await this.#readData();
+      }
+    } catch (error) {
+      this.#readFailed(error);
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  async #readData(): Promise<void> {
+    const memory = this.#buffer.take();
+    const count = await this.#conn.read(memory);
+    this.#deliver((handler) => {
+      if (count === null) return this.#endReading(handler);
+      const kept = handler.keepsData === true ? count : 0;
+      this.#buffer.used(count === memory.length, kept, performance.now());
+      handler.data(memory.subarray(0, count));
+    });
+  }
+
+  async #readTo(target: Uint8Array): Promise<void> {
+    const count = await this.#conn.read(target);
+    this.#deliver((handler) => {
+      if (count === null) this.#endReading(handler);
+      else handler.filled?.(count);
+    });
+  }
+
+  /** Delivers the result of a read now, or when the stream is resumed. */
+  #deliver(result: (handler: ByteStreamHandler) => void): void {
+    if (this.#handler === undefined) return;
+    if (this.#paused) this.#held = result;
+    else result(this.#handler);
+  }
+
+  #endReading(handler: ByteStreamHandler): void {
+    this.#readingOver = true;
+    handler.end();
+  }
+
+  async #writeAll(pieces: readonly Uint8Array[]): Promise<void> {
+    try {
+      for (const piece of pieces) {
+        for (let at = 0; at < piece.length;) {
+          const rest = at === 0 ? piece : piece.subarray(at);
+          at += await this.#conn.write(rest);
+          if (this.#destroyed) return;
+        }
+      }
+    } catch (error) {
+      this.#writing = false;
+      return this.#break(error);
+    }
+    this.#writing = false;
+    if (this.#ended) void this.#closeWrite();
+    this.#handler?.drain();
+  }
+
+  async #closeWrite(): Promise<void> {
+    try {
+      await this.#conn.closeWrite();
+    } catch (error) {
+      this.#break(error);
+    }
+  }
+
+  #break(error: unknown): void {
+    if (this.#destroyed || this.#broken) return;
+    this.#broken = true;
+    this.#handler?.writeError(toError(error));
+  }
+
+  #readFailed(error: unknown): void {
+    const handler = this.#handler;
+    if (handler === undefined) return;
+    // A TLS peer that leaves without a close_notify looks like one that ends plain TCP.
+    if (error instanceof Deno.errors.UnexpectedEof) {
+      return this.#deliver((handler) => this.#endReading(handler));
+    }
+    this.destroy();
+    handler.error(toError(error));
+  }
+}
+
+/** Opens a TCP stream with `Deno.connect`. On failure, and when the signal aborts, nothing is left open. */
+export async function openDenoTcp(
+  host: Host,
+  signal: AbortSignal,
+): Promise<OpenedStream> {
+  const conn = await connect(
+    (signal) => Deno.connect({ ...host, signal }),
+    signal,
+  );
+  try {
+    // Without it two small messages in a row cost the delay of an acknowledgement.
+    conn.setNoDelay(true);
+    return {
+      stream: new DenoStream(conn),
+      remoteAddr: addressOf(conn.remoteAddr),
+    };
+  } catch (error) {
+    close(conn);
+    throw error;
+  }
+}
+
+/** Opens a stream to a Unix socket with `Deno.connect`. Otherwise like {@link openDenoTcp}. */
+export async function openDenoUnix(
+  path: string,
+  signal: AbortSignal,
+): Promise<OpenedStream> {
+  const conn = await connect(
+    () => Deno.connect({ transport: "unix", path }),
+    signal,
+  );
+  return {
+    stream: new DenoStream(conn),
+    remoteAddr: { transport: "unix", path },
+  };
+}
+
+/**
+ * Opens a TLS stream with `Deno.connectTls`, for platforms that allow nothing else.
+ *
+ * If the signal aborts during the TLS handshake, the runtime keeps the descriptor until the server leaves.
+ */
+export async function openDenoTls(
+  host: Host,
+  { caCerts, cert, key }: TlsClientOptions,
+  signal: AbortSignal,
+): Promise<OpenedStream> {
+  const options = {
+    ...host,
+    caCerts: [...caCerts ?? []],
+    alpnProtocols: ALPN,
+    ...(cert !== undefined && key !== undefined && { cert, key }),
+  };
+  const conn = await connect(() => Deno.connectTls(options), signal);
+  const removeListener = onAbort(signal, () => close(conn));
+  try {
+    await conn.handshake();
+    signal.throwIfAborted();
+    return {
+      stream: new DenoStream(conn),
+      remoteAddr: addressOf(conn.remoteAddr),
+    };
+  } catch (error) {
+    close(conn);
+    throw signal.aborted ? signal.reason : error;
+  } finally {
+    removeListener();
+  }
+}
+
+/**
+ * Waits for a connection, or for the signal.
+ *
+ * If its own signal aborts when the connection is open but not handed over yet, the runtime throws and leaves the connection open,
+ * out of reach. So it gets a signal that does not tell, and the connection is closed here.
+ */
+async function connect<C extends Deno.Conn>(
+  open: (signal: AbortSignal) => Promise<C>,
+  signal: AbortSignal,
+): Promise<C> {
+  signal.throwIfAborted();
+  const cancel = new AbortController();
+  cancel.signal.throwIfAborted = () => {};
+  const opening = open(cancel.signal);
+  const aborted = Promise.withResolvers<never>();
+  const removeListener = onAbort(signal, () => {
+    cancel.abort();
+    aborted.reject(signal.reason);
+    opening.then(close, () => {});
+  });
+  try {
+    return await Promise.race([opening, aborted.promise]);
+  } finally {
+    removeListener();
+  }
+}
+
+/** Returns an address of the runtime's as one of ours. */
+export function addressOf(addr: Deno.Addr): PeerAddress | undefined {
+  switch (addr.transport) {
+    case "tcp": {
+      const { hostname, port } = addr;
+      return { transport: "tcp", hostname, port };
+    }
+    case "unix":
+      return { transport: "unix", path: addr.path };
+    default:
+      return undefined;
+  }
+}
+
+/** Closes a connection that may be closed already. */
+function close(conn: Deno.Conn): void {
+  try {
+    conn.close();
+  } catch {
+    // It was closed by the abort.
+  }
+}

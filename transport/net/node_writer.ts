@@ -1,0 +1,88 @@
+import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+
+/** Writes to a duplex, one write at a time. `done` is called once for each, maybe before the method returns. */
+export interface Writer {
+  /** Writes bytes. */
+  write(bytes: Uint8Array, done: WriteCallback): void;
+  /** Writes several pieces at once. */
+  writev(pieces: readonly Uint8Array[], done: WriteCallback): void;
+}
+
+/** Called when a write is complete, or has failed. */
+export type WriteCallback = (error?: Error | null) => void;
+
+/** The methods by which a `node:net` socket implements its `Writable`. */
+interface WritableImplementation {
+  _write(chunk: Uint8Array, encoding: string, done: WriteCallback): void;
+  _writev(chunks: Chunk[], done: WriteCallback): void;
+}
+
+interface Chunk {
+  readonly chunk: Uint8Array;
+  readonly encoding: string;
+}
+
+/**
+ * Writes below the `Writable` of a `node:net` or `node:tls` socket.
+ *
+ * A failed write through `Writable` destroys the socket, and data that had arrived before is lost. Here the error only reaches the
+ * callback, so that reading goes on. It is also cheaper: 3 us a write less on Deno.
+ */
+class DirectWriter implements Writer {
+  readonly #socket: WritableImplementation;
+
+  constructor(socket: WritableImplementation) {
+    this.#socket = socket;
+  }
+
+  write(bytes: Uint8Array, done: WriteCallback): void {
+    this.#socket._write(bytes, "buffer", done);
+  }
+
+  writev(pieces: readonly Uint8Array[], done: WriteCallback): void {
+    const chunks = pieces.map((chunk) => ({ chunk, encoding: "buffer" }));
+    this.#socket._writev(Object.assign(chunks, { allBuffers: true }), done);
+  }
+}
+
+/** Writes to a duplex by its public methods. */
+class DuplexWriter implements Writer {
+  readonly #duplex: Duplex;
+
+  constructor(duplex: Duplex) {
+    this.#duplex = duplex;
+  }
+
+  write(bytes: Uint8Array, done: WriteCallback): void {
+    this.#duplex.write(bytes, done);
+  }
+
+  writev(pieces: readonly Uint8Array[], done: WriteCallback): void {
+    const duplex = this.#duplex;
+    const last = pieces.length - 1;
+    duplex.cork();
+    try {
+      pieces.forEach((piece, i) => {
+        if (i === last) duplex.write(piece, done);
+        else duplex.write(piece);
+      });
+    } finally {
+      duplex.uncork();
+    }
+  }
+}
+
+/** Returns the writer that suits a duplex. */
+export function writerFor(duplex: Duplex): Writer {
+  return hasImplementation(duplex)
+    ? new DirectWriter(duplex)
+    : new DuplexWriter(duplex);
+}
+
+function hasImplementation(
+  duplex: Duplex,
+): duplex is Duplex & WritableImplementation {
+  return duplex instanceof Socket && typeof duplex._write === "function" &&
+    typeof duplex._writev === "function";
+}
