@@ -86,6 +86,10 @@ Deno.test("Options that are no numbers are refused when they are of another kind
     ["connection.binary", { connection: { binary: "lent" } }],
     ["connection.compression", { connection: { compression: "on" } }],
     ["connection.retry", { connection: { retry: "often" } }],
+    ["connection.retry.maxretries", {
+      connection: { retry: { maxretries: 1 } },
+    }],
+    ["connection.compression.lvl", { connection: { compression: { lvl: 1 } } }],
     ["connection.onPing", { connection: { onPing: true } }],
   ];
   for (const [field, options] of bad) {

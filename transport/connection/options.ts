@@ -4,7 +4,6 @@ import {
   checkFields,
   checkFunction,
   checkMethods,
-  checkOptions,
   checkScope,
   checkWord,
   numberOption,
@@ -23,6 +22,7 @@ import { CONNECTION_RULES, RETRY_RULES } from "../base/rules.ts";
 import { type HeadersInput, toHeaders } from "../handshake/headers.ts";
 import type { Dialer, DialGate, DialOptions } from "../client/dialer.ts";
 import type { FrameHeader } from "../protocol/frame.ts";
+import { resolveCompression } from "../socket/compression_options.ts";
 import type { FrameDirection } from "../socket/socket.ts";
 
 /** Headers of a request, or a function that is called for those of each attempt. */
@@ -280,9 +280,7 @@ export function resolveConnectionOptions(
     );
   }
   checkWord(`${prefix}binary`, ["view", "copy"], options.binary);
-  if (typeof options.compression !== "boolean") {
-    checkOptions(`${prefix}compression`, options.compression);
-  }
+  resolveCompression(options.compression, `${prefix}compression`);
   for (
     const name of [
       "maxMessageSize",
@@ -320,6 +318,13 @@ function resolveCommon(
   };
 }
 
+const RETRY_NAMES: OptionNames<RetrySettings> = {
+  maxRetries: true,
+  initialDelay: true,
+  maxDelay: true,
+  jitterFactor: true,
+};
+
 /**
  * The retry policy that an option stands for.
  *
@@ -335,6 +340,7 @@ export function resolveRetry(
   if (option !== undefined && (typeof option !== "object" || option === null)) {
     throw refuseOption(field, "a function, an object or false", option);
   }
+  checkFields(`${field}.`, RETRY_NAMES, option);
   const settings = option ?? {};
   const number = (name: keyof typeof RETRY_RULES) =>
     numberOption(`${field}.${name}`, RETRY_RULES[name], settings[name]);

@@ -1,7 +1,9 @@
 import {
   checkBoolean,
+  checkFields,
   checkMethods,
   numberOption,
+  type OptionNames,
   refuseOption,
 } from "../base/options.ts";
 import type { NumberRule } from "../base/rules.ts";
@@ -31,6 +33,17 @@ export const COMPRESSION_RULES: Readonly<
   clientMaxWindowBits: { default: 15, min: 9, max: 15, unit: "items" },
 };
 
+const NAMES: OptionNames<CompressionOptions> = {
+  level: true,
+  memLevel: true,
+  threshold: true,
+  serverNoContextTakeover: true,
+  clientNoContextTakeover: true,
+  serverMaxWindowBits: true,
+  clientMaxWindowBits: true,
+  codec: true,
+};
+
 /**
  * Checks a `compression` option.
  *
@@ -47,6 +60,7 @@ export function resolveCompression(
   if (typeof options !== "object" || options === null) {
     throw refuseOption(field, "true, false or an object", option);
   }
+  checkFields(`${field}.`, NAMES, options);
   const number = (name: keyof typeof COMPRESSION_RULES) =>
     numberOption(`${field}.${name}`, COMPRESSION_RULES[name], options[name]);
   checkBoolean(
