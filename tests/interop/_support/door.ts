@@ -28,6 +28,12 @@ interface Request {
   readonly pingInterval: number;
 }
 
+/**
+ * Messages that may wait on a connection of ours. Deno's own WebSocket cannot hold a peer back, so a
+ * connection over it ends if a burst of a test exceeds this.
+ */
+export const INCOMING = 1_000;
+
 /** Our end of a connection. */
 export interface Ours {
   readonly connection: Connection;
@@ -94,7 +100,10 @@ class Accepted {
   }
 
   add({ id, pingInterval }: Request, socket: Socket): void {
-    const connection = Connection.fromSocket(socket, { pingInterval });
+    const connection = Connection.fromSocket(socket, {
+      pingInterval,
+      incomingBufferSize: INCOMING,
+    });
     this.#slot(id).resolve({ connection, socket });
     this.#onConnection?.(id, connection, socket);
   }

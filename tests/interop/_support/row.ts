@@ -9,6 +9,7 @@ import { within } from "./deadline.ts";
 import {
   type DoorName,
   doorUrl,
+  INCOMING,
   openDoor,
   type Ours,
   PROTOCOLS,
@@ -113,7 +114,10 @@ async function dial(
   const socket = await dialer(url, options);
   return {
     socket,
-    connection: Connection.fromSocket(socket, { pingInterval: 0 }),
+    connection: Connection.fromSocket(socket, {
+      pingInterval: 0,
+      incomingBufferSize: INCOMING,
+    }),
   };
 }
 
