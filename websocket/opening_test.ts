@@ -156,7 +156,7 @@ Deno.test("A connection goes through the proxy that the options name", async () 
 
 Deno.test("A connection that cannot be made gives an error, then a close event with 1006", async () => {
   const refusals: Readonly<Record<string, (key: string) => string>> = {
-    "refused": () => "HTTP/1.1 403 Forbidden\r\n\r\n",
+    "refused": () => "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
     "bad-accept": () => switchProtocols("another key"),
     "bad-protocol": (key) =>
       switchProtocols(key, "Sec-WebSocket-Protocol: other"),
@@ -187,7 +187,7 @@ Deno.test("A connection is dialled once", async () => {
   let handshakes = 0;
   await using server = await HandServer.listen(() => {
     handshakes++;
-    return "HTTP/1.1 503 Service Unavailable\r\n\r\n";
+    return "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
   });
   const socket = new WebSocket(server.url);
   await next(socket, "close");

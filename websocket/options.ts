@@ -6,6 +6,7 @@ import {
   refuseOption,
 } from "../transport/base/options.ts";
 import { CONNECTION_RULES, type NumberRule } from "../transport/base/rules.ts";
+import { dialRaw } from "../transport/client/dial_raw.ts";
 import type { ConnectionOptions } from "../transport/connection/options.ts";
 import { parseProtocols } from "./arguments.ts";
 import { authorize } from "./credentials.ts";
@@ -98,6 +99,7 @@ export function resolveOptions(
     ),
     signal,
     connection: {
+      dialer: dialRaw,
       ...rest,
       headers: authorize(rest.headers, url),
       protocols: protocols === undefined ? offered : parseProtocols(protocols),

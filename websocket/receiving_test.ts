@@ -245,3 +245,20 @@ Deno.test("A peer that takes nothing for writeTimeout is given up", async () => 
   assertStringIncludes(error.message, "1000 ms");
   assertEquals((await close).code, 1006);
 });
+
+Deno.test("A peer that answers no ping is given up after pingTimeout", async () => {
+  await using server = await HandServer.listen();
+  const socket = new WebSocket(server.url, {
+    pingInterval: 20,
+    pingTimeout: 60,
+  });
+  const failed = next(socket, "error");
+  const close = next(socket, "close");
+  const peer = await server.accept();
+  assertEquals((await peer.frames.take())?.first, PING);
+  const { error } = await failed;
+  assertInstanceOf(error, ConnectionError);
+  assertEquals(error.code, "ping-timeout");
+  const { code, wasClean } = await close;
+  assertEquals([code, wasClean], [1006, false]);
+});

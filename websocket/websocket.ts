@@ -1,9 +1,8 @@
 import { ConnectionError, toError } from "../transport/base/errors.ts";
 import type { Message } from "../transport/base/message.ts";
 import { onAbort } from "../transport/base/promise.ts";
-import { dialRaw } from "../transport/client/dial_raw.ts";
 import { Connection } from "../transport/connection/connection.ts";
-import type { Socket, SocketEnd } from "../transport/socket/socket.ts";
+import type { SocketEnd } from "../transport/socket/socket.ts";
 import { parseCloseCode, parseCloseReason, parseUrl } from "./arguments.ts";
 import {
   CloseEvent,
@@ -24,6 +23,9 @@ import { type EventHandler, shapeInterface } from "./web_idl.ts";
 
 const STATES = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as const;
 const { CONNECTING, OPEN, CLOSING, CLOSED } = STATES;
+
+/** Has a connection send a close frame without a code: that is what its peer sees (RFC 6455, section 7.1.5). */
+const NO_CODE = 1005;
 
 /** `CONNECTING`, `OPEN`, `CLOSING` or `CLOSED`. */
 export type ReadyState = 0 | 1 | 2 | 3;
@@ -90,8 +92,6 @@ export class WebSocket extends EventTarget {
   readonly #options: ResolvedOptions;
   readonly #connection: Connection;
   readonly #outgoing: SendQueue;
-  /** What the connection stands on: it alone can send a close frame without a code. */
-  #socket: Socket | undefined;
   #readyState: ReadyState = CONNECTING;
   #binaryType: BinaryType = "blob";
   /** Why the connection was cut, if `send` had to. */
@@ -121,11 +121,7 @@ export class WebSocket extends EventTarget {
     this.#origin = target.origin;
     this.#options = resolveOptions(target, protocols, options);
     target.username = target.password = "";
-    const { dialer = dialRaw } = this.#options.connection;
-    this.#connection = new Connection(target, {
-      ...this.#options.connection,
-      dialer: async (url, dial) => this.#socket = await dialer(url, dial),
-    });
+    this.#connection = new Connection(target, this.#options.connection);
     this.#outgoing = new SendQueue(
       this.#connection,
       (error) => this.#fail("Cannot send: a Blob cannot be read.", error),
@@ -206,14 +202,17 @@ export class WebSocket extends EventTarget {
    * @throws {DOMException} `InvalidAccessError` for another code, `SyntaxError` for a longer reason.
    */
   close(code?: number, reason?: string): void {
-    const closeCode = parseCloseCode(code);
+    const givenCode = parseCloseCode(code);
     const closeReason = parseCloseReason(reason);
+    const closeCode = givenCode ?? (closeReason === "" ? NO_CODE : 1000);
     if (this.#readyState >= CLOSING) return;
     if (this.#readyState === CONNECTING) {
       return this.#fail("Closed before the connection was open.");
     }
     this.#readyState = CLOSING;
-    this.#outgoing.onWritten(() => this.#startClosing(closeCode, closeReason));
+    this.#outgoing.onWritten(() => {
+      void this.#connection.close(closeCode, closeReason);
+    });
   }
 
   async #run(): Promise<void> {
@@ -258,14 +257,6 @@ export class WebSocket extends EventTarget {
     const data = fromMessage(message, this.#binaryType);
     const origin = this.#origin;
     this.dispatchEvent(new MessageEvent("message", { data, origin }));
-  }
-
-  #startClosing(code: number | undefined, reason: string): void {
-    if (code === undefined && reason === "") {
-      const { closeTimeout: timeout } = this.#options.connection;
-      this.#socket?.close(undefined, "", { timeout });
-    }
-    void this.#connection.close(code, reason);
   }
 
   /** Cuts the connection. */
