@@ -23,19 +23,17 @@ import {
   runDialer,
   runSession,
 } from "@honeybee/honeybee/outbound";
-import { messageSize, sleep } from "@honeybee/honeybee/transport";
+import { sleep } from "@honeybee/honeybee/transport";
 
 /** Keeps two connections to its peer, and prefers the faster. */
 export class TwinWorker implements OutboundWorker {
   readonly #stop = new AbortController();
   readonly #open = new Set<Connection>();
-  #plugin: OutboundPlugin | undefined;
   #session = 0;
   #lanesUp = 0;
 
   /** Resolves once both lanes have ended. */
   async start(plugin: OutboundPlugin): Promise<void> {
-    this.#plugin = plugin;
     await Promise.all([this.#lane(plugin), this.#lane(plugin)]);
   }
 
@@ -51,13 +49,10 @@ export class TwinWorker implements OutboundWorker {
 
   async send(data: Message, options?: SendOptions): Promise<void> {
     await this.#faster().send(data, options);
-    this.#plugin?.counter.sent(messageSize(data));
   }
 
   trySend(data: Message): boolean {
-    const sent = this.#faster().trySend(data);
-    if (sent) this.#plugin?.counter.sent(messageSize(data));
-    return sent;
+    return this.#faster().trySend(data);
   }
 
   stats(): ConnectionStats | undefined {

@@ -15,11 +15,17 @@ import {
 } from "../transport/base/rules.ts";
 import {
   homes,
+  POOL_CONNECTION_HOMES,
   POOL_OPTION_NAMES,
   type PoolOptions,
+  type SET_BY_POOL,
+  withoutPoolOptions,
 } from "../transport/pool/options.ts";
 import {
+  OPEN_HOMES,
+  OPEN_NAMES,
   type OpenConnectionOptions,
+  type ResolvedConnectionOptions,
   resolveOpenOptions,
 } from "../transport/connection/options.ts";
 import type { InboundEvent, InboundWorkerFactory } from "./plugin.ts";
@@ -34,14 +40,12 @@ import type {
  */
 export type InboundConnectionOptions = Omit<
   OpenConnectionOptions,
-  "signal" | "clock" | "logAttributes"
+  keyof typeof SET_BY_POOL
 >;
 
 /** Options of an {@link InboundPool}. */
 export interface InboundPoolOptions
-  extends Omit<PoolOptions<InboundEvent>, "connection"> {
-  /** Options of the pool's connections. */
-  readonly connection?: InboundConnectionOptions | undefined;
+  extends PoolOptions<InboundEvent, InboundConnectionOptions> {
   /**
    * The maximum number of peers. Beyond it `add` throws `pool-full`, and `upgrade` and `serve` answer 503.
    * 0 is no limit. @default 0
@@ -75,6 +79,14 @@ const WORKER_NAMES: OptionNames<InboundWorkerOptions> = {
   logLevel: true,
 };
 
+const CONNECTION_NAMES: OptionNames<InboundConnectionOptions> =
+  withoutPoolOptions(OPEN_NAMES);
+const CONNECTION_HOMES: OptionHomes = {
+  ...OPEN_HOMES,
+  ...POOL_CONNECTION_HOMES,
+  ...homes(INBOUND_WORKER_RULES, "the field worker of the pool"),
+};
+
 const OUTBOUND = "an outbound pool";
 const POOL_HOMES: OptionHomes = {
   ...homes(OUTBOUND_POOL_RULES, OUTBOUND),
@@ -90,6 +102,18 @@ const WORKER_HOMES: OptionHomes = {
 };
 
 /**
+ * Checks the options of the connections of an inbound pool and fills in the defaults.
+ *
+ * @throws {ConfigError} `invalid-option`, `unknown-option`, `misplaced-option`.
+ */
+export function resolveInboundConnection(
+  options: InboundConnectionOptions | undefined,
+): ResolvedConnectionOptions {
+  checkFields("connection.", CONNECTION_NAMES, options, CONNECTION_HOMES);
+  return resolveOpenOptions(options, "connection.");
+}
+
+/**
  * Checks an inbound pool's own options and fills in the defaults.
  *
  * @throws {ConfigError} `invalid-option`, `unknown-option`, `misplaced-option`.
@@ -98,7 +122,6 @@ export function resolveInboundOptions(
   options: InboundPoolOptions,
 ): ResolvedInboundOptions {
   checkFields("", POOL_NAMES, options, POOL_HOMES);
-  resolveOpenOptions(options.connection, "connection.");
   checkFunction("workerFactory", options.workerFactory);
   checkFields("worker.", WORKER_NAMES, options.worker, WORKER_HOMES);
   const worker = options.worker ?? {};

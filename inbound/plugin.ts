@@ -1,6 +1,6 @@
 import type { Clock } from "../transport/base/clock.ts";
 import type { Log } from "../transport/base/logging.ts";
-import type { ConnectionOptions } from "../transport/connection/options.ts";
+import type { OpenConnectionOptions } from "../transport/connection/options.ts";
 import type { PoolEvent } from "../transport/pool/events.ts";
 import type { MessageDelivery } from "../transport/pool/delivery.ts";
 import type { TrafficCounter } from "../transport/pool/statistics.ts";
@@ -52,10 +52,10 @@ export interface InboundPlugin {
   onExit(exit: InboundExit): void;
   /** Puts an error into the pool's `errors`. */
   onError(error: Error): void;
-  /** Counts for the peer and its pool. */
+  /** Counts for the peer and its pool. Connections with `connectionOptions` are counted already. */
   readonly counter: TrafficCounter;
-  /** Options of the connection that the worker makes of the socket, with `logAttributes` where the pool logs. */
-  readonly connectionOptions: ConnectionOptions;
+  /** Options of the connection that the worker makes of the socket. Their `meter` counts what passes through it. */
+  readonly connectionOptions: OpenConnectionOptions;
   /** The pool's `worker` options. */
   readonly workerOptions: ResolvedInboundWorkerOptions;
   /** Where time and chance come from. */

@@ -21,7 +21,11 @@ import {
   upgradeInto,
   upgradeNodeInto,
 } from "./admission.ts";
-import { type InboundPoolOptions, resolveInboundOptions } from "./options.ts";
+import {
+  type InboundPoolOptions,
+  resolveInboundConnection,
+  resolveInboundOptions,
+} from "./options.ts";
 import type { InboundEvent, InboundPlugin } from "./plugin.ts";
 import { Registrar } from "./registrar.ts";
 import { serve, type ServeOptions } from "./serve.ts";
@@ -70,7 +74,11 @@ export class InboundPool implements AsyncDisposable {
    * @throws {ConfigError} When the id or an option cannot be used.
    */
   constructor(id: string, options: InboundPoolOptions = {}) {
-    const resolved = resolvePoolOptions(id, options);
+    const resolved = resolvePoolOptions(
+      id,
+      options,
+      resolveInboundConnection,
+    );
     const own = resolveInboundOptions(options);
     const { maxQueueSize } = own.worker;
     this.#core = new PoolCore("inbound", id, options, {

@@ -510,6 +510,35 @@ Deno.test("Options that have no effect in an inbound pool are refused, and the m
       ],
       [{ worker: { maxPeers: 5 } }, "worker.maxPeers", "the pool"],
       [{ inboxSize: 5 }, "inboxSize", "inboxBufferSize"],
+      [
+        { connection: { maxMessageSize: 9 } },
+        "connection.maxMessageSize",
+        "listen",
+      ],
+      [
+        { connection: { compression: true } },
+        "connection.compression",
+        "listen",
+      ],
+      [{ connection: { protocols: [] } }, "connection.protocols", "listen"],
+      [{ connection: { retry: false } }, "connection.retry", "dials"],
+      [
+        { connection: { signal: AbortSignal.abort() } },
+        "connection.signal",
+        "the pool",
+      ],
+      [
+        { connection: { clock: new FakeClock() } },
+        "connection.clock",
+        "the pool",
+      ],
+      [{ connection: { meter: {} } }, "connection.meter", "stats()"],
+      [
+        { connection: { inactivityTimeout: 5 } },
+        "connection.inactivityTimeout",
+        "worker",
+      ],
+      [{ connection: { pings: 5 } }, "connection.pings", "pingInterval"],
       [{ worker: { blocks: {} } }, "worker.blocks", "maxQueueSize"],
     ] as const
   ) {

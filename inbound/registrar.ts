@@ -1,7 +1,8 @@
 import type { Clock } from "../transport/base/clock.ts";
 import { ConfigError, PoolError } from "../transport/base/errors.ts";
 import { createLog, inheritLogging } from "../transport/base/logging.ts";
-import type { ConnectionOptions } from "../transport/connection/options.ts";
+import type { OpenConnectionOptions } from "../transport/connection/options.ts";
+import type { ConnectionMeter } from "../transport/connection/stats.ts";
 import { checkId } from "../transport/pool/options.ts";
 import { makeWorker, type Peer } from "../transport/pool/peer.ts";
 import type { PoolCore } from "../transport/pool/pool.ts";
@@ -23,7 +24,7 @@ export class Registrar {
   readonly #core: PoolCore<InboundPlugin, InboundEvent>;
   readonly #options: InboundPoolOptions;
   readonly #own: ResolvedInboundOptions;
-  readonly #connectionOptions: ConnectionOptions;
+  readonly #connectionOptions: OpenConnectionOptions;
 
   /** Takes peers into the pool of `core`. */
   constructor(
@@ -121,7 +122,7 @@ export class Registrar {
     const { clock } = core.options;
     const session = core.sessions.next(id);
     const socket = given instanceof WebSocket
-      ? new NativeSocket(given, { ...this.#options.connection, clock })
+      ? new NativeSocket(given, { clock })
       : given;
     taken.add(given);
     core.log?.debug("Peer added", { peer_id: id, session });
@@ -157,7 +158,7 @@ export class Registrar {
       clock,
       onExit: (exit) => this.#leave(peer, session, exit),
       onError: (error) => core.report(id, error),
-      connectionOptions: this.#optionsOf(id),
+      connectionOptions: this.#optionsOf(id, counter),
       workerOptions: this.#own.worker,
       log: createLog(inheritLogging(this.#options, this.#options.worker), {
         component: "inbound_worker",
@@ -167,12 +168,13 @@ export class Registrar {
     };
   }
 
-  /** The same for all peers where nothing is logged: an object each would be a part of what a peer costs. */
-  #optionsOf(id: string): ConnectionOptions {
+  #optionsOf(id: string, meter: ConnectionMeter): OpenConnectionOptions {
     const options = this.#connectionOptions;
-    return options.logger === undefined
-      ? options
-      : { ...options, logAttributes: { pool_id: this.#core.id, peer_id: id } };
+    return options.logger === undefined ? { ...options, meter } : {
+      ...options,
+      meter,
+      logAttributes: { pool_id: this.#core.id, peer_id: id },
+    };
   }
 
   #leave(peer: InboundPeer, session: number, told: InboundExit): void {

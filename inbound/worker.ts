@@ -1,6 +1,6 @@
 import { ConnectionError } from "../transport/base/errors.ts";
-import { type Message, messageSize } from "../transport/base/message.ts";
-import { DONE, rejected } from "../transport/base/promise.ts";
+import type { Message } from "../transport/base/message.ts";
+import { rejected } from "../transport/base/promise.ts";
 import { Connection } from "../transport/connection/connection.ts";
 import type { SendOptions } from "../transport/connection/outgoing.ts";
 import type { ConnectionStats } from "../transport/connection/stats.ts";
@@ -17,7 +17,6 @@ const EVICTED: InboundExit = { kind: "evicted-policy" };
 
 /** The default worker: reads, watches for silence, and reports how the connection ended. */
 export class DefaultInboundWorker implements InboundWorker {
-  #plugin: InboundPlugin | undefined;
   #connection: Connection | undefined;
   #sink: DeliverySink | undefined;
   #request: { readonly code: number; readonly reason: string } | undefined;
@@ -27,7 +26,6 @@ export class DefaultInboundWorker implements InboundWorker {
     const { log } = plugin;
     const { inactivityTimeout } = plugin.workerOptions;
     const connection = new Connection(plugin.socket, plugin.connectionOptions);
-    this.#plugin = plugin;
     this.#connection = connection;
     let evicted = false;
     let overflow: Error | undefined;
@@ -75,19 +73,13 @@ export class DefaultInboundWorker implements InboundWorker {
 
   /** Sends a message. */
   send(data: Message, options?: SendOptions): Promise<void> {
-    if (this.#connection === undefined) return rejected(notStarted());
-    const sent = this.#connection.send(data, options);
-    if (sent === DONE) this.#plugin?.counter.sent(messageSize(data));
-    else this.#countSent(sent, data);
-    return sent;
+    return this.#connection?.send(data, options) ?? rejected(notStarted());
   }
 
   /** Sends a message if there is room. */
   trySend(data: Message): boolean {
     if (this.#connection === undefined) throw notStarted();
-    const sent = this.#connection.trySend(data);
-    if (sent) this.#plugin?.counter.sent(messageSize(data));
-    return sent;
+    return this.#connection.trySend(data);
   }
 
   /** Figures of the connection. */
@@ -98,11 +90,6 @@ export class DefaultInboundWorker implements InboundWorker {
   #close({ code, reason }: { readonly code: number; readonly reason: string }) {
     this.#sink?.finish();
     void this.#connection?.close(code, reason);
-  }
-
-  #countSent(sent: Promise<void>, data: Message): void {
-    const size = messageSize(data);
-    sent.then(() => this.#plugin?.counter.sent(size), () => {});
   }
 }
 

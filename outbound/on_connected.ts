@@ -1,10 +1,9 @@
 import { perform } from "../transport/base/callbacks.ts";
 import type { Clock } from "../transport/base/clock.ts";
-import { type Message, messageSize } from "../transport/base/message.ts";
+import type { Message } from "../transport/base/message.ts";
 import { Schedule } from "../transport/base/schedule.ts";
 import type { Connection } from "../transport/connection/connection.ts";
 import type { SendOptions } from "../transport/connection/outgoing.ts";
-import type { TrafficCounter } from "../transport/pool/statistics.ts";
 
 /** A peer that has just been connected: the argument of {@link OnConnected}. It stands for this connection alone. */
 export interface ConnectedPeer {
@@ -39,8 +38,6 @@ export interface OnConnectedContext {
   readonly id: string;
   /** Its normalised URL. */
   readonly url: string;
-  /** Counts what is sent. */
-  readonly counter: Pick<TrafficCounter, "sent">;
   /** The longest time that an async callback may take, in milliseconds; 0 is no limit. */
   readonly timeout: number;
   /** Measures the time. */
@@ -72,23 +69,15 @@ export function runOnConnected(
 function describe(
   connection: Connection,
   session: number,
-  { id, url, counter }: OnConnectedContext,
+  { id, url }: OnConnectedContext,
 ): ConnectedPeer {
   return {
     id,
     url,
     session,
     protocol: connection.protocol,
-    send: (data, options) => {
-      const sent = connection.send(data, options);
-      sent.then(() => counter.sent(messageSize(data)), () => {});
-      return sent;
-    },
-    trySend: (data) => {
-      const sent = connection.trySend(data);
-      if (sent) counter.sent(messageSize(data));
-      return sent;
-    },
+    send: (data, options) => connection.send(data, options),
+    trySend: (data) => connection.trySend(data),
   };
 }
 

@@ -150,7 +150,6 @@ export class OutboundPeer {
         runOnConnected(settings.onConnected, connection, session, {
           id,
           url,
-          counter: peer.counter,
           timeout: settings.handshakeTimeout,
           clock,
           onError,
@@ -161,6 +160,7 @@ export class OutboundPeer {
         ...settings.connection,
         clock,
         dialGate: gate,
+        meter: peer.counter,
         logAttributes: attributes,
       },
       workerOptions: settings.worker,

@@ -17,12 +17,15 @@ import { OUTBOUND_WORKER_RULES } from "../transport/base/rules.ts";
 import {
   checkHeaders,
   type ConnectionOptions,
+  DIALLING_NAMES,
   type HeadersSource,
   resolveConnectionOptions,
 } from "../transport/connection/options.ts";
 import {
   checkId,
+  POOL_CONNECTION_HOMES,
   type PoolConnectionOptions,
+  withoutPoolOptions,
 } from "../transport/pool/options.ts";
 import type { OnConnected } from "./on_connected.ts";
 import type { ShouldReconnect } from "./reconnect.ts";
@@ -114,6 +117,10 @@ const PEER_HOMES: OptionHomes = {
   incomingBufferBytes: "the options of the pool: it holds for all peers",
 };
 
+const CONNECTION_NAMES: OptionNames<PoolConnectionOptions> = withoutPoolOptions(
+  DIALLING_NAMES,
+);
+
 /**
  * Checks what a pool and a peer share.
  *
@@ -128,6 +135,12 @@ export function checkPeerOptions(
   checkFunction("shouldReconnect", options.shouldReconnect);
   checkFunction("onConnected", options.onConnected);
   checkHeaders("headers", options.headers);
+  checkFields(
+    "connection.",
+    CONNECTION_NAMES,
+    options.connection,
+    POOL_CONNECTION_HOMES,
+  );
   refuseTwice("headers", options.headers, options.connection?.headers);
 }
 

@@ -9,6 +9,7 @@ import {
   closeFrame,
   type PoolCloseOptions,
 } from "../transport/pool/close_options.ts";
+import { resolveConnectionOptions } from "../transport/connection/options.ts";
 import { resolvePoolOptions } from "../transport/pool/options.ts";
 import { makeWorker } from "../transport/pool/peer.ts";
 import type { PoolErrorRecord } from "../transport/pool/error_queue.ts";
@@ -76,7 +77,11 @@ export class OutboundPool implements AsyncDisposable {
    */
   constructor(id: string, options: OutboundPoolOptions = {}) {
     const maxConcurrentDials = checkOutboundOptions(options);
-    const resolved = resolvePoolOptions(id, options);
+    const resolved = resolvePoolOptions(
+      id,
+      options,
+      (connection) => resolveConnectionOptions(connection, "connection."),
+    );
     const { maxQueueSize } = resolvePeer(options, {}).worker;
     this.#core = new PoolCore("outbound", id, options, {
       ...resolved,

@@ -1,6 +1,6 @@
 import { onAbort } from "../transport/base/promise.ts";
 import type { Connection } from "../transport/connection/connection.ts";
-import { runHeartbeats, runReader } from "../transport/pool/blocks.ts";
+import { runReader } from "../transport/pool/blocks.ts";
 import type { MessageDelivery } from "../transport/pool/delivery.ts";
 import type { SocketEnd } from "../transport/socket/socket.ts";
 import type { OutboundPlugin } from "./plugin.ts";
@@ -25,7 +25,6 @@ export interface SessionOptions extends
     OutboundPlugin,
     | "clock"
     | "connectionOptions"
-    | "counter"
     | "delivery"
     | "prepare"
     | "workerOptions"
@@ -71,10 +70,6 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     const { code, reason, timeout }: EndRequest = signal.reason;
     sink.finish();
     void connection.close(code, reason, { timeout });
-  });
-  void runHeartbeats({
-    connection,
-    onHeartbeat: () => options.counter.heartbeat(),
   });
   const ended = new AbortController();
   const watch: WatchOptions = {

@@ -1,12 +1,11 @@
 import { PoolError, toError } from "../transport/base/errors.ts";
 import { type Clock, systemClock } from "../transport/base/clock.ts";
-import { type Message, messageSize } from "../transport/base/message.ts";
+import type { Message } from "../transport/base/message.ts";
 import { DONE, onAbort, rejected } from "../transport/base/promise.ts";
 import { sleep } from "../transport/base/schedule.ts";
 import type { Connection } from "../transport/connection/connection.ts";
 import type { SendOptions } from "../transport/connection/outgoing.ts";
 import type { ConnectionStats } from "../transport/connection/stats.ts";
-import type { TrafficCounter } from "../transport/pool/statistics.ts";
 import type { SocketEnd } from "../transport/socket/socket.ts";
 import type { PeerState } from "./peer_state.ts";
 import type { OutboundPlugin, OutboundWorker } from "./plugin.ts";
@@ -39,13 +38,11 @@ export class DefaultOutboundWorker implements OutboundWorker {
   /** Connections in a row that did not hold, and dials that were given up. */
   #failures = 0;
   #lastSentAt = 0;
-  #counter: TrafficCounter | undefined;
   #clock: Clock = systemClock;
 
   /** Works until it is stopped. */
   async start(plugin: OutboundPlugin): Promise<void> {
     this.#clock = plugin.clock;
-    this.#counter = plugin.counter;
     while (!this.#stopped) {
       if (this.#present.signal.aborted) this.#present = new AbortController();
       const { signal } = this.#present;
@@ -92,8 +89,8 @@ export class DefaultOutboundWorker implements OutboundWorker {
     const connection = this.#open;
     if (connection?.state !== "connected") return rejected(unavailable());
     const sent = connection.send(data, options);
-    if (sent === DONE) this.#sent(connection, data);
-    else sent.then(() => this.#sent(connection, data), () => {});
+    if (sent === DONE) this.#sent(connection);
+    else sent.then(() => this.#sent(connection), () => {});
     return sent;
   }
 
@@ -102,7 +99,7 @@ export class DefaultOutboundWorker implements OutboundWorker {
     const connection = this.#open;
     if (connection?.state !== "connected") throw unavailable();
     const sent = connection.trySend(data);
-    if (sent) this.#sent(connection, data);
+    if (sent) this.#sent(connection);
     return sent;
   }
 
@@ -244,8 +241,7 @@ export class DefaultOutboundWorker implements OutboundWorker {
     };
   }
 
-  #sent(connection: Connection, data: Message): void {
-    this.#counter?.sent(messageSize(data));
+  #sent(connection: Connection): void {
     // Where nothing better is to be had, a message that was buffered is a sign of life.
     if (!connection.controlFrames) this.#lastSentAt = this.#clock.now();
   }

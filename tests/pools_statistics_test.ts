@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { InboundPool, listen, OutboundPool } from "../mod.ts";
+import { Connection, InboundPool, listen, OutboundPool } from "../mod.ts";
 import { messageSize } from "../transport/base/message.ts";
 import { eventually, seededRandom } from "../testing/mod.ts";
 
@@ -107,3 +107,74 @@ for (const compression of [false, true]) {
     await Promise.all([...reading, accepting]);
   });
 }
+
+Deno.test("Statistics equal what peers counted themselves, over replacements, removals, leavings and close", async () => {
+  const random = seededRandom(7);
+  const server = new InboundPool("server", {
+    connection: { pingInterval: 20 },
+  });
+  const listener = listen({ hostname: "127.0.0.1" });
+  const serving = server.serve(listener, {
+    id: ({ request }) => new URL(request.url).pathname,
+    replace: true,
+  });
+  void (async () => {
+    for await (const _ of server.inbox);
+  })();
+  const expected = {
+    receivedMessages: 0,
+    receivedBytes: 0,
+    sentMessages: 0,
+    sentBytes: 0,
+    connections: 0,
+    lostConnections: 0,
+  };
+  const peers = new Map<string, Connection>();
+  for (let round = 0; round < 6; round++) {
+    for (let i = 0; i < 4; i++) {
+      const path = `/${i}`;
+      const peer = new Connection(`ws://127.0.0.1:${listener.port}${path}`);
+      await peer.connect();
+      expected.connections++;
+      // The first message shows that it has taken the place of its predecessor.
+      const count = 1 + Math.floor(random() * 20);
+      for (let n = 0; n < count; n++) {
+        const message = makeMessage(random);
+        await peer.send(message);
+        expected.receivedMessages++;
+        expected.receivedBytes += messageSize(message);
+      }
+      peers.set(path, peer);
+    }
+    await eventually(() =>
+      server.stats().receivedMessages === expected.receivedMessages
+    );
+    for (const [path, peer] of peers) {
+      const message = makeMessage(random);
+      await server.send(path, message);
+      assertEquals(await peer.incoming.take(), message);
+      expected.sentMessages++;
+      expected.sentBytes += messageSize(message);
+      const dice = random();
+      if (dice < 0.3) {
+        await peer.close();
+        expected.lostConnections++;
+        await eventually(() => !server.has(path));
+        peers.delete(path);
+      } else if (dice < 0.6) {
+        await server.remove(path);
+        peers.delete(path);
+      }
+    }
+  }
+  await eventually(() => peers.size === 0 || server.stats().heartbeats > 0);
+  await server.close();
+  const stats = server.stats();
+  for (const [name, count] of Object.entries(expected)) {
+    assertEquals(Reflect.get(stats, name), count, name);
+  }
+  assertEquals(stats.droppedMessages, 0);
+  await listener.close();
+  await serving;
+  for (const peer of peers.values()) await peer.close();
+});

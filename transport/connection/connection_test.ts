@@ -676,3 +676,45 @@ Deno.test("Dials that fail at once are never a hot loop, whatever the delays", a
     await assertRejects(() => connecting, ConnectionError);
   }
 });
+
+Deno.test("A meter counts what passes through: messages, fragments and heartbeats, of several connections", async () => {
+  const counts = {
+    received: 0,
+    receivedBytes: 0,
+    sent: 0,
+    sentBytes: 0,
+    beats: 0,
+  };
+  const meter = {
+    received: (bytes: number) => {
+      counts.received++;
+      counts.receivedBytes += bytes;
+    },
+    sent: (messages: number, bytes: number) => {
+      counts.sent += messages;
+      counts.sentBytes += bytes;
+    },
+    heartbeat: () => counts.beats++,
+  };
+  for (let i = 0; i < 2; i++) {
+    const socket = new MockSocket();
+    await using connection = Connection.fromSocket(socket, { meter });
+    socket.receive("é");
+    await connection.send("abc");
+    connection.trySend(new Uint8Array(5));
+    await connection.sendStream(ReadableStream.from(["12", "345"]), {
+      type: "text",
+      chunkSize: 2,
+    });
+    const ping = connection.ping();
+    socket.receivePong();
+    await ping;
+  }
+  assertEquals(counts, {
+    received: 2,
+    receivedBytes: 4,
+    sent: 6,
+    sentBytes: 26,
+    beats: 2,
+  });
+});

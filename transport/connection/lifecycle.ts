@@ -86,9 +86,10 @@ export class Lifecycle {
       clock: config.clock,
       maxItems: config.incomingBufferSize,
       maxBytes: config.incomingBufferBytes,
+      meter: options.meter,
       onOverflow: () => this.#overflowed(),
     });
-    this.heartbeats = new Heartbeats(config.clock);
+    this.heartbeats = new Heartbeats(config.clock, options.meter);
   }
 
   /** The present state. */
@@ -262,6 +263,7 @@ export class Lifecycle {
       socket,
       clock,
       highWaterMark,
+      meter: this.#options.meter,
       onWritten: () => liveness.written(),
     });
     const liveness = new Liveness({

@@ -21,6 +21,7 @@ import {
 import { CONNECTION_RULES, RETRY_RULES } from "../base/rules.ts";
 import { type HeadersInput, toHeaders } from "../handshake/headers.ts";
 import type { Dialer, DialGate, DialOptions } from "../client/dialer.ts";
+import type { ConnectionMeter } from "./stats.ts";
 import type { FrameHeader } from "../protocol/frame.ts";
 import { resolveCompression } from "../socket/compression_options.ts";
 import type { FrameDirection } from "../socket/socket.ts";
@@ -92,6 +93,8 @@ export interface OpenConnectionOptions extends LoggingOptions {
     | undefined;
   /** Called at the end with the peer's close frame, if there was one; the code is 1005 if the frame had none. */
   readonly onClose?: ((code: number, reason: string) => void) | undefined;
+  /** Counts what passes through, also for several connections together. @default none */
+  readonly meter?: ConnectionMeter | undefined;
   /** What goes with each log record of this connection. */
   readonly logAttributes?: LogAttributes | undefined;
 }
@@ -137,7 +140,14 @@ export interface ResolvedConnectionOptions {
   readonly errorsBufferSize: number;
 }
 
-const OPEN_NAMES: OptionNames<OpenConnectionOptions> = {
+const METER: readonly (keyof ConnectionMeter)[] = [
+  "received",
+  "sent",
+  "heartbeat",
+];
+
+/** The options of a connection over an open socket. */
+export const OPEN_NAMES: OptionNames<OpenConnectionOptions> = {
   signal: true,
   clock: true,
   pingInterval: true,
@@ -152,13 +162,15 @@ const OPEN_NAMES: OptionNames<OpenConnectionOptions> = {
   onPong: true,
   onFrame: true,
   onClose: true,
+  meter: true,
   logAttributes: true,
   logger: true,
   loggingEnabled: true,
   logLevel: true,
 };
 
-const NAMES: OptionNames<ConnectionOptions> = {
+/** The options of a connection that dials. */
+export const DIALLING_NAMES: OptionNames<ConnectionOptions> = {
   ...OPEN_NAMES,
   dialer: true,
   dialGate: true,
@@ -185,7 +197,7 @@ const MAKES_SOCKET =
   "whatever makes the socket: listen, accept, upgrade, upgradeNode or a dialer";
 
 /** Where the options of a connection that dials belong if the socket is open already. */
-const HOMES: OptionHomes = {
+export const OPEN_HOMES: OptionHomes = {
   dialer: DIALS,
   dialGate: DIALS,
   headers: DIALS,
@@ -247,7 +259,7 @@ export function resolveOpenOptions(
   options: OpenConnectionOptions = {},
   prefix = "",
 ): ResolvedConnectionOptions {
-  checkFields(prefix, OPEN_NAMES, options, HOMES);
+  checkFields(prefix, OPEN_NAMES, options, OPEN_HOMES);
   return resolveCommon(options, prefix);
 }
 
@@ -261,7 +273,7 @@ export function resolveConnectionOptions(
   options: ConnectionOptions = {},
   prefix = "",
 ): ResolvedConnectionOptions {
-  checkFields(prefix, NAMES, options);
+  checkFields(prefix, DIALLING_NAMES, options);
   for (const name of ["dialer", "onRetry"] as const) {
     checkFunction(prefix + name, options[name]);
   }
@@ -302,6 +314,7 @@ function resolveCommon(
   for (const name of ["onPing", "onPong", "onFrame", "onClose"] as const) {
     checkFunction(prefix + name, options[name]);
   }
+  checkMethods(`${prefix}meter`, options.meter, METER);
   const number = (name: Exclude<keyof ResolvedConnectionOptions, "clock">) =>
     numberOption(prefix + name, CONNECTION_RULES[name], options[name]);
   return {

@@ -5,6 +5,7 @@ import { numberOption, signalOf } from "../base/options.ts";
 import { DONE, handled, rejected } from "../base/promise.ts";
 import { MAX_DURATION, type NumberRule } from "../base/rules.ts";
 import type { Fragment, Socket } from "../socket/socket.ts";
+import type { ConnectionMeter } from "./stats.ts";
 import { Waiters } from "./waiters.ts";
 
 /** Options of one send. */
@@ -40,6 +41,7 @@ export interface OutgoingOptions {
   readonly clock: Clock;
   /** While this many bytes or more are buffered, messages wait. */
   readonly highWaterMark: number;
+  readonly meter?: ConnectionMeter | undefined;
   /** Something was buffered. */
   readonly onWritten: () => void;
 }
@@ -55,6 +57,7 @@ export class Outgoing {
   readonly #clock: Clock;
   readonly #highWaterMark: number;
   readonly #onWritten: () => void;
+  readonly #meter: ConnectionMeter | undefined;
   /** Those whose message is not buffered yet, in order. */
   readonly #queue: Waiters;
   /** Those who wait until what they have buffered leaves room. */
@@ -74,6 +77,7 @@ export class Outgoing {
     this.#socket = options.socket;
     this.#highWaterMark = options.highWaterMark;
     this.#onWritten = options.onWritten;
+    this.#meter = options.meter;
     this.#queue = new Waiters(options.clock);
     this.#buffered = new Waiters(options.clock, "unknown");
     this.#clock = options.clock;
@@ -116,9 +120,9 @@ export class Outgoing {
   trySend(data: Message): boolean {
     if (this.#failure !== undefined) throw this.#failure;
     if (!this.#open) return false;
+    const before = this.#socket.sentBytes;
     this.#socket.write(data, true);
-    this.sentMessages++;
-    this.#onWritten();
+    this.#sent(1, before);
     return true;
   }
 
@@ -147,9 +151,9 @@ export class Outgoing {
    */
   writeFragment(fragment: Fragment): void {
     if (this.#failure !== undefined) throw this.#failure;
+    const before = this.#socket.sentBytes;
     this.#socket.writeFragment?.(fragment);
-    if (fragment.last) this.sentMessages++;
-    this.#onWritten();
+    this.#sent(fragment.last ? 1 : 0, before);
   }
 
   /** Buffers a whole message. Only during a turn. Resolves when there is room again behind it. */
@@ -209,13 +213,20 @@ export class Outgoing {
     return this.#queue.size === 0 && this.#mayBuffer;
   }
 
+  /** Something was buffered, which completed so many messages. */
+  #sent(messages: number, bytesBefore: number): void {
+    this.sentMessages += messages;
+    this.#meter?.sent(messages, this.#socket.sentBytes - bytesBefore);
+    this.#onWritten();
+  }
+
   #sendNow(data: Message, options: SendOptions | undefined): Promise<void> {
     // A call that may end early must not leave its caller's memory in use: its message is copied.
     const limited = options?.signal !== undefined ||
       (options?.timeout ?? 0) > 0;
+    const before = this.#socket.sentBytes;
     const lent = this.#socket.write(data, limited);
-    this.sentMessages++;
-    this.#onWritten();
+    this.#sent(1, before);
     if (lent !== undefined) return this.#untilWritten(lent, options);
     return this.#hasRoom ? DONE : this.#buffered.wait(options);
   }

@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import { type Message, messageSize } from "../base/message.ts";
 import { Queue } from "../base/queue.ts";
 import { flushAll } from "../net/flush.ts";
+import type { ConnectionMeter } from "./stats.ts";
 import type { Socket, SocketActivity } from "../socket/socket.ts";
 
 /** Takes the messages of a connection in place of its `incoming`. */
@@ -26,6 +27,7 @@ export interface ReceivingOptions {
   readonly maxItems: number;
   /** Bytes that may wait in `incoming`. */
   readonly maxBytes: number;
+  readonly meter?: ConnectionMeter | undefined;
   /** A message found no room, and the socket cannot hold the peer back. The message is dropped. */
   readonly onOverflow: () => void;
 }
@@ -34,6 +36,7 @@ export interface ReceivingOptions {
 export class Receiving {
   readonly #clock: Clock;
   readonly #onOverflow: () => void;
+  readonly #meter: ConnectionMeter | undefined;
   #socket: Socket | undefined;
   #activity: SocketActivity | undefined;
   #sink: MessageSink | undefined;
@@ -61,6 +64,7 @@ export class Receiving {
   constructor(options: ReceivingOptions) {
     this.#clock = options.clock;
     this.#onOverflow = options.onOverflow;
+    this.#meter = options.meter;
     this.incoming = new Queue({
       capacity: options.maxItems,
       maxWeight: options.maxBytes,
@@ -84,6 +88,7 @@ export class Receiving {
   message(data: Message, size: number, at: number): boolean {
     this.messages++;
     this.bytes += size;
+    this.#meter?.received(size);
     this.lastAt = at;
     this.lastClockAt = this.#activity?.receivedAt ?? 0;
     const sink = this.#sink;

@@ -38,9 +38,20 @@ export interface ConnectionStats {
 /** Heartbeats that are kept for a reader that is late; older ones say nothing new. */
 const KEPT = 16;
 
+/** Counts what passes through a connection, or through several together. Its methods must not throw. */
+export interface ConnectionMeter {
+  /** A message has arrived, of so many payload bytes before compression. */
+  received(bytes: number): void;
+  /** Payload bytes, before compression, were buffered for sending; with them, so many messages are complete. */
+  sent(messages: number, bytes: number): void;
+  /** A pong has answered one of our pings. */
+  heartbeat(): void;
+}
+
 /** The heartbeats of a connection: pongs that answered our pings. */
 export class Heartbeats {
   readonly #clock: Clock;
+  readonly #meter: ConnectionMeter | undefined;
   /** The newest ones. */
   readonly queue: Queue<Heartbeat> = new Queue({ capacity: KEPT });
   /** How many there were. */
@@ -53,13 +64,15 @@ export class Heartbeats {
   lastClockAt = 0;
 
   /** Begins without one. */
-  constructor(clock: Clock) {
+  constructor(clock: Clock, meter: ConnectionMeter | undefined) {
     this.#clock = clock;
+    this.#meter = meter;
   }
 
   /** A heartbeat has arrived. */
   add(latency: number, at: number): void {
     this.count++;
+    this.#meter?.heartbeat();
     this.latency = latency;
     this.lastAt = at;
     this.lastClockAt = this.#clock.now();

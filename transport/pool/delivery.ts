@@ -31,7 +31,7 @@ export interface MessageDelivery {
   /**
    * Makes the sink for one connection of the peer.
    *
-   * - The sink stamps and counts each message, and holds the peer back while the inbox is full.
+   * - The sink stamps each message, and holds the peer back while the inbox is full.
    * - Messages that find the inbox full wait in order, also when their connection has ended, within
    *   `incomingBufferSize` and `incomingBufferBytes` for all connections of the peer. While any wait, the next
    *   connection is held back. Messages beyond these limits are dropped, counted and reported in `errors`.
@@ -114,10 +114,8 @@ export class Delivery<E extends PoolEvent> implements MessageDelivery {
   take(
     sink: ConnectionSink<E>,
     data: Message,
-    size: number,
     at: number,
   ): boolean {
-    this.counter.received(size);
     // Messages of an earlier stay never come behind those of a later one.
     if (this.#previous !== undefined) this.#endPrevious();
     const backlogs = this.#backlogs;
@@ -198,8 +196,8 @@ class ConnectionSink<E extends PoolEvent> implements DeliverySink, Inlet {
       !this.#delivery.dropsOldest;
   }
 
-  message(data: Message, size: number, at: number): boolean {
-    return this.#delivery.take(this, data, size, at);
+  message(data: Message, _size: number, at: number): boolean {
+    return this.#delivery.take(this, data, at);
   }
 
   drop(): true {

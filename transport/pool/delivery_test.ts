@@ -121,7 +121,7 @@ Deno.test("A message is stamped and goes straight into the inbox", () => {
     receivedAt: 5,
     session: 7,
   });
-  assertEquals([delivery.counter.receivedMessages, backlogs.size], [1, 0]);
+  assertEquals(backlogs.size, 0);
 });
 
 Deno.test("A peer is held back while the inbox is full, and goes on when it is half empty", () => {
@@ -203,10 +203,7 @@ Deno.test("A peer that comes back again and again with an unread inbox leaves a 
     open = Math.max(open, delivery.waiting);
   }
   assertEquals([inbox.size, open, delivery.waiting], [2, 3, 3]);
-  assertEquals([
-    delivery.counter.receivedMessages,
-    delivery.counter.droppedMessages,
-  ], [300, 295]);
+  assertEquals(delivery.counter.droppedMessages, 295);
   assertEquals(errors.length, 99);
   read();
   // The events still alternate, and tell how many were left out.
@@ -271,10 +268,7 @@ Deno.test("What an earlier stay brings is dropped once a later one has brought a
   old.receive("1c");
   read();
   assertEquals(log, ["1a", "1b", "2a"]);
-  assertEquals(
-    [first.counter.receivedMessages, first.counter.droppedMessages],
-    [3, 1],
-  );
+  assertEquals(first.counter.droppedMessages, 1);
 });
 
 Deno.test("A peer that cannot be held back may have so much, then overflows once", () => {

@@ -8,23 +8,61 @@ import {
 } from "../base/options.ts";
 import { POOL_RULES } from "../base/rules.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
-import {
-  type ConnectionOptions,
-  resolveConnectionOptions,
+import type {
+  ConnectionOptions,
+  ResolvedConnectionOptions,
 } from "../connection/options.ts";
 import { ConfigError } from "../base/errors.ts";
 import type { LoggingOptions } from "../base/logging.ts";
 import type { PoolEvent } from "./events.ts";
 
-/** Options of the connections that a pool makes. */
+/** Options of connections that a pool sets itself. */
+export const SET_BY_POOL = {
+  signal: true,
+  clock: true,
+  dialer: true,
+  dialGate: true,
+  meter: true,
+  logAttributes: true,
+} as const;
+
+/** Options of the connections that an outbound pool makes. */
 export type PoolConnectionOptions = Omit<
   ConnectionOptions,
-  "signal" | "clock" | "dialer" | "dialGate" | "logAttributes"
+  keyof typeof SET_BY_POOL
 >;
 
+/** Where the options belong that {@link PoolConnectionOptions} leaves out. */
+export const POOL_CONNECTION_HOMES: OptionHomes = {
+  signal: "the options of the pool",
+  clock: "the options of the pool",
+  dialer: "the options of the pool, or of connect",
+  dialGate: "a connection without a pool: see maxConcurrentDials",
+  meter: "a connection without a pool: see stats()",
+  logAttributes: "a connection without a pool, which sets them itself",
+};
+
+/** Options without those that a pool sets itself. */
+export function withoutPoolOptions<T extends object>(
+  names: OptionNames<T>,
+): OptionNames<Omit<T, keyof typeof SET_BY_POOL>> {
+  const {
+    signal: _signal,
+    clock: _clock,
+    dialer: _dialer,
+    dialGate: _dialGate,
+    meter: _meter,
+    logAttributes: _logAttributes,
+    ...rest
+  } = { ...SET_BY_POOL, ...names };
+  return rest;
+}
+
 /** Options that both pools have. */
-export interface PoolOptions<E extends PoolEvent = PoolEvent>
-  extends LoggingOptions {
+export interface PoolOptions<
+  E extends PoolEvent = PoolEvent,
+  C = PoolConnectionOptions,
+> extends LoggingOptions {
   /** Closes the pool, gracefully, when it aborts. */
   readonly signal?: AbortSignal | undefined;
   /** Where time and chance come from. @default the runtime's own */
@@ -46,7 +84,7 @@ export interface PoolOptions<E extends PoolEvent = PoolEvent>
    */
   readonly onEvent?: ((event: E) => void) | undefined;
   /** Options of the pool's connections. */
-  readonly connection?: PoolConnectionOptions | undefined;
+  readonly connection?: C | undefined;
 }
 
 /** The names of the options that both pools have. */
@@ -103,9 +141,12 @@ export function checkId(field: string, id: unknown): void {
  *
  * @throws {ConfigError} `invalid-argument`, `invalid-option`.
  */
-export function resolvePoolOptions<E extends PoolEvent>(
+export function resolvePoolOptions<E extends PoolEvent, C>(
   id: string,
-  options: PoolOptions<E>,
+  options: PoolOptions<E, C>,
+  resolveConnection: (
+    connection: C | undefined,
+  ) => ResolvedConnectionOptions,
 ): Omit<ResolvedPoolOptions, "maxQueueSize"> {
   checkId("id", id);
   checkOptions("options", options);
@@ -113,10 +154,7 @@ export function resolvePoolOptions<E extends PoolEvent>(
   checkFunction("onEvent", options.onEvent);
   const number = (name: keyof typeof POOL_RULES) =>
     numberOption(name, POOL_RULES[name], options[name]);
-  const connection = resolveConnectionOptions(
-    options.connection ?? {},
-    "connection.",
-  );
+  const connection = resolveConnection(options.connection);
   return {
     clock: options.clock ?? systemClock,
     inboxBufferSize: number("inboxBufferSize"),

@@ -69,7 +69,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
   constructor(
     component: string,
     id: string,
-    options: PoolOptions<E>,
+    options: PoolOptions<E, unknown>,
     resolved: ResolvedPoolOptions,
     nameOf: (id: string) => string = (id) => id,
   ) {

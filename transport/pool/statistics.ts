@@ -1,4 +1,4 @@
-import type { ConnectionStats } from "../connection/stats.ts";
+import type { ConnectionMeter, ConnectionStats } from "../connection/stats.ts";
 
 /** What is counted for one peer, and for a whole pool. The counters never fall. */
 export interface TrafficStats {
@@ -51,7 +51,7 @@ export interface PeerStats extends TrafficStats {
 }
 
 /** Counts for one peer or one pool. What a peer counts, its pool counts too. */
-export class TrafficCounter implements TrafficStats {
+export class TrafficCounter implements TrafficStats, ConnectionMeter {
   receivedMessages = 0;
   receivedBytes = 0;
   droppedMessages = 0;
@@ -76,11 +76,11 @@ export class TrafficCounter implements TrafficStats {
     if (this.#pool !== undefined) this.#pool.received(bytes);
   }
 
-  /** A message was buffered for sending. */
-  sent(bytes: number): void {
-    this.sentMessages++;
+  /** Bytes were buffered for sending, which completed so many messages. */
+  sent(messages: number, bytes: number): void {
+    this.sentMessages += messages;
     this.sentBytes += bytes;
-    if (this.#pool !== undefined) this.#pool.sent(bytes);
+    if (this.#pool !== undefined) this.#pool.sent(messages, bytes);
   }
 
   /** A pong has answered a ping. */
