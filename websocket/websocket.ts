@@ -36,7 +36,7 @@ export type ReadyState = 0 | 1 | 2 | 3;
  * Beside what every `WebSocket` does, it sends pings and ends connections to dead peers, limits the size of messages,
  * and takes headers, proxies and TLS options: see {@link WebSocketOptions}. It dials once and never reconnects.
  *
- * Every event is a task of its own. While listeners are behind, at most two times `incomingBufferSize` messages are
+ * Every event is a task of its own, but `error` shares one with its `close`. While listeners are behind, at most two times `incomingBufferSize` messages are
  * held, and then the peer is made to wait. What a listener throws is reported as by every other `EventTarget` of the
  * runtime, and changes nothing about the connection.
  *
@@ -229,7 +229,7 @@ export class WebSocket extends EventTarget {
       error = connection.errors.shift();
     } catch (thrown) {
       error = thrown;
-      // It must not wait for another attempt.
+      // A connection that could not be made may dial again until it is closed.
       void connection.close();
     }
     removeListener();
