@@ -72,6 +72,7 @@ export {
   normalizeUrl,
   type PeerAddress,
   type PeerStats,
+  pipe,
   type PoolConnectionOptions,
   PoolError,
   type PoolErrorCode,

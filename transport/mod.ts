@@ -119,6 +119,7 @@ export {
   type MessagePool,
 } from "./pool/for_each.ts";
 
+export { pipe, type PipeOptions } from "./pool/pipe.ts";
 export type { PoolCloseOptions } from "./pool/close_options.ts";
 export type {
   PeerStats,

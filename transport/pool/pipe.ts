@@ -1,0 +1,102 @@
+import { ConnectionError } from "../base/errors.ts";
+import { refuseArgument, signalOf } from "../base/options.ts";
+import { onAbort, rejected } from "../base/promise.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { SocketEnd } from "../socket/socket.ts";
+
+/** Options of {@link pipe}. */
+export interface PipeOptions {
+  /** Closes both connections with 1001 when it aborts. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The close code for a connection whose other side was lost without a close frame (RFC 6455, section 7.4.1). */
+const LOST = 1011;
+/** The close code for an abort (RFC 6455, section 7.4.1). */
+const GOING_AWAY = 1001;
+
+/**
+ * Connects two connections both ways, as a gateway does: what arrives on one is sent on the other.
+ *
+ * - Messages keep their order and their type. While one side does not read, the other is held back: at most
+ *   `incomingBufferBytes` of one connection, `highWaterMark` of the other and one message are under way in each
+ *   direction, beside what the system buffers.
+ * - When one side closes, its messages are sent first, and then the same close frame: code and reason, 1005 as a close
+ *   frame without a code. A side that ends without a close frame (1006), or because of an error of ours, closes the
+ *   other with 1011. Native sockets of clients send 1000 in place of codes below 3000.
+ * - Both must be connected, or have been. Nobody else may read their `incoming`.
+ *
+ * @example A gateway from one port to another server
+ * ```ts
+ * import { Connection, listen, pipe } from "@honeybee/honeybee";
+ *
+ * const gateway = listen({ hostname: "127.0.0.1" });
+ * void (async () => {
+ *   for await (const incoming of gateway) {
+ *     const upstream = new Connection("ws://127.0.0.1:8080", { retry: false });
+ *     await upstream.connect().then(
+ *       () => pipe(Connection.fromSocket(incoming.accept()), upstream),
+ *       () => incoming.reject(502),
+ *     );
+ *   }
+ * })();
+ * await gateway.close();
+ * ```
+ *
+ * @returns How both have ended. Never rejects after that.
+ * @throws {ConnectionError} `not-connected` when one of them was never connected.
+ * @throws {ConfigError} When an argument or an option cannot be used.
+ */
+export function pipe(
+  a: Connection,
+  b: Connection,
+  options: PipeOptions = {},
+): Promise<[a: SocketEnd, b: SocketEnd]> {
+  try {
+    const signal = signalOf(options);
+    checkConnected("a", a);
+    checkConnected("b", b);
+    const remove = onAbort(signal, () => {
+      void a.close(GOING_AWAY, "");
+      void b.close(GOING_AWAY, "");
+    });
+    return Promise.all([forward(a, b), forward(b, a)]).finally(remove);
+  } catch (error) {
+    return rejected(error);
+  }
+}
+
+/** Sends everything that arrives on one connection on another, and closes that as the first has ended. */
+async function forward(from: Connection, to: Connection): Promise<SocketEnd> {
+  await forwardMessages(from, to);
+  const end = await from.closed;
+  const { code, reason } = end.received ??
+    (end.error === undefined ? end.sent : undefined) ??
+    { code: LOST, reason: "The other side was lost" };
+  void to.close(code, reason);
+  return end;
+}
+
+async function forwardMessages(
+  from: Connection,
+  to: Connection,
+): Promise<void> {
+  try {
+    for await (const message of from.incoming) await to.send(message);
+  } catch {
+    // The other side has ended, and closes this one.
+  }
+}
+
+function checkConnected(name: string, connection: Connection): void {
+  if (typeof connection?.deliverTo !== "function") {
+    throw refuseArgument("pipe", name, "a Connection", connection);
+  }
+  const { state } = connection;
+  // What one that has ended meanwhile had received is sent, and its close frame.
+  if (state === "connected" || state === "closed") return;
+  throw new ConnectionError(
+    "not-connected",
+    `Cannot pipe: ${name} must be connected, and is ${state}. Call connect() first.`,
+  );
+}

@@ -1,0 +1,205 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async";
+import { FakeClock } from "../../testing/fake_clock.ts";
+import { MockSocket } from "../../testing/mock_socket.ts";
+import { socketPair } from "../../testing/socket_pair.ts";
+import { eventually } from "../../testing/eventually.ts";
+import { ConfigError, ConnectionError } from "../base/errors.ts";
+import { Connection } from "../connection/connection.ts";
+import type { OpenConnectionOptions } from "../connection/options.ts";
+import { listen } from "../server/listen.ts";
+import { pipe } from "./pipe.ts";
+
+/** Two peers with a gateway between them. */
+function setUp(options?: OpenConnectionOptions) {
+  const left = socketPair();
+  const right = socketPair();
+  const a = Connection.fromSocket(left.server, options);
+  const b = Connection.fromSocket(right.server, options);
+  return { left: left.client, right: right.client, a, b };
+}
+
+Deno.test("Messages of both kinds pass both ways, in order", async () => {
+  const { left, right, a, b } = setUp();
+  const piped = pipe(a, b);
+  const client = Connection.fromSocket(left);
+  const server = Connection.fromSocket(right);
+  for (let i = 0; i < 50; i++) {
+    await client.send(i % 2 ? String(i) : new Uint8Array([i]));
+    await server.send(`answer ${i}`);
+  }
+  for (let i = 0; i < 50; i++) {
+    assertEquals(
+      await server.incoming.take(),
+      i % 2 ? String(i) : new Uint8Array([i]),
+    );
+    assertEquals(await client.incoming.take(), `answer ${i}`);
+  }
+  void client.close();
+  await piped;
+  await server.closed;
+});
+
+const CLOSES: readonly [
+  string,
+  (peer: Connection) => void,
+  code: number,
+  reason: string,
+][] = [
+  ["1000", (peer) => void peer.close(), 1000, ""],
+  ["1001 with a reason", (peer) => void peer.close(1001, "bye"), 1001, "bye"],
+  ["a code of its own", (peer) => void peer.close(4321, "mine"), 4321, "mine"],
+  ["no code", (peer) => void peer.close(1005), 1005, ""],
+  [
+    "no close frame",
+    (peer) => peer.terminate(),
+    1011,
+    "The other side was lost",
+  ],
+];
+
+for (const [name, close, code, reason] of CLOSES) {
+  for (const side of ["left", "right"] as const) {
+    Deno.test(`A ${side} side that ends with ${name} ends the other with ${code}, behind its messages`, async () => {
+      const { left, right, a, b } = setUp();
+      const piped = pipe(a, b);
+      const [one, other] = side === "left" ? [left, right] : [right, left];
+      const ending = Connection.fromSocket(one);
+      const waiting = Connection.fromSocket(other);
+      for (let i = 0; i < 5; i++) await ending.send(String(i));
+      // A cut loses what is on its way.
+      if (code === 1011) await eventually(() => waiting.incoming.size === 5);
+      close(ending);
+      const end = await waiting.closed;
+      assertEquals([end.received?.code, end.received?.reason], [code, reason]);
+      for (let i = 0; i < 5; i++) {
+        assertEquals(await waiting.incoming.take(), String(i));
+      }
+      const [endA, endB] = await piped;
+      assertEquals([endA, endB], [await a.closed, await b.closed]);
+    });
+  }
+}
+
+Deno.test("While one side does not read, no more than the buffers hold is under way", async () => {
+  const { left, right, a, b } = setUp({
+    incomingBufferBytes: 10_000,
+    highWaterMark: 10_000,
+  });
+  const piped = pipe(a, b);
+  const client = Connection.fromSocket(left);
+  for (let i = 0; i < 200; i++) client.trySend(String(i).padEnd(1_000, "."));
+  await delay(5);
+  const { sentBytes, bufferedBytes } = client.stats();
+  const underWay = sentBytes - bufferedBytes;
+  assert(underWay >= 20_000 && underWay <= 22_000, `${underWay} bytes`);
+  // It begins to read.
+  const server = Connection.fromSocket(right);
+  for (let i = 0; i < 200; i++) {
+    assertEquals(
+      await server.incoming.take(),
+      String(i).padEnd(1_000, "."),
+    );
+  }
+  await client.close();
+  await piped;
+});
+
+Deno.test("A side that takes nothing is cut by writeTimeout, and the other is told", async () => {
+  const clock = new FakeClock();
+  const from = new MockSocket({ clock });
+  const to = new MockSocket({ clock, buffering: true });
+  const options = { clock, highWaterMark: 10, pingInterval: 0 };
+  const piped = pipe(
+    Connection.fromSocket(from, options),
+    Connection.fromSocket(to, { ...options, writeTimeout: 1_000 }),
+  );
+  from.receive("x".repeat(20));
+  from.receive("y");
+  await clock.advance(2_000);
+  assertEquals(to.terminations.length, 1);
+  assertEquals(from.closes.map(({ code }) => code), [1011]);
+  await piped;
+});
+
+Deno.test("What had arrived before, and the end of one that ended before, are passed on", async () => {
+  const { left, right, a, b } = setUp();
+  left.write("early");
+  left.close(4000, "gone");
+  await a.closed;
+  const server = Connection.fromSocket(right);
+  await pipe(a, b);
+  assertEquals(await server.incoming.take(), "early");
+  assertEquals((await server.closed).received?.code, 4000);
+});
+
+Deno.test("A signal closes both with 1001, and no listener stays on it", async () => {
+  for (const late of [true, false]) {
+    const { left, right, a, b } = setUp();
+    const controller = new AbortController();
+    if (!late) controller.abort();
+    const piped = pipe(a, b, { signal: controller.signal });
+    const peers = [Connection.fromSocket(left), Connection.fromSocket(right)];
+    controller.abort();
+    for (const peer of peers) {
+      assertEquals((await peer.closed).received?.code, 1001);
+    }
+    await piped;
+  }
+});
+
+Deno.test("What cannot be piped is refused", async () => {
+  const { left, right, a, b } = setUp();
+  const fresh = new Connection("ws://a.example");
+  const error = await assertRejects(() => pipe(a, fresh), ConnectionError);
+  assertEquals(error.code, "not-connected");
+  await assertRejects(
+    // deno-lint-ignore no-explicit-any -- what a program in JavaScript may give
+    () => pipe(a, left as any),
+    ConfigError,
+    "a Connection",
+  );
+  await assertRejects(
+    // deno-lint-ignore no-explicit-any -- what a program in JavaScript may give
+    () => pipe(a, b, { signal: 1 as any }),
+    ConfigError,
+  );
+  await fresh.close();
+  for (const socket of [left, right]) socket.terminate();
+  await Promise.all([a.closed, b.closed]);
+});
+
+Deno.test("A gateway over real sockets passes messages and close codes on", async () => {
+  const echo = listen({ hostname: "127.0.0.1" });
+  const echoing = (async () => {
+    for await (const incoming of echo) {
+      const peer = Connection.fromSocket(incoming.accept());
+      for await (const message of peer.incoming) {
+        if (message === "end") await peer.close(4000, "as asked");
+        else await peer.send(message);
+      }
+    }
+  })();
+  const gateway = listen({ hostname: "127.0.0.1" });
+  const piped = (async () => {
+    for await (const incoming of gateway) {
+      const upstream = new Connection(`ws://127.0.0.1:${echo.port}`);
+      await upstream.connect();
+      await pipe(Connection.fromSocket(incoming.accept()), upstream);
+      break;
+    }
+  })();
+  const client = new Connection(`ws://127.0.0.1:${gateway.port}`);
+  await client.connect();
+  for (let i = 0; i < 500; i++) await client.send(String(i));
+  for (let i = 0; i < 500; i++) {
+    assertEquals(await client.incoming.take(), String(i));
+  }
+  await client.send("end");
+  const end = await client.closed;
+  assertEquals([end.code, end.reason], [4000, "as asked"]);
+  await piped;
+  await gateway.close();
+  await echo.close();
+  await echoing;
+});
