@@ -148,7 +148,12 @@ export type {
   TlsClientOptions,
   TlsServerOptions,
 } from "./net/stream_options.ts";
-export type { Dialer, DialGate, DialOptions } from "./client/dialer.ts";
+export type {
+  Dialer,
+  DialGate,
+  DialOptions,
+  DialRawOptions,
+} from "./client/dialer.ts";
 export * from "./socket/socket.ts";
 export type { MessageStream } from "./connection/chunk_source.ts";
 export type { SendStreamOptions } from "./connection/send_stream.ts";

@@ -1,4 +1,4 @@
-import { checkFields } from "../base/options.ts";
+import { checkFields, type OptionNames } from "../base/options.ts";
 import { normalizeUrl } from "../base/url.ts";
 import {
   makeCodecs,
@@ -6,13 +6,40 @@ import {
 } from "../socket/compression_options.ts";
 import { RawSocket } from "../socket/raw_socket.ts";
 import type { Socket } from "../socket/socket.ts";
-import { openUpgrade } from "./dial_upgrade.ts";
-import { DIAL_HOMES, DIAL_NAMES, type DialOptions } from "./dialer.ts";
+import { destroying } from "./caller_stream.ts";
+import { type OpenedUpgrade, openUpgrade } from "./dial_upgrade.ts";
+import type { CompressionOptions } from "../handshake/negotiation.ts";
+import { DIAL_HOMES, DIAL_NAMES, type DialRawOptions } from "./dialer.ts";
+
+const RAW_NAMES: OptionNames<DialRawOptions> = { ...DIAL_NAMES, stream: true };
 
 /**
  * Dials over TCP, TLS or a Unix socket, through an HTTP proxy if there is one, and speaks RFC 6455 itself.
  *
  * Redirects are not followed: they are refusals, with status, headers and body.
+ *
+ * @example Over a stream of the caller's
+ * ```ts
+ * import { connect } from "node:net";
+ * import { Connection, dialRaw, listen, NodeStream } from "@honeybee/honeybee/transport";
+ *
+ * const listener = listen({ hostname: "127.0.0.1" });
+ * const connection = new Connection("ws://behind.the.tunnel", {
+ *   dialer: (url, options) => {
+ *     const stream = new NodeStream(connect(listener.port, "127.0.0.1"));
+ *     return dialRaw(url, { ...options, stream });
+ *   },
+ * });
+ * const connecting = connection.connect();
+ * for await (const incoming of listener) {
+ *   console.log(incoming.request.url); // http://behind.the.tunnel/
+ *   incoming.accept().terminate();
+ *   break;
+ * }
+ * await connecting;
+ * await connection.closed;
+ * await listener.close();
+ * ```
  *
  * @throws {HandshakeError} If the handshake failed or was refused.
  * @throws {ConnectionError} `dial-failed` if no connection could be made.
@@ -21,15 +48,12 @@ import { DIAL_HOMES, DIAL_NAMES, type DialOptions } from "./dialer.ts";
  */
 export async function dialRaw(
   url: string,
-  options: DialOptions = {},
+  options: DialRawOptions = {},
 ): Promise<Socket> {
-  checkFields("", DIAL_NAMES, options, DIAL_HOMES);
-  const compression = resolveCompression(options.compression);
-  const upgraded = await openUpgrade(
-    url,
-    { ...options, upgrade: "websocket" },
-    compression,
-  );
+  const [upgraded, compression] = await destroying(options?.stream, () => {
+    checkFields("", RAW_NAMES, options, DIAL_HOMES);
+    return openRaw(url, options);
+  });
   const { deflate, protocol, extensions, stream, early, remoteAddr } = upgraded;
   const { maxMessageSize, maxFrameSize, maxFragments } = options;
   return new RawSocket(stream, {
@@ -48,4 +72,13 @@ export async function dialRaw(
     clock: options.clock,
     ...makeCodecs("client", deflate, compression),
   });
+}
+
+async function openRaw(
+  url: string,
+  options: DialRawOptions,
+): Promise<[OpenedUpgrade, CompressionOptions | undefined]> {
+  const compression = resolveCompression(options.compression);
+  const request = { ...options, upgrade: "websocket" };
+  return [await openUpgrade(url, request, compression), compression];
 }

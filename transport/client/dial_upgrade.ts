@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from "../base/clock.ts";
-import { ConfigError, ConnectionError, toError } from "../base/errors.ts";
+
 import {
   checkFields,
   checkFunction,
@@ -32,7 +32,9 @@ import {
   writeAll,
 } from "../net/pull_stream.ts";
 import type { OpenedStream, OpenOptions } from "../net/stream_options.ts";
-import { DIAL_HOMES, type DialOptions } from "./dialer.ts";
+import { checkStream, destroying } from "./caller_stream.ts";
+import { dialFailure } from "./dial_failure.ts";
+import { DIAL_HOMES, type DialRawOptions } from "./dialer.ts";
 import { encodeRequest, protocolList, requestHeaders } from "./request.ts";
 
 /** A stream that speaks another protocol, and what was agreed on. */
@@ -57,8 +59,13 @@ export interface OpenedUpgrade extends UpgradeAgreement {
 export interface DialUpgradeOptions extends
   OpenOptions,
   Pick<
-    DialOptions,
-    "clock" | "handshakeTimeout" | "headers" | "protocols" | "signal"
+    DialRawOptions,
+    | "clock"
+    | "handshakeTimeout"
+    | "headers"
+    | "protocols"
+    | "signal"
+    | "stream"
   > {
   /** The protocol token to upgrade to, or several, the preferred one first. */
   readonly upgrade: UpgradeTokens;
@@ -77,6 +84,7 @@ const NAMES: OptionNames<DialUpgradeOptions> = {
   protocols: true,
   proxy: true,
   signal: true,
+  stream: true,
   unix: true,
   upgrade: true,
 };
@@ -136,12 +144,14 @@ export async function dialUpgrade(
   url: string | URL,
   options: DialUpgradeOptions,
 ): Promise<UpgradedStream> {
-  // Unlike other options these cannot be left out.
-  checkOptions("options", options ?? null);
-  checkFields("", NAMES, options, HOMES);
-  checkUpgradeTokens(options.upgrade);
-  checkFunction("check", options.check);
-  const { stream, early, ...agreed } = await openUpgrade(url, options);
+  const { stream, early, ...agreed } = await destroying(options?.stream, () => {
+    // Unlike other options these cannot be left out.
+    checkOptions("options", options ?? null);
+    checkFields("", NAMES, options, HOMES);
+    checkUpgradeTokens(options.upgrade);
+    checkFunction("check", options.check);
+    return openUpgrade(url, options);
+  });
   return { ...agreed, stream: new Duplex(stream, early) };
 }
 
@@ -156,6 +166,7 @@ export async function openUpgrade(
   offer?: CompressionOptions,
 ): Promise<OpenedUpgrade> {
   checkScope("", { signal: options.signal, clock: options.clock });
+  checkStream(options);
   const parsed = new URL(normalizeUrl(url));
   const timeout = numberOption(
     "handshakeTimeout",
@@ -177,10 +188,13 @@ export async function openUpgrade(
   );
   try {
     const { signal } = abort;
-    const opened = await openStream(parsed, options, signal, clock);
+    const { stream } = options;
+    const opened = stream === undefined
+      ? await openStream(parsed, options, signal, clock)
+      : { stream, remoteAddr: undefined };
     return await upgradeStream(opened, request, bytes, signal, clock);
   } catch (error) {
-    throw failure(parsed, error, abort.signal, options.signal);
+    throw dialFailure(parsed, error, abort.signal, options.signal);
   } finally {
     schedule.cancel(task);
     removeListener();
@@ -237,35 +251,4 @@ function timedOut(timeout: number): HandshakeError {
     "timeout",
     `The handshake took longer than ${timeout} ms (handshakeTimeout).`,
   );
-}
-
-/** Returns what a caller sees of a failed dial. */
-function failure(
-  url: URL,
-  thrown: unknown,
-  signal: AbortSignal,
-  callerSignal: AbortSignal | undefined,
-): unknown {
-  if (callerSignal?.aborted) return signal.reason;
-  const error = toError(thrown);
-  // A refusal whose body did not end in time is still a refusal.
-  const isRefusal = error instanceof HandshakeError &&
-    error.status !== undefined;
-  if (signal.aborted && !isRefusal) return signal.reason;
-  if (
-    error instanceof HandshakeError || error instanceof ConfigError ||
-    error instanceof ConnectionError
-  ) return error;
-  return new ConnectionError(
-    "dial-failed",
-    `Cannot connect to ${url.host}: ${error.message}${hintOf(error)}`,
-    { cause: error },
-  );
-}
-
-/** TLS libraries call an answer in plain text a message of the wrong type or version. */
-function hintOf({ message }: Error): string {
-  return /InvalidContentType|wrong version number/i.test(message)
-    ? " (the server seems not to speak TLS there)"
-    : "";
 }

@@ -1,5 +1,6 @@
 import type { HeadersInput } from "../handshake/headers.ts";
 import type { OptionHomes, OptionNames } from "../base/options.ts";
+import type { ByteStream } from "../net/byte_stream.ts";
 import type { OpenOptions } from "../net/stream_options.ts";
 import type { Socket, SocketOptions } from "../socket/socket.ts";
 
@@ -15,6 +16,17 @@ export interface DialOptions extends SocketOptions, OpenOptions {
   readonly handshakeTimeout?: number | undefined;
   /** How often the connection will ping, in milliseconds: `dialAuto` dials raw where it is not 0. @default 20000 */
   readonly pingInterval?: number | undefined;
+}
+
+/** Options of {@link dialRaw}. */
+export interface DialRawOptions extends DialOptions {
+  /**
+   * Performs the handshake over this stream, for example a tunnel, instead of opening one to the URL's host. It must be
+   * new: nothing was read from it, and nobody else uses it. It belongs to the dialer, who destroys it if the dial
+   * fails. TLS has to be inside of it, also for `wss:` URLs, and `proxy`, `unix`, `caCerts`, `cert` and `key` must be
+   * left out. @default none
+   */
+  readonly stream?: ByteStream | undefined;
 }
 
 /** The options that {@link DialOptions} has. */
@@ -41,6 +53,7 @@ export const DIAL_NAMES: OptionNames<DialOptions> = {
 const OF_CONNECTION = "a connection";
 /** Where options belong that are often given to a dialer. */
 export const DIAL_HOMES: OptionHomes = {
+  stream: "dialRaw() and dialUpgrade()",
   closeTimeout: OF_CONNECTION,
   dialer: OF_CONNECTION,
   highWaterMark: OF_CONNECTION,
