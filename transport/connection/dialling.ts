@@ -61,7 +61,10 @@ export async function dial(
       `Cannot connect to ${urlForLog(url)}: ${message.replace(PREFIX, "")}`,
       { cause },
     );
-    log?.warn("Gave up dialling", { error });
+    // A caller that retries by itself sees to the record.
+    log?.[options.retry === false ? "debug" : "warn"]("Gave up dialling", {
+      error,
+    });
     throw error;
   }
 }

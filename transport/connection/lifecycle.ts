@@ -59,6 +59,7 @@ export class Lifecycle {
   #dialling: AbortController | undefined;
   #unfollow = () => {};
   #closedByUser = false;
+  #ended = false;
   /** Why we ended the connection ourselves, if we did. */
   #failure: ConnectionError | undefined;
   #errors: Queue<ConnectionError> | undefined;
@@ -210,8 +211,7 @@ export class Lifecycle {
     this.#closedByUser = true;
     this.#shut();
     this.#dialling?.abort(this.unavailable("connect"));
-    if (this.#open === undefined) this.#end(NEVER_OPEN);
-    else this.#open.socket.close(code, reason, { timeout });
+    this.#endSocket((socket) => socket.close(code, reason, { timeout }));
   }
 
   /** Cuts on behalf of the user. */
@@ -221,7 +221,7 @@ export class Lifecycle {
       this.#closedByUser = true;
       this.#shut();
     }
-    this.#open.socket.terminate();
+    this.#endSocket((socket) => socket.terminate());
   }
 
   /** A streamed message can neither be completed nor taken back (RFC 6455, section 5.4). */
@@ -311,16 +311,15 @@ export class Lifecycle {
       : new ConnectionError("read-error", thrown.message, { cause: thrown });
     this.#failure ??= error;
     if (this.#state !== "closed") this.#shut();
-    this.#open?.socket.terminate(error);
+    this.#endSocket((socket) => socket.terminate(error));
   }
 
   #fail(error: ConnectionError, code: number, reason: string): void {
     if (this.#state === "closed") return;
     this.#failure = error;
     this.#shut();
-    this.#open?.socket.close(code, reason, {
-      timeout: this.#config.closeTimeout,
-    });
+    const timeout = this.#config.closeTimeout;
+    this.#endSocket((socket) => socket.close(code, reason, { timeout }));
   }
 
   /** More messages have arrived than may wait, on a socket that cannot hold the peer back. */
@@ -342,7 +341,21 @@ export class Lifecycle {
     this.#open?.outgoing.fail(this.#failure ?? this.unavailable("send"));
   }
 
+  /** Ends the socket. One of the user's own that throws instead counts as ended. */
+  #endSocket(end: (socket: Socket) => void): void {
+    if (this.#open === undefined) return this.#end(NEVER_OPEN);
+    try {
+      end(this.#open.socket);
+    } catch (thrown) {
+      const error = toError(thrown);
+      this.log?.error("The socket failed to end", { error });
+      this.#end({ ...NEVER_OPEN, error });
+    }
+  }
+
   #end(end: SocketEnd): void {
+    if (this.#ended) return;
+    this.#ended = true;
     if (this.#state !== "closed") this.#shut();
     this.#unfollow();
     const error = this.#closedByUser

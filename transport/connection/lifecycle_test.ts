@@ -279,3 +279,24 @@ Deno.test("Two programs that await send in their reading loops stall until write
   ));
   await Promise.allSettled(loops);
 });
+
+Deno.test("A socket that throws when it is to end counts as ended, and that is told once", async () => {
+  const fail = () => {
+    throw new Error("broken");
+  };
+  for (const method of ["close", "terminate"] as const) {
+    const socket = new MockSocket({ behaviour: { [method]: fail } });
+    let closes = 0;
+    const connection = Connection.fromSocket(socket, {
+      onClose: () => void closes++,
+    });
+    if (method === "close") void connection.close();
+    else connection.terminate();
+    assertEquals((await connection.closed).code, 1006);
+    assertEquals(connection.state, "closed");
+    // It ends after all.
+    socket.receiveClose(1_000);
+    assertEquals(await connection.errors.take(), undefined);
+    assertEquals(closes, 0);
+  }
+});
