@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { MockSocket } from "../testing/mod.ts";
 import { PoolError } from "../transport/base/errors.ts";
 import { drainErrors, setUp } from "./_support/set_up.ts";
 import type { ConnectOptions } from "./peer_settings.ts";
@@ -109,5 +110,111 @@ Deno.test("A workerFactory that misbehaves makes connect throw, and the peer is 
     );
     assertEquals([error.code, pool.peers], ["worker-failed", []], name);
     await pool.close();
+  }
+});
+
+Deno.test("An onEvent that misbehaves is reported and changes nothing", async () => {
+  for (const [name, misbehave] of Object.entries(MISBEHAVIOURS)) {
+    const seen: string[] = [];
+    const { pool, clock, sockets } = setUp([], {
+      onEvent: ({ kind }) => {
+        seen.push(kind);
+        return misbehave();
+      },
+    });
+    const id = pool.connect("ws://a.example");
+    await clock.advance(0);
+    sockets[0]?.end({ code: 1006 });
+    await clock.advance(10_000);
+    assertEquals(seen, ["connected", "disconnected", "connected"]);
+    assertEquals(pool.isConnected(id), true);
+    const reported = drainErrors(pool).length;
+    assertEquals(reported, /throws|rejects/.test(name) ? 3 : 0, name);
+    await pool.close();
+  }
+});
+
+Deno.test("onEvent may remove, reconnect, add and close inside the call", async () => {
+  const URL = "ws://a.example";
+  for (const action of ["remove", "reconnect", "connect", "close"] as const) {
+    for (const at of ["connected", "disconnected", "stopped"] as const) {
+      let calls = 0;
+      const { pool, clock, sockets } = setUp([], {
+        shouldReconnect: () => at === "stopped" ? "stop" : "reconnect",
+        onEvent: ({ kind, id }) => {
+          if (kind !== at || calls++ > 0) return;
+          if (action === "connect") pool.connect(URL, { id: "other" });
+          else if (action === "close") void pool.close();
+          else void pool[action](id);
+        },
+      });
+      pool.connect(URL, { id: "a" });
+      await clock.advance(0);
+      sockets[0]?.end({ code: 1006 });
+      await clock.advance(10_000);
+      const expected = {
+        remove: [],
+        reconnect: ["a"],
+        connect: ["a", "other"],
+        close: [],
+      };
+      assertEquals(calls > 0, true);
+      assertEquals(pool.peers, expected[action], `${action} at ${at}`);
+      if (action === "reconnect") assertEquals(pool.isConnected("a"), true);
+      await pool.close();
+      assertEquals(clock.pending, 0, `${action} at ${at}`);
+    }
+  }
+});
+
+for (const name of ["onPing", "onPong", "onClose"] as const) {
+  Deno.test(`A connection.${name} that misbehaves changes nothing`, async () => {
+    for (const misbehave of Object.values(MISBEHAVIOURS)) {
+      let calls = 0;
+      const { pool, clock, sockets } = setUp([], {
+        connection: {
+          [name]: () => {
+            calls++;
+            return misbehave();
+          },
+        },
+      });
+      const id = pool.connect("ws://a.example");
+      await clock.advance(0);
+      sockets[0]?.receivePing();
+      sockets[0]?.receivePong(new Uint8Array(1));
+      assertEquals(pool.trySend(id, "x"), true);
+      sockets[0]?.receiveClose(1_000);
+      await clock.advance(10_000);
+      assertEquals([calls, sockets.length], [1, 2]);
+      assertEquals(pool.isConnected(id), true);
+      await pool.close();
+    }
+  });
+}
+
+Deno.test("A socket of the user's own whose methods throw costs its connection at most", async () => {
+  const fail = () => {
+    throw new Error("thrown");
+  };
+  for (const method of ["ping", "close", "write", "terminate"] as const) {
+    const { pool, clock, dialer } = setUp([], {
+      connection: { pingInterval: 1_000, closeTimeout: 100 },
+    });
+    dialer.script((url) =>
+      new MockSocket({ url, clock, behaviour: { [method]: fail } })
+    );
+    pool.connect("ws://odd.example", { id: "odd" });
+    pool.connect("ws://good.example", { id: "good" });
+    await clock.advance(5_000);
+    try {
+      pool.trySend("odd", "x");
+    } catch {
+      // It may tell the caller.
+    }
+    assertEquals(pool.trySend("good", "x"), true, method);
+    const closed = pool.close();
+    await clock.advance(2_000);
+    await closed;
   }
 });

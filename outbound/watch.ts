@@ -4,12 +4,18 @@ import {
   CONNECTION_RULES,
   OUTBOUND_WORKER_RULES,
 } from "../transport/base/rules.ts";
-import { onAbort } from "../transport/base/promise.ts";
-import { Schedule, type Task } from "../transport/base/schedule.ts";
+import { DONE } from "../transport/base/promise.ts";
 import type { Connection } from "../transport/connection/connection.ts";
+import {
+  type SilentPeer,
+  watchSilence,
+} from "../transport/connection/liveness/watch_silence.ts";
 import type { ConnectionOptions } from "../transport/connection/options.ts";
-import { watchSilence } from "../transport/connection/liveness/watch_silence.ts";
+import type { SocketActivity } from "../transport/socket/socket.ts";
 import type { ResolvedOutboundWorkerOptions } from "./worker_options.ts";
+
+/** Bytes of a pong that answers one of our pings: a header of 2 and a payload of 8. */
+const PONG_SIZE = 10;
 
 /** Options of {@link watchKeepalive} and {@link watchMessages}. */
 export interface WatchOptions {
@@ -40,8 +46,8 @@ export function watchKeepalive(options: WatchOptions): void {
     onSilence: () =>
       options.onSilence(
         new ConnectionError(
-          "read-error",
-          `No heartbeat within keepaliveTimeout (${timeout} ms)`,
+          "keepalive-timeout",
+          `No sign of life within keepaliveTimeout (${timeout} ms)`,
         ),
       ),
   });
@@ -49,33 +55,69 @@ export function watchKeepalive(options: WatchOptions): void {
 
 /** Watches for a peer that sends no message for `messageTimeout`. */
 export function watchMessages(options: WatchOptions): void {
-  const { connection, clock, signal, onSilence } = options;
-  const { messageTimeout } = options.workerOptions;
-  if (messageTimeout === 0 || signal.aborted) return;
-  const schedule = Schedule.of(clock);
-  const startedAt = clock.now();
-  let task: Task;
-  const look = () => {
-    const now = clock.now();
-    const { heldUntil } = connection;
-    const aliveAt = heldUntil === Infinity
-      ? now
-      : Math.max(startedAt, options.lastMessageAt(), heldUntil);
-    const due = aliveAt + messageTimeout;
-    if (due > now) {
-      task = schedule.deadlineAt(due, look);
-      return;
-    }
-    removeListener();
-    onSilence(
-      new ConnectionError(
-        "read-error",
-        `No message within messageTimeout (${messageTimeout} ms)`,
+  const { clock, signal, onSilence } = options;
+  const timeout = options.workerOptions.messageTimeout;
+  if (timeout === 0) return;
+  watchSilence({
+    connection: new MessageSource(options),
+    timeout,
+    clock,
+    signal,
+    onSilence: () =>
+      onSilence(
+        new ConnectionError(
+          "message-timeout",
+          `No message within messageTimeout (${timeout} ms)`,
+        ),
       ),
-    );
-  };
-  const removeListener = onAbort(signal, () => schedule.cancel(task));
-  task = schedule.deadlineAt(startedAt + messageTimeout, look);
+  });
+}
+
+/** A connection as a source of messages: pings are not sent and their answers do not count, nor does our output. */
+class MessageSource implements SilentPeer {
+  readonly controlFrames = false;
+  readonly unanswered = undefined;
+  readonly activity: SocketActivity | undefined;
+  readonly #options: WatchOptions;
+
+  constructor(options: WatchOptions) {
+    this.#options = options;
+    this.activity = options.connection.activity &&
+      new MessageActivity(options.connection);
+  }
+
+  get lastSignAt(): number {
+    return this.#options.lastMessageAt();
+  }
+
+  get heldUntil(): number {
+    return this.#options.connection.heldUntil;
+  }
+
+  ping(): Promise<void> {
+    return DONE;
+  }
+}
+
+/** What a connection received, without the pongs that answered our pings. */
+class MessageActivity implements SocketActivity {
+  readonly wroteAt = 0;
+  readonly writtenBytes = 0;
+  readonly #connection: Connection;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  get receivedAt(): number {
+    return this.#connection.activity?.receivedAt ?? 0;
+  }
+
+  get receivedBytes(): number {
+    const { activity } = this.#connection;
+    const { heartbeats } = this.#connection.stats();
+    return (activity?.receivedBytes ?? 0) - PONG_SIZE * heartbeats;
+  }
 }
 
 /**

@@ -121,3 +121,65 @@ Deno.test("On a socket without control frames keepalive is off unless it is set,
   assertEquals(drain(set.pool)[0]?.kind, "disconnected");
   await set.pool.close();
 });
+
+Deno.test("A quiet peer that answers is never replaced, whatever the options are", async () => {
+  const cases: readonly OutboundPoolOptions[] = [
+    { worker: { keepaliveTimeout: 2_000 } },
+    { connection: { pingInterval: 120_000 } },
+    { connection: { pingInterval: 0 } },
+    {
+      connection: { pingInterval: 120_000 },
+      worker: { keepaliveTimeout: 1_000 },
+    },
+    { connection: { pingInterval: 0 }, worker: { keepaliveTimeout: 1_000 } },
+  ];
+  for (const options of cases) {
+    const { pool, clock } = await answering(options);
+    await clock.advance(1_000_000);
+    assertEquals(pool.events.size, 0, JSON.stringify(options));
+    await pool.close();
+    assertEquals(clock.pending, 0);
+  }
+});
+
+Deno.test("A silent peer is replaced after keepaliveTimeout, and was asked after half of that", async () => {
+  for (const pingInterval of [0, 500, 120_000]) {
+    const { pool, clock, sockets } = setUp([], {
+      connection: { pingInterval, pingTimeout: 0 },
+      worker: { keepaliveTimeout: 10_000 },
+    });
+    pool.connect(URL);
+    await clock.advance(0);
+    drain(pool);
+    await clock.advance(1);
+    sockets[0]?.receive("alive");
+    await clock.advance(5_000);
+    assertEquals((sockets[0]?.pings.length ?? 0) >= 1, true);
+    await clock.advance(4_990);
+    assertEquals(pool.events.size, 0);
+    await clock.advance(60);
+    assertEquals(drain(pool)[0]?.kind, "disconnected");
+    await pool.close();
+  }
+});
+
+Deno.test("The usual keepaliveTimeout leaves time for three pings", async () => {
+  for (
+    const [pingInterval, timeout] of [[1_000, 60_000], [20_000, 60_000], [
+      50_000,
+      150_000,
+    ]] as const
+  ) {
+    const { pool, clock } = setUp([], {
+      connection: { pingInterval, pingTimeout: 0 },
+    });
+    pool.connect(URL);
+    await clock.advance(0);
+    drain(pool);
+    await clock.advance(timeout - 1);
+    assertEquals(pool.events.size, 0);
+    await clock.advance(51);
+    assertEquals(drain(pool)[0]?.kind, "disconnected");
+    await pool.close();
+  }
+});

@@ -18,6 +18,8 @@
  * - `read-error`: a reset, a protocol violation or a timeout ended the connection.
  * - `write-timeout`: the peer took nothing for `writeTimeout`.
  * - `ping-timeout`: nothing arrived from the peer for `pingTimeout` after a ping.
+ * - `keepalive-timeout`: an outbound peer gave no sign of life for `keepaliveTimeout`.
+ * - `message-timeout`: an outbound peer sent no message for `messageTimeout`.
  * - `send-timeout`: the message could not be buffered within the call's `timeout`.
  * - `stream-aborted`: a streamed message broke off in the middle, which ends the connection.
  * - `close-timeout`: the closing handshake was not over within `closeTimeout`.
@@ -34,6 +36,8 @@ export type ConnectionErrorCode =
   | "read-error"
   | "write-timeout"
   | "ping-timeout"
+  | "keepalive-timeout"
+  | "message-timeout"
   | "send-timeout"
   | "stream-aborted"
   | "close-timeout"
