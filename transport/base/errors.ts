@@ -12,6 +12,7 @@
  * - `not-connected`: `connect()` has not been called, or has not finished.
  * - `invalid-state`: `connect()` on a connection that is connecting, connected or closed.
  * - `dial-failed`: no connection could be made; the last failure is the cause.
+ * - `listen-failed`: the system does not let a listener listen, or not any longer; its error is the cause.
  * - `peer-closed-clean`: the peer closed with 1000, 1001 or no code (1005).
  * - `peer-closed-unexpected`: the peer closed with any other code, or without a
  *   close frame (1006).
@@ -31,6 +32,7 @@ export type ConnectionErrorCode =
   | "not-connected"
   | "invalid-state"
   | "dial-failed"
+  | "listen-failed"
   | "peer-closed-clean"
   | "peer-closed-unexpected"
   | "read-error"

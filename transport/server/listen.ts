@@ -38,8 +38,8 @@ import type { ListenOptions } from "./listen_options.ts";
  * ```
  *
  * @throws {ConfigError} If an option cannot be used.
- * @throws What the runtime reports if it cannot listen on the address. Other runtimes than Deno, and Deno with `tls` or
- * `reusePort`, may report it later: see {@link Listener.ready}.
+ * @throws {ConnectionError} `listen-failed` if the system does not let it listen. On other runtimes than Deno, and with
+ * `reusePort`, this is known later: {@link Listener.ready}, {@link Listener.closed} and the iterator throw it.
  */
 export function listen(options: ListenOptions = {}): Listener {
   return new Listener(options);

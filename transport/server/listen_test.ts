@@ -3,11 +3,13 @@ import {
   assertEquals,
   assertInstanceOf,
   assertRejects,
+  assertStringIncludes,
   assertThrows,
 } from "@std/assert";
 import { FakeClock, LogCapture, RecordingReader } from "../../testing/mod.ts";
 import { utf8 } from "../_support/bytes.ts";
 import { turns } from "../_support/raw.ts";
+import { ConnectionError } from "../base/errors.ts";
 import { dialRaw } from "../client/dial_raw.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import {
@@ -231,15 +233,24 @@ Deno.test("two listeners share a port with reusePort", async () => {
 Deno.test("an address that is taken throws at once", async () => {
   await using server = listenHere();
   const { port } = server;
-  assertThrows(() => listenHere({ port }), Deno.errors.AddrInUse);
-  assertThrows(() => listenHere({ port, tls: TLS }), Deno.errors.AddrInUse);
+  for (const options of [{ port }, { port, tls: TLS }]) {
+    const error = assertThrows(() => listenHere(options), ConnectionError);
+    assertEquals(error.code, "listen-failed");
+    assertInstanceOf(error.cause, Deno.errors.AddrInUse);
+    assertStringIncludes(error.message, `${HOST}:${port}`);
+  }
 });
 
 Deno.test("an address that is taken with reusePort ends the listener", async () => {
   await using server = listenHere();
   const second = listenHere({ port: server.port, reusePort: true });
-  const error = await assertRejects(() => second.listener.ready, Error);
-  assertEquals(Reflect.get(error, "code"), "EADDRINUSE");
+  const error = await assertRejects(
+    () => second.listener.ready,
+    ConnectionError,
+  );
+  assertEquals(error.code, "listen-failed");
+  assertInstanceOf(error.cause, Error);
+  assertEquals(Reflect.get(error.cause, "code"), "EADDRINUSE");
   const thrown = [
     second.listener.closed,
     second.incoming.next(),
@@ -316,4 +327,22 @@ Deno.test("a listener logs where it listens, what it refuses, and its end", asyn
   assertInstanceOf(failed?.attributes.error, HandshakeError);
   // Without the query, which may hold secrets.
   assertEquals(received?.attributes.url, "http://example.test/path");
+});
+
+Deno.test("a listener that is closed at once ends without a failure", async () => {
+  for (const options of [{}, { tls: TLS }, { reusePort: true }]) {
+    const logs = new LogCapture();
+    const { listener, incoming } = listenHere({ ...options, logger: logs });
+    const next = incoming.next();
+    await listener.close();
+    await listener.closed;
+    assertEquals(await next, { done: true, value: undefined });
+    const { done } = await listener[Symbol.asyncIterator]().next();
+    assertEquals(done, true);
+    await listener.ready.catch((error) => {
+      assertInstanceOf(error, ConnectionError);
+      assertEquals(error.code, "listen-failed");
+    });
+    assertEquals(logs.records.some(({ level }) => level === "error"), false);
+  }
 });

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from "../base/clock.ts";
-import { ConfigError, toError } from "../base/errors.ts";
+import { ConfigError, ConnectionError, toError } from "../base/errors.ts";
 import { createLog, type Log } from "../base/logging.ts";
 import { handled, onAbort } from "../base/promise.ts";
 import { Queue } from "../base/queue.ts";
@@ -43,8 +43,14 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
   #stopped = false;
   readonly #accepting: Promise<void>;
   readonly #errors: Queue<ListenErrorRecord>;
+  /**
+   * Resolves when the system accepts connections, and {@link Listener.port} is known.
+   *
+   * @throws {ConnectionError} `listen-failed` if the system does not let it listen, or if it is closed before.
+   */
+  readonly ready: Promise<void>;
   #droppedErrors = 0;
-  #failure: Error | undefined;
+  #failure: ConnectionError | undefined;
   #removeListener = () => {};
 
   /** Use {@link listen}. */
@@ -60,19 +66,36 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
       report: (error, remoteAddr) => this.#report(error, remoteAddr),
       withdrawn: () => this.#incoming.extract((incoming) => !incoming.open),
     });
-    this.#streams = listenForStreams({
-      port: this.#limits.port,
-      hostname: options.hostname ?? "0.0.0.0",
-      path: options.path,
-      tls: options.tls,
-      reusePort: options.reusePort ?? false,
-      handshakeTimeout: this.#limits.handshakeTimeout,
-      maxPending: this.#limits.maxPending,
-      onError: (error, remoteAddr) => this.#report(error, remoteAddr),
-    });
+    this.#streams = this.#listen();
+    this.ready = handled(this.#streams.ready.then(
+      () => this.#log?.info("Listening", { ...this.addr }),
+      (thrown) => {
+        // Its own end is no failure.
+        throw this.#stopped
+          ? this.#failure ?? closedEarly()
+          : this.#fail(thrown);
+      },
+    ));
     this.#accepting = handled(this.#acceptAll());
-    this.#log?.info("Listening", { ...this.addr });
     this.#removeListener = onAbort(options.signal, () => void this.close());
+  }
+
+  #listen(): StreamListener {
+    const options = this.#options;
+    try {
+      return listenForStreams({
+        port: this.#limits.port,
+        hostname: options.hostname ?? "0.0.0.0",
+        path: options.path,
+        tls: options.tls,
+        reusePort: options.reusePort ?? false,
+        handshakeTimeout: this.#limits.handshakeTimeout,
+        maxPending: this.#limits.maxPending,
+        onError: (error, remoteAddr) => this.#report(error, remoteAddr),
+      });
+    } catch (thrown) {
+      throw this.#fail(thrown);
+    }
   }
 
   /** The address that it listens on. */
@@ -87,19 +110,9 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
   }
 
   /**
-   * Resolves when the system accepts connections: at once, except for TLS, `reusePort` and other runtimes than Deno,
-   * where it is a little later.
-   *
-   * @throws What the system reported if it could not listen.
-   */
-  get ready(): Promise<void> {
-    return this.#streams.ready;
-  }
-
-  /**
    * Resolves when it has stopped accepting.
    *
-   * @throws What the system reported if it could not listen, or if the listener gave up.
+   * @throws {ConnectionError} `listen-failed` if the system did not let it listen, or not any longer.
    */
   get closed(): Promise<void> {
     return this.#accepting;
@@ -121,7 +134,8 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
   /**
    * Gives the requests to upgrade, each once. Ends when the listener is closed.
    *
-   * @throws What the system reported if it could not listen, or if the listener gave up. Its port is closed then.
+   * @throws {ConnectionError} `listen-failed` if the system did not let it listen, or not any longer: its port is
+   * closed then, and all who wait for it learn it.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Incoming, undefined> {
     const requests = this.#incoming[Symbol.asyncIterator]();
@@ -181,17 +195,24 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
         else this.#pending.add(accepted);
       }
     } catch (thrown) {
-      const error = toError(thrown);
-      this.#giveUp(error);
+      const error = this.#fail(thrown);
+      this.#stop();
       throw error;
     }
   }
 
-  /** Closes the port, so that clients notice, and tells the reader of the iterator. */
-  #giveUp(error: Error): void {
-    this.#failure = error;
-    this.#log?.error("Listener failed", { error });
-    this.#stop();
+  /** Returns the error that everybody gets who waits for the listener, of which there is one. */
+  #fail(thrown: unknown): ConnectionError {
+    if (this.#failure !== undefined) return this.#failure;
+    const cause = toError(thrown);
+    const { hostname = "0.0.0.0", path, port = 0 } = this.#options;
+    this.#failure = new ConnectionError(
+      "listen-failed",
+      `Cannot listen on ${path ?? `${hostname}:${port}`}: ${cause.message}`,
+      { cause },
+    );
+    this.#log?.error("Listener failed", { error: this.#failure });
+    return this.#failure;
   }
 
   #stop(): void {
@@ -219,4 +240,11 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
     this.#errors.push({ error, remoteAddr, at: this.#clock.date() });
     this.#log?.warn("Handshake failed", { error, remote_addr: remoteAddr });
   }
+}
+
+function closedEarly(): ConnectionError {
+  return new ConnectionError(
+    "listen-failed",
+    "Cannot listen: the listener was closed before it could.",
+  );
 }

@@ -56,7 +56,7 @@ export const handshakeChecks: Record<string, () => Promise<void>> = {
     const loop = async () => {
       for await (const incoming of second) await incoming.reject(503);
     };
-    const code = "EADDRINUSE";
+    const code = "listen-failed";
     await Promise.all([
       assert.rejects(loop(), { code }),
       assert.rejects(second.ready, { code }),
