@@ -7,7 +7,7 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 export type LogAttributes = Readonly<Record<string, unknown>>;
 
 /**
- * Takes records: a logger of `@std/log`, of LogTape, or `console`.
+ * Takes records: a logger of LogTape or of `@std/log`, or `console`.
  *
  * One that throws hurts nobody.
  */
