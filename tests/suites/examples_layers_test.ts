@@ -113,6 +113,32 @@ Deno.test("outbox: what is sent while the peer is absent arrives when it is ther
   assertEquals((await child.status).code, 0);
 });
 
+Deno.test("gateway: carries messages, the subprotocol and close codes over", async () => {
+  await using listener = listen({
+    hostname: "127.0.0.1",
+    protocols: ["chat"],
+  });
+  await using upstream = new InboundPool("upstream");
+  void upstream.serve(listener, { id: () => "gateway" });
+  const { port } = listener;
+  await using gateway = new Running(NET, "gateway", [`ws://127.0.0.1:${port}`]);
+  const url = await gateway.says(WS);
+  await using peer = new Connection(url, { retry: false, protocols: "chat" });
+  await peer.connect();
+  assertEquals(peer.protocol, "chat");
+  await peer.send("up");
+  assertEquals((await upstream.inbox.take())?.data, "up");
+  await upstream.send("gateway", "down");
+  assertEquals(await peer.incoming.take(), "down");
+  await upstream.remove("gateway", { code: 4_321, reason: "moved" });
+  const { code, reason } = await peer.closed;
+  assertEquals([code, reason], [4_321, "moved"]);
+  await listener.close();
+  const late = new Connection(url, { retry: false });
+  assertEquals(statusOf(await assertRejects(() => late.connect())), 502);
+  await gateway.interrupt();
+});
+
 function statusOf(error: unknown): number | undefined {
   for (
     let cause = error;
