@@ -240,6 +240,28 @@ const checks: Record<string, () => Promise<void>> = {
     await echo.close();
   },
 
+  async "what an outbound pool sends first, a dialer that hangs, and reconnect"() {
+    const echo = await Echo.on();
+    const pool = new OutboundPool("peers", {
+      maxConcurrentDials: 1,
+      connection: { handshakeTimeout: 300, retry: false },
+      onConnected: (peer) => peer.send(`first ${peer.session}`),
+    });
+    pool.connect("ws://hung.example", { dialer: () => new Promise(() => {}) });
+    const id = pool.connect(`ws://${HOST}:${echo.port}`, { id: "echo" });
+    await pool.whenConnected(id);
+    await pool.send(id, "second");
+    assert.equal((await pool.inbox.take())?.data, "first 1");
+    assert.equal((await pool.inbox.take())?.data, "second");
+    pool.reconnect(id);
+    assert.equal(pool.isConnected(id), false);
+    await pool.whenConnected(id);
+    assert.equal(pool.peerState(id).state, "connected");
+    assert.equal((await pool.inbox.take())?.data, "first 2");
+    await pool.close();
+    await echo.close();
+  },
+
   async "a peer that is removed"() {
     const echo = await Echo.on();
     for (const dialer of [dialRaw, dialNative]) {
