@@ -149,9 +149,10 @@ function read(variable: string): string | undefined {
   return mayRead ? env[variable] || undefined : undefined;
 }
 
+/** Names below `localhost` are loopback too (RFC 6761, section 6.3). */
 function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "[::1]" ||
-    /^127\.[\d.]+$/.test(hostname);
+  return /^(?:.+\.)?localhost\.?$/.test(hostname) ||
+    hostname === "[::1]" || /^127\.[\d.]+$/.test(hostname);
 }
 
 /** An entry: a host, and optionally the length of a prefix or a port. */

@@ -194,12 +194,23 @@ for (
 }
 
 Deno.test("proxy: loopback hosts use none of the environment", () => {
-  for (const host of ["localhost", "127.0.0.1", "127.9.9.9", "[::1]"]) {
+  for (
+    const host of [
+      "localhost",
+      "localhost.",
+      "a.localhost",
+      "127.0.0.1",
+      "127.9.9.9",
+      "[::1]",
+    ]
+  ) {
     const url = new URL(`ws://${host}:80/`);
     assertEquals(choose({ all_proxy: P }, url), undefined);
     assertEquals(chooseProxy(url, P)?.source, "proxy");
   }
-  for (const host of ["127.example", "localhost.example", "[::2]"]) {
+  for (
+    const host of ["127.example", "localhost.example", "mylocalhost", "[::2]"]
+  ) {
     const url = new URL(`ws://${host}/`);
     assertEquals(choose({ all_proxy: P }, url)?.source, "all_proxy");
   }
