@@ -1,3 +1,4 @@
+import { notify } from "../transport/base/callbacks.ts";
 import { ConfigError, PoolError } from "../transport/base/errors.ts";
 import { createLog } from "../transport/base/logging.ts";
 import { urlForLog } from "../transport/base/url.ts";
@@ -61,12 +62,26 @@ export class OutboundPeer {
     this.hasOwnId = context.hasOwnId;
     this.#context = context;
     this.#worker = context.makeWorker();
-    this.#presence = new Presence(this.#worker, nameOf(this.id));
+    this.#presence = this.#newPresence();
   }
 
   /** Whether it is connected, and who waits for that. */
   get presence(): Presence {
     return this.#presence;
+  }
+
+  #newPresence(): Presence {
+    return new Presence(
+      this.#worker,
+      nameOf(this.id),
+      (error) => this.#workerFailed(error),
+    );
+  }
+
+  /** Reports what the worker did wrong. */
+  #workerFailed(error: Error): void {
+    const { core } = this.#context;
+    core.report(this.id, core.workerFailed(this.id, error));
   }
 
   /** Starts the worker. */
@@ -102,7 +117,7 @@ export class OutboundPeer {
     gate.prefer();
     if (peer.finished) {
       this.#worker = makeWorker();
-      this.#presence = new Presence(this.#worker, nameOf(this.id));
+      this.#presence = this.#newPresence();
       core.retire(peer);
       this.start();
       return;
@@ -117,11 +132,14 @@ export class OutboundPeer {
       );
     }
     this.#presence.revive();
+    let result: unknown;
     try {
-      this.#worker.reconnect();
+      result = this.#worker.reconnect();
     } catch (error) {
       throw core.workerFailed(this.id, error);
     }
+    // An asynchronous method may reject.
+    notify(() => result, (error) => this.#workerFailed(error));
   }
 
   /** Takes the peer out of the pool and waits for the end of its worker. */
@@ -179,7 +197,12 @@ export class OutboundPeer {
     session: number,
   ): void {
     const { id } = this;
-    if (peer.retired || !this.#presence.notice(notice, session)) return;
+    if (peer.retired) return;
+    if (!isNotice(notice)) {
+      const rule = "notify must be given connected, disconnected or stopped";
+      return this.#workerFailed(new TypeError(rule));
+    }
+    if (!this.#presence.notice(notice, session)) return;
     if (notice.kind === "connected") peer.counter.connected();
     if (notice.kind === "disconnected") peer.counter.lost();
     core.log?.info(`Peer ${notice.kind}`, {
@@ -190,3 +213,14 @@ export class OutboundPeer {
     core.emit(peer, { id, at: core.options.clock.date(), session, ...notice });
   }
 }
+
+function isNotice(value: unknown): value is OutboundNotice {
+  return typeof value === "object" && value !== null && "kind" in value &&
+    typeof value.kind === "string" && Object.hasOwn(NOTICES, value.kind);
+}
+
+const NOTICES: Readonly<Record<OutboundNotice["kind"], true>> = {
+  connected: true,
+  disconnected: true,
+  stopped: true,
+};

@@ -1,4 +1,5 @@
-import { PoolError } from "../transport/base/errors.ts";
+import { decide } from "../transport/base/callbacks.ts";
+import { PoolError, toError } from "../transport/base/errors.ts";
 import { handled, onAbort, rejected } from "../transport/base/promise.ts";
 import type { PeerState } from "./peer_state.ts";
 import type { OutboundNotice, OutboundWorker } from "./plugin.ts";
@@ -22,23 +23,47 @@ export class Presence {
   readonly #waiting = new Set<Settle>();
 
   readonly #name: string;
+  readonly #onError: (error: Error) => void;
+  #reported = false;
 
   /** Describes the peer of a worker. `name` is what error messages call it. */
-  constructor(worker: OutboundWorker, name: string) {
+  constructor(
+    worker: OutboundWorker,
+    name: string,
+    onError: (error: Error) => void,
+  ) {
     this.#worker = worker;
     this.#name = name;
+    this.#onError = onError;
   }
 
   /** Whether the peer has a connection on which messages can be sent. */
   get connected(): boolean {
-    return this.#worker.connected ?? (this.#noticed && !this.#stopped);
+    try {
+      const connected: unknown = this.#worker.connected;
+      if (connected !== undefined) return connected === true;
+    } catch (error) {
+      this.#report(toError(error));
+      return false;
+    }
+    return this.#noticed && this.#stopped === undefined;
   }
 
   /** What the peer is doing. */
   get state(): PeerState {
     const error = this.#error;
     if (this.#stopped !== undefined) return { state: "stopped", error };
-    if (this.#worker.state !== undefined) return this.#worker.state();
+    const told = this.#worker.state && decide(
+      () => this.#worker.state?.(),
+      {
+        name: "state",
+        rule: "a PeerState",
+        accepts: isPeerState,
+        fallback: undefined,
+        onError: (error) => this.#report(error),
+      },
+    );
+    if (told !== undefined) return told;
     return this.connected
       ? { state: "connected", session: this.#session, error }
       : { state: "connecting", attempt: 1, error };
@@ -101,9 +126,28 @@ export class Presence {
     this.#settle(error);
   }
 
+  /** Reported once: whoever asks for the state asks again and again. */
+  #report(error: Error): void {
+    if (this.#reported) return;
+    this.#reported = true;
+    this.#onError(error);
+  }
+
   #settle(error: PoolError | undefined): void {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const settle of waiting) settle(error);
   }
 }
+
+function isPeerState(value: unknown): value is PeerState {
+  return typeof value === "object" && value !== null && "state" in value &&
+    typeof value.state === "string" && Object.hasOwn(STATES, value.state);
+}
+
+const STATES: Readonly<Record<PeerState["state"], true>> = {
+  connecting: true,
+  connected: true,
+  waiting: true,
+  stopped: true,
+};

@@ -27,7 +27,10 @@ class World {
   readonly removals = new Map<string, number>();
   #dials = 0;
 
-  constructor(readonly random: () => number, inboxBufferSize: number) {
+  constructor(
+    readonly random: () => number,
+    readonly inboxBufferSize: number,
+  ) {
     this.clock = new FakeClock({ seed: Math.floor(random() * 1e6) });
     const options = {
       clock: this.clock,
@@ -106,6 +109,9 @@ class World {
     } else if (dice < 0.9) this.read(Math.floor(this.random() * 10));
     if (!this.outbound.has(url)) this.outbound.connect(url);
     await this.clock.advance(Math.floor(this.random() * 30));
+    for (const { inbox } of [this.inbound, this.outbound]) {
+      assert(inbox.size <= this.inboxBufferSize);
+    }
   }
 }
 
