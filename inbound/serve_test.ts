@@ -111,6 +111,7 @@ const REFUSALS: readonly [string, () => unknown, number, reported: boolean][] =
       true,
     ],
     ["options that are none", () => ({ maxMessageSize: -1 }), 500, true],
+    ["fields that are no options", () => ({ user: "alice" }), 500, true],
     ["an id that is none", () => ({ id: 7 }), 500, true],
     ["an empty id", () => ({ id: "" }), 500, true],
   ];

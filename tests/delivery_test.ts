@@ -211,10 +211,13 @@ for (const dialer of [dialRaw, dialNative]) {
       const removed = server.remove("peer");
       await eventually(async () => {
         await pool.whenConnected(url);
+        // One answer to whether it is connected.
+        const connected = pool.isConnected(url);
         try {
           pool.trySend(url, "x");
-        } catch {
-          // It is dialled again.
+          assert(connected);
+        } catch (error) {
+          assert(error instanceof PoolError && !connected);
         }
         await delay(1);
         return server.has("peer");
@@ -251,4 +254,40 @@ Deno.test("A limit of ours that a peer breaks is in the event, with the code tha
   assertEquals((await peer.closed).code, 1009);
   await listener.close();
   await accepting;
+});
+
+Deno.test("A loop that waits for a connection and sends never starves the process, while the inbox is full and the server is away", async () => {
+  const server = new InboundPool("server", {
+    connection: { closeTimeout: 20 },
+  });
+  const listening = serve("raw", server, "peer");
+  const pool = new OutboundPool("pool", {
+    inboxBufferSize: 1,
+    worker: { reconnectDelay: 5, maxReconnectDelay: 10 },
+    connection: { closeTimeout: 20 },
+  });
+  const url = pool.connect(`ws://127.0.0.1:${listening.port}`);
+  await eventually(() => server.has("peer"));
+  for (let i = 0; i < 10; i++) server.trySend("peer", String(i));
+  await eventually(() => pool.inbox.size === 1);
+  await server.close();
+  await listening[Symbol.asyncDispose]();
+  const stop = new AbortController();
+  const sending = (async () => {
+    while (!stop.signal.aborted) {
+      try {
+        await pool.whenConnected(url, { signal: stop.signal });
+        while (pool.trySend(url, "x".repeat(1_000)));
+        await delay(1);
+      } catch {
+        // Tried again at once.
+      }
+    }
+  })();
+  // Timers run, and the pool notices and dials.
+  await eventually(() => pool.stats().failedDials > 1);
+  assertEquals(pool.isConnected(url), false);
+  stop.abort();
+  await sending;
+  await pool.close();
 });
