@@ -16,12 +16,12 @@ import type {
 import { Presence } from "./presence.ts";
 import { judge } from "./reconnect.ts";
 
-/** What both pools share, for this one. */
+/** The core of an outbound pool. */
 export type OutboundCore = PoolCore<OutboundPlugin, OutboundEvent>;
-/** A peer as that knows it. */
+/** A peer as the core knows it. */
 export type CorePeer = Peer<OutboundPlugin, OutboundEvent>;
 
-/** How a peer is called in logs and messages: without the query of its URL, which may hold secrets. */
+/** What a peer is called in logs and messages: without the query of its URL, which may hold secrets. */
 export function nameOf(id: string): string {
   return id.includes("://")
     ? urlForLog(id).replace(/\/\/[^/@]*@/, "//***@")
@@ -88,7 +88,6 @@ export class OutboundPeer {
   start(): void {
     const { core } = this.#context;
     const { id } = this;
-    core.log?.debug("Peer added", { peer_id: nameOf(id) });
     core.admit({
       id,
       worker: this.#worker,

@@ -172,6 +172,7 @@ export class OutboundPool implements AsyncDisposable {
       makeWorker: () => this.#makeWorker(id, normalized),
     });
     this.#peers.set(id, peer);
+    this.#core.log?.debug("Peer added", { peer_id: nameOf(id) });
     peer.start();
     return id;
   }
