@@ -3,6 +3,7 @@ import { onAbort } from "../base/promise.ts";
 import { onDeno } from "../base/runtime.ts";
 import type { PeerAddress } from "./address.ts";
 import type { ByteStream, ByteStreamHandler } from "./byte_stream.ts";
+import type { PullStream } from "./pull_stream.ts";
 import { ReadBuffer } from "./read_memory.ts";
 import {
   ALPN,
@@ -41,7 +42,7 @@ export function usesDenoConn(source: StreamSource): boolean {
  * connections than that, some of these streams starve; see docs/ARCHITECTURE.md.
  */
 export class DenoStream implements ByteStream {
-  readonly #conn: Deno.Conn;
+  readonly #conn: PullStream;
   readonly #buffer = new ReadBuffer();
   #handler: ByteStreamHandler | undefined;
 
@@ -57,8 +58,11 @@ export class DenoStream implements ByteStream {
   #ended = false;
   #broken = false;
 
-  /** Takes over a connection. */
-  constructor(conn: Deno.Conn) {
+  /**
+   * Takes over a connection, or another stream with the same methods. TypeScript outside of Deno does not know
+   * `Deno.Conn`.
+   */
+  constructor(conn: PullStream) {
     this.#conn = conn;
   }
 
@@ -195,7 +199,10 @@ export class DenoStream implements ByteStream {
 
   async #closeWrite(): Promise<void> {
     try {
-      await this.#conn.closeWrite();
+      const conn = this.#conn;
+      // A stream without separate sides ends in both directions.
+      if (conn.closeWrite === undefined) conn.close();
+      else await conn.closeWrite();
     } catch (error) {
       this.#break(error);
     }
@@ -211,7 +218,7 @@ export class DenoStream implements ByteStream {
     const handler = this.#handler;
     if (handler === undefined) return;
     // A TLS peer that leaves without a close_notify looks like one that ends plain TCP.
-    if (error instanceof Deno.errors.UnexpectedEof) {
+    if (onDeno && error instanceof Deno.errors.UnexpectedEof) {
       return this.#deliver((handler) => this.#endReading(handler));
     }
     this.destroy();
