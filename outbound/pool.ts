@@ -22,6 +22,7 @@ import { nameOf, type OutboundCore, OutboundPeer } from "./peer.ts";
 import {
   checkConnectOptions,
   type ConnectOptions,
+  type PeerSettings,
   resolvePeer,
 } from "./peer_settings.ts";
 import type { PeerState } from "./peer_state.ts";
@@ -66,6 +67,8 @@ import { DefaultOutboundWorker } from "./worker.ts";
 export class OutboundPool implements AsyncDisposable {
   readonly #core: OutboundCore;
   readonly #options: OutboundPoolOptions;
+  /** What holds for peers without options of their own. */
+  readonly #settings: PeerSettings;
   readonly #limiter: DialLimiter;
   readonly #peers = new Map<string, OutboundPeer>();
 
@@ -82,7 +85,8 @@ export class OutboundPool implements AsyncDisposable {
       options,
       (connection) => resolveConnectionOptions(connection, "connection."),
     );
-    const { maxQueueSize } = resolvePeer(options, {}).worker;
+    this.#settings = resolvePeer(options, {});
+    const { maxQueueSize } = this.#settings.worker;
     this.#core = new PoolCore("outbound", id, options, {
       ...resolved,
       maxQueueSize,
@@ -152,8 +156,10 @@ export class OutboundPool implements AsyncDisposable {
     this.#core.checkOpen("connect");
     const normalized = normalizeUrl(url);
     checkConnectOptions(options);
-    const settings = resolvePeer(this.#options, options);
-    const id = options.id ?? normalized;
+    const { id = normalized, ...own } = options;
+    const settings = Object.keys(own).length === 0
+      ? this.#settings
+      : resolvePeer(this.#options, own);
     if (this.#peers.has(id)) {
       throw new PoolError(
         "peer-exists",
