@@ -163,7 +163,8 @@ export class Liveness {
   }
 
   #pingNow(): void {
-    const { socket, activity } = this.#options;
+    const { socket, activity, clock } = this.#options;
+    this.#progress.update(clock.now());
     const queued = this.#pinger.waits && socket.bufferedAmount > 0 &&
       activity.writtenBytes < this.#pingPosition;
     if (queued) return;
@@ -260,8 +261,9 @@ export class Liveness {
       : Math.max(this.#writingSince, activity.wroteAt, held);
     const due = since + writeTimeout + this.#progress.extension;
     if (due > now) {
+      // The extension is exact only if it was looked at often: bytes that arrived since end it.
       this.#writeDeadline = this.#schedule.deadlineAt(
-        due,
+        Math.min(due, now + writeTimeout),
         () => this.#checkWriting(),
       );
       return;

@@ -307,6 +307,20 @@ Deno.test("The write timeout is extended by what the system may hold of our outp
   assertEquals(dead, [[66_000, "write-timeout"]]);
 });
 
+Deno.test("A peer that sends all the time gets no extension for what it does not take", async () => {
+  const { clock, socket, dead, write, liveness } = setUp({
+    pingInterval: 0,
+    writeTimeout: 1_000,
+  });
+  await clock.advance(10_000);
+  write(24 * MiB, 4 * MiB);
+  await every(clock, 50, 3_000, () => socket.arrive(10));
+  const [[at, code] = [0, ""]] = dead;
+  assertEquals(code, "write-timeout");
+  assert(at >= 11_000 && at <= 12_100, String(at));
+  liveness.stop();
+});
+
 Deno.test("A write timeout of 0 waits for ever, and leaves no timer", async () => {
   const { clock, dead, write } = setUp({ pingInterval: 0, writeTimeout: 0 });
   write(5, 0);
