@@ -15,10 +15,10 @@ import {
 } from "../transport/base/rules.ts";
 import {
   homes,
+  type OptionSetByPool,
   POOL_CONNECTION_HOMES,
   POOL_OPTION_NAMES,
   type PoolOptions,
-  type SET_BY_POOL,
   withoutPoolOptions,
 } from "../transport/pool/options.ts";
 import {
@@ -40,7 +40,7 @@ import type {
  */
 export type InboundConnectionOptions = Omit<
   OpenConnectionOptions,
-  keyof typeof SET_BY_POOL
+  OptionSetByPool
 >;
 
 /** Options of an {@link InboundPool}. */

@@ -46,7 +46,11 @@ export {
   UPGRADE_RULES,
 } from "./base/rules.ts";
 export * from "./connection/connection.ts";
-export type { ConnectionStats, Heartbeat } from "./connection/stats.ts";
+export type {
+  ConnectionMeter,
+  ConnectionStats,
+  Heartbeat,
+} from "./connection/stats.ts";
 export type {
   ConnectionOptions,
   HeadersSource,
@@ -127,7 +131,11 @@ export type {
   TrafficCounter,
   TrafficStats,
 } from "./pool/statistics.ts";
-export type { PoolConnectionOptions, PoolOptions } from "./pool/options.ts";
+export type {
+  OptionSetByPool,
+  PoolConnectionOptions,
+  PoolOptions,
+} from "./pool/options.ts";
 export * from "./handshake/mod.ts";
 export * from "./protocol/mod.ts";
 export * from "./base/queue.ts";

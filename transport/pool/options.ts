@@ -17,19 +17,27 @@ import type { LoggingOptions } from "../base/logging.ts";
 import type { PoolEvent } from "./events.ts";
 
 /** Options of connections that a pool sets itself. */
-export const SET_BY_POOL = {
+export type OptionSetByPool =
+  | "signal"
+  | "clock"
+  | "dialer"
+  | "dialGate"
+  | "meter"
+  | "logAttributes";
+
+const SET_BY_POOL: Readonly<Record<OptionSetByPool, true>> = {
   signal: true,
   clock: true,
   dialer: true,
   dialGate: true,
   meter: true,
   logAttributes: true,
-} as const;
+};
 
 /** Options of the connections that an outbound pool makes. */
 export type PoolConnectionOptions = Omit<
   ConnectionOptions,
-  keyof typeof SET_BY_POOL
+  OptionSetByPool
 >;
 
 /** Where the options belong that {@link PoolConnectionOptions} leaves out. */
@@ -45,7 +53,7 @@ export const POOL_CONNECTION_HOMES: OptionHomes = {
 /** Options without those that a pool sets itself. */
 export function withoutPoolOptions<T extends object>(
   names: OptionNames<T>,
-): OptionNames<Omit<T, keyof typeof SET_BY_POOL>> {
+): OptionNames<Omit<T, OptionSetByPool>> {
   const {
     signal: _signal,
     clock: _clock,
