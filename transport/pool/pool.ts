@@ -21,6 +21,9 @@ import {
 } from "./statistics.ts";
 import type { InboxMessage, Worker } from "./worker.ts";
 
+/** Messages of peers that have left which may wait for the inbox, as a multiple of what that holds. */
+const DEPARTED_INBOXES = 16;
+
 /** Milliseconds beyond `closeTimeout` after which a worker that does not end is given up. */
 const GRACE = 1_000;
 
@@ -106,8 +109,8 @@ export class PoolCore<Plugin, E extends PoolEvent> {
         maxItems: resolved.incomingBufferSize,
         maxBytes: resolved.incomingBufferBytes,
         maxQueueSize: resolved.maxQueueSize,
-        // All peers that have left together: as much as the inbox, at least what one peer may have.
-        maxDepartedItems: Math.max(
+        // All peers that have left together: as many bytes as the inbox, at least what one peer may have.
+        maxDepartedItems: DEPARTED_INBOXES * Math.max(
           inboxBufferSize,
           resolved.incomingBufferSize,
         ),

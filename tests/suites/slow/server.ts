@@ -6,7 +6,7 @@
  * @module
  */
 
-import { InboundPool, listen, upgrade } from "../../../mod.ts";
+import { InboundPool, listen } from "../../../mod.ts";
 
 /** How long a send may wait, in milliseconds, and how long nothing may be taken. */
 const SEND_TIMEOUT = 300;
@@ -21,16 +21,12 @@ const raw = listen({ hostname: "127.0.0.1" });
 const native = Deno.serve(
   { hostname: "127.0.0.1", port: 0, onListen() {} },
   (request) => {
-    const { socket, response } = upgrade(request);
-    pool.add(new URL(request.url).pathname, socket);
-    return response;
+    return pool.upgrade(request, { id: new URL(request.url).pathname });
   },
 );
-void (async () => {
-  for await (const incoming of raw) {
-    pool.add(new URL(incoming.request.url).pathname, incoming.accept());
-  }
-})();
+void pool.serve(raw, {
+  id: ({ request }) => new URL(request.url).pathname,
+});
 
 /** The last number of each peer. */
 const last = new Map<string, number>();
