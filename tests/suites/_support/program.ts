@@ -47,10 +47,10 @@ export class Program<Report extends object> {
     return JSON.parse(await this.line() || "{}");
   }
 
-  /** Says to it that it may go on. */
-  async tell(): Promise<void> {
+  /** Says to it that it may go on, or what it is to do. */
+  async tell(command = ""): Promise<void> {
     const writer = this.#process.stdin.getWriter();
-    await writer.write(new TextEncoder().encode("\n"));
+    await writer.write(new TextEncoder().encode(`${command}\n`));
     writer.releaseLock();
   }
 
@@ -63,6 +63,11 @@ export class Program<Report extends object> {
   async ended(): Promise<Deno.CommandStatus> {
     await this.#lines.cancel();
     return await this.#process.status;
+  }
+
+  /** Stops it as if its machine stood still, or lets it go on. */
+  signal(signal: "SIGSTOP" | "SIGCONT"): void {
+    this.#process.kill(signal);
   }
 
   /** Kills it, with what it has open. */
