@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
- * A worker with its own rate limit: a peer that sends faster is held back, so that nothing is lost.
+ * A worker with its own rate limit: reading from a peer that sends faster is paused, so that nothing is lost.
  *
  * An echo server for 10 messages per second and peer: `deno run --allow-net examples/extend_rate_limit.ts [PORT]`
  *
@@ -20,7 +20,7 @@ import {
 import type { MessageDelivery } from "@honeybee/honeybee/transport";
 import { interrupted, port } from "./interrupted.ts";
 
-/** Delivers at most `rate` messages per second of each connection that can be held back. */
+/** Delivers at most `rate` messages per second of each connection that supports backpressure. */
 export function limited(
   delivery: MessageDelivery,
   rate: number,

@@ -73,7 +73,7 @@ export function upgradeNodeInto(
   }
 }
 
-/** What a peer is told. Our own affairs are none of its business. */
+/** The messages for peers. They do not describe what went wrong on our side. */
 const REASONS: Readonly<Record<409 | 500 | 503, string>> = {
   409: "There is a peer with this name already",
   500: "Internal Server Error",
@@ -105,7 +105,7 @@ function checkReplace(replace: boolean): void {
   }
 }
 
-/** Reports what the peer cannot be blamed for, and is not told. */
+/** Reports a fault on our side, which the answer to the peer does not describe. */
 function reportOurs(registrar: Registrar, error: unknown): void {
   if (error instanceof PoolError && error.code === "worker-failed") {
     registrar.report(error);

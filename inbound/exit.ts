@@ -3,7 +3,7 @@ import type { Connection } from "../transport/connection/connection.ts";
 import type { InboundExit } from "./plugin.ts";
 
 /**
- * Worker block: waits until a connection has ended, and tells how, for `plugin.onExit`.
+ * Worker block: waits until a connection has ended, and returns how, for `plugin.onExit`.
  *
  * @param failure What made the worker close the connection, asked for at the end. @default nothing did
  */

@@ -36,7 +36,7 @@ import { serve, type ServeOptions } from "./serve.ts";
  * - {@link InboundPool.serve}, {@link InboundPool.upgrade} and {@link InboundPool.upgradeNode} take peers in;
  *   {@link InboundPool.add} takes a socket of any kind.
  * - {@link InboundPool.inbox} has the messages of all peers, in order for each.
- * - {@link InboundPool.events} tells which peers have left by themselves, once for each stay. The peer is gone from the
+ * - {@link InboundPool.events} has an event for each peer that has left by itself, once for each stay. The peer is gone from the
  *   registry then, and its messages are in the inbox.
  *
  * @example
@@ -96,7 +96,7 @@ export class InboundPool implements AsyncDisposable {
 
   /**
    * The messages of all peers, in order for each. While it is full (`inboxBufferSize`, `inboxBufferBytes`), peers are
-   * held back.
+   * paused.
    */
   get inbox(): Queue<InboxMessage> {
     return this.#core.inbox;
@@ -278,7 +278,7 @@ export class InboundPool implements AsyncDisposable {
   }
 
   /**
-   * Sends a message to a peer if there is room for it now.
+   * Sends a message to a peer if there is space for it in the buffer now.
    *
    * @returns `false` when the buffer is full.
    * @throws {PoolError} `peer-not-found`, `pool-closed`.

@@ -59,7 +59,7 @@ export class Registrar {
     if (this.#core.peers.size < maxPeers) return;
     throw new PoolError(
       "pool-full",
-      `Cannot ${action} as there is no room: ${this.#core.label} has ${maxPeers} peers (maxPeers)`,
+      `Cannot ${action} as the pool is full: ${this.#core.label} has ${maxPeers} peers (maxPeers)`,
     );
   }
 
@@ -188,7 +188,7 @@ export class Registrar {
   }
 }
 
-/** How the stay ended: what a worker tells, where that is something. */
+/** How the stay ended, as the worker says, unless that makes no sense. */
 function checkExit(peer: InboundPeer, told: unknown): InboundExit {
   if (isExit(told)) return told;
   const cause = new TypeError("onExit must be given a kind of exit");

@@ -76,7 +76,7 @@ export class DefaultInboundWorker implements InboundWorker {
     return this.#connection?.send(data, options) ?? rejected(notStarted());
   }
 
-  /** Sends a message if there is room. */
+  /** Sends a message if there is space in the buffer. */
   trySend(data: Message): boolean {
     if (this.#connection === undefined) throw notStarted();
     return this.#connection.trySend(data);

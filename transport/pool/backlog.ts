@@ -4,7 +4,7 @@ import { Ring } from "../base/ring.ts";
 import type { PoolEvent } from "./events.ts";
 import type { InboxMessage } from "./worker.ts";
 
-/** Limits on what waits for room in the inbox. */
+/** Limits on what waits for space in the inbox. */
 export interface BacklogLimits {
   /** Messages of one peer. */
   readonly maxItems: number;
@@ -12,7 +12,7 @@ export interface BacklogLimits {
   readonly maxBytes: number;
   /** Above 0: messages of one peer before the oldest are dropped. */
   readonly maxQueueSize: number;
-  /** Messages of all peers together that are registered no more. */
+  /** Messages of all peers together that are no longer registered. */
   readonly maxDepartedItems: number;
   /** Bytes of those messages. */
   readonly maxDepartedBytes: number;
@@ -31,11 +31,11 @@ export interface BacklogContext<E extends PoolEvent> {
 /** The collection that a {@link Backlog} belongs to. */
 export interface BacklogHome<E extends PoolEvent> {
   readonly context: BacklogContext<E>;
-  /** How many messages, and bytes, of peers that are registered no more may still be added. */
+  /** How many messages, and bytes, of peers that are no longer registered may still be added. */
   readonly departedRoom: { readonly items: number; readonly bytes: number };
   /** Counts messages that wait. */
   countWaiting(items: number): void;
-  /** Counts messages of peers that are registered no more. */
+  /** Counts messages of peers that are no longer registered. */
   countDeparted(items: number, bytes: number): void;
   /** Nothing of the peer waits any more. */
   forget(backlog: Backlog<E>): void;
@@ -43,13 +43,13 @@ export interface BacklogHome<E extends PoolEvent> {
 
 /** A connection, as a {@link Backlog} sees it. */
 export interface Inlet {
-  /** Whether the peer can be made to wait. */
-  readonly canHold: boolean;
-  /** Whether the peer waits. */
-  held: boolean;
-  /** Lets the peer go on. */
+  /** Whether reading can be paused. */
+  readonly canPause: boolean;
+  /** Whether reading is paused. */
+  paused: boolean;
+  /** Reads on. */
   resume(): void;
-  /** Drops a message that found no room, and all that follow. Returns `true`. */
+  /** Drops a message that does not fit, and all that follow. Returns `true`. */
   refuse(error: Error): boolean;
   /** Counts messages of the peer that were dropped. */
   countDropped(count: number): void;
@@ -65,12 +65,12 @@ export interface BacklogOwner {
 /** Events of one peer that wait; beyond it pairs of older ones are left out. */
 const MAX_EVENTS = 32;
 
-/** What waits of one peer for room in the inbox: messages and events in order, and connections that are held back. */
+/** What one peer has waiting for space in the inbox: messages and events in order, and paused connections. */
 export class Backlog<E extends PoolEvent> {
   readonly id: string;
   readonly #home: BacklogHome<E>;
   readonly #entries = new Ring<InboxMessage | E>();
-  readonly #held = new Set<Inlet>();
+  readonly #paused = new Set<Inlet>();
   /** The peer while it is registered. */
   #owner: BacklogOwner | undefined;
   #items = 0;
@@ -105,7 +105,7 @@ export class Backlog<E extends PoolEvent> {
   }
 
   /**
-   * The peer is registered no more: what waits of it shares the room for all such peers.
+   * The peer is no longer registered: its waiting messages share the space for all such peers.
    *
    * @returns How many messages did not fit, and were dropped.
    */
@@ -127,20 +127,20 @@ export class Backlog<E extends PoolEvent> {
   release(inlet: Inlet): number {
     const { maxItems, maxBytes } = this.#home.context.limits;
     const dropped = this.#trim(maxItems, maxBytes);
-    this.#held.delete(inlet);
+    this.#paused.delete(inlet);
     this.#settle();
     return dropped;
   }
 
-  /** Lets a peer wait until there is room. Returns whether it may go on. */
-  hold(inlet: Inlet): boolean {
-    if (!inlet.canHold) return true;
-    inlet.held = true;
-    this.#held.add(inlet);
+  /** Pauses a connection until there is space. Returns whether it may go on. */
+  pause(inlet: Inlet): boolean {
+    if (!inlet.canPause) return true;
+    inlet.paused = true;
+    this.#paused.add(inlet);
     return false;
   }
 
-  /** Takes a message that found no room. Returns whether the peer may go on. */
+  /** Takes a message that the inbox has no space for. Returns whether the connection may go on. */
   wait(inlet: Inlet, message: InboxMessage): boolean {
     const { maxQueueSize } = this.#home.context.limits;
     if (this.#owner !== undefined && maxQueueSize > 0) {
@@ -148,11 +148,11 @@ export class Backlog<E extends PoolEvent> {
       this.#dropOldest(inlet);
       return true;
     }
-    // A peer that can be held back brings no second message: its first one is never dropped.
-    const first = this.#owner !== undefined && inlet.canHold && !inlet.held;
+    // A connection that can be paused delivers no second message: its first one is never dropped.
+    const first = this.#owner !== undefined && inlet.canPause && !inlet.paused;
     if (!first && !this.#fits) return inlet.refuse(this.#overflow());
     this.#add(message);
-    return this.hold(inlet);
+    return this.pause(inlet);
   }
 
   /** Emits an event behind what waits. */
@@ -162,7 +162,7 @@ export class Backlog<E extends PoolEvent> {
     if (++this.#events > MAX_EVENTS) this.#mergeEvents();
   }
 
-  /** Moves what waits into the inbox while that has room. Returns whether all of it has gone. */
+  /** Moves what waits into the inbox while there is space. Returns whether nothing is left. */
   advance(): boolean {
     const { inbox, emit } = this.#home.context;
     for (
@@ -175,12 +175,12 @@ export class Backlog<E extends PoolEvent> {
       if (isMessage(entry)) inbox.push(entry);
       else emit(entry);
     }
-    if (inbox.full && this.#held.size > 0) return false;
+    if (inbox.full && this.#paused.size > 0) return false;
     this.#end();
     return true;
   }
 
-  /** Moves everything into the inbox, whether it has room or not. */
+  /** Moves everything into the inbox, beyond its limits if need be. */
   flush(): void {
     const { inbox, emit } = this.#home.context;
     for (
@@ -224,12 +224,12 @@ export class Backlog<E extends PoolEvent> {
     if (this.#owner === undefined) this.#home.countDeparted(items, bytes);
   }
 
-  /** Nothing waits any more: whoever is held back may go on. */
+  /** Nothing waits any more: paused connections may go on. */
   #end(): void {
     this.#home.forget(this);
-    const held = [...this.#held];
-    this.#held.clear();
-    for (const inlet of held) inlet.resume();
+    const paused = [...this.#paused];
+    this.#paused.clear();
+    for (const inlet of paused) inlet.resume();
   }
 
   /** Messages were dropped, or a connection has ended: events may have come to the front, or nothing waits any more. */
@@ -242,7 +242,7 @@ export class Backlog<E extends PoolEvent> {
       this.#shift();
       this.#home.context.emit(entry);
     }
-    if (this.empty && this.#held.size === 0) this.#home.forget(this);
+    if (this.empty && this.#paused.size === 0) this.#home.forget(this);
   }
 
   #dropOldest(inlet: Inlet): void {

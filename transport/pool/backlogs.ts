@@ -6,7 +6,7 @@ import {
 } from "./backlog.ts";
 import type { PoolEvent } from "./events.ts";
 
-/** All that waits for room in the inbox of one pool. A peer has a {@link Backlog} only while something of it waits. */
+/** Everything that waits for space in the inbox of one pool. A peer has a {@link Backlog} only while something of it waits. */
 export class Backlogs<E extends PoolEvent> implements BacklogHome<E> {
   readonly context: BacklogContext<E>;
   /** In the order in which they get their turn. */
@@ -33,7 +33,7 @@ export class Backlogs<E extends PoolEvent> implements BacklogHome<E> {
     return this.#closed;
   }
 
-  /** How many messages, and bytes, of peers that are registered no more may still be added. */
+  /** How many messages, and bytes, of peers that are no longer registered may still be added. */
   get departedRoom(): { readonly items: number; readonly bytes: number } {
     const { maxDepartedItems, maxDepartedBytes } = this.context.limits;
     return {
@@ -68,7 +68,7 @@ export class Backlogs<E extends PoolEvent> implements BacklogHome<E> {
     this.#waiting += items;
   }
 
-  /** Counts messages of peers that are registered no more. */
+  /** Counts messages of peers that are no longer registered. */
   countDeparted(items: number, bytes: number): void {
     this.#departedItems += items;
     this.#departedBytes += bytes;
@@ -79,7 +79,7 @@ export class Backlogs<E extends PoolEvent> implements BacklogHome<E> {
     this.#backlogs.delete(backlog.id);
   }
 
-  /** Moves everything into the inbox, whether it has room or not. */
+  /** Moves everything into the inbox, beyond its limits if need be. */
   close(): void {
     this.#closed = true;
     for (const backlog of [...this.#backlogs.values()]) backlog.flush();

@@ -12,7 +12,7 @@ export interface ReaderOptions {
   /** The number that every message carries. */
   readonly session: number;
   /**
-   * The peer cannot be held back and has sent more than may wait. Called at most once; messages are dropped from then
+   * The peer has sent more than may wait, and its socket has no backpressure. Called at most once; messages are dropped from then
    * on. @default closes the connection with 1009
    */
   readonly onOverflow?: ((error: Error) => void) | undefined;

@@ -9,7 +9,7 @@ import type { InboxMessage } from "./worker.ts";
 
 /** Where a {@link DeliverySink} takes messages from: a connection. */
 export interface MessageSource {
-  /** Whether the peer can be held back. */
+  /** Whether reading can be paused: the socket has backpressure. */
   readonly flowControl: boolean;
   /** Reads on after {@link DeliverySink.message} returned `false`. */
   resume(): void;
@@ -18,7 +18,7 @@ export interface MessageSource {
 /** Takes the messages of one connection. Made by {@link MessageDelivery.open}. */
 export interface DeliverySink extends MessageSink {
   /**
-   * Takes what the connection has read and could not hand over, and holds the peer back no more. Messages that do
+   * Takes what the connection has read and could not hand over, and no longer pauses it. Messages that do
    * not fit within the limits are dropped. For a connection that is about to be closed.
    */
   finish(): void;
@@ -31,14 +31,14 @@ export interface MessageDelivery {
   /**
    * Makes the sink for one connection of the peer.
    *
-   * - The sink stamps each message, and holds the peer back while the inbox is full.
+   * - The sink stamps each message, and pauses the connection while the inbox is full.
    * - Messages that find the inbox full wait in order, also when their connection has ended, within
    *   `incomingBufferSize` and `incomingBufferBytes` for all connections of the peer. While any wait, the next
-   *   connection is held back. Messages beyond these limits are dropped, counted and reported in `errors`.
-   * - With a `maxQueueSize` above 0 the peer is never held back: the oldest waiting message is dropped instead.
+   *   connection is paused. Messages beyond these limits are dropped, counted and reported in `errors`.
+   * - With a `maxQueueSize` above 0 a connection is never paused: the oldest waiting message is dropped instead.
    *
    * @param session The number that every message carries.
-   * @param onOverflow Called at most once, when a peer that cannot be held back exceeds the limits. All further
+   * @param onOverflow Called at most once, when a socket without backpressure exceeds the limits. All further
    * messages of this connection are dropped, so the worker has to close it (code 1009).
    */
   open(
@@ -78,7 +78,7 @@ export class Delivery<E extends PoolEvent> implements MessageDelivery {
     return this.#present;
   }
 
-  /** Messages that wait for room in the inbox. */
+  /** Messages that wait for space in the inbox. */
   get waiting(): number {
     return this.#backlogs.get(this.id)?.items ?? 0;
   }
@@ -98,7 +98,7 @@ export class Delivery<E extends PoolEvent> implements MessageDelivery {
     else backlog.emit(event);
   }
 
-  /** The peer is registered no more. Its connections may still bring messages until {@link Delivery.end}. */
+  /** The peer is no longer registered. Its connections may still bring messages until {@link Delivery.end}. */
   leave(): void {
     if (!this.#present) return;
     this.#present = false;
@@ -110,7 +110,7 @@ export class Delivery<E extends PoolEvent> implements MessageDelivery {
     this.#ended = true;
   }
 
-  /** Takes a message of a connection. Returns `false` to hold the peer back. */
+  /** Takes a message of a connection. Returns `false` to pause the connection. */
   take(
     sink: ConnectionSink<E>,
     data: Message,
@@ -127,8 +127,8 @@ export class Delivery<E extends PoolEvent> implements MessageDelivery {
     // Most of the time nothing waits.
     const backlog = backlogs.size === 0 ? undefined : backlogs.get(id);
     if (!inbox.full && (backlog === undefined || backlog.empty)) {
-      return inbox.push(message) || !sink.canHold ||
-        backlogs.make(this).hold(sink);
+      return inbox.push(message) || !sink.canPause ||
+        backlogs.make(this).pause(sink);
     }
     return (backlog ?? backlogs.make(this)).wait(sink, message);
   }
@@ -140,7 +140,7 @@ export class Delivery<E extends PoolEvent> implements MessageDelivery {
     this.#report(dropped + trimmed);
   }
 
-  /** Whether peers are never held back: the oldest messages are dropped instead. */
+  /** Whether connections are never paused: the oldest messages are dropped instead. */
   get dropsOldest(): boolean {
     return this.#backlogs.context.limits.maxQueueSize > 0;
   }
@@ -169,7 +169,7 @@ export class Delivery<E extends PoolEvent> implements MessageDelivery {
 /** The sink of one connection. */
 class ConnectionSink<E extends PoolEvent> implements DeliverySink, Inlet {
   readonly session: number;
-  held = false;
+  paused = false;
   /** A message was dropped: so are all that follow, since a gap in the middle would go unnoticed. */
   refuses = false;
   readonly #delivery: Delivery<E>;
@@ -191,7 +191,7 @@ class ConnectionSink<E extends PoolEvent> implements DeliverySink, Inlet {
     this.#onOverflow = onOverflow;
   }
 
-  get canHold(): boolean {
+  get canPause(): boolean {
     return !this.#finishing && this.#source.flowControl &&
       !this.#delivery.dropsOldest;
   }
@@ -217,8 +217,8 @@ class ConnectionSink<E extends PoolEvent> implements DeliverySink, Inlet {
   }
 
   resume(): void {
-    if (!this.held) return;
-    this.held = false;
+    if (!this.paused) return;
+    this.paused = false;
     this.#source.resume();
   }
 
@@ -230,7 +230,7 @@ class ConnectionSink<E extends PoolEvent> implements DeliverySink, Inlet {
   end(): void {
     if (this.#ended) return;
     this.#ended = this.#finishing = this.refuses = true;
-    this.held = false;
+    this.paused = false;
     this.#delivery.connectionEnded(this, this.#dropped);
   }
 }

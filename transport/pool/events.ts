@@ -20,12 +20,12 @@ export interface PoolEvent {
 export class EventQueue<E extends PoolEvent> {
   readonly #queue: Queue<E>;
   readonly #known: (id: string) => boolean;
-  /** Missed events of known peers, to be told with their next one. */
+  /** Missed events of known peers, to be counted in their next one. */
   readonly #owed = new Map<string, number>();
   /** Events that nobody read, of all peers. */
   missed = 0;
 
-  /** Makes an empty queue that holds `capacity` events; `known` tells whether there may be another of a peer. */
+  /** Makes an empty queue that holds `capacity` events; `known` returns whether there may be another one of a peer. */
   constructor(capacity: number, known: (id: string) => boolean) {
     this.#known = known;
     this.#queue = new Queue({ capacity });

@@ -44,7 +44,7 @@ export interface ForEachOptions {
  * Calls `handler` for each message of a pool's inbox: in order for each peer, and for several peers at the same time.
  *
  * - At most `concurrency` handlers run, and as many messages wait for the handler of their peer. While that is so,
- *   no message is taken from the inbox, so that peers are held back as if nobody read it.
+ *   no message is taken from the inbox, so that peers get backpressure as if nobody read it.
  * - A handler that throws or rejects is reported in the pool's `errors`, and the next message is handled. One that
  *   never settles keeps its place for ever.
  * - It must be the only reader of the inbox.

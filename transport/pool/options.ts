@@ -75,10 +75,10 @@ export interface PoolOptions<
   readonly signal?: AbortSignal | undefined;
   /** Where time and chance come from. @default the runtime's own */
   readonly clock?: Clock | undefined;
-  /** Messages that may wait in the inbox before peers are held back. @default 256 */
+  /** Messages that may wait in the inbox. While it is full, peers get backpressure. @default 256 */
   readonly inboxBufferSize?: number | undefined;
   /**
-   * Bytes that may wait in the inbox before peers are held back; a text counts its UTF-16 units. The
+   * Bytes that may wait in the inbox before peers get backpressure; a text counts its UTF-16 units. The
    * last message may exceed it. @default 16 MiB
    */
   readonly inboxBufferBytes?: number | undefined;

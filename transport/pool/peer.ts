@@ -32,7 +32,7 @@ export class Peer<Plugin, E extends PoolEvent> {
   readonly delivery: Delivery<E>;
   /** How long the closing handshake may take, in milliseconds; 0 is no limit. */
   readonly closeTimeout: number;
-  /** It is registered no more: what its worker tells changes nothing. */
+  /** It is no longer registered: calls of its worker have no effect. */
   retired = false;
   /** Its worker has ended, or was given up. */
   finished = false;
@@ -103,7 +103,7 @@ export class Peer<Plugin, E extends PoolEvent> {
     return this.#watchSend(sent);
   }
 
-  /** Sends a message if there is room. */
+  /** Sends a message if there is space in the buffer. */
   trySend(data: Message): boolean {
     const worker = this.#worker;
     if (worker.trySend === undefined) return false;

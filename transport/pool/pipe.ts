@@ -18,7 +18,7 @@ const GOING_AWAY = 1001;
 /**
  * Connects two connections both ways, as a gateway does: what arrives on one is sent on the other.
  *
- * - Messages keep their order and their type. While one side does not read, the other is held back: at most
+ * - Messages keep their order and their type. While one side does not read, the other gets backpressure: at most
  *   `incomingBufferBytes` of one connection, `highWaterMark` of the other and one message are under way in each
  *   direction, beside what the system buffers.
  * - When one side closes, its messages are sent first, and then the same close frame: code and reason, 1005 as a close

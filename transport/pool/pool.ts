@@ -59,7 +59,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
   readonly #backlogs: Backlogs<E>;
   readonly #counter = new TrafficCounter();
   readonly #onEvent: ((event: E) => unknown) | undefined;
-  /** Peers that are registered no more and whose workers have not ended. */
+  /** Peers that are no longer registered and whose workers have not ended. */
   readonly #leaving = new Set<Peer<Plugin, E>>();
   /** The latest of these under each id. */
   readonly #lastLeaving = new Map<string, Peer<Plugin, E>>();
@@ -191,7 +191,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     return peer;
   }
 
-  /** The peer is registered no more. What its worker still tells changes nothing. */
+  /** The peer is no longer registered. Further calls of its worker have no effect. */
   retire(peer: Peer<Plugin, E>): void {
     peer.retired = true;
     if (this.#lastPeer === peer) this.#lastPeer = undefined;
@@ -216,7 +216,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
   /**
    * Takes a peer out and has its worker stopped; waits for the end, within bounds.
    *
-   * @param replaced The peer is admitted again at once, and its messages keep their room.
+   * @param replaced The peer is admitted again at once, and its waiting messages stay.
    */
   async dismiss(
     peer: Peer<Plugin, E>,
@@ -294,7 +294,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
 
   async #close(code: number, reason: string): Promise<void> {
     for (const peer of this.peers.values()) this.retire(peer);
-    // Those that left before are told too: a worker may go on after it has said that it is done.
+    // Workers that ended their stay before are stopped too: a worker may go on after it has said that it is done.
     const leaving = [...this.#leaving];
     for (const peer of leaving) peer.stop(code, reason);
     await Promise.all(leaving.map((peer) => this.#ended(peer)));

@@ -6,7 +6,7 @@ export interface TrafficStats {
   readonly receivedMessages: number;
   /** Payload bytes that arrived, before compression. */
   readonly receivedBytes: number;
-  /** Messages that arrived and were dropped, since they found no room: see `maxQueueSize` and `incomingBufferSize`. */
+  /** Messages that arrived and were dropped, since they did not fit: see `maxQueueSize` and `incomingBufferSize`. */
   readonly droppedMessages: number;
   /** Messages that were buffered for sending. */
   readonly sentMessages: number;
@@ -30,7 +30,7 @@ export interface PoolStats extends TrafficStats {
   readonly peerCount: number;
   /** Messages that wait in the inbox. */
   readonly inboxDepth: number;
-  /** Messages that wait for room in the inbox. */
+  /** Messages that wait for space in the inbox. */
   readonly waitingMessages: number;
   /** Events that wait to be read. */
   readonly eventsDepth: number;
@@ -44,7 +44,7 @@ export interface PoolStats extends TrafficStats {
 
 /** Figures of a peer, since it was added. */
 export interface PeerStats extends TrafficStats {
-  /** Messages that wait for room in the inbox. */
+  /** Messages that wait for space in the inbox. */
   readonly waitingMessages: number;
   /** Figures of the present connection, or of the last one. */
   readonly connection: ConnectionStats | undefined;

@@ -28,7 +28,7 @@ export interface Worker<Plugin> {
   stop(code: number, reason: string): void;
   /** Sends a message: see {@link Connection.send}. */
   send(data: Message, options?: SendOptions): Promise<void>;
-  /** Sends a message if there is room: see {@link Connection.trySend}. Without it the pool's `trySend` returns `false`. */
+  /** Sends a message if there is space in the buffer: see {@link Connection.trySend}. Without it the pool's `trySend` returns `false`. */
   trySend?(data: Message): boolean;
   /** Figures of the present connection, or of the last one. Must not wait. @default undefined */
   stats?(): ConnectionStats | undefined;
