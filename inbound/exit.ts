@@ -1,5 +1,6 @@
 import { ConnectionError } from "../transport/base/errors.ts";
 import type { Connection } from "../transport/connection/connection.ts";
+import { lossOf } from "../transport/pool/loss.ts";
 import type { InboundExit } from "./plugin.ts";
 
 /**
@@ -18,7 +19,9 @@ export async function exitOf(
   if (error === undefined || code === "peer-closed-clean") {
     return { kind: "disconnected" };
   }
-  return code === "peer-closed-unexpected"
-    ? { kind: "dropped-close", closeCode: end.code, reason: end.reason }
-    : { kind: "dropped-error", error, closeCode: end.sent?.code ?? end.code };
+  if (code === "peer-closed-unexpected") {
+    return { kind: "dropped-close", closeCode: end.code, reason: end.reason };
+  }
+  const { closeCode } = lossOf(end.sent ?? end, error);
+  return { kind: "dropped-error", error, closeCode };
 }

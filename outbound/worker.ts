@@ -6,6 +6,7 @@ import { sleep } from "../transport/base/schedule.ts";
 import type { Connection } from "../transport/connection/connection.ts";
 import type { SendOptions } from "../transport/connection/outgoing.ts";
 import type { ConnectionStats } from "../transport/connection/stats.ts";
+import { lossOf } from "../transport/pool/loss.ts";
 import type { SocketEnd } from "../transport/socket/socket.ts";
 import type { PeerState } from "./peer_state.ts";
 import type { OutboundPlugin, OutboundWorker } from "./plugin.ts";
@@ -173,6 +174,7 @@ export class DefaultOutboundWorker implements OutboundWorker {
     signal: AbortSignal,
   ): Promise<void> {
     const { end, error, heldFor } = loss;
+    const close = end === undefined ? undefined : lossOf(end, error);
     const { clock, workerOptions, id, url } = plugin;
     const stable = end !== undefined && heldFor >= workerOptions.stableAfter;
     if (stable) this.#attempt = 0;
@@ -181,8 +183,8 @@ export class DefaultOutboundWorker implements OutboundWorker {
       id,
       url,
       cause: end === undefined ? "refused" : "lost",
-      closeCode: end?.code,
-      reason: end?.reason,
+      closeCode: close?.closeCode,
+      reason: close?.reason,
       error,
       failures,
     });
@@ -218,8 +220,7 @@ export class DefaultOutboundWorker implements OutboundWorker {
     if (end === undefined) return;
     plugin.notify({
       kind: "disconnected",
-      closeCode: end.code,
-      reason: end.reason,
+      ...lossOf(end, error),
       ...(error && { error }),
       ...next,
     }, this.#session);

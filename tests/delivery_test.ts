@@ -291,3 +291,31 @@ Deno.test("A loop that waits for a connection and sends never starves the proces
   await sending;
   await pool.close();
 });
+
+for (
+  const [options, limit] of [
+    [{ maxMessageSize: 9 }, "maxMessageSize (9 bytes)"],
+    [{ incomingBufferSize: 3 }, "incomingBufferSize (3)"],
+  ] as const
+) {
+  Deno.test(`An outbound pool over dialNative says 1009 and names ${limit}, though 1000 was sent`, async () => {
+    await using server = new InboundPool("server");
+    await using listening = serve("native", server, "peer");
+    await using pool = new OutboundPool("pool", {
+      dialer: dialNative,
+      inboxBufferSize: 1,
+      connection: options,
+    });
+    pool.connect(`ws://127.0.0.1:${listening.port}`);
+    assertEquals((await pool.events.take())?.kind, "connected");
+    await eventually(() => server.has("peer"));
+    for (let i = 0; i < 20; i++) server.trySend("peer", "x".repeat(10));
+    await eventually(() => !server.has("peer"));
+    // The event comes behind the messages that had room.
+    while (pool.inbox.size > 0) await pool.inbox.take();
+    const event = await pool.events.take();
+    assertEquals([event?.kind, event?.closeCode], ["disconnected", 1009]);
+    assert(event?.error?.message.includes(limit), event?.error?.message);
+    assert(event?.reason?.includes(limit), event?.reason);
+  });
+}

@@ -50,6 +50,9 @@ const UNSUPPORTED = {
  * - `headers` may not be `Host` or those of the handshake. A `User-Agent` is added to that of the runtime.
  * - The runtime by itself uses the HTTP proxy of the environment. Another proxy or none, certificates, a Unix socket,
  *   compression, fragments, and limits on frames need `dialRaw`.
+ * - The runtime can send only the close codes 1000 and 3000 to 4999. For every other code (1001 and 1009, for example) it
+ *   sends 1000 with the same reason; `sent` in the end of the socket is what went out. If the peer breaks a limit of ours,
+ *   the error says 1009 all the same.
  * - `pingInterval` has no effect: the runtime cannot ping. `maxMessageSize` applies once a message has arrived.
  *
  * @example

@@ -319,6 +319,9 @@ export class Connection implements AsyncDisposable {
    * Closes: the closing handshake (RFC 6455, section 7.1.2), after `closeTimeout` a cut. What has arrived can still
    * be read. Closing twice is safe, and both calls wait for the end.
    *
+   * A connection of `dialNative` can send only 1000 and 3000 to 4999: it sends 1000 in place of other codes. `sent` in the
+   * {@link SocketEnd} is the close frame that went out.
+   *
    * @param code A code that may be sent, or 1005 for a close frame without a code. @default 1000
    * @param reason At most 123 bytes of UTF-8. @default ""
    * @param options How long the handshake may take, if not `closeTimeout`.

@@ -45,14 +45,22 @@ export function classifyEnd(
   );
 }
 
-/** With which code the connection ended: the peer's, or ours if the peer gave none. */
+/**
+ * With which code the connection ended: that of what went wrong, even if the runtime's client could not send it; else
+ * the peer's, or ours if the peer gave none.
+ */
 function closeOf(
   { code, reason, received, sent }: SocketEnd,
   cause: Error,
 ): { closeCode: number; reason: string } {
+  const known = cause instanceof ProtocolError ||
+    cause instanceof ConnectionError;
+  const meant = known ? cause.closeCode : undefined;
   const ours = received === undefined ? sent : undefined;
-  if (ours !== undefined) return { closeCode: ours.code, reason: ours.reason };
-  return cause instanceof ProtocolError
-    ? { closeCode: cause.closeCode, reason: cause.message }
-    : { closeCode: code, reason };
+  if (ours !== undefined && (meant === undefined || meant === ours.code)) {
+    return { closeCode: ours.code, reason: ours.reason };
+  }
+  return meant === undefined
+    ? { closeCode: code, reason }
+    : { closeCode: meant, reason: cause.message };
 }

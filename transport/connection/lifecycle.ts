@@ -228,8 +228,10 @@ export class Lifecycle {
   streamBroke(cause: unknown): void {
     const message = "A streamed message broke off in the middle";
     this.#fail(
-      new ConnectionError("stream-aborted", message, { cause }),
-      INTERNAL_ERROR,
+      new ConnectionError("stream-aborted", message, {
+        cause,
+        closeCode: INTERNAL_ERROR,
+      }),
       message,
     );
   }
@@ -314,12 +316,15 @@ export class Lifecycle {
     this.#endSocket((socket) => socket.terminate(error));
   }
 
-  #fail(error: ConnectionError, code: number, reason: string): void {
+  /** Closes because of a fault on our side or a broken limit, with the code of the error. */
+  #fail(error: ConnectionError, reason: string): void {
     if (this.#state === "closed") return;
     this.#failure = error;
     this.#shut();
     const timeout = this.#config.closeTimeout;
-    this.#endSocket((socket) => socket.close(code, reason, { timeout }));
+    this.#endSocket((socket) =>
+      socket.close(error.closeCode, reason, { timeout })
+    );
   }
 
   /** More messages have arrived than may wait, on a socket that cannot hold the peer back. */
@@ -328,8 +333,7 @@ export class Lifecycle {
     const message =
       `More messages wait than incomingBufferSize (${incomingBufferSize}) or incomingBufferBytes (${incomingBufferBytes}) allow`;
     this.#fail(
-      new ConnectionError("read-error", message),
-      TOO_BIG,
+      new ConnectionError("read-error", message, { closeCode: TOO_BIG }),
       "Too many messages wait",
     );
   }
@@ -353,9 +357,14 @@ export class Lifecycle {
     }
   }
 
-  #end(end: SocketEnd): void {
+  #end(socketEnd: SocketEnd): void {
     if (this.#ended) return;
     this.#ended = true;
+    // What made us close, even if the peer answered our close frame.
+    const end: SocketEnd = {
+      ...socketEnd,
+      error: this.#failure ?? socketEnd.error,
+    };
     if (this.#state !== "closed") this.#shut();
     this.#unfollow();
     const error = this.#closedByUser

@@ -95,7 +95,9 @@ Deno.test("a peer's close with the runtime's own words is no inactivity", async 
   assertEquals(end.initiator, "peer");
 });
 
-for (const code of [1000, 1001, 1008, 1011, 4000]) {
+for (
+  const code of [1000, 1001, 1008, 1009, 1011, 1012, 1013, 1014, 3000, 4999]
+) {
   Deno.test(`a server may close with ${code}`, async () => {
     await using server = serve();
     using peer = await WirePeer.connect(server.port);
@@ -122,6 +124,20 @@ Deno.test("a bare WebSocket of Deno.upgradeWebSocket is known for a server's, ev
   using peer = await WirePeer.connect(server.port);
   assertEquals((await peer.next())?.payload, closeBody(1001));
   await peer.send(CLOSE, closeBody(1001));
+});
+
+Deno.test("a peer's close with 1014 is a clean end, though Deno answers it with 1002", async () => {
+  await using server = serve();
+  using peer = await WirePeer.connect(server.port);
+  await peer.send(CLOSE, closeBody(1014, "gateway"));
+  assertEquals((await peer.next())?.payload, closeBody(1002, "gateway"));
+  const end = await (await server.socket).closed;
+  assertEquals([end.code, end.clean, end.initiator, end.sent?.code], [
+    1014,
+    true,
+    "peer",
+    1002,
+  ]);
 });
 
 for (const code of [999, 1005, 1006, 1010, 1015, 2000]) {

@@ -10,16 +10,9 @@ import {
   eventError,
   handshakeTimedOut,
 } from "./native_failure.ts";
-import {
-  CLOSE_ABNORMAL,
-  CLOSE_NO_STATUS,
-  CLOSE_NORMAL,
-  encodeCloseBody,
-  isSendableCloseCode,
-} from "../protocol/close.ts";
 import { Schedule, type Task } from "../base/schedule.ts";
+import { NativeClose } from "./native_close.ts";
 import type {
-  CloseFrame,
   Socket,
   SocketCloseOptions,
   SocketEnd,
@@ -29,14 +22,8 @@ import type {
 } from "./socket.ts";
 import type { PeerAddress } from "../net/address.ts";
 
-/** What the runtime says when its idle timeout has ended a connection. */
-const IDLE = "No response from ping frame.";
-/** What it says when the stream has ended without a close frame, which is no error but a 1006. */
-const EOF = "Unexpected EOF";
 /** Milliseconds a closing handshake may take when nobody says otherwise. */
 const CLOSE_TIMEOUT = 5_000;
-/** Bytes of a close frame's body before the reason. */
-const CODE_SIZE = 2;
 const EVENTS = ["open", "message", "error", "close"] as const;
 
 /**
@@ -68,13 +55,6 @@ interface Kept {
   readonly at: number;
 }
 
-/** A close that we began. */
-interface Closing {
-  /** The code that goes out, none for an empty close frame. */
-  readonly code: number | undefined;
-  readonly reason: string;
-}
-
 /**
  * The runtime's own `WebSocket`, client or from `Deno.upgradeWebSocket`, as a {@link Socket}.
  *
@@ -83,13 +63,25 @@ interface Closing {
  * - One that is still connecting takes messages: they go out when it opens.
  * - What arrives between construction and {@link NativeSocket.start} is kept and handed over first.
  *
- * What the runtime cannot do stays undone. It answers pings by itself and shows neither pings
- * nor pongs. A peer that sends too much cannot be held back, and its message is measured only
- * once it is there (a frame of more than 64 MiB the runtime refuses). A client sends no close
- * code but 1000 and 3000 to 4999: 1000 goes out instead of others, with their reason. The peer
- * cannot be cut: after {@link NativeSocket.terminate} or a closing handshake that nobody answers
- * nothing here waits for it, but the runtime holds the TCP connection, and with it an op that
- * keeps the process alive, until the peer ends it.
+ * What the runtime cannot do is not done here either:
+ *
+ * - It answers pings by itself, and shows neither pings nor pongs.
+ * - A peer that sends too much cannot be held back. Its message is measured only once it has arrived; the runtime refuses
+ *   a frame of more than 64 MiB.
+ * - A client sends only the close codes 1000 and 3000 to 4999. In place of every other code it sends 1000 with the same
+ *   reason, and a server does so with codes that may not be sent. {@link SocketEnd.sent} is what went out.
+ * - The peer cannot be cut. After {@link NativeSocket.terminate}, or a closing handshake that nobody answers, nothing here
+ *   waits for the peer, but the runtime holds the TCP connection, and with it an op that keeps the process alive, until
+ *   the peer ends it.
+ *
+ * What Deno does not tell of the end is filled in:
+ *
+ * - Deno does not know the close code 1014. A close frame with it is reported without its reason, and Deno answers it with
+ *   1002. A peer that sends a code that must not be sent looks the same.
+ * - After our own close Deno reports a ping, the end of the stream, a close frame without a code, and one with 1014 all as
+ *   a clean 1005. Since peers repeat the code (RFC 6455, section 5.5.1), this is an answer only if our close frame had no
+ *   code or 1014; otherwise the end is not clean.
+ * - A close frame that went behind waiting output, and that the peer did not answer, is not counted as sent.
  */
 export class NativeSocket implements Socket {
   /** The URL that was dialled or requested. */
@@ -108,6 +100,7 @@ export class NativeSocket implements Socket {
   readonly #clock: Clock;
   readonly #schedule: Schedule;
   readonly #drains: DrainWatch;
+  readonly #close: NativeClose;
   readonly #closed = Promise.withResolvers<SocketEnd>();
   readonly #listener = (event: Event) => this.#on(event);
 
@@ -119,11 +112,6 @@ export class NativeSocket implements Socket {
   #unsentBytes = 0;
   #sentBytes = 0;
 
-  #closing: Closing | undefined;
-  /** Our close frame, once the runtime has it. */
-  #sent: CloseFrame | undefined;
-  #error: Error | undefined;
-  #cut = false;
   #openDeadline: Task | undefined;
   #closeDeadline: Task | undefined;
   #end: SocketEnd | undefined;
@@ -150,6 +138,7 @@ export class NativeSocket implements Socket {
     this.remoteAddr = options.remoteAddr;
     this.#ws = ws;
     this.#role = options.role ?? (ws.url === "" ? "server" : "client");
+    this.#close = new NativeClose(ws, this.#role);
     this.#protocol = options.protocol;
     this.#clock = options.clock ?? systemClock;
     this.#schedule = Schedule.of(this.#clock);
@@ -213,7 +202,7 @@ export class NativeSocket implements Socket {
 
   /** Buffers a message. The caller may reuse the bytes at once. */
   write(data: Message): undefined {
-    if (this.#end !== undefined || this.#closing !== undefined) return;
+    if (this.#end !== undefined || this.#close.begun) return;
     const size = messageSize(data);
     this.#sentBytes += size;
     if (this.#opened) {
@@ -238,22 +227,22 @@ export class NativeSocket implements Socket {
   }
 
   /**
-   * Begins the closing handshake behind what is buffered. Of a client that is still connecting
-   * and has nothing to say the dial ends.
+   * Begins the closing handshake behind what is buffered. A client that is still connecting and has nothing to send gives
+   * the dial up.
    *
-   * @param code Where it may not be sent, 1000 goes out.
-   * @param reason Is cut behind 123 bytes of UTF-8.
+   * @param code If the runtime cannot send it, 1000 goes out: see {@link SocketEnd.sent}.
+   * @param reason Is cut after 123 bytes of UTF-8, behind a whole character.
    */
   close(
     code?: number,
     reason = "",
     { timeout = this.#closeTimeout }: SocketCloseOptions = {},
   ): void {
-    if (this.#end !== undefined || this.#closing !== undefined) return;
-    this.#closing = this.#allowed(code, reason);
+    if (this.#end !== undefined || this.#close.begun) return;
+    this.#close.begin(code, reason);
     this.#drains.stop();
     this.#awaitClose(timeout);
-    if (this.#opened) this.#sayClose(this.#closing);
+    if (this.#opened) this.#close.send();
     else if (this.#role === "client" && this.#unsent.length === 0) {
       this.terminate();
     }
@@ -262,9 +251,7 @@ export class NativeSocket implements Socket {
   /** Ends it for us at once; the peer is told as far as the runtime goes. */
   terminate(error?: Error): void {
     if (this.#end !== undefined) return;
-    this.#error ??= error;
-    this.#cut = true;
-    this.#letGo();
+    this.#close.cut(error);
     this.#finish();
   }
 
@@ -272,7 +259,7 @@ export class NativeSocket implements Socket {
     // What escapes from here ends the process.
     try {
       if (event instanceof MessageEvent) this.#onMessage(event.data);
-      else if (isClose(event)) this.#onClose(event);
+      else if (isClose(event)) this.#finish(event);
       else if (event.type === "open") this.#onOpen();
       else this.#onError(eventError(event));
     } catch (thrown) {
@@ -288,18 +275,18 @@ export class NativeSocket implements Socket {
     this.#unsentBytes = 0;
     for (const data of unsent) this.#send(data);
     this.#drains.start();
-    if (this.#closing !== undefined) this.#sayClose(this.#closing);
+    this.#close.send();
   }
 
   #onMessage(payload: unknown): void {
-    if (this.#closing !== undefined) return;
+    if (this.#close.begun) return;
     const data = toMessage(payload);
     const size = messageSize(data);
     if (this.#maxMessageSize > 0 && size > this.#maxMessageSize) {
       return this.#fail(
         new ProtocolError(
           "message-too-large",
-          `message has ${size} bytes where at most ${this.#maxMessageSize} are allowed`,
+          `message of ${size} bytes is larger than maxMessageSize (${this.#maxMessageSize} bytes)`,
         ),
       );
     }
@@ -312,22 +299,8 @@ export class NativeSocket implements Socket {
   }
 
   #onError(error: Error): void {
-    if (this.#opened) this.#error ??= error;
-    else if (this.#closing === undefined) this.#error ??= connectFailure(error);
-  }
-
-  #onClose({ code, reason, wasClean }: CloseEvent): void {
-    if (this.#error?.message === IDLE) {
-      this.#sent ??= { code, reason };
-      return this.#finish(undefined, true);
-    }
-    if (this.#error?.message === EOF) this.#error = undefined;
-    // Once it closes, a client takes a ping or the end of the stream for a clean 1005. A real
-    // answer repeats the code (RFC 6455, section 5.5.1).
-    const unanswered = this.#sent !== undefined && code === CLOSE_NO_STATUS &&
-      this.#sent.code !== CLOSE_NO_STATUS;
-    const received = wasClean && !unanswered ? { code, reason } : undefined;
-    this.#finish(received);
+    if (this.#opened) this.#close.fail(error);
+    else if (!this.#close.begun) this.#close.fail(connectFailure(error));
   }
 
   #drained(): void {
@@ -349,10 +322,11 @@ export class NativeSocket implements Socket {
     }
   }
 
-  /** The peer broke a limit of ours: it is told so, and nobody waits for its answer. */
+  /** The peer broke a limit of ours: the peer is told, and nobody waits for its answer. */
   #fail(error: ProtocolError): void {
-    this.#error = error;
-    this.#sayClose(this.#allowed(error.closeCode, error.message));
+    this.#close.fail(error);
+    this.#close.begin(error.closeCode, error.message);
+    this.#close.send();
     this.#finish();
   }
 
@@ -364,50 +338,9 @@ export class NativeSocket implements Socket {
     );
   }
 
-  #sayClose({ code, reason }: Closing): void {
-    if (this.#ws.readyState !== WebSocket.OPEN) return;
-    if (code === undefined) this.#ws.close();
-    else this.#ws.close(code, reason);
-    this.#sent = { code: code ?? CLOSE_NO_STATUS, reason };
-  }
-
-  /** A close that the runtime will send. */
-  #allowed(code: number | undefined, reason: string): Closing {
-    if (code === undefined) return { code, reason: "" };
-    const may = isSendableCloseCode(code, this.#role) &&
-      (this.#role === "server" || code === CLOSE_NORMAL || code >= 3000);
-    const body = encodeCloseBody(CLOSE_NORMAL, reason);
-    return {
-      code: may ? code : CLOSE_NORMAL,
-      reason: new TextDecoder().decode(body.subarray(CODE_SIZE)),
-    };
-  }
-
-  #letGo(): void {
-    const ws = this.#ws;
-    if (ws.readyState === WebSocket.CONNECTING && this.#role === "server") {
-      // The runtime forgets a close from before the response is out.
-      ws.addEventListener("open", () => ws.close(), { once: true });
-    }
-    ws.close();
-  }
-
-  #finish(received?: CloseFrame, inactive = false): void {
+  #finish(event?: CloseEvent): void {
     if (this.#end !== undefined) return;
-    // A close frame is answered with its own (RFC 6455, section 5.5.1).
-    const sent = this.#sent ?? received;
-    const local = this.#cut || this.#closing !== undefined ||
-      this.#sent !== undefined;
-    const end: SocketEnd = this.#end = {
-      code: received?.code ?? CLOSE_ABNORMAL,
-      reason: received?.reason ?? "",
-      clean: received !== undefined,
-      initiator: local ? "local" : "peer",
-      received,
-      sent,
-      error: received === undefined ? this.#error : undefined,
-      inactive,
-    };
+    const end = this.#end = this.#close.end(event);
     for (const type of EVENTS) {
       this.#ws.removeEventListener(type, this.#listener);
     }

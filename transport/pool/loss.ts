@@ -1,0 +1,24 @@
+import { ConnectionError, PoolError } from "../base/errors.ts";
+import type { CloseFrame } from "../socket/socket.ts";
+
+/** The close code for more than we take (RFC 6455, section 7.4.1). */
+const TOO_BIG = 1009;
+
+/**
+ * Returns the close code and the reason for the event about the end of a connection. A limit of ours that the peer broke
+ * counts more than the close frames: the runtime's client cannot send its code.
+ *
+ * @param frame What the close frames say.
+ * @param error What ended the connection, if that was not the user.
+ */
+export function lossOf(
+  frame: CloseFrame,
+  error: Error | undefined,
+): { readonly closeCode: number; readonly reason: string } {
+  if (error instanceof PoolError && error.code === "messages-dropped") {
+    return { closeCode: TOO_BIG, reason: error.message };
+  }
+  return error instanceof ConnectionError && error.closeCode !== undefined
+    ? { closeCode: error.closeCode, reason: error.reason ?? frame.reason }
+    : { closeCode: frame.code, reason: frame.reason };
+}
