@@ -5,6 +5,7 @@ import { signalOf } from "../base/options.ts";
 import { onAbort } from "../base/promise.ts";
 import { Queue } from "../base/queue.ts";
 import { urlForLog } from "../base/url.ts";
+import { CLOSE_INTERNAL_ERROR, CLOSE_TOO_BIG } from "../protocol/close.ts";
 import type { Socket, SocketActivity, SocketEnd } from "../socket/socket.ts";
 import { ObservedActivity } from "./liveness/activity.ts";
 import { dial } from "./dialling.ts";
@@ -33,11 +34,6 @@ const MOVES: Readonly<Record<ConnectionState, readonly ConnectionState[]>> = {
   connected: ["closed"],
   closed: [],
 };
-
-/** The close code for more than we take (RFC 6455, section 7.4.1). */
-const TOO_BIG = 1009;
-/** The close code if we cannot go on (RFC 6455, section 7.4.1). */
-const INTERNAL_ERROR = 1011;
 
 /** What exists from the opening on. */
 export interface OpenParts {
@@ -230,7 +226,7 @@ export class Lifecycle {
     this.#fail(
       new ConnectionError("stream-aborted", message, {
         cause,
-        closeCode: INTERNAL_ERROR,
+        closeCode: CLOSE_INTERNAL_ERROR,
       }),
       message,
     );
@@ -321,10 +317,9 @@ export class Lifecycle {
     if (this.#state === "closed") return;
     this.#failure = error;
     this.#shut();
+    const { closeCode } = error;
     const timeout = this.#config.closeTimeout;
-    this.#endSocket((socket) =>
-      socket.close(error.closeCode, reason, { timeout })
-    );
+    this.#endSocket((socket) => socket.close(closeCode, reason, { timeout }));
   }
 
   /** More messages have arrived than may wait, on a socket that cannot hold the peer back. */
@@ -333,7 +328,7 @@ export class Lifecycle {
     const message =
       `More messages wait than incomingBufferSize (${incomingBufferSize}) or incomingBufferBytes (${incomingBufferBytes}) allow`;
     this.#fail(
-      new ConnectionError("read-error", message, { closeCode: TOO_BIG }),
+      new ConnectionError("read-error", message, { closeCode: CLOSE_TOO_BIG }),
       "Too many messages wait",
     );
   }
@@ -361,10 +356,8 @@ export class Lifecycle {
     if (this.#ended) return;
     this.#ended = true;
     // What made us close, even if the peer answered our close frame.
-    const end: SocketEnd = {
-      ...socketEnd,
-      error: this.#failure ?? socketEnd.error,
-    };
+    const failure = this.#failure ?? socketEnd.error;
+    const end: SocketEnd = { ...socketEnd, error: failure };
     if (this.#state !== "closed") this.#shut();
     this.#unfollow();
     const error = this.#closedByUser

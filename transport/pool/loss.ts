@@ -1,8 +1,6 @@
 import { ConnectionError, PoolError } from "../base/errors.ts";
+import { CLOSE_TOO_BIG } from "../protocol/close.ts";
 import type { CloseFrame } from "../socket/socket.ts";
-
-/** The close code for more than we take (RFC 6455, section 7.4.1). */
-const TOO_BIG = 1009;
 
 /**
  * Returns the close code and the reason for the event about the end of a connection. A limit of ours that the peer broke
@@ -16,7 +14,7 @@ export function lossOf(
   error: Error | undefined,
 ): { readonly closeCode: number; readonly reason: string } {
   if (error instanceof PoolError && error.code === "messages-dropped") {
-    return { closeCode: TOO_BIG, reason: error.message };
+    return { closeCode: CLOSE_TOO_BIG, reason: error.message };
   }
   return error instanceof ConnectionError && error.closeCode !== undefined
     ? { closeCode: error.closeCode, reason: error.reason ?? frame.reason }
