@@ -48,12 +48,14 @@ const victim = new Program<{ control: number; ports: number[] }>(
   ["--v8-flags=--expose-gc"],
 );
 const { control: victimPort = 0, ports = [] } = await victim.next();
+if (victimPort === 0) throw new Error("The victim did not start");
 const attacker = new Program<{ control: number; url: string }>(
   "hostile/attacker.ts",
   ports.map(String),
 );
 const { control: attackerPort = 0, url: hostileUrl = "" } = await attacker
   .next();
+if (attackerPort === 0) throw new Error("The attacker did not start");
 await healthy.start(ports[0] ?? 0);
 await pause(500);
 if (healthy.count !== 4) throw new Error("The healthy peers did not connect");

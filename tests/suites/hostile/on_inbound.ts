@@ -76,13 +76,13 @@ export const ON_INBOUND: Readonly<Record<string, ServerAttack>> = {
   "100,000 tiny fragments": {
     attackers: 4,
     verdict: /^close 1009$/,
-    seen: /^event dropped-error: too-many-fragments/,
+    seen: /^event dropped-error: too-many-fragments 1009$/,
     run: (doors) => inside(doors, (wire) => writeFragments(wire, text(1))),
   },
   "100,000 empty fragments": {
     attackers: 4,
     verdict: /^close 1009$/,
-    seen: /^event dropped-error: too-many-fragments/,
+    seen: /^event dropped-error: too-many-fragments 1009$/,
     run: (doors) => inside(doors, (wire) => writeFragments(wire, text(0))),
   },
   "100,000 pings": {
@@ -116,19 +116,19 @@ export const ON_INBOUND: Readonly<Record<string, ServerAttack>> = {
   "frame without a mask": {
     attackers: 4,
     verdict: /^close 1002$/,
-    seen: /^event dropped-error: mask-missing/,
+    seen: /^event dropped-error: mask-missing 1002$/,
     run: one({ opcode: TEXT, payload: text(5), masked: false }),
   },
   "length of 2^40": {
     attackers: 4,
     verdict: /^close 1009$/,
-    seen: /^event dropped-error: message-too-large/,
+    seen: /^event dropped-error: message-too-large 1009$/,
     run: one({ opcode: BINARY, claimed: 2n ** 40n }),
   },
   "length of 2^63": {
     attackers: 4,
     verdict: /^close 1002$/,
-    seen: /^event dropped-error: length-too-large/,
+    seen: /^event dropped-error: length-too-large 1002$/,
     run: one({ opcode: BINARY, claimed: 2n ** 63n }),
   },
   "message of 1 MiB, less a byte": {
@@ -187,7 +187,7 @@ export const ON_INBOUND: Readonly<Record<string, ServerAttack>> = {
   "deflate bomb, 64 MiB in 64 KiB": {
     attackers: 40,
     verdict: /^close 1009$/,
-    seen: /^event dropped-error: message-too-large/,
+    seen: /^event dropped-error: message-too-large 1009$/,
     once: true,
     run: (doors) =>
       inside(doors, (wire) => wire.write(deflateBomb(true)), {
@@ -198,7 +198,7 @@ export const ON_INBOUND: Readonly<Record<string, ServerAttack>> = {
     attackers: WINDOWS.length,
     // The offer is declined (RFC 7692, section 7.1), and RSV1 has no meaning then.
     verdict: /^close 1002$/,
-    seen: /^event dropped-error: reserved-bits/,
+    seen: /^event dropped-error: reserved-bits 1002$/,
     run: (doors, number) =>
       inside(
         doors,
@@ -210,14 +210,14 @@ export const ON_INBOUND: Readonly<Record<string, ServerAttack>> = {
   "TLS: 100,000 tiny fragments": {
     attackers: 4,
     verdict: /^close 1009$/,
-    seen: /^event dropped-error: too-many-fragments/,
+    seen: /^event dropped-error: too-many-fragments 1009$/,
     run: (doors) =>
       inside(doors, (wire) => writeFragments(wire, text(1)), { tls: true }),
   },
   "TLS: frame without a mask": {
     attackers: 4,
     verdict: /^close 1002$/,
-    seen: /^event dropped-error: mask-missing/,
+    seen: /^event dropped-error: mask-missing 1002$/,
     run: (doors) =>
       inside(
         doors,

@@ -29,7 +29,6 @@ const connection = {
   pingInterval: 250,
   writeTimeout: 1_500,
   closeTimeout: 500,
-  handshakeTimeout: 700,
 };
 const inbound = new InboundPool("victim", {
   worker: { inactivityTimeout: 1_000 },
@@ -43,6 +42,7 @@ const outbound = new OutboundPool("victim", {
   dialer: dialRaw,
   connection: {
     ...connection,
+    handshakeTimeout: 700,
     compression: true,
     protocols: ["chat"],
     retry: { initialDelay: 100, maxDelay: 200 },
@@ -142,8 +142,10 @@ async function refusals(listener: Listener): Promise<void> {
 
 async function events(pool: InboundPool): Promise<void> {
   for await (const { id, kind, closeCode, error } of pool.events) {
-    const detail = closeCode ?? (error && describe(error));
-    const text = detail === undefined ? kind : `${kind}: ${detail}`;
+    const details = [error && codeOf(error), closeCode]
+      .filter((detail) => detail !== undefined);
+    const text = [`${kind}${details.length > 0 ? ":" : ""}`, ...details]
+      .join(" ");
     seen.add(id.startsWith(HEALTHY) ? `HEALTHY ${text}` : `event ${text}`);
   }
 }
@@ -173,6 +175,12 @@ async function echo(pool: InboundPool | OutboundPool): Promise<void> {
       // It has left.
     }
   }
+}
+
+/** The innermost code of the library's. */
+function codeOf(error: Error): string {
+  if (error.cause instanceof Error) return codeOf(error.cause);
+  return String(Reflect.get(error, "code") ?? error.message);
 }
 
 /** The innermost code of the library's, and the status or close code that goes with it. */
