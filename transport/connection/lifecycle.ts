@@ -223,11 +223,9 @@ export class Lifecycle {
   /** A streamed message can neither be completed nor taken back (RFC 6455, section 5.4). */
   streamBroke(cause: unknown): void {
     const message = "A streamed message broke off in the middle";
+    const closeCode = CLOSE_INTERNAL_ERROR;
     this.#fail(
-      new ConnectionError("stream-aborted", message, {
-        cause,
-        closeCode: CLOSE_INTERNAL_ERROR,
-      }),
+      new ConnectionError("stream-aborted", message, { cause, closeCode }),
       message,
     );
   }
