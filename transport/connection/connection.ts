@@ -132,32 +132,32 @@ export class Connection implements AsyncDisposable {
 
   /** The subprotocol that was agreed on, "" without one. */
   get protocol(): string {
-    return this.#life.open?.socket.protocol ?? "";
+    return this.#life.socket?.protocol ?? "";
   }
 
   /** The extensions that were agreed on, "" without any. */
   get extensions(): string {
-    return this.#life.open?.socket.extensions ?? "";
+    return this.#life.socket?.extensions ?? "";
   }
 
   /** The server's response to the opening handshake, if this is the client's side and it is known. */
   get response(): SocketResponse | undefined {
-    return this.#life.open?.socket.response;
+    return this.#life.socket?.response;
   }
 
   /** Where the peer is, if that is known. */
   get remoteAddr(): PeerAddress | undefined {
-    return this.#life.open?.socket.remoteAddr;
+    return this.#life.socket?.remoteAddr;
   }
 
   /** Whether it can ping, and sees pings and pongs. */
   get controlFrames(): boolean {
-    return this.#life.open?.socket.controlFrames ?? false;
+    return this.#life.socket?.controlFrames ?? false;
   }
 
   /** Whether the peer can be held back. */
   get flowControl(): boolean {
-    return this.#life.open?.socket.flowControl ?? false;
+    return this.#life.socket?.flowControl ?? false;
   }
 
   /**
@@ -165,7 +165,7 @@ export class Connection implements AsyncDisposable {
    * `undefined` before it is connected.
    */
   get activity(): SocketActivity | undefined {
-    return this.#life.open?.activity;
+    return this.#life.activity;
   }
 
   /**
@@ -178,7 +178,7 @@ export class Connection implements AsyncDisposable {
 
   /** The oldest of our pings that no byte of the peer has followed. */
   get unanswered(): UnansweredPing | undefined {
-    return this.#life.open?.liveness.unanswered;
+    return this.#life.liveness?.unanswered;
   }
 
   /** When the last message or heartbeat arrived, in epoch milliseconds; 0 before the first. */
@@ -239,7 +239,7 @@ export class Connection implements AsyncDisposable {
    * @throws The signal's reason when it aborts.
    */
   send(data: Message, options?: SendOptions): Promise<void> {
-    const outgoing = this.#life.open?.outgoing;
+    const outgoing = this.#life.outgoing;
     try {
       checkMessage(data);
       if (options !== undefined) checkSendOptions(options);
@@ -262,7 +262,7 @@ export class Connection implements AsyncDisposable {
   trySend(data: Message): boolean {
     checkMessage(data);
     try {
-      const outgoing = this.#life.open?.outgoing;
+      const outgoing = this.#life.outgoing;
       if (outgoing === undefined) throw this.#life.unavailable("send");
       return outgoing.trySend(data);
     } catch (error) {
@@ -301,7 +301,7 @@ export class Connection implements AsyncDisposable {
   ping(options: { readonly signal?: AbortSignal } = {}): Promise<number> {
     try {
       const signal = signalOf(options);
-      const liveness = this.#life.open?.liveness;
+      const liveness = this.#life.liveness;
       if (liveness === undefined || this.state !== "connected") {
         throw this.#life.unavailable("ping");
       }
@@ -377,8 +377,10 @@ export class Connection implements AsyncDisposable {
     checkStream(stream);
     const checked = checkSendStreamOptions(options);
     const life = this.#life;
-    if (life.open === undefined) throw life.unavailable("send");
-    const { socket, outgoing } = life.open;
+    const { socket, outgoing } = life;
+    if (socket === undefined || outgoing === undefined) {
+      throw life.unavailable("send");
+    }
     await streamOut(socket, outgoing, stream, {
       ...checked,
       onBroken: (cause) => life.streamBroke(cause),

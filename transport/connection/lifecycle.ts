@@ -10,14 +10,14 @@ import type { Socket, SocketActivity, SocketEnd } from "../socket/socket.ts";
 import { ObservedActivity } from "./liveness/activity.ts";
 import { dial } from "./dialling.ts";
 import { classifyEnd, NEVER_OPEN } from "./end.ts";
-import { Liveness } from "./liveness/liveness.ts";
+import { Liveness, type LivenessHost } from "./liveness/liveness.ts";
 import type {
   ConnectionOptions,
   ResolvedConnectionOptions,
 } from "./options.ts";
 import { Outgoing } from "./outgoing.ts";
-import { ConnectionReader } from "./reader.ts";
-import { Receiving } from "./receiving.ts";
+import { ConnectionReader, type ReaderHost } from "./reader.ts";
+import { Receiving, type ReceivingHost } from "./receiving.ts";
 import { type ConnectionStats, Heartbeats } from "./stats.ts";
 
 /** Where a connection is in its life. A closed one is not used again. */
@@ -35,35 +35,32 @@ const MOVES: Readonly<Record<ConnectionState, readonly ConnectionState[]>> = {
   closed: [],
 };
 
-/** What exists from the opening on. */
-export interface OpenParts {
-  readonly socket: Socket;
-  readonly activity: SocketActivity;
-  readonly outgoing: Outgoing;
-  readonly liveness: Liveness;
-}
-
 /** The life of one connection: dials, opens, and ends, exactly once. Owns the parts that live only in between. */
-export class Lifecycle {
+export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
   readonly #url: string;
-  readonly #options: ConnectionOptions;
   readonly #config: ResolvedConnectionOptions;
-  readonly #closed = Promise.withResolvers<SocketEnd>();
+  /** Made when somebody asks for it. */
+  #closed: PromiseWithResolvers<SocketEnd> | undefined;
+  #end: SocketEnd | undefined;
 
   #state: ConnectionState = "disconnected";
-  #open: OpenParts | undefined;
   #dialling: AbortController | undefined;
   #unfollow = () => {};
   #closedByUser = false;
-  #ended = false;
   /** Why we ended the connection ourselves, if we did. */
   #failure: ConnectionError | undefined;
   #errors: Queue<ConnectionError> | undefined;
   #endError: ConnectionError | undefined;
 
+  readonly options: ConnectionOptions;
   readonly log: Log | undefined;
   readonly receiving: Receiving;
   readonly heartbeats: Heartbeats;
+  // Set from the opening on, also after the end.
+  socket: Socket | undefined;
+  activity: SocketActivity | undefined;
+  outgoing: Outgoing | undefined;
+  liveness: Liveness | undefined;
 
   /** Begins disconnected. */
   constructor(
@@ -72,7 +69,7 @@ export class Lifecycle {
     config: ResolvedConnectionOptions,
   ) {
     this.#url = url;
-    this.#options = options;
+    this.options = options;
     this.#config = config;
     this.log = createLog(options, {
       component: "connection",
@@ -84,9 +81,13 @@ export class Lifecycle {
       maxItems: config.incomingBufferSize,
       maxBytes: config.incomingBufferBytes,
       meter: options.meter,
-      onOverflow: () => this.#overflowed(),
-    });
+    }, this);
     this.heartbeats = new Heartbeats(config.clock, options.meter);
+  }
+
+  /** A callback of the user's threw or rejected. */
+  get callbackFailed(): (error: Error) => void {
+    return (error) => this.log?.error("A callback failed", { error });
   }
 
   /** The present state. */
@@ -94,14 +95,21 @@ export class Lifecycle {
     return this.#state;
   }
 
-  /** Set from the opening on, also after the end. */
-  get open(): OpenParts | undefined {
-    return this.#open;
-  }
-
   /** How it ended. Never rejects. */
   get closed(): Promise<SocketEnd> {
+    this.#closed ??= Promise.withResolvers();
+    if (this.#end !== undefined) this.#closed.resolve(this.#end);
     return this.#closed.promise;
+  }
+
+  /** Until when the peer was held back: `Infinity` while it is, 0 if it never was. */
+  get heldUntil(): number {
+    return this.receiving.heldUntil;
+  }
+
+  /** Whether a caller waits for the peer to take output. */
+  get sendWaits(): boolean {
+    return this.outgoing?.waits ?? false;
   }
 
   /** At most one classified error, then the end. */
@@ -123,20 +131,19 @@ export class Lifecycle {
 
   /** The present figures. */
   stats(): Omit<ConnectionStats, "failedSends"> {
-    const { messages, bytes, dropped, incoming } = this.receiving;
+    const { messages, bytes, dropped, depth } = this.receiving;
     const { count, latency } = this.heartbeats;
-    const open = this.#open;
     return {
       receivedMessages: messages,
       receivedBytes: bytes,
       droppedMessages: dropped,
-      sentMessages: open?.outgoing.sentMessages ?? 0,
-      sentBytes: open?.socket.sentBytes ?? 0,
+      sentMessages: this.outgoing?.sentMessages ?? 0,
+      sentBytes: this.socket?.sentBytes ?? 0,
       heartbeats: count,
       latency,
-      incomingDepth: incoming.size,
+      incomingDepth: depth,
       errorsDepth: this.#errors?.size ?? 0,
-      bufferedBytes: open?.socket.bufferedAmount ?? 0,
+      bufferedBytes: this.socket?.bufferedAmount ?? 0,
     };
   }
 
@@ -175,7 +182,7 @@ export class Lifecycle {
     // Not before: a connection that is never connected must leave no listener behind.
     this.#follow();
     try {
-      const socket = await dial(this.#url, this.#options, {
+      const socket = await dial(this.#url, this.options, {
         clock,
         handshakeTimeout,
         log: this.log,
@@ -212,7 +219,7 @@ export class Lifecycle {
 
   /** Cuts on behalf of the user. */
   terminate(): void {
-    if (this.#open === undefined) return this.close(undefined, "", 0);
+    if (this.socket === undefined) return this.close(undefined, "", 0);
     if (this.#state !== "closed") {
       this.#closedByUser = true;
       this.#shut();
@@ -242,7 +249,7 @@ export class Lifecycle {
   /** Closes when the signal of the options aborts. */
   #follow(): void {
     this.#unfollow = onAbort(
-      this.#options.signal,
+      this.options.signal,
       () => this.close(1000, "", this.#config.closeTimeout),
     );
   }
@@ -250,49 +257,35 @@ export class Lifecycle {
   #start(socket: Socket): void {
     this.#move("connected");
     const { clock, closeTimeout, highWaterMark } = this.#config;
-    const { receiving, heartbeats } = this;
+    const { meter } = this.options;
     const activity = socket.activity ?? new ObservedActivity(socket, clock);
+    const outgoing = new Outgoing({ socket, clock, highWaterMark, meter });
+    const liveness = new Liveness(socket, activity, this.#config, this);
+    outgoing.watcher = liveness;
+    this.receiving.open(socket, activity);
+    this.socket = socket;
+    this.activity = activity;
+    this.outgoing = outgoing;
+    this.liveness = liveness;
     const observed = activity instanceof ObservedActivity
       ? activity
       : undefined;
-    const outgoing: Outgoing = new Outgoing({
-      socket,
-      clock,
-      highWaterMark,
-      meter: this.#options.meter,
-      onWritten: () => liveness.written(),
-    });
-    const liveness = new Liveness({
-      ...this.#config,
-      socket,
-      activity,
-      heldUntil: () => receiving.heldUntil,
-      sendWaits: () => outgoing.waits,
-      onHeartbeat: (latency, at) => heartbeats.add(latency, at),
-      onDead: (error) => this.#cut(error),
-    });
-    this.#open = { socket, activity, outgoing, liveness };
-    receiving.open(socket, activity);
-    const reader = new ConnectionReader({
-      receiving,
-      outgoing,
-      liveness,
-      observed,
-      callbacks: this.#options,
-      onCallbackError: (error) => this.#callbackFailed(error),
-      onClosing: (sends) => this.#closing(sends),
-      onEnd: (end) => this.#end(end),
-    });
+    const reader = new ConnectionReader(this, outgoing, liveness, observed);
     socket.start(reader, { closeTimeout });
   }
 
+  /** A heartbeat has arrived, `at` epoch milliseconds. */
+  heartbeat(latency: number, at: number): void {
+    this.heartbeats.add(latency, at);
+  }
+
   /** One side has begun to close, or our side of the stream broke. The end follows. */
-  #closing(sends: boolean): void {
+  closing(sends: boolean): void {
     if (this.#state === "closed") return;
     if (!sends) return this.#shut();
     // Answers to what the peer had asked can still be sent, pings and fragments cannot.
-    this.#open?.liveness.stop();
-    this.#open?.outgoing.stopStreams(
+    this.liveness?.stop();
+    this.outgoing?.stopStreams(
       new ConnectionError(
         "connection-closed",
         "Cannot send the message: the peer is closing the connection.",
@@ -301,7 +294,7 @@ export class Lifecycle {
   }
 
   /** The peer is dead: nothing that was said to it would arrive. */
-  #cut(thrown: Error): void {
+  dead(thrown: Error): void {
     const error = thrown instanceof ConnectionError
       ? thrown
       : new ConnectionError("read-error", thrown.message, { cause: thrown });
@@ -321,7 +314,7 @@ export class Lifecycle {
   }
 
   /** More messages have arrived than may wait, on a socket that cannot hold the peer back. */
-  #overflowed(): void {
+  overflowed(): void {
     const { incomingBufferSize, incomingBufferBytes } = this.#config;
     const message =
       `More messages wait than incomingBufferSize (${incomingBufferSize}) or incomingBufferBytes (${incomingBufferBytes}) allow`;
@@ -334,28 +327,29 @@ export class Lifecycle {
   /** No more sends and pings; those who wait are told. */
   #shut(): void {
     this.#move("closed");
-    this.#open?.liveness.stop();
-    this.#open?.outgoing.fail(this.#failure ?? this.unavailable("send"));
+    this.liveness?.stop();
+    this.outgoing?.fail(this.#failure ?? this.unavailable("send"));
   }
 
   /** Ends the socket. One of the user's own that throws instead counts as ended. */
   #endSocket(end: (socket: Socket) => void): void {
-    if (this.#open === undefined) return this.#end(NEVER_OPEN);
+    if (this.socket === undefined) return this.ended(NEVER_OPEN);
     try {
-      end(this.#open.socket);
+      end(this.socket);
     } catch (thrown) {
       const error = toError(thrown);
       this.log?.error("The socket failed to end", { error });
-      this.#end({ ...NEVER_OPEN, error });
+      this.ended({ ...NEVER_OPEN, error });
     }
   }
 
-  #end(socketEnd: SocketEnd): void {
-    if (this.#ended) return;
-    this.#ended = true;
+  /** The socket has ended. */
+  ended(socketEnd: SocketEnd): void {
+    if (this.#end !== undefined) return;
     // What made us close, even if the peer answered our close frame.
     const failure = this.#failure ?? socketEnd.error;
     const end: SocketEnd = { ...socketEnd, error: failure };
+    this.#end = end;
     if (this.#state !== "closed") this.#shut();
     this.#unfollow();
     const error = this.#closedByUser
@@ -371,18 +365,13 @@ export class Lifecycle {
     });
     if (end.received !== undefined) {
       const { code, reason } = end.received;
-      const onError = (error: Error) => this.#callbackFailed(error);
-      notify(this.#options.onClose, onError, code, reason);
+      notify(this.options.onClose, this.callbackFailed, code, reason);
     }
     this.receiving.close();
     if (error !== undefined) this.errors.push(error);
     this.errors.close();
-    this.heartbeats.queue.close();
-    this.#closed.resolve(end);
-  }
-
-  #callbackFailed(thrown: unknown): void {
-    this.log?.error("A callback failed", { error: toError(thrown) });
+    this.heartbeats.close();
+    this.#closed?.resolve(end);
   }
 
   /** The one place where the state changes. */

@@ -42,8 +42,12 @@ export interface OutgoingOptions {
   /** While this many bytes or more are buffered, messages wait. */
   readonly highWaterMark: number;
   readonly meter?: ConnectionMeter | undefined;
-  /** Something was buffered. */
-  readonly onWritten: () => void;
+}
+
+/** Follows what an {@link Outgoing} does. */
+export interface OutputWatcher {
+  /** Output was buffered. */
+  written(): void;
 }
 
 /**
@@ -56,7 +60,6 @@ export class Outgoing {
   readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #highWaterMark: number;
-  readonly #onWritten: () => void;
   readonly #meter: ConnectionMeter | undefined;
   /** Those whose message is not buffered yet, in order. */
   readonly #queue: Waiters;
@@ -71,12 +74,13 @@ export class Outgoing {
 
   /** Messages that were buffered. */
   sentMessages = 0;
+  /** Is told of all output. */
+  watcher: OutputWatcher | undefined;
 
   /** Sends over a socket. */
   constructor(options: OutgoingOptions) {
     this.#socket = options.socket;
     this.#highWaterMark = options.highWaterMark;
-    this.#onWritten = options.onWritten;
     this.#meter = options.meter;
     this.#queue = new Waiters(options.clock);
     this.#buffered = new Waiters(options.clock, "unknown");
@@ -120,7 +124,7 @@ export class Outgoing {
   trySend(data: Message): boolean {
     if (this.#failure !== undefined) throw this.#failure;
     if (!this.#open) return false;
-    const before = this.#socket.sentBytes;
+    const before = this.#sentBytes;
     this.#socket.write(data, true);
     this.#sent(1, before);
     return true;
@@ -151,7 +155,7 @@ export class Outgoing {
    */
   writeFragment(fragment: Fragment): void {
     if (this.#failure !== undefined) throw this.#failure;
-    const before = this.#socket.sentBytes;
+    const before = this.#sentBytes;
     this.#socket.writeFragment?.(fragment);
     this.#sent(fragment.last ? 1 : 0, before);
   }
@@ -213,18 +217,23 @@ export class Outgoing {
     return this.#queue.size === 0 && this.#mayBuffer;
   }
 
+  /** Payload bytes that were buffered, if somebody counts them. */
+  get #sentBytes(): number {
+    return this.#meter === undefined ? 0 : this.#socket.sentBytes;
+  }
+
   /** Something was buffered, which completed so many messages. */
   #sent(messages: number, bytesBefore: number): void {
     this.sentMessages += messages;
-    this.#meter?.sent(messages, this.#socket.sentBytes - bytesBefore);
-    this.#onWritten();
+    this.#meter?.sent(messages, this.#sentBytes - bytesBefore);
+    this.watcher?.written();
   }
 
   #sendNow(data: Message, options: SendOptions | undefined): Promise<void> {
     // A call that may end early must not leave its caller's memory in use: its message is copied.
     const limited = options?.signal !== undefined ||
       (options?.timeout ?? 0) > 0;
-    const before = this.#socket.sentBytes;
+    const before = this.#sentBytes;
     const lent = this.#socket.write(data, limited);
     this.#sent(1, before);
     if (lent !== undefined) return this.#untilWritten(lent, options);

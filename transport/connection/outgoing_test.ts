@@ -14,8 +14,8 @@ function setUp(highWaterMark = 10) {
     socket,
     clock,
     highWaterMark,
-    onWritten: () => written++,
   });
+  outgoing.watcher = { written: () => written++ };
   socket.start({
     message: () => true,
     ping() {},

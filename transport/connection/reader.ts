@@ -1,4 +1,4 @@
-import { type CallbackErrorHandler, notify } from "../base/callbacks.ts";
+import { notify } from "../base/callbacks.ts";
 import type { Message } from "../base/message.ts";
 import type { FrameHeader } from "../protocol/frame.ts";
 import type {
@@ -12,38 +12,48 @@ import type { ConnectionOptions } from "./options.ts";
 import type { Outgoing } from "./outgoing.ts";
 import type { Receiving } from "./receiving.ts";
 
-/** Where a {@link ConnectionReader} takes what the socket hands over. */
-export interface ReaderTargets {
+/** The connection as its {@link ConnectionReader} sees it. */
+export interface ReaderHost {
   readonly receiving: Receiving;
-  readonly outgoing: Outgoing;
-  readonly liveness: Liveness;
-  /** Set if the socket does not tell its activity. */
-  readonly observed: ObservedActivity | undefined;
   /** The user's callbacks. */
-  readonly callbacks: Pick<ConnectionOptions, "onPing" | "onPong" | "onFrame">;
-  readonly onCallbackError: CallbackErrorHandler;
+  readonly options: Pick<ConnectionOptions, "onPing" | "onPong" | "onFrame">;
+  /** A callback threw or rejected. */
+  readonly callbackFailed: (error: Error) => void;
   /** The connection is no longer open. `sends` says whether whole messages can still be sent. */
-  readonly onClosing: (sends: boolean) => void;
-  readonly onEnd: (end: SocketEnd) => void;
+  closing(sends: boolean): void;
+  /** The socket has ended. */
+  ended(end: SocketEnd): void;
 }
 
 /** Passes what the socket of a connection hands over to the part that it concerns. */
 export class ConnectionReader implements SocketReader {
-  readonly #targets: ReaderTargets;
-  // Beside the targets, since every message needs them.
+  readonly #host: ReaderHost;
   readonly #receiving: Receiving;
+  readonly #outgoing: Outgoing;
+  readonly #liveness: Liveness;
   readonly #observed: ObservedActivity | undefined;
   readonly frame?: (direction: FrameDirection, header: FrameHeader) => void;
 
-  /** Makes the reader of one socket. */
-  constructor(targets: ReaderTargets) {
-    this.#targets = targets;
-    this.#receiving = targets.receiving;
-    this.#observed = targets.observed;
-    const { callbacks: { onFrame }, onCallbackError } = targets;
+  /**
+   * Makes the reader of one socket.
+   *
+   * @param observed Given if the socket does not tell its activity.
+   */
+  constructor(
+    host: ReaderHost,
+    outgoing: Outgoing,
+    liveness: Liveness,
+    observed: ObservedActivity | undefined,
+  ) {
+    this.#host = host;
+    this.#receiving = host.receiving;
+    this.#outgoing = outgoing;
+    this.#liveness = liveness;
+    this.#observed = observed;
+    const { onFrame } = host.options;
     if (onFrame === undefined) return;
     this.frame = (direction, header) =>
-      notify(onFrame, onCallbackError, direction, header);
+      notify(onFrame, host.callbackFailed, direction, header);
   }
 
   /** Takes a message. */
@@ -55,32 +65,32 @@ export class ConnectionReader implements SocketReader {
   /** Takes a ping. */
   ping(payload: Uint8Array): void {
     this.#observed?.received(payload.length);
-    const { callbacks: { onPing }, onCallbackError } = this.#targets;
-    notify(onPing, onCallbackError, payload);
+    const { onPing } = this.#host.options;
+    if (onPing) notify(onPing, this.#host.callbackFailed, payload);
   }
 
   /** Takes a pong. */
   pong(payload: Uint8Array, at: number): void {
     this.#observed?.received(payload.length);
-    const { liveness, callbacks: { onPong }, onCallbackError } = this.#targets;
-    liveness.pong(payload, at);
-    notify(onPong, onCallbackError, payload);
+    this.#liveness.pong(payload, at);
+    const { onPong } = this.#host.options;
+    if (onPong) notify(onPong, this.#host.callbackFailed, payload);
   }
 
   /** The socket has taken output. */
   drain(): void {
     this.#observed?.wrote();
-    this.#targets.liveness.drained();
-    this.#targets.outgoing.drain();
+    this.#liveness.drained();
+    this.#outgoing.drain();
   }
 
   /** The connection is no longer open. */
   closing(sends: boolean): void {
-    this.#targets.onClosing(sends);
+    this.#host.closing(sends);
   }
 
   /** The socket has ended. */
   end(end: SocketEnd): void {
-    this.#targets.onEnd(end);
+    this.#host.ended(end);
   }
 }

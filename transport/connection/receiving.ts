@@ -28,15 +28,21 @@ export interface ReceivingOptions {
   /** Bytes that may wait in `incoming`. */
   readonly maxBytes: number;
   readonly meter?: ConnectionMeter | undefined;
+}
+
+/** The connection as its {@link Receiving} sees it. */
+export interface ReceivingHost {
   /** A message found no room, and the socket cannot hold the peer back. The message is dropped. */
-  readonly onOverflow: () => void;
+  overflowed(): void;
 }
 
 /** The receiving half of a connection: where messages go, and when the peer is held back. */
 export class Receiving {
-  readonly #clock: Clock;
-  readonly #onOverflow: () => void;
-  readonly #meter: ConnectionMeter | undefined;
+  readonly #options: ReceivingOptions;
+  readonly #host: ReceivingHost;
+  /** Made when somebody asks for it: with a sink nobody does. */
+  #incoming: Queue<Message> | undefined;
+  #ended = false;
   #socket: Socket | undefined;
   #activity: SocketActivity | undefined;
   #sink: MessageSink | undefined;
@@ -47,8 +53,6 @@ export class Receiving {
   #heldBySink = false;
   #heldUntil = 0;
 
-  /** Messages in order, unless there is a sink. */
-  readonly incoming: Queue<Message>;
   /** Messages that arrived. */
   messages = 0;
   /** Their payload bytes, before compression. */
@@ -61,16 +65,28 @@ export class Receiving {
   lastClockAt = 0;
 
   /** Begins without a socket. */
-  constructor(options: ReceivingOptions) {
-    this.#clock = options.clock;
-    this.#onOverflow = options.onOverflow;
-    this.#meter = options.meter;
-    this.incoming = new Queue({
-      capacity: options.maxItems,
-      maxWeight: options.maxBytes,
-      weigh: lengthOf,
-      onIdle: flushAll,
-    });
+  constructor(options: ReceivingOptions, host: ReceivingHost) {
+    this.#options = options;
+    this.#host = host;
+  }
+
+  /** Messages in order, unless there is a sink. */
+  get incoming(): Queue<Message> {
+    if (this.#incoming === undefined) {
+      this.#incoming = new Queue({
+        capacity: this.#options.maxItems,
+        maxWeight: this.#options.maxBytes,
+        weigh: lengthOf,
+        onIdle: flushAll,
+      });
+      if (this.#ended) this.#incoming.close();
+    }
+    return this.#incoming;
+  }
+
+  /** Messages that wait in `incoming`. */
+  get depth(): number {
+    return this.#incoming?.size ?? 0;
   }
 
   /** Until when the peer was held back: `Infinity` while it is, 0 if it never was. */
@@ -88,17 +104,17 @@ export class Receiving {
   message(data: Message, size: number, at: number): boolean {
     this.messages++;
     this.bytes += size;
-    this.#meter?.received(size);
+    this.#options.meter?.received(size);
     this.lastAt = at;
     this.lastClockAt = this.#activity?.receivedAt ?? 0;
     const sink = this.#sink;
-    if (sink !== undefined && !this.#pumping && this.incoming.size === 0) {
+    if (sink !== undefined && !this.#pumping && this.depth === 0) {
       return this.#hand(sink, data, size, at);
     }
     const flowControl = this.#socket?.flowControl;
     if (!flowControl && this.incoming.full) {
       this.dropped++;
-      this.#onOverflow();
+      this.#host.overflowed();
       return true;
     }
     if (this.incoming.push(data) || !flowControl) return true;
@@ -116,7 +132,7 @@ export class Receiving {
     if (this.#heldBySink) this.resume();
     else this.#pump();
     // The connection has ended already.
-    if (this.incoming.closed) sink.end?.();
+    if (this.#ended) sink.end?.();
   }
 
   /** Reads on after the sink answered `false`. */
@@ -130,7 +146,8 @@ export class Receiving {
   /** The connection has ended: what waits goes to the sink, or stays readable. */
   close(): void {
     this.#socket = undefined;
-    this.incoming.close();
+    this.#ended = true;
+    this.#incoming?.close();
     this.#pump();
     this.#sink?.end?.();
   }
@@ -140,8 +157,8 @@ export class Receiving {
     const sink = this.#sink;
     if (sink === undefined || this.#pumping) return;
     this.#pumping = true;
-    while (!this.#heldBySink || this.incoming.closed) {
-      const data = this.incoming.shift();
+    while (!this.#heldBySink || this.#ended) {
+      const data = this.#incoming?.shift();
       if (data === undefined) break;
       this.#hand(sink, data, messageSize(data), this.lastAt);
     }
@@ -165,7 +182,7 @@ export class Receiving {
   /** One of those who held the peer back does so no more. */
   #goOn(): void {
     if (this.#held) return;
-    this.#heldUntil = this.#clock.now();
+    this.#heldUntil = this.#options.clock.now();
     this.#socket?.resume();
   }
 }

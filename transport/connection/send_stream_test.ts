@@ -13,7 +13,6 @@ function setUp() {
     socket,
     clock,
     highWaterMark: 1_000,
-    onWritten() {},
   });
   const broken: unknown[] = [];
   const run = (

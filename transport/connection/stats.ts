@@ -52,8 +52,9 @@ export interface ConnectionMeter {
 export class Heartbeats {
   readonly #clock: Clock;
   readonly #meter: ConnectionMeter | undefined;
-  /** The newest ones. */
-  readonly queue: Queue<Heartbeat> = new Queue({ capacity: KEPT });
+  /** Made when it is needed: idle connections may be many. */
+  #queue: Queue<Heartbeat> | undefined;
+  #ended = false;
   /** How many there were. */
   count = 0;
   /** The last round trip in milliseconds. */
@@ -67,6 +68,21 @@ export class Heartbeats {
   constructor(clock: Clock, meter: ConnectionMeter | undefined) {
     this.#clock = clock;
     this.#meter = meter;
+  }
+
+  /** The newest ones. */
+  get queue(): Queue<Heartbeat> {
+    if (this.#queue === undefined) {
+      this.#queue = new Queue({ capacity: KEPT });
+      if (this.#ended) this.#queue.close();
+    }
+    return this.#queue;
+  }
+
+  /** No more will come. */
+  close(): void {
+    this.#ended = true;
+    this.#queue?.close();
   }
 
   /** A heartbeat has arrived. */

@@ -2,32 +2,33 @@ import type { Clock } from "../../base/clock.ts";
 import { ConnectionError, toError } from "../../base/errors.ts";
 import { Schedule, type Task } from "../../base/schedule.ts";
 import type { Socket, SocketActivity } from "../../socket/socket.ts";
-import { PeerProgress } from "./peer_progress.ts";
-import { Pinger } from "./pinger.ts";
+import { Pinger, type PingListener } from "./pinger.ts";
+import { ReadingTime } from "./reading_time.ts";
 
 /** Part of the interval by which each ping may come earlier or later. */
 const JITTER = 0.1;
 
-/** What a {@link Liveness} needs. */
+/** The options of a connection that say how its peer is judged, in milliseconds. */
 export interface LivenessOptions {
-  readonly socket: Socket;
-  /** What passes through the socket. */
-  readonly activity: SocketActivity;
   readonly clock: Clock;
-  /** Milliseconds between pings; 0 sends none. */
+  /** Between pings; 0 sends none. */
   readonly pingInterval: number;
-  /** Milliseconds within which a byte has to arrive after a ping; 0 for no limit. */
+  /** Within which a byte has to arrive after a ping; 0 for no limit. */
   readonly pingTimeout: number;
-  /** Milliseconds within which a piece of output has to be written while there is some; 0 for no limit. */
+  /** Within which a piece of output has to be written while there is some; 0 for no limit. */
   readonly writeTimeout: number;
+}
+
+/** The connection as a {@link Liveness} sees it. */
+export interface LivenessHost {
   /** Until when the peer was held back: `Infinity` while it is, 0 if it never was. */
-  readonly heldUntil: () => number;
+  readonly heldUntil: number;
   /** Whether a caller waits for the peer to take output. */
-  readonly sendWaits: () => boolean;
+  readonly sendWaits: boolean;
   /** A pong has answered a ping, `at` epoch milliseconds. */
-  readonly onHeartbeat: (latency: number, at: number) => void;
+  heartbeat(latency: number, at: number): void;
   /** The peer is dead, or the socket cannot ping. Called at most once. */
-  readonly onDead: (error: Error) => void;
+  dead(error: Error): void;
 }
 
 /** A ping that no byte of the peer has followed. */
@@ -64,11 +65,14 @@ interface Question {
  *
  * The deadlines are looked at when they are due, not moved with each byte.
  */
-export class Liveness {
+export class Liveness implements PingListener {
+  readonly #socket: Socket;
+  readonly #activity: SocketActivity;
   readonly #options: LivenessOptions;
+  readonly #host: LivenessHost;
   readonly #schedule: Schedule;
   readonly #pinger: Pinger;
-  readonly #progress: PeerProgress;
+  readonly #readingTime: ReadingTime;
   #stopped = false;
 
   #nextPing: Task | undefined;
@@ -86,17 +90,20 @@ export class Liveness {
   #writeDeadline: Task | undefined;
 
   /** Begins to ping, if the socket can. */
-  constructor(options: LivenessOptions) {
+  constructor(
+    socket: Socket,
+    activity: SocketActivity,
+    options: LivenessOptions,
+    host: LivenessHost,
+  ) {
+    this.#socket = socket;
+    this.#activity = activity;
     this.#options = options;
-    const { socket, activity, clock, pingInterval, onHeartbeat } = options;
-    this.#schedule = Schedule.of(clock);
-    this.#pinger = new Pinger(socket, clock, {
-      sending: () => this.#receivedBefore = activity.receivedBytes,
-      sent: () => this.#asked(),
-      answered: onHeartbeat,
-    });
-    this.#progress = new PeerProgress(activity, clock.now());
-    if (pingInterval > 0 && socket.controlFrames) this.#pingLater();
+    this.#host = host;
+    this.#schedule = Schedule.of(options.clock);
+    this.#pinger = new Pinger(socket, options.clock, this);
+    this.#readingTime = new ReadingTime(activity);
+    if (options.pingInterval > 0 && socket.controlFrames) this.#pingLater();
   }
 
   /** The oldest ping that no byte of the peer has followed. */
@@ -105,10 +112,9 @@ export class Liveness {
     if (question === undefined) return undefined;
     const { sentAt, readingTime } = question;
     if (readingTime !== undefined) return { sentAt, readingTime };
-    const { wroteAt } = this.#options.activity;
     return {
-      sentAt: Math.max(sentAt, wroteAt),
-      readingTime: this.#progress.extension,
+      sentAt: Math.max(sentAt, this.#activity.wroteAt),
+      readingTime: this.#readingTime.update(),
     };
   }
 
@@ -122,11 +128,45 @@ export class Liveness {
     this.#pinger.pong(payload, at);
   }
 
+  /** A ping is about to be buffered. */
+  sending(): void {
+    this.#receivedBefore = this.#activity.receivedBytes;
+  }
+
+  /** A ping was buffered. */
+  sent(): void {
+    const { bufferedAmount } = this.#socket;
+    const position = this.#activity.writtenBytes + bufferedAmount;
+    this.#pingPosition = position;
+    this.#readingTime.update();
+    // An earlier ping that nothing has followed keeps its deadline.
+    if (this.#openQuestion() !== undefined) return;
+    const { clock, pingTimeout } = this.#options;
+    const question: Question = {
+      sentAt: clock.now(),
+      receivedBytes: this.#receivedBefore,
+      position,
+      readingTime: undefined,
+    };
+    this.#question = question;
+    this.#checkWritten(question);
+    if (pingTimeout === 0 || this.#stopped) return;
+    this.#pingDeadline ??= this.#schedule.deadline(
+      pingTimeout,
+      () => this.#checkAnswer(),
+    );
+  }
+
+  /** A pong has answered a ping. */
+  answered(latency: number, at: number): void {
+    this.#host.heartbeat(latency, at);
+  }
+
   /** Output was buffered. */
   written(): void {
-    const { socket, clock, writeTimeout } = this.#options;
+    const { clock, writeTimeout } = this.#options;
     if (this.#writing || writeTimeout === 0) return;
-    if (socket.bufferedAmount === 0) return;
+    if (this.#socket.bufferedAmount === 0) return;
     this.#writing = true;
     this.#writingSince = clock.now();
     this.#writeDeadline ??= this.#schedule.deadline(
@@ -137,7 +177,7 @@ export class Liveness {
 
   /** The stream has completed output. */
   drained(): void {
-    if (this.#options.socket.bufferedAmount === 0) this.#writing = false;
+    if (this.#socket.bufferedAmount === 0) this.#writing = false;
     const question = this.#question;
     if (question !== undefined && question.readingTime === undefined) {
       this.#checkWritten(question);
@@ -163,10 +203,9 @@ export class Liveness {
   }
 
   #pingNow(): void {
-    const { socket, activity, clock } = this.#options;
-    this.#progress.update(clock.now());
-    const queued = this.#pinger.waits && socket.bufferedAmount > 0 &&
-      activity.writtenBytes < this.#pingPosition;
+    this.#readingTime.update();
+    const queued = this.#pinger.waits && this.#socket.bufferedAmount > 0 &&
+      this.#activity.writtenBytes < this.#pingPosition;
     if (queued) return;
     try {
       this.#pinger.send();
@@ -175,46 +214,20 @@ export class Liveness {
     }
   }
 
-  /** A ping was buffered. */
-  #asked(): void {
-    const { socket, activity, clock, pingTimeout } = this.#options;
-    const position = activity.writtenBytes + socket.bufferedAmount;
-    this.#pingPosition = position;
-    const now = clock.now();
-    this.#progress.update(now);
-    // An earlier ping that nothing has followed keeps its deadline.
-    if (this.#openQuestion() !== undefined) return;
-    const question: Question = {
-      sentAt: now,
-      receivedBytes: this.#receivedBefore,
-      position,
-      readingTime: undefined,
-    };
-    this.#question = question;
-    this.#checkWritten(question);
-    if (pingTimeout === 0 || this.#stopped) return;
-    this.#pingDeadline ??= this.#schedule.deadline(
-      pingTimeout,
-      () => this.#checkAnswer(),
-    );
-  }
-
   /** Takes note that a ping was written, if it was. */
   #checkWritten(question: Question): void {
-    const { socket, activity, clock } = this.#options;
-    const written = activity.writtenBytes >= question.position ||
-      socket.bufferedAmount === 0;
+    const { wroteAt, writtenBytes } = this.#activity;
+    const written = writtenBytes >= question.position ||
+      this.#socket.bufferedAmount === 0;
     if (!written) return;
-    this.#progress.update(clock.now());
-    question.sentAt = Math.max(question.sentAt, activity.wroteAt);
-    question.readingTime = this.#progress.extension;
+    question.sentAt = Math.max(question.sentAt, wroteAt);
+    question.readingTime = this.#readingTime.update();
   }
 
   /** The oldest ping that no byte has followed. */
   #openQuestion(): Question | undefined {
     const question = this.#question;
-    if (question === undefined) return undefined;
-    if (this.#options.activity.receivedBytes === question.receivedBytes) {
+    if (question?.receivedBytes === this.#activity.receivedBytes) {
       return question;
     }
     return this.#question = undefined;
@@ -222,16 +235,15 @@ export class Liveness {
 
   #checkAnswer(): void {
     this.#pingDeadline = undefined;
-    const { clock, pingTimeout, heldUntil } = this.#options;
-    const now = clock.now();
-    this.#progress.update(now);
     const { unanswered } = this;
     if (unanswered === undefined) return;
     const { sentAt, readingTime } = unanswered;
-    const held = heldUntil();
-    const since = held === Infinity
+    const { clock, pingTimeout } = this.#options;
+    const now = clock.now();
+    const { heldUntil } = this.#host;
+    const since = heldUntil === Infinity
       ? now
-      : Math.max(sentAt + readingTime, held);
+      : Math.max(sentAt + readingTime, heldUntil);
     const due = since + pingTimeout;
     if (due > now) {
       this.#pingDeadline = this.#schedule.deadlineAt(
@@ -251,15 +263,14 @@ export class Liveness {
   #checkWriting(): void {
     this.#writeDeadline = undefined;
     if (!this.#writing) return;
-    const { activity, clock, writeTimeout, heldUntil, sendWaits } =
-      this.#options;
+    const { clock, writeTimeout } = this.#options;
     const now = clock.now();
-    this.#progress.update(now);
-    const held = sendWaits() ? 0 : heldUntil();
+    const { heldUntil, sendWaits } = this.#host;
+    const held = sendWaits ? 0 : heldUntil;
     const since = held === Infinity
       ? now
-      : Math.max(this.#writingSince, activity.wroteAt, held);
-    const due = since + writeTimeout + this.#progress.extension;
+      : Math.max(this.#writingSince, this.#activity.wroteAt, held);
+    const due = since + writeTimeout + this.#readingTime.update();
     if (due > now) {
       // The extension is exact only if it was looked at often: bytes that arrived since end it.
       this.#writeDeadline = this.#schedule.deadlineAt(
@@ -279,6 +290,6 @@ export class Liveness {
   #dead(error: Error): void {
     if (this.#stopped) return;
     this.stop();
-    this.#options.onDead(error);
+    this.#host.dead(error);
   }
 }

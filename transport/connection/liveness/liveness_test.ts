@@ -2,38 +2,50 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { FakeClock } from "../../../testing/fake_clock.ts";
 import { ConnectionError } from "../../base/errors.ts";
 import { ActiveSocket } from "./_support/active_socket.ts";
-import { Liveness, type LivenessOptions } from "./liveness.ts";
+import {
+  Liveness,
+  type LivenessHost,
+  type LivenessOptions,
+} from "./liveness.ts";
 
 const MiB = 2 ** 20;
 
 interface SetUpOptions extends Partial<LivenessOptions> {
   /** Whether the peer answers pings. */
   readonly answers?: boolean;
+  readonly clock?: FakeClock;
+  readonly random?: number;
 }
 
-function setUp({ answers = false, ...options }: SetUpOptions = {}) {
-  const clock = new FakeClock({ now: 0 });
-  clock.setRandom(() => 0.5);
+function setUp(
+  { answers = false, random = 0.5, ...options }: SetUpOptions = {},
+) {
+  const clock = options.clock ?? new FakeClock({ now: 0 });
+  clock.setRandom(() => random);
   const socket = new ActiveSocket(clock);
   const dead: [at: number, code: string][] = [];
-  const state = { held: 0, waits: false };
-  const liveness = new Liveness({
-    socket,
-    activity: socket.activity,
-    clock,
-    pingInterval: 20_000,
-    pingTimeout: 20_000,
-    writeTimeout: 30_000,
-    heldUntil: () => state.held,
-    sendWaits: () => state.waits,
-    onHeartbeat() {},
-    onDead: (error) =>
+  const state = { heldUntil: 0, sendWaits: false };
+  const host: LivenessHost = {
+    get heldUntil() {
+      return state.heldUntil;
+    },
+    get sendWaits() {
+      return state.sendWaits;
+    },
+    heartbeat() {},
+    dead: (error) =>
       dead.push([
         clock.now(),
         error instanceof ConnectionError ? error.code : error.message,
       ]),
+  };
+  const liveness = new Liveness(socket, socket.activity, {
+    pingInterval: 20_000,
+    pingTimeout: 20_000,
+    writeTimeout: 30_000,
     ...options,
-  });
+    clock,
+  }, host);
   // Pings are written at once, and answered if the peer does that.
   socket.behaviour.ping = (payload) => {
     socket.complete(10);
@@ -73,22 +85,9 @@ async function every(
 Deno.test("Pings go out every interval, a tenth earlier or later, and never stop", async () => {
   for (const [random, first] of [[0, 900], [0.999_999, 1_100]] as const) {
     const { clock, socket, liveness } = setUp({
+      random,
       pingInterval: 1_000,
       pingTimeout: 0,
-    });
-    liveness.stop();
-    clock.setRandom(() => random);
-    const again = new Liveness({
-      socket,
-      activity: socket.activity,
-      clock,
-      pingInterval: 1_000,
-      pingTimeout: 0,
-      writeTimeout: 0,
-      heldUntil: () => 0,
-      sendWaits: () => false,
-      onHeartbeat() {},
-      onDead() {},
     });
     await clock.advance(first - 2);
     assertEquals(socket.pings.length, 0);
@@ -96,21 +95,27 @@ Deno.test("Pings go out every interval, a tenth earlier or later, and never stop
     assertEquals(socket.pings.length, 1);
     await clock.advance(100_000);
     assert(socket.pings.length > 90);
-    again.stop();
+    liveness.stop();
     assertEquals(clock.pending, 0);
   }
 });
 
 Deno.test("Nothing pings with an interval of 0, or on a socket without control frames", async () => {
-  const quiet = setUp({ pingInterval: 0 });
-  const clock = new FakeClock();
-  const native = new ActiveSocket(clock);
-  Object.defineProperty(native, "controlFrames", { value: false });
-  setUp({ clock, socket: native });
-  await quiet.clock.advance(100_000);
-  await clock.advance(100_000);
-  assertEquals([quiet.socket.pings.length, quiet.clock.pending], [0, 0]);
-  assertEquals([native.pings.length, clock.pending], [0, 0]);
+  for (const controlFrames of [true, false]) {
+    const clock = new FakeClock();
+    const socket = new ActiveSocket(clock);
+    Object.defineProperty(socket, "controlFrames", { value: controlFrames });
+    const options = {
+      clock,
+      pingInterval: controlFrames ? 0 : 100,
+      pingTimeout: 100,
+      writeTimeout: 0,
+    };
+    const host = { heldUntil: 0, sendWaits: false, heartbeat() {}, dead() {} };
+    new Liveness(socket, socket.activity, options, host);
+    await clock.advance(100_000);
+    assertEquals([socket.pings.length, clock.pending], [0, 0]);
+  }
 });
 
 Deno.test("At most one unanswered ping waits in our buffer", async () => {
@@ -261,12 +266,12 @@ Deno.test("While the peer is held back no deadline runs, and afterwards each sta
   write(1_000, 0);
   socket.behaviour.ping = () => {};
   await clock.advance(10_000);
-  state.held = Infinity;
+  state.heldUntil = Infinity;
   await clock.advance(990_000);
   assertEquals(dead, []);
   // Pings went on.
   assertEquals(socket.pings.length > 0, true);
-  state.held = clock.now();
+  state.heldUntil = clock.now();
   await clock.advance(19_999);
   assertEquals(dead, []);
   await clock.advance(1);
@@ -334,12 +339,12 @@ Deno.test("While the peer is held back the write timeout runs only if a send wai
     pingInterval: 0,
     writeTimeout: 1_000,
   });
-  state.held = Infinity;
+  state.heldUntil = Infinity;
   write(5, 0);
   await clock.advance(100_000);
   assertEquals(dead, []);
   // Two programs that await send in their reading loop would wait for each other for ever.
-  state.waits = true;
+  state.sendWaits = true;
   await clock.advance(1_000);
   assertEquals(dead.map(([, code]) => code), ["write-timeout"]);
 });

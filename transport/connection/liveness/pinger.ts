@@ -6,6 +6,8 @@ import type { Socket } from "../../socket/socket.ts";
 /** Unanswered pings that are remembered. A peer may answer only the newest (RFC 6455, section 5.5.3). */
 const MAX_UNANSWERED = 8;
 const PAYLOAD_SIZE = 8;
+/** The pings of most connections at most times: shared, since there may be ten thousand. */
+const NONE: readonly Ping[] = [];
 
 interface Ping {
   readonly payload: Uint8Array;
@@ -33,7 +35,7 @@ export class Pinger {
   readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #listener: PingListener;
-  #unanswered: Ping[] = [];
+  #unanswered: readonly Ping[] = NONE;
 
   /** Pings over a socket. */
   constructor(socket: Socket, clock: Clock, listener: PingListener) {
@@ -80,7 +82,8 @@ export class Pinger {
       sameBytes(ping.payload, payload)
     );
     if (place < 0) return;
-    const answered = this.#unanswered.splice(0, place + 1);
+    const answered = this.#unanswered.slice(0, place + 1);
+    this.#unanswered = this.#unanswered.slice(place + 1);
     const now = this.#clock.now();
     const newest = answered[place];
     if (newest !== undefined) this.#listener.answered(now - newest.sentAt, at);
@@ -90,7 +93,7 @@ export class Pinger {
   /** Tells those who wait for a pong that there will be none. */
   stop(): void {
     const unanswered = this.#unanswered;
-    this.#unanswered = [];
+    this.#unanswered = NONE;
     for (const ping of unanswered) ping.settle?.(undefined);
   }
 
@@ -99,7 +102,7 @@ export class Pinger {
     const ping = { payload, sentAt: this.#clock.now(), settle };
     // The answer may come inside the call.
     this.#listener.sending();
-    this.#unanswered.push(ping);
+    this.#unanswered = [...this.#unanswered, ping];
     try {
       this.#socket.ping(payload);
     } catch (error) {

@@ -4,6 +4,7 @@ import { Schedule, type Task } from "../../base/schedule.ts";
 import type { SocketActivity } from "../../socket/socket.ts";
 import type { UnansweredPing } from "./liveness.ts";
 import { PeerProgress } from "./peer_progress.ts";
+import { ReadingTime } from "./reading_time.ts";
 
 /** Bytes per second below which the bytes of a peer do not end its silence: nobody stays by a byte now and then. */
 const MIN_RATE = 1_024;
@@ -79,6 +80,7 @@ export function watchSilence(options: SilenceOptions): void {
 class SilenceWatch {
   readonly #options: SilenceOptions;
   readonly #progress: PeerProgress | undefined;
+  readonly #readingTime: ReadingTime | undefined;
   /** When the peer gave a sign of life last, other than bytes. At first, the beginning of the watch. */
   #signAt: number;
   /** Its rate is being measured before it is judged. */
@@ -92,6 +94,7 @@ class SilenceWatch {
       minRate: MIN_RATE,
       countWritten: !controlFrames,
     });
+    this.#readingTime = activity && new ReadingTime(activity);
   }
 
   /** When to look next; `undefined` if the peer was silent for too long. */
@@ -101,7 +104,7 @@ class SilenceWatch {
     const aliveAt = this.#aliveAt(now);
     const half = timeout / 2;
     if (!connection.controlFrames) {
-      const extension = this.#progress?.extension ?? 0;
+      const extension = this.#readingTime?.update() ?? 0;
       return this.#judge(aliveAt + timeout + extension, now);
     }
     if (connection.unanswered === undefined) {
