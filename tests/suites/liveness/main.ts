@@ -229,10 +229,11 @@ async function slowReader(
   const listener = listen({ hostname: "127.0.0.1" });
   const accepted = listener[Symbol.asyncIterator]().next();
   await listener.ready;
-  const reader = await SlowReader.connect(listener.port, rate);
+  const connecting = SlowReader.connect(listener.port, rate);
   const { value: incoming } = await accepted;
   if (incoming === undefined) throw new Error("Nobody came");
   const connection = Connection.fromSocket(incoming.accept(), options);
+  const reader = await connecting;
   const start = performance.now();
   const sent = connection.send(new Uint8Array(size)).catch(() => {});
   await reader.read(size);

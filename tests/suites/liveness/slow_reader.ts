@@ -30,7 +30,7 @@ export class SlowReader {
     let head = "";
     const byte = new Uint8Array(1);
     while (!head.endsWith("\r\n\r\n")) {
-      await conn.read(byte);
+      if (await conn.read(byte) === null) throw new Error("No response");
       head += String.fromCharCode(byte[0] ?? 0);
     }
     assert(head.startsWith("HTTP/1.1 101"), head);

@@ -164,9 +164,9 @@ export class Liveness implements PingListener {
 
   /** Output was buffered. */
   written(): void {
+    if (this.#writing || this.#socket.bufferedAmount === 0) return;
     const { clock, writeTimeout } = this.#options;
-    if (this.#writing || writeTimeout === 0) return;
-    if (this.#socket.bufferedAmount === 0) return;
+    if (writeTimeout === 0) return;
     this.#writing = true;
     this.#writingSince = clock.now();
     this.#writeDeadline ??= this.#schedule.deadline(
