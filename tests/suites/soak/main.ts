@@ -1,8 +1,9 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
  * Many peers, and a server that is killed: raw and native peers in processes of their own send
- * numbered texts through a server in another one. Nothing may be lost, the order must hold, and when
- * the server has been killed and started again all must come back.
+ * numbered texts through a server in another one. Both processes are stopped for a while in the middle of the
+ * traffic (SIGSTOP, SIGCONT). Nothing may be lost, the order must hold, and when the server has been killed and started
+ * again all must come back.
  *
  * `deno task soak [--full] [--raw N] [--native N] [--seconds N] [--restarts N]`
  *
@@ -14,8 +15,11 @@ import { Program } from "../_support/program.ts";
 const full = Deno.args.includes("--full");
 const raw = argument("--raw", full ? 10_000 : 500);
 const native = argument("--native", full ? 10_000 : 200);
-const seconds = argument("--seconds", full ? 600 : 5);
+const seconds = argument("--seconds", full ? 600 : 8);
 const restarts = argument("--restarts", full ? 10 : 2);
+/** How often both processes are stopped, and for how long, in milliseconds. */
+const STOP_EVERY = full ? 60_000 : 2_000;
+const STOP_FOR = full ? 10_000 : 3_000;
 /** `maxConcurrentDials` of an outbound pool, as it is by default. */
 const DIALS = 64;
 /** What the second half of the traffic may add to the server's memory, as a factor. */
@@ -46,7 +50,11 @@ for (const [kind, count] of [["raw", raw], ["native", native]] as const) {
   console.log(`  all connected after ${ms(performance.now() - started)}`);
   const { rss: early = 0 } = await settled(server);
   const memory: number[] = [];
+  const stopping = stopped([server, peers]);
   const result = await sampled(peers.next(), server, memory);
+  console.log(
+    `  both sides were stopped for ${STOP_FOR} ms: ${await stopping} times`,
+  );
   const { rss: late = 0 } = await settled(server);
   console.log(
     `  ${result.returned} messages came back, ${result.lost} lost, ${result.broken} out of order`,
@@ -114,6 +122,29 @@ async function settled(server: Program<Report>): Promise<Partial<Report>> {
   for (let i = 0; i < 2; i++) report = await server.next();
   while (performance.now() - start < 400) report = await server.next();
   return report;
+}
+
+/** Stops the programs again and again while the traffic lasts, and at most once in a short run. Gives how often. */
+async function stopped(
+  programs: readonly Program<Report>[],
+): Promise<number> {
+  const end = performance.now() + seconds * 1_000;
+  let count = 0;
+  while (
+    performance.now() + STOP_EVERY + STOP_FOR < end && (full || count === 0)
+  ) {
+    await wait(STOP_EVERY);
+    for (const program of programs) program.signal("SIGSTOP");
+    await wait(STOP_FOR);
+    for (const program of programs) program.signal("SIGCONT");
+    count++;
+  }
+  if (count === 0) broken.push("the run is too short to stop both sides");
+  return count;
+}
+
+function wait(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 /** Looks at the server's memory again and again until something has come. */
