@@ -271,7 +271,11 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
       ? activity
       : undefined;
     const reader = new ConnectionReader(this, outgoing, liveness, observed);
-    socket.start(reader, { closeTimeout });
+    try {
+      socket.start(reader, { closeTimeout });
+    } catch (error) {
+      this.dead(toError(error));
+    }
   }
 
   /** A heartbeat has arrived, `at` epoch milliseconds. */

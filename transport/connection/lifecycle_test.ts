@@ -300,3 +300,45 @@ Deno.test("A socket that throws when it is to end counts as ended, and that is t
     assertEquals(closes, 0);
   }
 });
+
+for (
+  const method of [
+    "start",
+    "resume",
+    "write",
+    "ping",
+    "close",
+    "terminate",
+  ] as const
+) {
+  Deno.test(`A socket whose ${method} throws costs its own connection at most, and no caller hangs`, async () => {
+    const clock = new FakeClock();
+    const socket = new MockSocket({
+      clock,
+      behaviour: {
+        [method]: () => {
+          throw new Error(`no ${method}`);
+        },
+      },
+    });
+    const connection = Connection.fromSocket(socket, {
+      clock,
+      incomingBufferSize: 1,
+      closeTimeout: 100,
+    });
+    for (let i = 0; i < 3; i++) socket.receive(String(i));
+    if (method !== "start") {
+      assertEquals(await connection.incoming.take(), "0");
+    }
+    const sent = connection.send("x");
+    if (method === "write") await assertRejects(() => sent, Error, "no write");
+    else await sent.catch(() => {});
+    await clock.advance(30_000);
+    if (method === "terminate") connection.terminate();
+    else void connection.close();
+    await clock.advance(1_000);
+    await connection.closed;
+    assertEquals(connection.state, "closed");
+    assertEquals(clock.pending, 0);
+  });
+}

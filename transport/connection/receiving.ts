@@ -1,4 +1,5 @@
 import type { Clock } from "../base/clock.ts";
+import { toError } from "../base/errors.ts";
 import { type Message, messageSize } from "../base/message.ts";
 import { Queue } from "../base/queue.ts";
 import { flushAll } from "../net/flush.ts";
@@ -34,6 +35,8 @@ export interface ReceivingOptions {
 export interface ReceivingHost {
   /** A message found no room, and the socket cannot hold the peer back. The message is dropped. */
   overflowed(): void;
+  /** The socket cannot go on. */
+  dead(error: Error): void;
 }
 
 /** The receiving half of a connection: where messages go, and when the peer is held back. */
@@ -183,7 +186,12 @@ export class Receiving {
   #goOn(): void {
     if (this.#held) return;
     this.#heldUntil = this.#options.clock.now();
-    this.#socket?.resume();
+    try {
+      this.#socket?.resume();
+    } catch (error) {
+      // A socket of the user's own: whoever reads has not deserved its error.
+      this.#host.dead(toError(error));
+    }
   }
 }
 
