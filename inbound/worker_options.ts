@@ -2,7 +2,13 @@ import type { LoggingOptions } from "../transport/base/logging.ts";
 
 /** Options of an inbound pool's workers. */
 export interface InboundWorkerOptions extends Omit<LoggingOptions, "logger"> {
-  /** Evict a peer that was silent for this long, in milliseconds: no message, no pong. 0 never. @default 0 */
+  /**
+   * Evicts a peer that gave no sign of life for this long, in milliseconds; 0 never does.
+   *
+   * Signs of life are messages, pongs that answer a ping, and bytes that arrive at 1 KiB/s or more. After half of this
+   * time without one the peer gets a ping, whatever `pingInterval` is. A slow peer to which much was sent gets the
+   * time to read it at 64 KiB/s, at most 72 s. @default 0
+   */
   readonly inactivityTimeout?: number | undefined;
   /**
    * Messages that may wait between a peer's reader and the inbox before the oldest one

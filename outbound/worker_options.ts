@@ -5,7 +5,8 @@ export interface OutboundWorkerOptions extends Omit<LoggingOptions, "logger"> {
   /**
    * Replaces the connection if the peer gave no sign of life for this long, in milliseconds; 0 never does.
    *
-   * Signs of life are messages, pongs that answer a ping, and at least 1 KiB/s that come in or that the peer takes.
+   * Signs of life are messages, pongs that answer a ping, and bytes that arrive at 1 KiB/s or more. A slow peer to
+   * which much was sent gets the time to read it at 64 KiB/s, at most 72 s.
    * After half of this time without one the peer gets a ping, whatever `pingInterval` is. On native sockets,
    * which cannot ping, a message that was sent counts as well.
    *
