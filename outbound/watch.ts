@@ -90,8 +90,8 @@ class MessageSource implements SilentPeer {
     return this.#options.lastMessageAt();
   }
 
-  get heldUntil(): number {
-    return this.#options.connection.heldUntil;
+  get pausedUntil(): number {
+    return this.#options.connection.pausedUntil;
   }
 
   ping(): Promise<void> {

@@ -6,11 +6,11 @@ export type MessageStream =
   | ReadableStream<Uint8Array | string>
   | AsyncIterable<Uint8Array | string>;
 
-/** A source of chunks that can be given up at any time. */
+/** A source of chunks that can be cancelled at any time. */
 export interface ChunkSource {
   /** Reads the next chunk. */
   next(): Promise<{ readonly done?: boolean; readonly value?: unknown }>;
-  /** Gives the source up, also while a read waits. Errors of the source are ignored. */
+  /** Cancels the source, also while a read is pending. Errors of the source are ignored. */
   cancel(reason: unknown): void;
   /** Leaves the source, which has ended. */
   release(): void;
@@ -41,7 +41,7 @@ export function openSource(stream: MessageStream): ChunkSource {
     : new IterableSource(stream);
 }
 
-/** A ReadableStream. Its iterator could not be given up while a read waits, its reader can. */
+/** A ReadableStream, through its reader: its iterator could not be cancelled while a read is pending. */
 class StreamSource implements ChunkSource {
   readonly #reader: ReadableStreamDefaultReader<unknown>;
 

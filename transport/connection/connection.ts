@@ -45,7 +45,7 @@ import { readableOf, writableOf } from "./web_streams.ts";
  *   close are still delivered after it.
  * - The end because of the peer or the network gives exactly one error in
  *   {@link Connection.errors}; the user's own close gives none.
- * - {@link Connection.send} keeps the order of its calls and waits for room.
+ * - {@link Connection.send} keeps the order of its calls, and waits while the buffer is full.
  * - A peer that answers no ping, or takes no output, is cut: see `pingTimeout` and `writeTimeout`.
  *
  * @example
@@ -155,13 +155,13 @@ export class Connection implements AsyncDisposable {
     return this.#life.socket?.controlFrames ?? false;
   }
 
-  /** Whether the peer can be held back. */
+  /** Whether reading from the peer can be paused, so that the peer has to wait. */
   get flowControl(): boolean {
     return this.#life.socket?.flowControl ?? false;
   }
 
   /**
-   * What passed through the socket. Of a socket that does not tell it is estimated from the messages.
+   * How many bytes passed through the socket, and when. Estimated from the messages if the socket does not count.
    * `undefined` before it is connected.
    */
   get activity(): SocketActivity | undefined {
@@ -169,11 +169,11 @@ export class Connection implements AsyncDisposable {
   }
 
   /**
-   * Until when the peer was held back, in milliseconds of the clock: `Infinity` while it is, 0 if it never was. A
-   * peer that is held back cannot be blamed for its silence.
+   * When reading from the peer was last resumed, in milliseconds of the clock: `Infinity` while it is paused, 0 if it
+   * never was. A peer that is not read is not to blame for its silence.
    */
-  get heldUntil(): number {
-    return this.#life.receiving.heldUntil;
+  get pausedUntil(): number {
+    return this.#life.receiving.pausedUntil;
   }
 
   /** The oldest of our pings that no byte of the peer has followed. */
@@ -253,9 +253,9 @@ export class Connection implements AsyncDisposable {
   }
 
   /**
-   * Sends a message if there is room for it now. The bytes belong to the caller again at once.
+   * Sends a message if the buffer is not full. The bytes belong to the caller again at once.
    *
-   * @returns `false` if the buffer is full, or others wait for room.
+   * @returns `false` if the buffer is full, or other messages wait.
    * @throws {ConnectionError} `not-connected`, `connection-closed`.
    * @throws {ConfigError} `invalid-argument` if it is not a message.
    */
@@ -273,14 +273,14 @@ export class Connection implements AsyncDisposable {
 
   /**
    * Sends a message of unknown length in fragments (RFC 6455, section 5.4) of `chunkSize` bytes, each as soon as it
-   * is full and there is room. Other sends wait behind it, control frames do not. On a socket that cannot stream
+   * is full and the buffer has room. Other sends wait behind it, control frames do not. On a socket that cannot stream
    * the message is gathered and sent whole.
    *
    * Once the first fragment is out a message cannot be withdrawn: if the stream fails or the signal aborts after
    * that, the connection ends. However the call fails, and as soon as the connection ends, the stream is cancelled.
    *
    * @throws {ConnectionError} `not-connected`, `connection-closed`, `write-timeout`, `ping-timeout`.
-   * @throws {ConfigError} `invalid-argument` if the stream holds what cannot be sent.
+   * @throws {ConfigError} `invalid-argument` if the stream contains something that cannot be sent.
    * @throws What the stream threw, or the signal's reason.
    */
   sendStream(
@@ -353,7 +353,7 @@ export class Connection implements AsyncDisposable {
    * Hands every message to `sink` inside the call that read it, without a queue in between.
    *
    * Messages that wait in {@link Connection.incoming} are handed over first, as far as the sink has room, and all
-   * of them when the connection ends. From then on `incoming` gets no message and only tells the end. A second call
+   * of them when the connection ends. From then on `incoming` gets no message and only ends with the connection. A second call
    * replaces the sink.
    */
   deliverTo(sink: MessageSink): void {

@@ -175,10 +175,10 @@ for (
       true,
       2,
     ]);
-    assertEquals(connection.heldUntil, Infinity);
+    assertEquals(connection.pausedUntil, Infinity);
     for (let i = 0; i < 6; i++) await expectIncoming(connection, message);
     assertEquals(socket.heldBack, false);
-    assertEquals(connection.heldUntil, clock.now());
+    assertEquals(connection.pausedUntil, clock.now());
     await connection.close();
   });
 }

@@ -70,13 +70,13 @@ Deno.test("A sink that answers false holds the peer back until resume", async ()
   connection.deliverTo(sink);
   for (let i = 0; i < 4; i++) socket.receive(String(i));
   assertEquals([sink.taken.length, socket.heldBack], [2, true]);
-  assertEquals(connection.heldUntil, Infinity);
+  assertEquals(connection.pausedUntil, Infinity);
   clock.tick(1_000);
   sink.room = Infinity;
   connection.resume();
   connection.resume();
   assertEquals([sink.taken.length, socket.resumed], [4, 1]);
-  assertEquals(connection.heldUntil, clock.now());
+  assertEquals(connection.pausedUntil, clock.now());
   await connection.close();
 });
 

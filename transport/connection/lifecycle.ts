@@ -102,9 +102,9 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
     return this.#closed.promise;
   }
 
-  /** Until when the peer was held back: `Infinity` while it is, 0 if it never was. */
-  get heldUntil(): number {
-    return this.receiving.heldUntil;
+  /** When reading was last resumed: `Infinity` while it is paused, 0 if it never was. */
+  get pausedUntil(): number {
+    return this.receiving.pausedUntil;
   }
 
   /** Whether a caller waits for the peer to take output. */
@@ -317,7 +317,7 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
     this.#endSocket((socket) => socket.close(closeCode, reason, { timeout }));
   }
 
-  /** More messages have arrived than may wait, on a socket that cannot hold the peer back. */
+  /** More messages have arrived than may wait, on a socket whose reading cannot be paused. */
   overflowed(): void {
     const { incomingBufferSize, incomingBufferBytes } = this.#config;
     const message =
@@ -328,7 +328,7 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
     );
   }
 
-  /** No more sends and pings; those who wait are told. */
+  /** Nothing is sent any more, and pending calls fail. */
   #shut(): void {
     this.#move("closed");
     this.liveness?.stop();

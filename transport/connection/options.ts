@@ -75,7 +75,7 @@ export interface OpenConnectionOptions extends LoggingOptions {
   /** While this many bytes or more wait to go out, messages are not buffered. @default 1 MiB */
   readonly highWaterMark?: number | undefined;
   /**
-   * Messages that may wait in `incoming` before the peer is held back. If the socket cannot hold it back, the
+   * Messages that may wait in `incoming` before reading is paused. If it cannot be paused (native sockets), the
    * connection ends with 1009. @default 100
    */
   readonly incomingBufferSize?: number | undefined;

@@ -51,19 +51,19 @@ export interface OutputWatcher {
 }
 
 /**
- * The sending half of a connection: whose turn it is, and whether there is room.
+ * The sending half of a connection: which message is next, and whether the buffer is full.
  *
- * Messages go out in the order of the calls. What waits for room is not in the socket's buffer yet and can be
- * withdrawn.
+ * Messages go out in the order of the calls. A message that waits is not in the socket's buffer yet and can
+ * be withdrawn.
  */
 export class Outgoing {
   readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #highWaterMark: number;
   readonly #meter: ConnectionMeter | undefined;
-  /** Those whose message is not buffered yet, in order. */
+  /** Calls whose message is not buffered yet, in order. */
   readonly #queue: Waiters;
-  /** Those who wait until what they have buffered leaves room. */
+  /** Calls whose message is buffered, and that wait until the buffer is below the high-water mark. */
   readonly #buffered: Waiters;
   /** A streamed message is under way: others wait until it is complete. */
   #streaming = false;
@@ -74,7 +74,7 @@ export class Outgoing {
 
   /** Messages that were buffered. */
   sentMessages = 0;
-  /** Is told of all output. */
+  /** Called for all output. */
   watcher: OutputWatcher | undefined;
 
   /** Sends over a socket. */
@@ -101,7 +101,7 @@ export class Outgoing {
   }
 
   /**
-   * Buffers a message as soon as there is room, and resolves when there is room again behind it.
+   * Buffers a message as soon as the buffer is below the high-water mark, and resolves when it is there again.
    *
    * @throws {ConnectionError} See `Connection.send`.
    */
@@ -117,7 +117,7 @@ export class Outgoing {
   }
 
   /**
-   * Buffers a message if there is room for it now.
+   * Buffers a message if the buffer is below the high-water mark.
    *
    * @throws {ConnectionError} If it can no longer be sent.
    */
@@ -142,7 +142,7 @@ export class Outgoing {
     } else this.#streaming = true;
   }
 
-  /** The streamed message is complete, or was given up. */
+  /** The streamed message is complete, or was abandoned. */
   endTurn(): void {
     this.#streaming = false;
     this.drain();
@@ -160,35 +160,35 @@ export class Outgoing {
     this.#sent(fragment.last ? 1 : 0, before);
   }
 
-  /** Buffers a whole message. Only during a turn. Resolves when there is room again behind it. */
+  /** Buffers a whole message. Only during a turn. Resolves when the buffer is below the high-water mark. */
   write(data: Message): Promise<void> {
     if (this.#failure !== undefined) return rejected(this.#failure);
     return this.#sendNow(data, undefined);
   }
 
-  /** Waits until there is room. Only during a turn. */
+  /** Waits until the buffer is below the high-water mark. Only during a turn. */
   room(signal?: AbortSignal): Promise<void> {
     if (this.#failure !== undefined) return rejected(this.#failure);
     return this.#hasRoom ? DONE : this.#buffered.wait({ signal });
   }
 
-  /** The peer has taken output: those who wait go on. */
+  /** The peer has taken output: calls that wait go on. */
   drain(): void {
     while (this.#hasRoom && this.#buffered.next()) {
-      // Each gets its turn as long as there is room.
+      // One after the other, as long as the buffer is not full.
     }
     while (this.#mayBuffer && this.#queue.next()) {
-      // What one buffers may take the room of the next.
+      // A message may fill the buffer.
     }
   }
 
-  /** The peer is closing: a streamed message that is under way is given up, and none begins. */
+  /** The peer is closing: a streamed message that is under way is abandoned, and none begins. */
   stopStreams(error: ConnectionError): void {
     this.#streamFailure ??= error;
     this.#ended?.abort(error);
   }
 
-  /** The connection is gone: all who wait are told. */
+  /** The connection has ended: pending calls fail. */
   fail(error: ConnectionError): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
@@ -207,12 +207,12 @@ export class Outgoing {
     return this.#socket.bufferedAmount < this.#highWaterMark;
   }
 
-  /** Whether those who wait for their turn may buffer now. */
+  /** Whether the next message may be buffered. */
   get #mayBuffer(): boolean {
     return !this.#streaming && this.#hasRoom;
   }
 
-  /** Whether a message that comes now need not wait for others. */
+  /** Whether a message can be buffered at once. */
   get #open(): boolean {
     return this.#queue.size === 0 && this.#mayBuffer;
   }

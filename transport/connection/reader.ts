@@ -37,7 +37,7 @@ export class ConnectionReader implements SocketReader {
   /**
    * Makes the reader of one socket.
    *
-   * @param observed Given if the socket does not tell its activity.
+   * @param observed Given if the socket does not count bytes.
    */
   constructor(
     host: ReaderHost,

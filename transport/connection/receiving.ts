@@ -13,8 +13,8 @@ export interface MessageSink {
    *
    * @param size The payload in bytes, before any compression.
    * @param at When the message was read, in epoch milliseconds.
-   * @returns `false` to hold the peer back until `connection.resume()`. The message is taken all the same. A
-   * socket without flow control goes on delivering.
+   * @returns `false` to pause reading until `connection.resume()`. The message counts as taken. A socket without
+   * flow control goes on delivering.
    */
   message(data: Message, size: number, at: number): boolean;
   /** The connection has ended: no message follows. Called once. Must not throw. */
@@ -33,17 +33,17 @@ export interface ReceivingOptions {
 
 /** The connection as its {@link Receiving} sees it. */
 export interface ReceivingHost {
-  /** A message found no room, and the socket cannot hold the peer back. The message is dropped. */
+  /** A message was dropped, since `incoming` is full and reading cannot be paused. */
   overflowed(): void;
   /** The socket cannot go on. */
   dead(error: Error): void;
 }
 
-/** The receiving half of a connection: where messages go, and when the peer is held back. */
+/** The receiving half of a connection: where messages go, and when reading is paused. */
 export class Receiving {
   readonly #options: ReceivingOptions;
   readonly #host: ReceivingHost;
-  /** Made when somebody asks for it: with a sink nobody does. */
+  /** Created on demand: a connection with a sink does not need it. */
   #incoming: Queue<Message> | undefined;
   #ended = false;
   #socket: Socket | undefined;
@@ -51,16 +51,16 @@ export class Receiving {
   #sink: MessageSink | undefined;
   /** Messages of `incoming` are being handed to the sink. */
   #pumping = false;
-  /** The two who may hold the peer back, each for its own reason. */
-  #heldByQueue = false;
-  #heldBySink = false;
-  #heldUntil = 0;
+  /** The two reasons why reading may be paused. */
+  #pausedByQueue = false;
+  #pausedBySink = false;
+  #pausedUntil = 0;
 
   /** Messages that arrived. */
   messages = 0;
   /** Their payload bytes, before compression. */
   bytes = 0;
-  /** Messages that arrived and found no room. */
+  /** Messages that were dropped, since `incoming` was full and reading could not be paused. */
   dropped = 0;
   /** When the last message arrived, in epoch milliseconds; 0 before the first. */
   lastAt = 0;
@@ -92,9 +92,9 @@ export class Receiving {
     return this.#incoming?.size ?? 0;
   }
 
-  /** Until when the peer was held back: `Infinity` while it is, 0 if it never was. */
-  get heldUntil(): number {
-    return this.#held ? Infinity : this.#heldUntil;
+  /** When reading was last resumed: `Infinity` while it is paused, 0 if it never was. */
+  get pausedUntil(): number {
+    return this.#paused ? Infinity : this.#pausedUntil;
   }
 
   /** Receives from this socket from now on. */
@@ -103,7 +103,7 @@ export class Receiving {
     this.#activity = activity;
   }
 
-  /** Takes a message. Returns whether the peer may go on. */
+  /** Takes a message. Returns whether reading goes on. */
   message(data: Message, size: number, at: number): boolean {
     this.messages++;
     this.bytes += size;
@@ -121,9 +121,9 @@ export class Receiving {
       return true;
     }
     if (this.incoming.push(data) || !flowControl) return true;
-    this.#heldByQueue = true;
+    this.#pausedByQueue = true;
     this.incoming.onSpace(() => {
-      this.#heldByQueue = false;
+      this.#pausedByQueue = false;
       this.#goOn();
     });
     return false;
@@ -132,7 +132,7 @@ export class Receiving {
   /** Hands messages to `sink` from now on, and before them those that wait in `incoming`. */
   deliverTo(sink: MessageSink): void {
     this.#sink = sink;
-    if (this.#heldBySink) this.resume();
+    if (this.#pausedBySink) this.resume();
     else this.#pump();
     // The connection has ended already.
     if (this.#ended) sink.end?.();
@@ -140,8 +140,8 @@ export class Receiving {
 
   /** Reads on after the sink answered `false`. */
   resume(): void {
-    if (!this.#heldBySink) return;
-    this.#heldBySink = false;
+    if (!this.#pausedBySink) return;
+    this.#pausedBySink = false;
     this.#pump();
     this.#goOn();
   }
@@ -155,12 +155,12 @@ export class Receiving {
     this.#sink?.end?.();
   }
 
-  /** Hands over what waits in `incoming`. Taking it out may let the peer go on: what that brings goes behind it. */
+  /** Hands over the messages of `incoming`. That may resume reading: messages that arrive in this way queue behind them. */
   #pump(): void {
     const sink = this.#sink;
     if (sink === undefined || this.#pumping) return;
     this.#pumping = true;
-    while (!this.#heldBySink || this.#ended) {
+    while (!this.#pausedBySink || this.#ended) {
       const data = this.#incoming?.shift();
       if (data === undefined) break;
       this.#hand(sink, data, messageSize(data), this.lastAt);
@@ -168,28 +168,28 @@ export class Receiving {
     this.#pumping = false;
   }
 
-  /** Hands a message to the sink. Returns whether the peer may go on. */
+  /** Hands a message to the sink. Returns whether reading goes on. */
   #hand(sink: MessageSink, data: Message, size: number, at: number): boolean {
     // Set before the call, in which the sink may resume.
-    this.#heldBySink = true;
+    this.#pausedBySink = true;
     if (sink.message(data, size, at) || !this.#socket?.flowControl) {
-      this.#heldBySink = false;
+      this.#pausedBySink = false;
     }
-    return !this.#held;
+    return !this.#paused;
   }
 
-  get #held(): boolean {
-    return this.#heldByQueue || this.#heldBySink;
+  get #paused(): boolean {
+    return this.#pausedByQueue || this.#pausedBySink;
   }
 
-  /** One of those who held the peer back does so no more. */
+  /** One of the reasons for the pause is gone. */
   #goOn(): void {
-    if (this.#held) return;
-    this.#heldUntil = this.#options.clock.now();
+    if (this.#paused) return;
+    this.#pausedUntil = this.#options.clock.now();
     try {
       this.#socket?.resume();
     } catch (error) {
-      // A socket of the user's own: whoever reads has not deserved its error.
+      // A socket of the user's own. Its error does not belong to the caller who reads messages.
       this.#host.dead(toError(error));
     }
   }

@@ -63,8 +63,8 @@ export interface StreamOutOptions extends CheckedStreamOptions {
 }
 
 /**
- * Sends a stream as one message, each fragment as soon as it is full and there is room for it, or gathers it first
- * for a socket that cannot stream. However it fails, the source is given up.
+ * Sends a stream as one message, each fragment as soon as it is full and the buffer has room, or gathers the
+ * message first for a socket that cannot stream. Whatever makes it fail, the source is cancelled.
  */
 export async function streamOut(
   socket: Socket,

@@ -15,7 +15,7 @@ export interface ConnectionStats {
   readonly receivedMessages: number;
   /** Payload bytes that arrived, before compression. */
   readonly receivedBytes: number;
-  /** Messages that arrived and found no room, on a socket that cannot hold the peer back. Not delivered. */
+  /** Messages that were dropped, since `incoming` was full and reading could not be paused. */
   readonly droppedMessages: number;
   /** Messages that were buffered for sending, streamed ones when they are whole. */
   readonly sentMessages: number;
@@ -52,7 +52,7 @@ export interface ConnectionMeter {
 export class Heartbeats {
   readonly #clock: Clock;
   readonly #meter: ConnectionMeter | undefined;
-  /** Made when it is needed: idle connections may be many. */
+  /** Created on demand: idle connections may be many. */
   #queue: Queue<Heartbeat> | undefined;
   #ended = false;
   /** How many there were. */

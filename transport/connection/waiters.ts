@@ -18,24 +18,24 @@ export interface Waiter {
   readonly reject: (reason: unknown) => void;
 }
 
-/** A call that is in the line. */
+/** A call in the queue. */
 interface Place extends Waiter {
-  /** Whose turn it is leaves the line first. */
+  /** Takes the call out of the queue. */
   readonly leave: () => void;
   readonly onTurn: (waiter: Waiter) => void;
 }
 
-/** Calls that wait in a line until it is their turn, their signal aborts, or their time is over. */
+/** A queue of calls that wait until it is their turn, their signal aborts, or their timeout expires. */
 export class Waiters {
   readonly #clock: Clock;
   readonly #delivered: "unknown" | undefined;
-  /** Made when somebody has to wait: on most connections nobody ever does. */
-  #line: Set<Place> | undefined;
+  /** Created when a call has to wait: on most connections none ever does. */
+  #calls: Set<Place> | undefined;
 
   /**
    * Begins empty.
    *
-   * @param delivered What an error says of the message of a call whose time is over.
+   * @param delivered The `delivered` of the error of a call whose timeout expires.
    */
   constructor(clock: Clock, delivered?: "unknown") {
     this.#clock = clock;
@@ -44,7 +44,7 @@ export class Waiters {
 
   /** How many wait. */
   get size(): number {
-    return this.#line?.size ?? 0;
+    return this.#calls?.size ?? 0;
   }
 
   /**
@@ -64,7 +64,7 @@ export class Waiters {
       new Promise((resolve, reject) => {
         const schedule = Schedule.of(this.#clock);
         const leave = () => {
-          this.#line?.delete(place);
+          this.#calls?.delete(place);
           removeListener();
           schedule.cancel(task);
         };
@@ -73,14 +73,14 @@ export class Waiters {
           reject(reason);
         };
         const place: Place = { resolve, reject: fail, leave, onTurn };
-        (this.#line ??= new Set()).add(place);
+        (this.#calls ??= new Set()).add(place);
         const task = timeout === 0
           ? undefined
           : schedule.deadline(timeout, () =>
             fail(
               new ConnectionError(
                 "send-timeout",
-                `Cannot send: the peer did not make room within ${timeout} ms.`,
+                `Cannot send: the buffer did not fall below highWaterMark within ${timeout} ms.`,
                 { delivered: this.#delivered },
               ),
             ));
@@ -89,9 +89,9 @@ export class Waiters {
     );
   }
 
-  /** Gives the first in the line its turn. Returns whether there was one. */
+  /** Gives the first call its turn. Returns whether there was one. */
   next(): boolean {
-    for (const place of this.#line ?? []) {
+    for (const place of this.#calls ?? []) {
       place.leave();
       place.onTurn(place);
       return true;
@@ -101,6 +101,6 @@ export class Waiters {
 
   /** Fails all. */
   rejectAll(reason: unknown): void {
-    for (const place of [...this.#line ?? []]) place.reject(reason);
+    for (const place of [...this.#calls ?? []]) place.reject(reason);
   }
 }

@@ -10,7 +10,7 @@ export interface StreamedConnection {
   close(code: number, reason: string): Promise<unknown>;
 }
 
-/** The code for a stream that its user gives up because of an error (RFC 6455, section 7.4.1). */
+/** The code for a stream that its user aborts (RFC 6455, section 7.4.1). */
 const GIVEN_UP = 1011;
 
 /**
@@ -41,7 +41,7 @@ export function readableOf(
 }
 
 /**
- * Sends what is written to it, each message when the buffer of the connection has room. To close it closes the
+ * Sends what is written to it, each message when the buffer of the connection is not full. To close it closes the
  * connection, to abort it closes the connection with 1011. It fails as soon as the connection ends.
  */
 export function writableOf(

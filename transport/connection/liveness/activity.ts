@@ -2,8 +2,8 @@ import type { Clock } from "../../base/clock.ts";
 import type { Socket, SocketActivity } from "../../socket/socket.ts";
 
 /**
- * What passed through a socket that does not tell by itself: estimated from what it hands over. A message that is
- * still arriving is not seen.
+ * The activity of a socket that does not count bytes, estimated from the messages that it hands over. A message that
+ * is still arriving is not seen.
  */
 export class ObservedActivity implements SocketActivity {
   readonly #socket: Socket;

@@ -21,8 +21,8 @@ export interface LivenessOptions {
 
 /** The connection as a {@link Liveness} sees it. */
 export interface LivenessHost {
-  /** Until when the peer was held back: `Infinity` while it is, 0 if it never was. */
-  readonly heldUntil: number;
+  /** When reading was last resumed: `Infinity` while it is paused, 0 if it never was. */
+  readonly pausedUntil: number;
   /** Whether a caller waits for the peer to take output. */
   readonly sendWaits: boolean;
   /** A pong has answered a ping, `at` epoch milliseconds. */
@@ -59,7 +59,7 @@ interface Question {
  *   takes to read what was written before the ping at 64 KiB/s, at most 64 s. While the ping waits behind other
  *   output, every piece that is written starts the time again: the system is full then, so the peer reads.
  * - While there is output, a piece of it has to be written within `writeTimeout`, with the same addition.
- * - While we hold the peer back neither limit applies, and afterwards both start again. The exception is
+ * - While reading is paused neither limit applies, and afterwards both start again. The exception is
  *   `writeTimeout` while a `send` waits: two programs that both await `send` in their reading loop would wait for
  *   each other for ever.
  *
@@ -240,10 +240,10 @@ export class Liveness implements PingListener {
     const { sentAt, readingTime } = unanswered;
     const { clock, pingTimeout } = this.#options;
     const now = clock.now();
-    const { heldUntil } = this.#host;
-    const since = heldUntil === Infinity
+    const { pausedUntil } = this.#host;
+    const since = pausedUntil === Infinity
       ? now
-      : Math.max(sentAt + readingTime, heldUntil);
+      : Math.max(sentAt + readingTime, pausedUntil);
     const due = since + pingTimeout;
     if (due > now) {
       this.#pingDeadline = this.#schedule.deadlineAt(
@@ -265,11 +265,11 @@ export class Liveness implements PingListener {
     if (!this.#writing) return;
     const { clock, writeTimeout } = this.#options;
     const now = clock.now();
-    const { heldUntil, sendWaits } = this.#host;
-    const held = sendWaits ? 0 : heldUntil;
-    const since = held === Infinity
+    const { pausedUntil, sendWaits } = this.#host;
+    const paused = sendWaits ? 0 : pausedUntil;
+    const since = paused === Infinity
       ? now
-      : Math.max(this.#writingSince, this.#activity.wroteAt, held);
+      : Math.max(this.#writingSince, this.#activity.wroteAt, paused);
     const due = since + writeTimeout + this.#readingTime.update();
     if (due > now) {
       // The extension is exact only if it was looked at often: bytes that arrived since end it.

@@ -24,10 +24,10 @@ function setUp(
   clock.setRandom(() => random);
   const socket = new ActiveSocket(clock);
   const dead: [at: number, code: string][] = [];
-  const state = { heldUntil: 0, sendWaits: false };
+  const state = { pausedUntil: 0, sendWaits: false };
   const host: LivenessHost = {
-    get heldUntil() {
-      return state.heldUntil;
+    get pausedUntil() {
+      return state.pausedUntil;
     },
     get sendWaits() {
       return state.sendWaits;
@@ -111,7 +111,12 @@ Deno.test("Nothing pings with an interval of 0, or on a socket without control f
       pingTimeout: 100,
       writeTimeout: 0,
     };
-    const host = { heldUntil: 0, sendWaits: false, heartbeat() {}, dead() {} };
+    const host = {
+      pausedUntil: 0,
+      sendWaits: false,
+      heartbeat() {},
+      dead() {},
+    };
     new Liveness(socket, socket.activity, options, host);
     await clock.advance(100_000);
     assertEquals([socket.pings.length, clock.pending], [0, 0]);
@@ -266,12 +271,12 @@ Deno.test("While the peer is held back no deadline runs, and afterwards each sta
   write(1_000, 0);
   socket.behaviour.ping = () => {};
   await clock.advance(10_000);
-  state.heldUntil = Infinity;
+  state.pausedUntil = Infinity;
   await clock.advance(990_000);
   assertEquals(dead, []);
   // Pings went on.
   assertEquals(socket.pings.length > 0, true);
-  state.heldUntil = clock.now();
+  state.pausedUntil = clock.now();
   await clock.advance(19_999);
   assertEquals(dead, []);
   await clock.advance(1);
@@ -339,7 +344,7 @@ Deno.test("While the peer is held back the write timeout runs only if a send wai
     pingInterval: 0,
     writeTimeout: 1_000,
   });
-  state.heldUntil = Infinity;
+  state.pausedUntil = Infinity;
   write(5, 0);
   await clock.advance(100_000);
   assertEquals(dead, []);

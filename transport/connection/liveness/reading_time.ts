@@ -5,7 +5,7 @@ import type { SocketActivity } from "../../socket/socket.ts";
  * for a send buffer.
  */
 const MAX_HIDDEN = 4 * 2 ** 20;
-/** The slowest peer that is still given time to read what the system holds, in bytes per millisecond: 64 KiB/s. */
+/** The slowest peer that gets enough time to read what the system holds, in bytes per millisecond: 64 KiB/s. */
 const SLOWEST_READER = 65_536 / 1_000;
 
 /**

@@ -6,7 +6,7 @@ import type { UnansweredPing } from "./liveness.ts";
 import { PeerProgress } from "./peer_progress.ts";
 import { ReadingTime } from "./reading_time.ts";
 
-/** Bytes per second below which the bytes of a peer do not end its silence: nobody stays by a byte now and then. */
+/** Bytes per second below which bytes do not end a silence: a byte now and then is not enough. */
 const MIN_RATE = 1_024;
 /** The longest time for which the rate of a peer is measured before it is judged, in milliseconds. */
 const MEASURE = 2_000;
@@ -22,8 +22,8 @@ export interface SilentPeer {
   readonly activity: SocketActivity | undefined;
   /** When the last message or heartbeat arrived, in milliseconds of the clock. */
   readonly lastSignAt: number;
-  /** Until when the peer was held back: `Infinity` while it is, 0 if it never was. */
-  readonly heldUntil: number;
+  /** When reading was last resumed: `Infinity` while it is paused, 0 if it never was. */
+  readonly pausedUntil: number;
   /** The oldest ping that no byte of the peer has followed. */
   readonly unanswered: UnansweredPing | undefined;
   /** Sends a ping. */
@@ -56,7 +56,7 @@ export interface SilenceOptions {
  *   that it takes at that rate does as well.
  * - A peer that was silent for half of the time gets a ping, unless one is under way, and at least the other half of
  *   the time to answer.
- * - While the peer is held back its silence is not its fault. Its time starts again when it is let go on.
+ * - While reading is paused the silence is not the peer's fault. The time starts again when reading is resumed.
  * - If much was sent, a slow peer gets the time that it takes to read that at 64 KiB/s, at most 64 s.
  */
 export function watchSilence(options: SilenceOptions): void {
@@ -120,9 +120,9 @@ class SilenceWatch {
   /** When the peer gave a sign of life last. */
   #aliveAt(now: number): number {
     const { connection, lastSentAt } = this.#options;
-    const { heldUntil, lastSignAt } = connection;
-    if (heldUntil === Infinity) return now;
-    const signAt = Math.max(lastSignAt, heldUntil, lastSentAt?.() ?? 0);
+    const { pausedUntil, lastSignAt } = connection;
+    if (pausedUntil === Infinity) return now;
+    const signAt = Math.max(lastSignAt, pausedUntil, lastSentAt?.() ?? 0);
     if (signAt > this.#signAt) {
       this.#signAt = signAt;
       // The bytes of that sign of life are none of the next.

@@ -28,7 +28,7 @@ function setUp(
     controlFrames,
     activity: socket.activity,
     lastSignAt: 0,
-    heldUntil: 0,
+    pausedUntil: 0,
     unanswered: none(),
     ping: () => {
       pings.push(clock.now());
@@ -100,9 +100,9 @@ Deno.test("Messages, heartbeats and what was sent, where that counts, end a sile
 Deno.test("While the peer is held back its silence does not count, and its time starts again afterwards", async () => {
   const { clock, peer, silences } = setUp();
   await clock.advance(1_000);
-  peer.heldUntil = Infinity;
+  peer.pausedUntil = Infinity;
   await clock.advance(99_000);
-  peer.heldUntil = clock.now();
+  peer.pausedUntil = clock.now();
   await clock.advance(9_999);
   assertEquals(silences, []);
   await clock.advance(1);
