@@ -204,7 +204,7 @@ Deno.test("A peer's closeTimeout bounds the wait for it, not the pool's", async 
   await clock.advance(0);
   let closed = false;
   void pool.close().then(() => closed = true);
-  await clock.advance(3_999);
+  await clock.advance(2_999);
   assertEquals(closed, false);
   await clock.advance(1);
   assertEquals(closed, true);

@@ -1,19 +1,20 @@
 import { type Clock, systemClock } from "../transport/base/clock.ts";
-import { checkOptions } from "../transport/base/options.ts";
-import { ConnectionError } from "../transport/base/errors.ts";
 import { type Message, messageSize } from "../transport/base/message.ts";
+import { checkOptions } from "../transport/base/options.ts";
 import { Queue } from "../transport/base/queue.ts";
+import type { PeerAddress } from "../transport/net/address.ts";
+import { EndpointDriver } from "../transport/socket/endpoint_driver.ts";
 import type {
-  CloseFrame,
   Fragment,
   Socket,
+  SocketActivity,
   SocketCloseOptions,
   SocketEnd,
   SocketReader,
+  SocketStartOptions,
 } from "../transport/socket/socket.ts";
-import type { PeerAddress } from "../transport/net/address.ts";
-import { Arrivals } from "./arrivals.ts";
-import { Fragments } from "./fragments.ts";
+import { checkPing, limitReader } from "./limited_socket.ts";
+import { MockPeer } from "./mock_peer.ts";
 import type {
   MockClose,
   MockSocketBehaviour,
@@ -24,12 +25,11 @@ import { socketEnd } from "./socket_end.ts";
 /**
  * A socket without a network: it notes what is done to it, and the test speaks for the peer.
  *
- * - What the test says (`receive`, `end`, ...) is handed over inside the call, or waits while
- *   the socket has not been started or its reader holds the peer back.
- * - Every call is noted, and then does the usual, or what
- *   {@link MockSocket.behaviour} has for it.
- * - A close is answered by the peer at once, in a microtask; `terminate` ends it inside
- *   the call.
+ * - It decides like a raw socket: what it sends, in which order, and how it ends.
+ * - What the test says (`receive`, `end`, ...) is delivered inside the call, or waits while the socket has not been started or its
+ *   reader holds the peer back.
+ * - Every call is noted, and then does the usual, or what {@link MockSocket.behaviour} has for it.
+ * - The peer answers a close at once, in a microtask. `terminate` ends inside the call.
  *
  * @example
  * ```ts
@@ -47,18 +47,20 @@ export class MockSocket implements Socket {
   readonly protocol: string;
   /** The extensions. */
   readonly extensions: string;
-  /** Where the peer is. */
+  /** The address of the peer. */
   readonly remoteAddr: PeerAddress | undefined;
   /** Whether it can ping. */
   readonly controlFrames: boolean;
   /** Whether the peer can be held back. */
   readonly flowControl: boolean;
 
+  /** How many bytes passed, and when. */
+  readonly activity: SocketActivity;
   /** What its methods do; may be changed at any time. */
   readonly behaviour: MockSocketBehaviour;
   /** Bytes that the peer has not taken; see {@link MockSocket.drain}. */
   bufferedAmount = 0;
-  /** Messages that were written, streamed ones when they were whole. */
+  /** Messages that the peer received, streamed ones when they were whole. */
   readonly written: Message[] = [];
   /** Fragments that were written. */
   readonly fragments: Fragment[] = [];
@@ -72,21 +74,21 @@ export class MockSocket implements Socket {
   readonly terminations: (Error | undefined)[] = [];
   /** How often `resume` was called. */
   resumed = 0;
-  /** How often `giveBack` was called. */
-  gaveBack = 0;
 
   readonly #buffering: boolean;
-  readonly #clock: Clock;
   readonly #closed = Promise.withResolvers<SocketEnd>();
   readonly #untaken = new Queue<Message>({ capacity: Infinity });
-  readonly #arrivals: Arrivals<(reader: SocketReader) => boolean>;
-  readonly #gathered = new Fragments();
+  readonly #peer: MockPeer;
+  readonly #driver: EndpointDriver;
   #reader: SocketReader | undefined;
-  #sentBytes = 0;
-  #sent: CloseFrame | undefined;
+  /** Whether the peer has sent a close frame, and has received ours. */
+  #peerClosed = false;
+  #closeArrived = false;
+  /** The end that the test wants. */
+  #wanted: SocketEnd | undefined;
   #end: SocketEnd | undefined;
 
-  /** Makes a socket that is open and not started. */
+  /** Creates a socket that is open and not started. */
   constructor(options: MockSocketOptions = {}) {
     checkOptions("options", options);
     this.url = options.url ?? "ws://mock.test";
@@ -97,15 +99,29 @@ export class MockSocket implements Socket {
     this.flowControl = options.flowControl ?? true;
     this.behaviour = { ...options.behaviour };
     this.#buffering = options.buffering ?? false;
-    this.#clock = options.clock ?? systemClock;
-    this.#arrivals = new Arrivals((arrival) =>
-      this.#reader === undefined || arrival(this.#reader) || !this.flowControl
-    );
+    const clock: Clock = options.clock ?? systemClock;
+    this.#peer = new MockPeer({
+      message: (data) => this.#note(data),
+      pong: (payload) => void this.pongs.push(payload),
+      close: (code) => this.#answerClose(code),
+    });
+    this.#driver = new EndpointDriver(this.#peer, {
+      role: "client",
+      maxMessageSize: 0,
+      maxFrameSize: 0,
+      maxFragments: 0,
+      binary: "copy",
+    }, {
+      clock,
+      flushSoon: (target) => target.flush(),
+      onEnd: (end) => this.#finish({ ...end, inactive: false }),
+    });
+    this.activity = this.#driver.endpoint.activity;
   }
 
   /** Payload bytes of all that was written. */
   get sentBytes(): number {
-    return this.#sentBytes;
+    return this.#driver.endpoint.sentBytes;
   }
 
   /** How it ended. */
@@ -125,63 +141,61 @@ export class MockSocket implements Socket {
 
   /** Whether the reader holds the peer back. */
   get heldBack(): boolean {
-    return this.#arrivals.held;
+    return this.#driver.endpoint.end === undefined &&
+      !this.#driver.endpoint.reading;
   }
 
-  /** Hands over what has arrived, and from now on what arrives. */
-  start(reader: SocketReader): void {
+  /** Delivers what has arrived, and from now on what arrives. */
+  start(reader: SocketReader, options: SocketStartOptions = {}): void {
     this.#reader = reader;
     if (this.behaviour.start !== undefined) return this.behaviour.start(reader);
-    this.#arrivals.open();
     if (this.#end !== undefined) reader.end(this.#end);
-    else this.#arrivals.deliver();
+    else {
+      // The peer takes everything at once: only the test says when it takes what is buffered.
+      const silent = { ...limitReader(reader, this), drain: () => {} };
+      this.#driver.start(silent, options);
+    }
   }
 
   /** Goes on after the reader held the peer back. */
   resume(): void {
     this.resumed++;
     if (this.behaviour.resume !== undefined) return this.behaviour.resume();
-    this.#arrivals.resume();
-    this.#arrivals.deliver();
+    this.#driver.resume();
   }
 
-  /** Notes that a borrowed message was given back. */
-  giveBack(): void {
-    this.gaveBack++;
-    this.behaviour.giveBack?.();
-  }
-
-  /** Notes a message. After a close or the end it does nothing. */
+  /**
+   * Notes a message.
+   *
+   * @throws {ConnectionError} `connection-closed` after a close or the end.
+   */
   write(data: Message, copy = false): Promise<void> | undefined {
-    if (this.#silent) return undefined;
+    this.#driver.send(data);
     this.#wrote(messageSize(data));
-    this.#note(typeof data === "string" ? data : data.slice());
     return this.behaviour.write?.(data, copy);
   }
 
-  /** Notes a fragment, and the message when it was the last one. */
+  /**
+   * Notes a fragment, and the message when it was the last one.
+   *
+   * @throws {ConnectionError} `connection-closed` after a close or the end.
+   */
   writeFragment(fragment: Fragment): void {
-    if (this.#silent) return;
-    this.#wrote(fragment.payload.length);
-    this.fragments.push({ ...fragment, payload: fragment.payload.slice() });
-    const whole = this.#gathered.add(fragment);
-    if (whole !== undefined) this.#note(whole);
+    const { type, payload, first, last } = fragment;
+    this.#driver.sendFragment(type, payload, first, last);
+    this.#wrote(payload.length);
+    this.fragments.push({ ...fragment, payload: payload.slice() });
     this.behaviour.writeFragment?.(fragment);
   }
 
   /**
    * Notes a ping.
    *
-   * @throws {ConnectionError} `ping-unsupported` without `controlFrames`: nobody should have called it.
+   * @throws {ConnectionError} `ping-unsupported` without `controlFrames`, `connection-closed` after a close or the end.
    */
   ping(payload: Uint8Array): void {
-    if (!this.controlFrames) {
-      throw new ConnectionError(
-        "ping-unsupported",
-        "Cannot ping as the mock socket has no control frames",
-      );
-    }
-    if (this.#silent) return;
+    checkPing(this);
+    this.#driver.sendPing(payload);
     this.pings.push(payload.slice());
     this.behaviour.ping?.(payload);
   }
@@ -189,14 +203,11 @@ export class MockSocket implements Socket {
   /** Notes a close, which the peer answers at once. */
   close(code?: number, reason = "", options: SocketCloseOptions = {}): void {
     this.closes.push({ code, reason, options });
-    if (this.#silent) return;
-    const sent = { code: code ?? 1005, reason };
-    this.#sent = sent;
-    this.#arrivals.clear();
-    if (this.behaviour.close !== undefined) {
-      return this.behaviour.close(code, reason, options);
-    }
-    queueMicrotask(() => this.#finish(this.#cleanEnd(sent)));
+    const { endpoint } = this.#driver;
+    const begins = endpoint.state === "open";
+    const { timeout = endpoint.closeTimeout } = options;
+    this.#driver.close(code, reason, timeout);
+    if (begins) this.behaviour.close?.(code, reason, options);
   }
 
   /** Notes a cut, and ends. */
@@ -206,37 +217,29 @@ export class MockSocket implements Socket {
     if (this.behaviour.terminate !== undefined) {
       return this.behaviour.terminate(error);
     }
-    this.#finish(socketEnd({ initiator: "local", sent: this.#sent, error }));
+    this.#driver.terminate(error);
   }
 
   /** The peer sends a message. */
   receive(data: Message): void {
-    this.#arrive((reader) =>
-      reader.message(data, messageSize(data), this.#clock.date())
-    );
+    this.#peer.message(data);
   }
 
   /** The peer pings. It is answered, and shown where there are `controlFrames`. */
   receivePing(payload: Uint8Array = new Uint8Array(0)): void {
-    this.#arrive((reader) => {
-      this.pongs.push(payload.slice());
-      if (this.controlFrames) reader.ping(payload);
-      return true;
-    });
+    this.#peer.ping(payload);
   }
 
   /** The peer sends a pong: without a payload, one that answers the last ping. */
   receivePong(payload?: Uint8Array): void {
-    const answer = payload ?? this.pings.at(-1) ?? new Uint8Array(0);
-    this.#arrive((reader) => {
-      if (this.controlFrames) reader.pong(answer, this.#clock.date());
-      return true;
-    });
+    this.#peer.pong(payload ?? this.pings.at(-1) ?? new Uint8Array(0));
   }
 
-  /** The peer closes, and the socket answers: a clean end behind what it has sent before. */
+  /** The peer closes behind what it has sent before, and leaves once the socket has closed as well: a clean end. */
   receiveClose(code = 1000, reason = ""): void {
-    this.end(this.#cleanEnd({ code, reason }));
+    this.#peerClosed = true;
+    this.#peer.close(code, reason);
+    if (this.#closeArrived) this.#peer.leave();
   }
 
   /** The peer takes bytes until `left` remain. */
@@ -246,36 +249,33 @@ export class MockSocket implements Socket {
   }
 
   /**
-   * Ends the socket, behind what the peer has sent before. What is left out is as after a
-   * cut by the peer: 1006, not clean.
+   * Ends the socket, behind what the peer has sent before. What is left out is as after a cut by the peer: 1006, not clean.
    */
   end(end: Partial<SocketEnd> = {}): void {
+    const { state } = this.#driver.endpoint;
+    const [close] = this.closes;
+    const sent = close && { code: close.code ?? 1005, reason: close.reason };
     const whole = socketEnd({
-      ...(this.#sent && { initiator: "local", sent: this.#sent }),
+      ...(sent && { initiator: "local", sent }),
       ...end,
     });
-    // A closing socket reads and drops what arrives, and is held back no more.
-    if (this.#sent !== undefined) return this.#finish(whole);
-    this.#arrive(() => {
-      this.#finish(whole);
-      return true;
-    });
+    const finish = () => {
+      this.#wanted ??= whole;
+      this.#driver.terminate();
+    };
+    // A socket that closes reads on.
+    if (state === "open" && this.#end === undefined) this.#peer.act(finish);
+    else finish();
   }
 
-  /** The next message that was written and that was not taken before: waits until there is one. */
+  /** Returns the next message that was written and that was not taken before, waiting until there is one. */
   takeWritten(
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<Message | undefined> {
     return this.#untaken.take(options);
   }
 
-  /** Whether nothing goes out any more. */
-  get #silent(): boolean {
-    return this.#sent !== undefined || this.#end !== undefined;
-  }
-
   #wrote(bytes: number): void {
-    this.#sentBytes += bytes;
     if (this.#buffering) this.bufferedAmount += bytes;
   }
 
@@ -284,29 +284,24 @@ export class MockSocket implements Socket {
     this.#untaken.push(message);
   }
 
-  #arrive(arrival: (reader: SocketReader) => boolean): void {
-    if (this.#silent) return;
-    this.#arrivals.push(arrival);
-    this.#arrivals.deliver();
-  }
-
-  #cleanEnd(received: CloseFrame): SocketEnd {
-    return socketEnd({
-      ...received,
-      clean: true,
-      initiator: this.#sent === undefined ? "peer" : "local",
-      received,
-      sent: this.#sent ?? received,
+  #answerClose(code: number): void {
+    this.#closeArrived = true;
+    if (this.#peerClosed) return this.#peer.leave();
+    if (this.behaviour.close !== undefined) return;
+    const reason = this.closes[0]?.reason ?? "";
+    this.#peerClosed = true;
+    queueMicrotask(() => {
+      this.#peer.close(code, reason);
+      this.#peer.leave();
     });
   }
 
   #finish(end: SocketEnd): void {
     if (this.#end !== undefined) return;
-    this.#end = end;
-    this.#arrivals.clear();
+    this.#end = this.#wanted ?? end;
     this.bufferedAmount = 0;
     this.#untaken.close();
-    this.#reader?.end(end);
-    this.#closed.resolve(end);
+    this.#reader?.end(this.#end);
+    this.#closed.resolve(this.#end);
   }
 }

@@ -13,8 +13,6 @@ export interface MockSocketBehaviour {
   start?: ((reader: SocketReader) => void) | undefined;
   /** Instead of going on with what was held back. */
   resume?: (() => void) | undefined;
-  /** Instead of nothing. */
-  giveBack?: (() => void) | undefined;
   /** Gives what `write` returns. */
   write?:
     | ((data: Message, copy: boolean) => Promise<void> | undefined)

@@ -25,8 +25,8 @@ Deno.test("a mock socket hands over nothing before it is started, and loses noth
   socket.start(reader);
   assertEquals(reader.messages, ["a"]);
   assertEquals(reader.pings, [new Uint8Array([1])]);
-  assertEquals(reader.ends.length, 1);
   assertEquals((await socket.closed).reason, "bye");
+  assertEquals(reader.ends.length, 1);
 });
 
 Deno.test("a message is handed over inside the call, with its size and time", () => {
@@ -45,7 +45,7 @@ Deno.test("a message is handed over inside the call, with its size and time", ()
   assertEquals(seen, [["\u20ac", 3, 5_000]]);
 });
 
-Deno.test("a reader that says no holds everything behind it back until resume, the end too", () => {
+Deno.test("a reader that says no holds everything behind it back until resume, the end too", async () => {
   const socket = new MockSocket();
   const reader = new HoldingReader();
   socket.start(reader);
@@ -59,6 +59,7 @@ Deno.test("a reader that says no holds everything behind it back until resume, t
   assertEquals(reader.messages, ["a", "b"]);
   assertEquals([reader.pings.length, reader.ends.length], [0, 0]);
   socket.resume();
+  assertEquals((await socket.closed).clean, true);
   assertEquals([reader.pings.length, reader.ends.length], [1, 1]);
   assertEquals(socket.resumed, 2);
 });
@@ -131,13 +132,16 @@ Deno.test("without control frames pings are answered but not shown, and cannot b
   assertThrows(() => socket.ping(new Uint8Array(0)), ConnectionError);
 });
 
-Deno.test("a close is answered in a microtask, and nothing goes out or comes in any more", async () => {
+Deno.test("a close is answered in a microtask, and nothing goes out any more", async () => {
   const socket = new MockSocket();
   const reader = new RecordingReader();
   socket.start(reader);
   socket.close(3000, "done", { timeout: 7 });
-  socket.write("late");
-  socket.receive("late");
+  assertEquals(
+    assertThrows(() => socket.write("late"), ConnectionError).code,
+    "connection-closed",
+  );
+  socket.receive("not late");
   assertEquals(socket.ended, false);
   socket.close();
   const end = await socket.closed;
@@ -150,9 +154,10 @@ Deno.test("a close is answered in a microtask, and nothing goes out or comes in 
     sent: { code: 3000, reason: "done" },
     error: undefined,
     inactive: false,
+    dropped: 0,
   });
   assertEquals(reader.ends, [end]);
-  assertEquals([reader.messages, socket.written], [[], []]);
+  assertEquals([reader.messages, socket.written], [["not late"], []]);
   assertEquals(socket.closes.map((close) => close.code), [3000, undefined]);
   assertEquals(socket.closes[0]?.options.timeout, 7);
 });
@@ -207,7 +212,6 @@ Deno.test("each method's doing can be replaced, and is noted all the same", asyn
     behaviour: {
       start: note("start"),
       resume: note("resume"),
-      giveBack: note("giveBack"),
       write: (data, copy) => {
         did.push(["write", data, copy]);
         return out;
@@ -229,7 +233,6 @@ Deno.test("each method's doing can be replaced, and is noted all the same", asyn
   socket.start(reader);
   socket.receive("kept");
   socket.resume();
-  socket.giveBack();
   assert(socket.write("a", true) === out);
   socket.writeFragment(fragment);
   socket.close(1000, "x");
@@ -237,7 +240,6 @@ Deno.test("each method's doing can be replaced, and is noted all the same", asyn
   assertEquals(did, [
     ["start", reader],
     ["resume"],
-    ["giveBack"],
     ["write", "a", true],
     ["writeFragment", fragment],
     ["close", 1000, "x", {}],

@@ -11,6 +11,7 @@ export function socketEnd(end: Partial<SocketEnd>): SocketEnd {
     sent: undefined,
     error: undefined,
     inactive: false,
+    dropped: 0,
     ...end,
   };
 }

@@ -1,10 +1,23 @@
 import { type Clock, systemClock } from "../transport/base/clock.ts";
+import type { PeerAddress } from "../transport/net/address.ts";
+import { memoryStreams } from "../transport/net/memory_stream.ts";
+import { RawSocket } from "../transport/socket/raw_socket.ts";
 import type { Socket } from "../transport/socket/socket.ts";
-import { MemorySocket, type SocketPairEndOptions } from "./memory_socket.ts";
+import { LimitedSocket } from "./limited_socket.ts";
 
-export type { SocketPairEndOptions };
+/** What one end of a pair can do. */
+export interface SocketPairEndOptions {
+  /** Whether it can ping, and shows pings and pongs; it answers pings in any case. @default true */
+  readonly controlFrames?: boolean;
+  /** Whether its reader can hold the peer back. @default true */
+  readonly flowControl?: boolean;
+  /** Whether it has `writeFragment`. @default true */
+  readonly streaming?: boolean;
+  /** The address of its peer. @default undefined */
+  readonly remoteAddr?: PeerAddress | undefined;
+}
 
-/** Options of {@link socketPair}. For an end, its own options go before the common ones. */
+/** Options of {@link socketPair}. The options of an end go before the common ones. */
 export interface SocketPairOptions extends SocketPairEndOptions {
   /** The URL of the socket. @default "ws://pair.test" */
   readonly url?: string;
@@ -16,7 +29,7 @@ export interface SocketPairOptions extends SocketPairEndOptions {
   readonly client?: SocketPairEndOptions;
   /** Options of the server's end alone. */
   readonly server?: SocketPairEndOptions;
-  /** What arrivals are timed and closes limited by. @default the runtime's own time */
+  /** Source of the times of messages and of close timeouts. @default the runtime's own */
   readonly clock?: Clock;
 }
 
@@ -29,19 +42,14 @@ export interface SocketPair {
 }
 
 /**
- * Makes two sockets that are connected with each other in memory.
+ * Creates two sockets that are connected with each other in memory: raw sockets, with all that they do, and no network between them.
  *
- * - What one writes arrives at the other, in order, each time in a later microtask, once that
- *   one has been started.
- * - Pings are answered with pongs.
- * - What the other has not read yet is `bufferedAmount`: while its reader holds back it
- *   grows, and then falls with a `drain`.
- * - Both sides take part in the closing handshake (RFC 6455, section 7). One that waits in
- *   vain is cut after its `timeout`.
+ * - What one end writes arrives at the other end in order, after a turn of the event loop, once that end has been started.
+ * - What the other end has not read yet stays in `bufferedAmount`: while its reader holds back it grows, and then falls with a `drain`.
+ * - Both ends take part in the closing handshake (RFC 6455, section 7), with its timeouts.
  * - `terminate` loses what has not been read yet and ends the other side with 1006.
  *
- * With `controlFrames`, `flowControl` and `streaming` switched off an end is like a socket
- * of the runtime's own.
+ * With `controlFrames`, `flowControl` and `streaming` switched off an end is like a socket of the runtime's own.
  *
  * @example
  * ```ts
@@ -57,9 +65,36 @@ export interface SocketPair {
  */
 export function socketPair(options: SocketPairOptions = {}): SocketPair {
   const { client, server, clock = systemClock, ...common } = options;
-  const clientEnd = new MemorySocket({ ...common, ...client }, clock);
-  const serverEnd = new MemorySocket({ ...common, ...server }, clock);
-  clientEnd.connect(serverEnd);
-  serverEnd.connect(clientEnd);
-  return { client: clientEnd, server: serverEnd };
+  const { url = "ws://pair.test", protocol, extensions } = common;
+  // A capacity of 0: a write is complete when the other end has read it.
+  const [clientStream, serverStream] = memoryStreams(0);
+  const base = { url, protocol, extensions, clock, maxMessageSize: 0 };
+  const clientOptions = { ...common, ...client };
+  const serverOptions = { ...common, ...server };
+  return {
+    client: limit(
+      new RawSocket(clientStream, {
+        ...base,
+        role: "client",
+        remoteAddr: clientOptions.remoteAddr,
+      }),
+      clientOptions,
+    ),
+    server: limit(
+      new RawSocket(serverStream, {
+        ...base,
+        role: "server",
+        remoteAddr: serverOptions.remoteAddr,
+      }),
+      serverOptions,
+    ),
+  };
+}
+
+function limit(socket: RawSocket, options: SocketPairEndOptions): Socket {
+  const { controlFrames = true, flowControl = true, streaming = true } =
+    options;
+  return controlFrames && flowControl && streaming
+    ? socket
+    : new LimitedSocket(socket, options, streaming);
 }

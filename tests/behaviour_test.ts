@@ -9,9 +9,11 @@ import { dialNative } from "../transport/client/dial_native.ts";
 import { dialRaw } from "../transport/client/dial_raw.ts";
 import { listen } from "../transport/server/listen.ts";
 import type { Role } from "../transport/protocol/frame.ts";
-import { streamPair, tcpPair } from "../transport/_support/raw.ts";
+import { tcpPair } from "../transport/_support/raw.ts";
 import { RawSocket } from "../transport/socket/raw_socket.ts";
-import type { PullStream } from "../transport/net/pull_stream.ts";
+import type { ByteStream } from "../transport/net/byte_stream.ts";
+import { DenoStream } from "../transport/net/deno_stream.ts";
+import { memoryStreams } from "../transport/net/memory_stream.ts";
 import type { Socket } from "../transport/socket/socket.ts";
 import { upgrade } from "../transport/server/upgrade.ts";
 
@@ -51,15 +53,18 @@ const KINDS: Readonly<Record<string, Kind>> = {
   },
   "raw over a stream in memory": {
     traits: { client: RAW, server: RAW },
-    open: (role) => Promise.resolve(rawPair(role, streamPair())),
+    open: (role) => Promise.resolve(rawPair(role, memoryStreams())),
   },
   "raw over a stream that takes little": {
     traits: { client: RAW, server: RAW },
-    open: (role) => Promise.resolve(rawPair(role, streamPair(2_000))),
+    open: (role) => Promise.resolve(rawPair(role, memoryStreams(2_000))),
   },
   "raw over TCP": {
     traits: { client: RAW, server: RAW },
-    open: async (role) => rawPair(role, await tcpPair()),
+    open: async (role) => {
+      const [one, other] = await tcpPair();
+      return rawPair(role, [new DenoStream(one), new DenoStream(other)]);
+    },
   },
   "native": {
     traits: {
@@ -78,7 +83,7 @@ for (const [kind, { traits, open }] of Object.entries(KINDS)) {
 
 function rawPair(
   role: Role,
-  [one, other]: readonly [PullStream, PullStream],
+  [one, other]: readonly [ByteStream, ByteStream],
 ): Pair {
   return pairOf(
     role,

@@ -29,7 +29,11 @@ export {
   MAX_WRITE_SIZE,
 } from "./net/byte_stream.ts";
 export { MemoryStream, memoryStreams } from "./net/memory_stream.ts";
-export { PullAdapter, type PullStream } from "./net/pull_stream.ts";
+export {
+  PullAdapter,
+  type PullStream,
+  type ReleasedStream,
+} from "./net/pull_stream.ts";
 export type { CallbackErrorHandler } from "./base/callbacks.ts";
 export * from "./base/clock.ts";
 export { COMPRESSION_RULES } from "./socket/compression_options.ts";

@@ -1,7 +1,8 @@
 /** What every socket promises, of whatever kind and in either role. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { RecordingReader } from "../../testing/mod.ts";
+import { ConnectionError } from "../base/errors.ts";
 import type { Message } from "../base/message.ts";
 import { utf8 } from "./bytes.ts";
 import { turns } from "./raw.ts";
@@ -100,7 +101,7 @@ export function behaviour(
     socket.write("last words");
     socket.close(3_000, "enough");
     socket.close(3_001, "twice");
-    socket.write("behind");
+    assertClosed(() => socket.write("behind"));
     assertEquals(await theirs.take(), "last words");
     const [here, there] = await Promise.all([socket.closed, peer.closed]);
     assertEquals([there.code, there.reason, there.initiator], [
@@ -158,7 +159,7 @@ export function behaviour(
     const error = new Error("no patience");
     socket.terminate(error);
     socket.terminate();
-    socket.write("into the void");
+    assertClosed(() => socket.write("into the void"));
     socket.close();
     const end = await socket.closed;
     assertEquals([end.code, end.clean, end.error, end.initiator], [
@@ -262,4 +263,9 @@ function startBoth(
   socket.start(mine);
   peer.start(theirs);
   return [mine, theirs];
+}
+
+/** A message that cannot reach the peer is refused at the call. */
+function assertClosed(send: () => unknown): void {
+  assertEquals(assertThrows(send, ConnectionError).code, "connection-closed");
 }

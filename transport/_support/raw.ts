@@ -1,7 +1,8 @@
 /** What the tests of the raw socket share: a stream in memory, and a peer who writes frames by hand. */
 
 import { setImmediate } from "node:timers";
-import type { PullStream } from "../net/pull_stream.ts";
+import { MemoryStream } from "../net/memory_stream.ts";
+import { PullAdapter, type PullStream } from "../net/pull_stream.ts";
 import type { Role } from "../protocol/frame.ts";
 import { frame, join } from "./bytes.ts";
 import { RawSocket, type RawSocketOptions } from "../socket/raw_socket.ts";
@@ -9,117 +10,37 @@ import { RawSocket, type RawSocketOptions } from "../socket/raw_socket.ts";
 /** First bytes of frames (RFC 6455, section 5.2). */
 export const TEXT = 0x81, BINARY = 0x82, CLOSE = 0x88, PING = 0x89, PONG = 0x8a;
 
-/** One direction of a stream in memory. */
-class Lane {
-  #chunks: Uint8Array[] = [];
-  #size = 0;
-  #ended = false;
-  #cut = false;
-  #wake: (() => void)[] = [];
+/** One end of a stream in memory that remembers what was done to it. */
+export class TestStream extends MemoryStream {
+  /** How often it was destroyed. */
+  destroys = 0;
+  /** Whether our side was ended. */
+  ended = false;
+  /** Bytes of each write. */
+  readonly writes: number[] = [];
 
-  constructor(readonly capacity: number) {}
-
-  get size(): number {
-    return this.#size;
+  override write(bytes: Uint8Array): boolean {
+    this.writes.push(bytes.length);
+    return super.write(bytes);
   }
 
-  async read(buffer: Uint8Array): Promise<number | null> {
-    for (;;) {
-      if (this.#cut) throw new Error("The stream was cut");
-      const chunk = this.#chunks.shift();
-      if (chunk !== undefined) {
-        const count = Math.min(chunk.length, buffer.length);
-        buffer.set(chunk.subarray(0, count));
-        if (count < chunk.length) this.#chunks.unshift(chunk.subarray(count));
-        this.#size -= count;
-        this.#changed();
-        return count;
-      }
-      if (this.#ended) return null;
-      await this.#change();
-    }
+  override end(): void {
+    this.ended = true;
+    super.end();
   }
 
-  async write(bytes: Uint8Array): Promise<number> {
-    while (this.#size >= this.capacity && !this.#ended && !this.#cut) {
-      await this.#change();
-    }
-    if (this.#ended || this.#cut) throw new Error("Broken pipe");
-    const count = Math.min(bytes.length, this.capacity - this.#size);
-    this.#chunks.push(bytes.slice(0, count));
-    this.#size += count;
-    this.#changed();
-    return count;
-  }
-
-  /** No more is written; what is there can be read. */
-  end(): void {
-    this.#ended = true;
-    this.#changed();
-  }
-
-  /** The reader has gone. */
-  cut(): void {
-    this.#cut = true;
-    this.#changed();
-  }
-
-  #change(): Promise<void> {
-    return new Promise((resolve) => this.#wake.push(resolve));
-  }
-
-  #changed(): void {
-    const wake = this.#wake;
-    this.#wake = [];
-    for (const resolve of wake) resolve();
+  override destroy(): void {
+    this.destroys++;
+    super.destroy();
   }
 }
 
-/** One end of a stream in memory. */
-export class MemoryStream implements PullStream {
-  /** How often it was closed. */
-  closes = 0;
-  /** Whether its outgoing half was ended. */
-  endedWrite = false;
-  readonly #inwards: Lane;
-  readonly #outwards: Lane;
-
-  constructor(inwards: Lane, outwards: Lane) {
-    this.#inwards = inwards;
-    this.#outwards = outwards;
-  }
-
-  /** Bytes that came and were not read. */
-  get unread(): number {
-    return this.#inwards.size;
-  }
-
-  read(buffer: Uint8Array): Promise<number | null> {
-    return this.#inwards.read(buffer);
-  }
-
-  write(bytes: Uint8Array): Promise<number> {
-    return this.#outwards.write(bytes);
-  }
-
-  closeWrite(): Promise<void> {
-    this.endedWrite = true;
-    this.#outwards.end();
-    return Promise.resolve();
-  }
-
-  close(): void {
-    this.closes++;
-    this.#outwards.end();
-    this.#inwards.cut();
-  }
-}
-
-/** Two ends of a stream in memory that takes so many bytes before it makes a writer wait. */
-export function streamPair(capacity = Infinity): [MemoryStream, MemoryStream] {
-  const there = new Lane(capacity);
-  const back = new Lane(capacity);
-  return [new MemoryStream(back, there), new MemoryStream(there, back)];
+/** Two ends of a stream in memory. Each holds `capacity` unread bytes before a write of the other has to wait. */
+export function testStreams(capacity = Infinity): [TestStream, TestStream] {
+  const a = new TestStream(capacity);
+  const b = new TestStream(capacity);
+  MemoryStream.connect(a, b);
+  return [a, b];
 }
 
 /** A frame as it came, unmasked. */
@@ -229,10 +150,13 @@ export function rawWithPeer(
   role: Role,
   options: Partial<RawSocketOptions> = {},
   capacity?: number,
-): { socket: RawSocket; peer: HandPeer; stream: MemoryStream } {
-  const [stream, other] = streamPair(capacity);
+): { socket: RawSocket; peer: HandPeer; stream: TestStream } {
+  const [stream, other] = testStreams(capacity);
   const socket = new RawSocket(stream, { role, url: "ws://test/", ...options });
-  const peer = new HandPeer(other, role === "client" ? "server" : "client");
+  const peer = new HandPeer(
+    new PullAdapter(other),
+    role === "client" ? "server" : "client",
+  );
   return { socket, peer, stream };
 }
 

@@ -25,6 +25,7 @@
  * - `stream-aborted`: a streamed message broke off in the middle, which ends the connection.
  * - `close-timeout`: the closing handshake was not over within `closeTimeout`.
  * - `buffer-changed`: the buffer of a message was detached before the message was sent.
+ * - `unread-overflow`: too many messages arrived on a native socket before anybody read them.
  * - `ping-unsupported`: the socket cannot ping (native sockets).
  */
 export type ConnectionErrorCode =
@@ -44,6 +45,7 @@ export type ConnectionErrorCode =
   | "stream-aborted"
   | "close-timeout"
   | "buffer-changed"
+  | "unread-overflow"
   | "ping-unsupported";
 
 /** Details of a {@link ConnectionError}. */

@@ -54,9 +54,10 @@ export async function dialRaw(
     checkFields("", RAW_NAMES, options, DIAL_HOMES);
     return openRaw(url, options);
   });
-  const { deflate, protocol, extensions, stream, early, remoteAddr } = upgraded;
+  const { deflate, protocol, extensions, remoteAddr } = upgraded;
+  const { stream, early, error } = upgraded.stream.release(upgraded.early);
   const { maxMessageSize, maxFrameSize, maxFragments } = options;
-  return new RawSocket(stream, {
+  const socket = new RawSocket(stream, {
     role: "client",
     url: normalizeUrl(url),
     protocol,
@@ -72,6 +73,9 @@ export async function dialRaw(
     clock: options.clock,
     ...makeCodecs("client", deflate, compression),
   });
+  // The handshake was complete: the connection is there, and ends.
+  if (error !== undefined) socket.terminate(error);
+  return socket;
 }
 
 async function openRaw(

@@ -25,12 +25,7 @@ import { createKey } from "../handshake/agreement.ts";
 import type { CompressionOptions } from "../handshake/negotiation.ts";
 import { checkUpgradeTokens, type UpgradeTokens } from "../handshake/rules.ts";
 import { openStream } from "../net/open_stream.ts";
-import {
-  PullAdapter,
-  type PullStream,
-  readResponse,
-  writeAll,
-} from "../net/pull_stream.ts";
+import { PullAdapter, readResponse, writeAll } from "../net/pull_stream.ts";
 import type { OpenedStream, OpenOptions } from "../net/stream_options.ts";
 import { checkStream, destroying } from "./caller_stream.ts";
 import { dialFailure } from "./dial_failure.ts";
@@ -48,7 +43,7 @@ export interface UpgradedStream extends UpgradeAgreement {
 /** A stream after the handshake, before anything else has been read. */
 export interface OpenedUpgrade extends UpgradeAgreement {
   /** The stream. */
-  readonly stream: PullStream;
+  readonly stream: PullAdapter;
   /** The address at its other end: the proxy's, if there is one. */
   readonly remoteAddr: PeerAddress | undefined;
   /** The bytes that came right behind the head of the answer. */

@@ -68,13 +68,23 @@ export function checkTarget(target: unknown): void {
     typeof target === "object" && target !== null &&
     typeof Reflect.get(target, "url") === "string" &&
     typeof Reflect.get(target, "start") === "function"
-  ) return;
+  ) return checkDelivery(Reflect.get(target, "binary"));
   throw new ConfigError(
     "invalid-argument",
     "url",
     `Cannot make a connection as its first argument must be a URL or a Socket: current value is ${
       target instanceof WebSocket ? "a bare WebSocket" : String(target)
     }`,
+  );
+}
+
+/** A connection keeps messages, so they must not be lent until the handler returns. */
+function checkDelivery(binary: unknown): void {
+  if (binary !== "borrow") return;
+  throw new ConfigError(
+    "invalid-argument",
+    "url",
+    'Cannot make a connection of this socket: it delivers with binary: "borrow". Give "copy" or "view" to what makes the socket.',
   );
 }
 

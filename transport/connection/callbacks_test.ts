@@ -2,31 +2,8 @@ import { assertEquals } from "@std/assert";
 import { LogCapture } from "../../testing/log_capture.ts";
 import { MockDialer } from "../../testing/mock_dialer.ts";
 import { MockSocket } from "../../testing/mock_socket.ts";
-import type { FrameDirection, SocketReader } from "../socket/socket.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionOptions } from "./options.ts";
-
-/** A mock socket whose frames the test shows. */
-class FrameSocket extends MockSocket {
-  reader: SocketReader | undefined;
-
-  override start(reader: SocketReader): void {
-    this.reader = reader;
-    super.start(reader);
-  }
-
-  showFrame(direction: FrameDirection): void {
-    this.reader?.frame?.(direction, {
-      fin: true,
-      rsv1: false,
-      rsv2: false,
-      rsv3: false,
-      opcode: 1,
-      masked: false,
-      length: 5,
-    });
-  }
-}
 
 /** What a callback may do: its name, and whether that is reported. */
 const MISCHIEF: readonly [
@@ -52,7 +29,7 @@ for (const option of ["onPing", "onPong", "onFrame", "onClose"] as const) {
     Deno.test(`${option} that ${name} harms nothing${reported ? ", and is logged" : ""}`, async () => {
       const log = new LogCapture();
       let calls = 0;
-      const socket = new FrameSocket();
+      const socket = new MockSocket();
       const connection = Connection.fromSocket(socket, {
         logger: log,
         pingInterval: 0,
@@ -63,16 +40,16 @@ for (const option of ["onPing", "onPong", "onFrame", "onClose"] as const) {
       });
       socket.receivePing(new Uint8Array([1]));
       socket.receivePong(new Uint8Array([2]));
-      socket.showFrame("received");
       socket.receive("a message");
       assertEquals(await connection.incoming.take(), "a message");
       assertEquals(connection.state, "connected");
       socket.receiveClose(4_000, "bye");
       await connection.closed;
       await new Promise((resolve) => setTimeout(resolve, 0));
-      assertEquals(calls, 1);
+      // Ping, pong, message and close, of which ping and close are answered.
+      assertEquals(calls, option === "onFrame" ? 6 : 1);
       const records = log.records.filter(({ level }) => level === "error");
-      assertEquals(records.length, reported ? 1 : 0);
+      assertEquals(records.length, reported ? calls : 0);
     });
   }
 }
@@ -94,7 +71,7 @@ for (const [name, callback, reported] of MISCHIEF) {
   });
 }
 
-Deno.test("Callbacks get what they are told, and onFrame costs nothing if it is absent", async () => {
+Deno.test("Callbacks get what they are told", async () => {
   const seen: unknown[] = [];
   const options: ConnectionOptions = {
     onPing: (payload) => void seen.push(["ping", [...payload]]),
@@ -103,33 +80,44 @@ Deno.test("Callbacks get what they are told, and onFrame costs nothing if it is 
       void seen.push(["frame", direction, opcode, length]),
     onClose: (code, reason) => void seen.push(["close", code, reason]),
   };
-  const socket = new FrameSocket();
+  const socket = new MockSocket();
   const connection = Connection.fromSocket(socket, options);
   socket.receivePing(new Uint8Array([1]));
   socket.receivePong(new Uint8Array([2]));
-  socket.showFrame("sent");
+  connection.trySend("hello");
   socket.receiveClose(4_000, "bye");
   await connection.closed;
   assertEquals(seen, [
+    ["frame", "received", 9, 1],
+    ["frame", "sent", 10, 1],
     ["ping", [1]],
+    ["frame", "received", 10, 1],
     ["pong", [2]],
     ["frame", "sent", 1, 5],
+    ["frame", "received", 8, 5],
+    ["frame", "sent", 8, 5],
     ["close", 4_000, "bye"],
   ]);
+});
 
-  const other = new FrameSocket();
-  const quiet = Connection.fromSocket(other);
-  assertEquals([socket, other].map(({ reader }) => typeof reader?.frame), [
-    "function",
-    "undefined",
-  ]);
-  await quiet.close();
+Deno.test("onFrame costs nothing if it is absent: the socket is not told to show frames", async () => {
+  const watched: boolean[] = [];
+  for (const onFrame of [() => {}, undefined]) {
+    const socket = new MockSocket();
+    socket.behaviour.start = ({ frame }) => {
+      watched.push(frame !== undefined);
+    };
+    const connection = Connection.fromSocket(socket, { onFrame });
+    connection.terminate();
+    await connection.closed;
+  }
+  assertEquals(watched, [true, false]);
 });
 
 Deno.test("onClose is not called without a close frame of the peer, and once with one", async () => {
   for (const end of ["cut", "close", "own close"] as const) {
     let calls = 0;
-    const socket = new FrameSocket();
+    const socket = new MockSocket();
     const connection = Connection.fromSocket(socket, {
       onClose: () => void calls++,
     });

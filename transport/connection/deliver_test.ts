@@ -21,7 +21,7 @@ class Recorder implements MessageSink {
   }
 }
 
-Deno.test("A sink gets each message in the call that read it, and incoming none", () => {
+Deno.test("A sink gets each message in the call that read it, and incoming none", async () => {
   const clock = new FakeClock();
   const socket = new MockSocket({ clock });
   const connection = Connection.fromSocket(socket, { clock });
@@ -32,6 +32,7 @@ Deno.test("A sink gets each message in the call that read it, and incoming none"
   assertEquals(connection.incoming.size, 0);
   assertEquals(connection.stats().receivedMessages, 1);
   socket.receiveClose();
+  await connection.closed;
   assertEquals(connection.incoming.closed, true);
 });
 

@@ -12,6 +12,7 @@ export const NEVER_OPEN: SocketEnd = {
   sent: undefined,
   error: undefined,
   inactive: false,
+  dropped: 0,
 };
 
 /** Close codes of a peer that left in good order (RFC 6455, section 7.4.1). */

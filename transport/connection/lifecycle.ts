@@ -210,7 +210,13 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
 
   /** Closes on behalf of the user. */
   close(code: number | undefined, reason: string, timeout: number): void {
-    if (this.#state === "closed") return;
+    if (this.#state === "closed") {
+      // If the handshake has begun, the socket can still shorten it.
+      if (this.socket === undefined) return;
+      return this.#endSocket((socket) =>
+        socket.close(code, reason, { timeout })
+      );
+    }
     this.#closedByUser = true;
     this.#shut();
     this.#dialling?.abort(this.unavailable("connect"));

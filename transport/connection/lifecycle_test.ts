@@ -272,6 +272,8 @@ Deno.test("Two programs that await send in their reading loops stall until write
   assertEquals(sides.map(({ state }) => state), ["connected", "connected"]);
   await clock.advance(2_000);
   assertEquals(sides.map(({ state }) => state), ["closed", "closed"]);
+  // The side whose stream broke still reads, for a second.
+  await clock.advance(1_000);
   const errors = await Promise.all(sides.map(({ errors }) => errors.take()));
   assert(errors.some((error) =>
     error?.cause instanceof ConnectionError &&

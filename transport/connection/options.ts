@@ -107,8 +107,8 @@ export interface ConnectionOptions extends
     "headers" | "binary" | "signal" | "clock" | "pingInterval"
   > {
   /**
-   * How binary messages are handed over: each in a buffer of its own, or as views that may share
-   * memory with their neighbours. @default "view"
+   * How binary messages are delivered: each in a buffer of its own, or as views that may share memory with their
+   * neighbours, see {@link BinaryDelivery}. @default "copy"
    */
   readonly binary?: "copy" | "view" | undefined;
   /** Makes the socket. @default dialAuto */

@@ -100,6 +100,7 @@ export class MemoryStream implements ByteStream {
   resume(): void {
     this.#paused = false;
     this.#schedule();
+    if (this.#capacity === 0 && this.#peer !== undefined) this.#peer.#move();
   }
 
   end(): void {
@@ -137,6 +138,12 @@ export class MemoryStream implements ByteStream {
     this.#schedule();
   }
 
+  /** How many bytes the other end may write now. */
+  get #room(): number {
+    if (this.#capacity > 0) return this.#capacity - this.#unreadBytes;
+    return this.#paused || this.#unread.length > 0 ? 0 : Infinity;
+  }
+
   /** Moves output to the peer, as far as it has capacity. */
   #move(): void {
     const peer = this.#peer;
@@ -146,10 +153,10 @@ export class MemoryStream implements ByteStream {
     }
     for (
       let piece = this.#output[0];
-      piece !== undefined && peer.#unreadBytes < peer.#capacity;
+      piece !== undefined && peer.#room > 0;
       piece = this.#output[0]
     ) {
-      const count = Math.min(piece.length, peer.#capacity - peer.#unreadBytes);
+      const count = Math.min(piece.length, peer.#room);
       peer.#unread.push(piece.slice(0, count));
       peer.#unreadBytes += count;
       if (count === piece.length) this.#output.shift();
@@ -212,7 +219,8 @@ export class MemoryStream implements ByteStream {
 /**
  * Creates both ends of a byte stream in memory.
  *
- * @param capacity Unread bytes that each end holds before a write of the other has to wait. @default unlimited
+ * @param capacity Unread bytes that each end holds before a write of the other has to wait; with 0, a write is complete when it is
+ * read. @default unlimited
  */
 export function memoryStreams(
   capacity = Infinity,

@@ -37,6 +37,16 @@ interface PendingRead extends PromiseWithResolvers<number | null> {
   readonly buffer: Uint8Array;
 }
 
+/** A stream that an adapter has given back. */
+export interface ReleasedStream {
+  /** The stream, paused. */
+  readonly stream: ByteStream;
+  /** Bytes that were received and have not been used. */
+  readonly early: Uint8Array;
+  /** Why the stream cannot be used, if it has failed meanwhile. */
+  readonly error: Error | undefined;
+}
+
 /** Reads and writes a {@link ByteStream} on demand. One read and one write at a time. */
 export class PullAdapter implements PullStream {
   readonly #stream: ByteStream;
@@ -109,22 +119,25 @@ export class PullAdapter implements PullStream {
   /**
    * Gives the stream back, paused, with what was not read. No read and no write may be under way. The adapter must not be
    * used afterwards.
+   *
+   * @param early Bytes that were read last and are given back, in front of the others.
    */
-  release(): { readonly stream: ByteStream; readonly unread: Uint8Array } {
-    this.#stream.pause();
-    return {
-      stream: this.#stream,
-      unread: this.#unread ?? new Uint8Array(0),
-    };
+  release(early: Uint8Array = new Uint8Array(0)): ReleasedStream {
+    const unread = this.#unread;
+    let bytes = early;
+    if (unread !== undefined) {
+      bytes = new Uint8Array(early.length + unread.length);
+      bytes.set(early);
+      bytes.set(unread, early.length);
+    }
+    const error = this.#error ?? this.#writeError;
+    return { stream: this.#stream, early: bytes, error };
   }
 
   #onData(bytes: Uint8Array): void {
     const read = this.#read;
     const count = Math.min(bytes.length, read?.buffer.length ?? 0);
-    if (count < bytes.length) {
-      this.#unread = bytes.subarray(count);
-      this.#stream.pause();
-    }
+    if (count < bytes.length) this.#unread = bytes.subarray(count);
     read?.buffer.set(bytes.subarray(0, count));
     this.#settleRead(count);
   }
@@ -149,6 +162,8 @@ export class PullAdapter implements PullStream {
   }
 
   #settleRead(count: number | null): void {
+    // Whoever takes the stream over has to hear of everything that happens from now on.
+    this.#stream.pause();
     const read = this.#read;
     this.#read = undefined;
     read?.resolve(count);

@@ -182,9 +182,9 @@ export class Endpoint {
     this.#lifecycle.streamEnded(now);
   }
 
-  /** Takes note that the stream cannot be read any more. */
-  readFailed(error: Error): void {
-    this.#lifecycle.readFailed(error);
+  /** Takes note that the stream can be neither read nor written any more. */
+  streamFailed(error: Error, now: number): void {
+    this.#lifecycle.streamFailed(error, now);
   }
 
   /** Takes note that the stream cannot be written any more. What was queued is lost; reading goes on for a bounded time. */

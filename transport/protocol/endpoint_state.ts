@@ -12,7 +12,7 @@
  * | close frame | -> `peer-closing` | -> `finishing`; writing side broken: -> `ended` | - | - | - | -> `ended` | - |
  * | violation | close frame queued -> `failing` (1) | -> `ended` | ! | ! | ! | -> `ended` | ! |
  * | end of stream | -> `ended` (2) | -> `ended` | noted | written: -> `ended`, else noted | as `finishing` | -> `ended` (2) | - |
- * | read error | -> `ended` | -> `ended` | -> `ended` | -> `ended` | -> `ended` | -> `ended` | - |
+ * | stream error | -> `ended`, while bytes wait -> `draining` (2) | -> `ended` | -> `ended` | -> `ended` | -> `ended` | -> `ended` (2) | - |
  * | write error | -> `draining` | reads on for a bounded time | -> `ended` | -> `ended` | -> `ended` | - | - |
  * | send message | queued | throws | queued (3) | throws | throws | throws | throws |
  * | send fragment, ping | queued | throws | throws | throws | throws | throws | throws |

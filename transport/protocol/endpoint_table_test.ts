@@ -68,7 +68,8 @@ const INPUTS = {
   "close frame": (rig: Rig) => rig.receive(CLOSE, closeBody(3000)),
   "violation": (rig: Rig) => rig.receive(0x8b),
   "end of stream": ({ endpoint, now }: Rig) => endpoint.streamEnded(now),
-  "read error": ({ endpoint }: Rig) => endpoint.readFailed(new Error("reset")),
+  "stream error": ({ endpoint, now }: Rig) =>
+    endpoint.streamFailed(new Error("reset"), now),
   "write error": ({ endpoint, now }: Rig) =>
     endpoint.writeFailed(new Error("EPIPE"), now),
   "send": (rig: Rig) => send(rig, () => rig.endpoint.message("m")),
@@ -101,7 +102,7 @@ const OPEN: Row = {
   "close frame": "peer-closing",
   "violation": "failing: close 1002",
   "end of stream": "ended",
-  "read error": "ended",
+  "stream error": "ended",
   "write error": "draining",
   "send": "open: text m",
   "lend": "open: 82 70000",
@@ -127,7 +128,7 @@ function silent(state: EndpointState, own: Partial<Row> = {}): Row {
     "lend": `${state}: ${CLOSED}`,
     "fragment": `${state}: ${CLOSED}`,
     "send ping": `${state}: ${CLOSED}`,
-    "read error": "ended",
+    "stream error": "ended",
     "write error": "ended",
     "terminate": "ended",
     ...own,

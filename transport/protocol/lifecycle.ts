@@ -11,10 +11,12 @@ import type { SendingSide } from "./sending_side.ts";
 const LINGER = 1_000;
 /** Milliseconds without a byte after which nothing more is expected of a stream that cannot be written any more. */
 const IDLE_AFTER_WRITE_ERROR = 250;
+/** Milliseconds that the handler may take no messages then. A new connection may wait for the end of this one. */
+const HELD_AFTER_WRITE_ERROR = 1_000;
 /** Pings and pongs in one piece of input beyond which they count as a flood. */
 const MAX_CONTROLS = 16;
-/** Pings and pongs of a flood that are taken in one millisecond. */
-const CONTROLS_PER_MS = 100;
+/** Pings and pongs of a flood that are taken in one millisecond. So many cost some percent of the processor. */
+const CONTROLS_PER_MS = 64;
 
 /** The state of an {@link Endpoint}, and everything that changes it. `endpoint_state.ts` has the table. */
 export class Lifecycle {
@@ -106,10 +108,13 @@ export class Lifecycle {
     this.afterInput(now);
   }
 
-  /** The stream cannot be read any more. */
-  readFailed(error: Error): void {
+  /** The stream cannot be used any more. */
+  streamFailed(error: Error, now: number): void {
     this.#streamError ??= error;
-    this.#finish();
+    // What came before the failure is delivered first, as before an end of the stream.
+    this.#peerEnded = true;
+    if (this.#receiving.waiting) this.writeFailed(error, now);
+    else this.#finish();
   }
 
   /** The stream cannot be written any more. */
@@ -184,8 +189,12 @@ export class Lifecycle {
 
   /** The time of {@link Lifecycle.deadline} has come. */
   deadlineReached(now: number): void {
-    if (now >= this.#floodUntil) this.#floodUntil = Infinity;
-    if (now >= this.#idleUntil) this.#finish();
+    if (now >= this.#floodUntil) {
+      this.#floodUntil = Infinity;
+      this.#receiving.goOn();
+      this.afterInput(now);
+    }
+    if (now >= this.#idleUntil) this.#giveUpReading();
     else if (now >= this.#closeDeadline.due) this.#closeTimedOut(now);
   }
 
@@ -236,8 +245,7 @@ export class Lifecycle {
       this.#closeDeadline.restart(now, LINGER);
       return this.answersDone(now);
     }
-    // Counts what waits and is not delivered any more, and may find the peer's close frame in it.
-    if (state === "draining") this.#receiving.drain();
+    if (state === "draining") return this.#giveUpReading();
     const patient = state === "closing" ||
       state === "finishing" && !closeWritten;
     if (patient && this.#closeDeadline.extend(now)) return;
@@ -252,12 +260,17 @@ export class Lifecycle {
     this.#finish();
   }
 
-  /** Reading goes on only for so long after a write error. No such limit holds while the handler takes no messages. */
+  /** Counts what waits and is not delivered any more, and may find the peer's close frame in it. */
+  #giveUpReading(): void {
+    this.#receiving.drain();
+    this.#finish();
+  }
+
+  /** Reading goes on only for so long after a write error. */
   #expectBytes(now: number): void {
     if (this.#state === "ended") return;
-    this.#idleUntil = this.#receiving.ready
-      ? now + IDLE_AFTER_WRITE_ERROR
-      : Infinity;
+    this.#idleUntil = now +
+      (this.#receiving.ready ? IDLE_AFTER_WRITE_ERROR : HELD_AFTER_WRITE_ERROR);
   }
 
   #answerClose(code: number | undefined, reason: string): void {

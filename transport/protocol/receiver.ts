@@ -29,10 +29,18 @@ export interface ReceiverHandler {
    * @returns `false` to stop: `push` returns early, and goes on when it is called again with the bytes that it did not take.
    */
   message(data: string | Uint8Array, size: number): boolean;
-  /** Receives the payload of a ping (RFC 6455, section 5.5.2), which the handler may keep. */
-  ping(payload: Uint8Array): void;
-  /** Receives the payload of a pong (RFC 6455, section 5.5.3), which the handler may keep. */
-  pong(payload: Uint8Array): void;
+  /**
+   * Receives the payload of a ping (RFC 6455, section 5.5.2), which the handler may keep.
+   *
+   * @returns `false` to stop, as {@link ReceiverHandler.message}.
+   */
+  ping(payload: Uint8Array): boolean | void;
+  /**
+   * Receives the payload of a pong (RFC 6455, section 5.5.3), which the handler may keep.
+   *
+   * @returns `false` to stop, as {@link ReceiverHandler.message}.
+   */
+  pong(payload: Uint8Array): boolean | void;
   /** Receives a close frame (RFC 6455, section 5.5.1); 1005 and "" if its body was empty. Whatever follows is ignored. */
   close(code: number, reason: string): void;
   /** Is shown every frame header, after it was found to be in order. */
@@ -289,21 +297,16 @@ export class Receiver {
     this.#control = undefined;
     if (this.#masked) mask(payload, this.#frame.key);
     const { opcode } = this.#frame;
-    if (opcode === OPCODE_PING) {
-      this.#handler.ping(payload);
-    } else if (opcode !== OPCODE_CLOSE) {
-      this.#handler.pong(payload);
-    } else {
-      const { code, reason } = decodeCloseBody(
-        payload,
-        this.#window.origin + stop - payload.length,
-      );
-      this.#state = "closed";
-      this.#message.clear();
-      this.#handler.close(code, reason);
-      return false;
-    }
-    return true;
+    if (opcode === OPCODE_PING) return this.#handler.ping(payload) !== false;
+    if (opcode !== OPCODE_CLOSE) return this.#handler.pong(payload) !== false;
+    const { code, reason } = decodeCloseBody(
+      payload,
+      this.#window.origin + stop - payload.length,
+    );
+    this.#state = "closed";
+    this.#message.clear();
+    this.#handler.close(code, reason);
+    return false;
   }
 
   /** @throws {Error} If the handler has detached the buffer while there was more in it. */

@@ -13,6 +13,9 @@ import {
 import type { Sender } from "./sender.ts";
 import type { SendingSide } from "./sending_side.ts";
 
+/** Pings and pongs that are taken at a time. More are a flood, of which the rest waits, so that it does not keep the process busy. */
+const MAX_CONTROLS = 128;
+
 type ReceivedActivity = {
   -readonly [K in "receivedAt" | "receivedBytes"]: Activity[K];
 };
@@ -31,12 +34,14 @@ export class ReceivingSide implements ReceiverHandler {
   readonly #receiver: Receiver;
   /**
    * What happens to messages. `deliver` hands them over and stops at the handler's `false`; `drain` never stops, and drops
-   * messages that the handler does not take; `ignore` ignores all bytes.
+   * all messages from the first one on that the handler does not take; `ignore` ignores all bytes.
    */
   #mode: "deliver" | "drain" | "ignore" = "deliver";
   /** The handler takes no messages at present. */
   #held = false;
   #parsing = false;
+  /** The rest of a flood of pings and pongs waits. */
+  #paced = false;
   /** Bytes that were received and not parsed yet. */
   #rest: Uint8Array | undefined;
 
@@ -66,7 +71,8 @@ export class ReceivingSide implements ReceiverHandler {
 
   /** Whether more bytes are wanted now. */
   get ready(): boolean {
-    return this.#mode !== "deliver" || !this.#held && this.#rest === undefined;
+    return this.#mode !== "deliver" ||
+      !this.#held && !this.#paced && this.#rest === undefined;
   }
 
   /** Whether bytes wait to be parsed. */
@@ -114,9 +120,16 @@ export class ReceivingSide implements ReceiverHandler {
     this.#parseRest();
   }
 
-  /** From now on drops messages that the handler does not take, and does not stop. */
+  /** Goes on after a part of a flood. */
+  goOn(): void {
+    this.#paced = false;
+    if (!this.#held) this.#parseRest();
+  }
+
+  /** From now on does not stop: drops messages from the first one on that the handler does not take. */
   drain(): void {
     if (this.#mode === "deliver") this.#mode = "drain";
+    this.#paced = false;
     this.#parseRest();
   }
 
@@ -129,7 +142,8 @@ export class ReceivingSide implements ReceiverHandler {
 
   message(data: string | Uint8Array, size: number): boolean {
     if (this.#mode === "ignore") return false;
-    if (this.#held && this.#mode === "drain") {
+    // Once a message was dropped, all that follow are: nothing may be missing in between.
+    if (this.#mode === "drain" && (this.#held || this.dropped > 0)) {
       this.dropped++;
       return true;
     }
@@ -140,16 +154,17 @@ export class ReceivingSide implements ReceiverHandler {
     return this.#mode === "deliver" ? !this.#held : this.#mode === "drain";
   }
 
-  ping(payload: Uint8Array): void {
-    this.controls++;
-    if (this.#mode !== "deliver") return;
-    this.#sender.pong(payload);
-    this.#handler.ping(payload);
+  ping(payload: Uint8Array): boolean {
+    if (this.#mode === "deliver") {
+      this.#sender.pong(payload);
+      this.#handler.ping(payload);
+    }
+    return this.#countControl();
   }
 
-  pong(payload: Uint8Array): void {
-    this.controls++;
+  pong(payload: Uint8Array): boolean {
     if (this.#mode === "deliver") this.#handler.pong(payload);
+    return this.#countControl();
   }
 
   close(code: number, reason: string): void {
@@ -168,9 +183,18 @@ export class ReceivingSide implements ReceiverHandler {
     this.controls = 0;
   }
 
+  /** @returns `false` to stop. */
+  #countControl(): boolean {
+    this.controls++;
+    if (this.controls >= MAX_CONTROLS && this.#mode === "deliver") {
+      this.#paced = true;
+    }
+    return !this.#paced && !this.#ignores;
+  }
+
   #parseRest(): void {
     const rest = this.#rest;
-    if (rest === undefined || this.#parsing) return;
+    if (rest === undefined || this.#parsing || this.#paced) return;
     this.#rest = undefined;
     this.controls = 0;
     if (rest.length > 0) this.#parse(rest);

@@ -5,7 +5,7 @@ import {
   createUpgradeResponse,
 } from "../handshake/server.ts";
 import type { PeerAddress } from "../net/address.ts";
-import type { PullStream } from "../net/pull_stream.ts";
+import type { PullAdapter } from "../net/pull_stream.ts";
 import {
   makeCodecs,
   resolveCompression,
@@ -19,7 +19,7 @@ import {
 
 /** A request that was received, and its stream. */
 export interface ReceivedRequest {
-  readonly stream: PullStream;
+  readonly stream: PullAdapter;
   readonly head: RequestHead;
   /** The bytes that came right behind the head. */
   readonly early: Uint8Array;
@@ -63,22 +63,26 @@ export function acceptRaw(
       compression,
     },
   );
-  const preface = createUpgradeResponse({
+  const handshakeResponse = createUpgradeResponse({
     key,
     protocol,
     extensions,
     headers,
   });
-  return new RawSocket(received.stream, {
+  const { stream, early, error } = received.stream.release(received.early);
+  const socket = new RawSocket(stream, {
     ...options,
     role: "server",
     url: requestUrl(received, "ws"),
     protocol,
     extensions,
-    preface,
-    early: received.early,
+    handshakeResponse,
+    early,
     remoteAddr: received.remoteAddr,
     clock: options.clock ?? received.clock,
     ...makeCodecs("server", deflate, compression),
   });
+  // A peer that has left meanwhile is no fault of the request.
+  if (error !== undefined) socket.terminate(error);
+  return socket;
 }

@@ -7,7 +7,7 @@ import { parseRequestHead, type RequestHead } from "../handshake/head.ts";
 import { checkOrigin } from "../handshake/policy.ts";
 import { checkUpgradeHead, findUpgrade } from "../handshake/server.ts";
 import type { PeerAddress } from "../net/address.ts";
-import { PullAdapter, type PullStream, readHead } from "../net/pull_stream.ts";
+import { PullAdapter, readHead } from "../net/pull_stream.ts";
 import { type AcceptedStream, tooManyPending } from "../net/stream_options.ts";
 import { Incoming } from "./incoming.ts";
 import type { ListenLimits, ListenOptions } from "./listen_options.ts";
@@ -26,7 +26,7 @@ export interface PendingRequestsHandler {
 
 /** A connection whose request has not been answered. */
 interface Pending {
-  readonly stream: PullStream;
+  readonly stream: PullAdapter;
   readonly remoteAddr: PeerAddress | undefined;
   deadline: Task | undefined;
 }

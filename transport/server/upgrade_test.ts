@@ -76,6 +76,7 @@ Deno.test("a silent peer is pinged, and its end counts as inactivity, once", asy
     received: undefined,
     sent: { code: 1001, reason },
     inactive: true,
+    dropped: 0,
   });
   assertEquals(error?.message, reason);
   assertEquals(await peer.next(), undefined);
@@ -170,6 +171,7 @@ Deno.test("a close that meets a message of the peer ends unclean, and was ours",
     sent: { code: 1001, reason: "" },
     error: undefined,
     inactive: false,
+    dropped: 0,
   };
   assertEquals(await socket.closed, end);
   assertEquals(reader.told, [end]);

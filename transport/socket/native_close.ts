@@ -87,8 +87,12 @@ export class NativeClose {
     ws.close();
   }
 
-  /** Describes how the connection ended. Without an event nothing is known of the peer's close frame. */
-  end(event?: CloseEventInit): SocketEnd {
+  /**
+   * Describes how the connection ended. Without an event nothing is known of the peer's close frame.
+   *
+   * @param dropped Messages that arrived and that nobody took.
+   */
+  end(event: CloseEventInit | undefined, dropped: number): SocketEnd {
     const inactive = event !== undefined && this.#error?.message === IDLE;
     if (this.#error?.message === EOF) this.#error = undefined;
     const received = inactive ? undefined : this.#received(event);
@@ -102,6 +106,7 @@ export class NativeClose {
       sent: this.#sent(received, inactive ? event : undefined),
       error: received === undefined ? this.#error : undefined,
       inactive,
+      dropped,
     };
   }
 

@@ -3,6 +3,7 @@ import { numberOption } from "../base/options.ts";
 import { CONNECTION_RULES, SOCKET_RULES } from "../base/rules.ts";
 import { DrainWatch } from "./drain_watch.ts";
 import { ConnectionError, toError } from "../base/errors.ts";
+import { CLOSE_INTERNAL_ERROR, CLOSE_TOO_BIG } from "../protocol/close.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { type Message, messageSize } from "../base/message.ts";
 import {
@@ -12,6 +13,7 @@ import {
 } from "./native_failure.ts";
 import { Schedule, type Task } from "../base/schedule.ts";
 import { NativeClose } from "./native_close.ts";
+import { NativeReceiving } from "./native_receiving.ts";
 import type {
   Socket,
   SocketCloseOptions,
@@ -46,13 +48,6 @@ export interface NativeSocketOptions extends SocketOptions {
   readonly remoteAddr?: PeerAddress | undefined;
   /** How long a WebSocket that is not open yet may take, in milliseconds; 0 for ever. @default 10000 */
   readonly handshakeTimeout?: number | undefined;
-}
-
-/** A message that arrived before anybody read. */
-interface Kept {
-  readonly data: Message;
-  readonly size: number;
-  readonly at: number;
 }
 
 /**
@@ -96,7 +91,7 @@ export class NativeSocket implements Socket {
   readonly #ws: WebSocket;
   readonly #role: "client" | "server";
   readonly #protocol: string | undefined;
-  readonly #maxMessageSize: number;
+  readonly #receiving: NativeReceiving;
   readonly #clock: Clock;
   readonly #schedule: Schedule;
   readonly #drains: DrainWatch;
@@ -105,7 +100,6 @@ export class NativeSocket implements Socket {
   readonly #listener = (event: Event) => this.#on(event);
 
   #reader: SocketReader | undefined;
-  #kept: Kept[] = [];
   #opened: boolean;
   /** Messages for a peer that is not there yet. */
   #unsent: Message[] = [];
@@ -124,11 +118,11 @@ export class NativeSocket implements Socket {
    * @throws {ConfigError} `invalid-option` when an option is out of its range.
    */
   constructor(ws: WebSocket, options: NativeSocketOptions = {}) {
-    this.#maxMessageSize = numberOption(
+    this.#receiving = new NativeReceiving(numberOption(
       "maxMessageSize",
       SOCKET_RULES.maxMessageSize,
       options.maxMessageSize,
-    );
+    ));
     const timeout = numberOption(
       "handshakeTimeout",
       CONNECTION_RULES.handshakeTimeout,
@@ -182,27 +176,34 @@ export class NativeSocket implements Socket {
     return this.#closed.promise;
   }
 
-  /** Begins to hand over what arrives, and what has arrived. */
+  /** Begins to deliver what arrives, and what has arrived. */
   start(reader: SocketReader, options: SocketStartOptions = {}): void {
     this.#closeTimeout = options.closeTimeout ?? CLOSE_TIMEOUT;
-    const kept = this.#kept;
-    const ended = this.#end;
-    this.#kept = [];
     this.#reader = reader;
-    for (const { data, size, at } of kept) {
-      // A reader that ended the socket has been told so, and the end is the last.
-      if (this.#end !== ended) return;
-      this.#hand(data, size, at);
-    }
+    const ended = this.#end;
+    this.#receiving.start(reader, () => this.#end === ended);
     if (ended !== undefined) this.#tellEnd(ended);
   }
 
-  /** Nothing to do: nothing is held back. */
-  resume(): void {}
+  /** The peer was not held back; only after {@link NativeSocket.close} messages were dropped meanwhile. */
+  resume(): void {
+    this.#receiving.resume();
+  }
 
-  /** Buffers a message. The caller may reuse the bytes at once. */
+  /**
+   * Queues a message. The caller may change the bytes at once.
+   *
+   * @throws {ConnectionError} `connection-closed` if the message can no longer be sent.
+   */
   write(data: Message): undefined {
-    if (this.#end !== undefined || this.#close.begun) return;
+    if (this.#end !== undefined || this.#close.begun) {
+      throw new ConnectionError(
+        "connection-closed",
+        `Cannot send a message: the connection ${
+          this.#end === undefined ? "is closing" : "has ended"
+        }.`,
+      );
+    }
     const size = messageSize(data);
     this.#sentBytes += size;
     if (this.#opened) {
@@ -240,12 +241,14 @@ export class NativeSocket implements Socket {
   ): void {
     if (this.#end !== undefined || this.#close.begun) return;
     this.#close.begin(code, reason);
+    this.#receiving.close();
     this.#drains.stop();
     this.#awaitClose(timeout);
     if (this.#opened) this.#close.send();
     else if (this.#role === "client" && this.#unsent.length === 0) {
-      this.terminate();
+      return this.terminate();
     }
+    this.#reader?.closing?.(false);
   }
 
   /** Ends it for us at once; the peer is told as far as the runtime goes. */
@@ -279,23 +282,11 @@ export class NativeSocket implements Socket {
   }
 
   #onMessage(payload: unknown): void {
-    if (this.#close.begun) return;
-    const data = toMessage(payload);
-    const size = messageSize(data);
-    if (this.#maxMessageSize > 0 && size > this.#maxMessageSize) {
-      return this.#fail(
-        new ProtocolError(
-          "message-too-large",
-          `message of ${size} bytes is larger than maxMessageSize (${this.#maxMessageSize} bytes)`,
-        ),
-      );
+    try {
+      this.#receiving.receive(payload, this.#clock.date());
+    } catch (thrown) {
+      this.#fail(toError(thrown));
     }
-    this.#hand(data, size, this.#clock.date());
-  }
-
-  #hand(data: Message, size: number, at: number): void {
-    if (this.#reader === undefined) this.#kept.push({ data, size, at });
-    else this.#reader.message(data, size, at);
   }
 
   #onError(error: Error): void {
@@ -322,10 +313,16 @@ export class NativeSocket implements Socket {
     }
   }
 
-  /** The peer broke a limit of ours: the peer is told, and nobody waits for its answer. */
-  #fail(error: ProtocolError): void {
+  /** The connection cannot go on. The peer is told why, and nobody waits for its answer. */
+  #fail(error: Error): void {
+    if (this.#end !== undefined) return;
+    const code = error instanceof ProtocolError
+      ? error.closeCode
+      : error instanceof ConnectionError
+      ? CLOSE_TOO_BIG
+      : CLOSE_INTERNAL_ERROR;
     this.#close.fail(error);
-    this.#close.begin(error.closeCode, error.message);
+    this.#close.begin(code, error.message);
     this.#close.send();
     this.#finish();
   }
@@ -340,7 +337,7 @@ export class NativeSocket implements Socket {
 
   #finish(event?: CloseEvent): void {
     if (this.#end !== undefined) return;
-    const end = this.#end = this.#close.end(event);
+    const end = this.#end = this.#close.end(event, this.#receiving.dropped);
     for (const type of EVENTS) {
       this.#ws.removeEventListener(type, this.#listener);
     }
@@ -359,12 +356,6 @@ export class NativeSocket implements Socket {
       // There is nobody left to tell.
     }
   }
-}
-
-function toMessage(payload: unknown): Message {
-  if (typeof payload === "string") return payload;
-  if (payload instanceof ArrayBuffer) return new Uint8Array(payload);
-  throw new TypeError("The WebSocket's binaryType was changed");
 }
 
 function isUnshared(data: Uint8Array): data is Uint8Array<ArrayBuffer> {

@@ -37,6 +37,7 @@ const LOST: SocketEnd = {
   sent: undefined,
   error: undefined,
   inactive: false,
+  dropped: 0,
 };
 
 /** A client socket that is connecting to a peer on bare TCP. */
@@ -190,6 +191,7 @@ for (
         sent: { code, reason },
         error: undefined,
         inactive: false,
+        dropped: 0,
       };
       assertEquals(reader.told, [end]);
       assertEquals(await socket.closed, { ...end, initiator: "peer" });
@@ -242,7 +244,7 @@ Deno.test("nothing is told after the end, and nothing is done", () =>
     ws.dispatchEvent(new MessageEvent("message", { data: "late" }));
     ws.dispatchEvent(new ErrorEvent("error", { message: "late" }));
     ws.dispatchEvent(new CloseEvent("close", { code: 1000, wasClean: true }));
-    socket.write("late");
+    assertThrows(() => socket.write("late"), ConnectionError, "has ended");
     socket.close(1000);
     socket.terminate();
     assertEquals(reader.told, told);
@@ -282,6 +284,7 @@ Deno.test("a close that the peer answers is a clean end that we began", () =>
       sent: { code: 4001, reason: "bye" },
       error: undefined,
       inactive: false,
+      dropped: 0,
     });
     assertEquals(reader.told.length, 1);
   }));
@@ -324,7 +327,7 @@ Deno.test("the close frame goes out behind what was written, of which nothing is
     const size = 1 << 22;
     for (let i = 0; i < 4; i++) socket.write(new Uint8Array(size));
     socket.close(1000);
-    socket.write("too late");
+    assertThrows(() => socket.write("too late"), ConnectionError, "closing");
     for (let i = 0; i < 4; i++) {
       assertEquals((await peer.next())?.payload.length, size);
     }
@@ -332,7 +335,7 @@ Deno.test("the close frame goes out behind what was written, of which nothing is
     assertEquals(socket.sentBytes, 4 * size);
   }));
 
-Deno.test("what arrives after our close is dropped, and no answer is made up from it", () =>
+Deno.test("what arrives after our close is delivered, and no answer is made up from it", () =>
   withOpenClient(async ({ socket, peer, reader }) => {
     socket.close(3001);
     await peer.next();
@@ -345,8 +348,49 @@ Deno.test("what arrives after our close is dropped, and no answer is made up fro
     assertEquals(end.sent, { code: 3001, reason: "" });
     assertEquals(end.initiator, "local");
     assert(!end.clean);
-    assertEquals(reader.told, [end]);
+    assertEquals(reader.told, ["late", end]);
   }));
+
+Deno.test("after our close messages that the reader does not take are dropped and counted", () =>
+  withOpenClient(async ({ ws, socket, reader }) => {
+    let takes = false;
+    const { message } = reader;
+    reader.message = (...args) => message.apply(reader, args) && takes;
+    socket.close(1000);
+    for (const data of ["a", "b", "c"]) {
+      ws.dispatchEvent(new MessageEvent("message", { data }));
+    }
+    takes = true;
+    socket.resume();
+    ws.dispatchEvent(new MessageEvent("message", { data: "d" }));
+    ws.dispatchEvent(new CloseEvent("close", { code: 1000, wasClean: true }));
+    const end = await socket.closed;
+    assertEquals(reader.told, ["a", end]);
+    assertEquals(end.dropped, 3);
+  }));
+
+for (
+  const [what, count, size] of [["messages", 1_025, 0], [
+    "bytes",
+    5,
+    1_000_000,
+  ]] as const
+) {
+  Deno.test(`too many ${what} before the start end it with 1009`, () =>
+    withClient(async ({ ws, socket, listener }) => {
+      const opened = once(ws, "open");
+      using _peer = await WirePeer.accept(listener);
+      await opened;
+      for (let i = 0; i < count; i++) {
+        ws.dispatchEvent(
+          new MessageEvent("message", { data: new ArrayBuffer(size) }),
+        );
+      }
+      const { error } = await socket.closed;
+      assert(error instanceof ConnectionError);
+      assertEquals(error.code, "unread-overflow");
+    }));
+}
 
 Deno.test("a stream that ends before our close is answered is no clean end", () =>
   withOpenClient(async ({ socket, peer }) => {
@@ -392,6 +436,7 @@ Deno.test("a peer's close with 1014, which Deno does not know, is a clean end wi
       sent: { code: 1002, reason: "" },
       error: undefined,
       inactive: false,
+      dropped: 0,
     });
   }));
 

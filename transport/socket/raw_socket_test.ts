@@ -1,9 +1,11 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FakeClock, RecordingReader } from "../../testing/mod.ts";
+import { ConfigError, ConnectionError } from "../base/errors.ts";
+import { Connection } from "../connection/connection.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { PING, PONG, rawWithPeer, TEXT, turns } from "../_support/raw.ts";
-import { BINARY, CLOSE, closeBody, streamPair } from "../_support/raw.ts";
-import { frame, hex, peerOf, utf8 } from "../_support/bytes.ts";
+import { BINARY, CLOSE, closeBody, testStreams } from "../_support/raw.ts";
+import { frame, hex, join, peerOf, utf8 } from "../_support/bytes.ts";
 import { RawSocket } from "./raw_socket.ts";
 
 /** A reader that does what a test says with each message. */
@@ -31,26 +33,43 @@ for (const role of ["client", "server"] as const) {
   const test = (name: string, fn: () => Promise<void>) =>
     Deno.test(`raw ${role}: ${name}`, fn);
 
-  test("we close: the peer's answer ends it clean, once, and what came before is dropped", async () => {
+  test("we close: the peer's answer ends it clean, once, and what comes before it is delivered", async () => {
     const { socket, peer, stream } = rawWithPeer(role);
     const reader = new RecordingReader();
     socket.start(reader);
     socket.write("before");
     socket.close(1001, "going");
     socket.close(1000, "again");
-    socket.write("behind");
-    socket.ping(utf8("behind"));
+    for (
+      const send of [
+        () => socket.write("behind"),
+        () => void socket.write(new Uint8Array(100_000)),
+        () => socket.ping(utf8("behind")),
+        () =>
+          socket.writeFragment({
+            type: "text",
+            payload: utf8("behind"),
+            first: true,
+            last: true,
+          }),
+      ]
+    ) {
+      assertEquals(
+        assertThrows(send, ConnectionError).code,
+        "connection-closed",
+      );
+    }
     assertEquals(await peer.nextText(), [TEXT, "before"]);
     assertEquals(await peer.nextClose(), [1001, "going"]);
-    await peer.send(TEXT, "too late");
-    await peer.send(PING, "too late");
+    await peer.send(TEXT, "still read");
+    await peer.send(PING, "not answered");
     await peer.send(CLOSE, closeBody(1001, "bye"));
     // The server is the one that ends the stream (section 7.1.1).
     if (role === "server") assertEquals(await peer.next(), undefined);
     peer.stream.close();
     const end = await socket.closed;
     assertEquals(reader.ends, [end]);
-    assertEquals(reader.messages, []);
+    assertEquals([reader.messages, reader.pings], [["still read"], []]);
     assertEquals(end, {
       code: 1001,
       reason: "bye",
@@ -59,9 +78,10 @@ for (const role of ["client", "server"] as const) {
       received: { code: 1001, reason: "bye" },
       sent: { code: 1001, reason: "going" },
       error: undefined,
+      dropped: 0,
       inactive: false,
     });
-    assertEquals(stream.closes, 1);
+    assertEquals(stream.destroys, 1);
   });
 
   test("the peer closes: the answer carries its code behind what was buffered", async () => {
@@ -128,7 +148,7 @@ for (const role of ["client", "server"] as const) {
     await clock.advance(1);
     assertEquals(reader.ends.length, 1);
     assertEquals(reader.ends[0]?.code, 1006);
-    assertEquals([stream.closes, clock.pending], [1, 0]);
+    assertEquals([stream.destroys, clock.pending], [1, 0]);
   });
 
   test("a close timeout of 0 waits for ever", async () => {
@@ -150,10 +170,10 @@ for (const role of ["client", "server"] as const) {
     await peer.send(CLOSE, closeBody(1000));
     await peer.next();
     await turns();
-    assertEquals(stream.closes, 0);
+    assertEquals(stream.destroys, 0);
     await clock.advance(1_000);
     assertEquals((await socket.closed).clean, true);
-    assertEquals([stream.closes, clock.pending], [1, 0]);
+    assertEquals([stream.destroys, clock.pending], [1, 0]);
   });
 
   test("a peer that does not take our answer to its close is cut after five seconds", async () => {
@@ -275,7 +295,7 @@ for (const role of ["client", "server"] as const) {
     socket.terminate(error);
     socket.terminate();
     socket.close();
-    socket.write("into the void");
+    assertThrows(() => socket.write("into the void"), ConnectionError);
     assertEquals(reader.ends.length, 1);
     const [end] = reader.ends;
     assertEquals([end?.code, end?.error, end?.initiator], [
@@ -283,7 +303,7 @@ for (const role of ["client", "server"] as const) {
       error,
       "local",
     ]);
-    assertEquals([stream.closes, socket.bufferedAmount], [1, 0]);
+    assertEquals([stream.destroys, socket.bufferedAmount], [1, 0]);
     assertEquals(await peer.next(), undefined);
   });
 
@@ -335,10 +355,10 @@ for (const role of ["client", "server"] as const) {
     await peer.send(0x83);
     assertEquals((await peer.nextClose())[0], 1002);
     await turns();
-    assertEquals(stream.closes, 0);
-    assert(stream.endedWrite);
+    assertEquals(stream.destroys, 0);
+    assert(stream.ended);
     await clock.advance(1_000);
-    assertEquals([stream.closes, clock.pending], [1, 0]);
+    assertEquals([stream.destroys, clock.pending], [1, 0]);
   });
 
   test("a fragment too many is answered with 1009, and empty ones count", async () => {
@@ -393,34 +413,28 @@ for (const role of ["client", "server"] as const) {
     await socket.closed;
   });
 
-  test("a flood of pings is read in small pieces with pauses between them, and nothing is lost", async () => {
+  test("a flood of pings makes the peer wait, and nothing is lost", async () => {
     const clock = new FakeClock();
     const { socket, peer, stream } = rawWithPeer(role, { clock }, 1_000_000);
     const reader = new RecordingReader();
     socket.start(reader);
-    // Lets the buffer grow to its largest.
-    await peer.send(BINARY, new Uint8Array(200_000));
-    await turns();
     const ping = peer.frame(PING);
-    const flood = new Uint8Array(50_000 * ping.length);
+    const flood = new Uint8Array(1_280 * ping.length);
     for (let at = 0; at < flood.length; at += ping.length) flood.set(ping, at);
     await peer.raw(flood);
-    await peer.send(TEXT, "behind");
     await turns();
-    for (let piece = 0; piece < 3; piece++) {
-      const { unread } = stream;
-      assert(unread > 0);
+    await peer.send(TEXT, "behind");
+    for (let part = 1; part < 10; part++) {
       await turns();
-      assertEquals(stream.unread, unread);
-      await clock.advance(5);
-      await turns();
-      assertEquals(unread - stream.unread, 1_024);
+      assert(stream.unreadBytes > 0);
+      assertEquals(reader.pings.length, part * 128);
+      await clock.advance(2);
     }
-    while (reader.messages.length < 2) {
-      await clock.advance(5);
-      await turns(1);
-    }
-    assertEquals([reader.messages[1], reader.pings.length], ["behind", 50_000]);
+    assertEquals([reader.pings.length, reader.messages], [1_280, []]);
+    await clock.advance(2);
+    await turns();
+    assertEquals(reader.messages, ["behind"]);
+    assertEquals(clock.pending, 0);
     await peer.raw(flood);
     await turns();
     socket.terminate();
@@ -445,7 +459,7 @@ for (const role of ["client", "server"] as const) {
     assertEquals(got, all);
     await peer.send(TEXT, "and on");
     assertEquals(await reader.take(), "and on");
-    assertEquals(stream.unread, 0);
+    assertEquals(stream.unreadBytes, 0);
     socket.terminate();
   });
 
@@ -473,56 +487,62 @@ for (const role of ["client", "server"] as const) {
     await turns();
     await peer.raw(new Uint8Array(40_000));
     await turns();
-    assertEquals(stream.unread, 40_000);
+    assertEquals(stream.unreadBytes, 40_000);
     socket.terminate();
   });
 
-  test("views that a reader keeps never change", async () => {
-    const { socket, peer } = rawWithPeer(role);
-    const reader = new RecordingReader();
-    socket.start(reader);
-    for (let round = 0; round < 20; round++) {
-      const bytes: number[] = [];
-      for (let i = 0; i < 20; i++) {
-        const payload = new Uint8Array(1 + 37 * i).fill(round * 20 + i);
-        bytes.push(...peer.frame(BINARY, payload));
+  for (const binary of ["view", "copy"] as const) {
+    test(`messages that a reader keeps never change: ${binary}`, async () => {
+      const { socket, peer } = rawWithPeer(role, { binary });
+      const reader = new RecordingReader();
+      socket.start(reader);
+      for (let round = 0; round < 20; round++) {
+        const bytes: number[] = [];
+        for (let i = 0; i < 20; i++) {
+          const payload = new Uint8Array(1 + 37 * i).fill(round * 20 + i);
+          bytes.push(...peer.frame(BINARY, payload));
+        }
+        await peer.raw(Uint8Array.from(bytes));
+        await turns(1);
       }
-      await peer.raw(Uint8Array.from(bytes));
-      await turns(1);
-    }
-    await peer.send(TEXT, "done");
-    while (await reader.take() !== "done");
-    for (const [n, data] of reader.messages.slice(0, -1).entries()) {
-      assert(typeof data !== "string");
-      assertEquals(data, new Uint8Array(1 + 37 * (n % 20)).fill(n));
-    }
-    socket.terminate();
-  });
-
-  test("a view that is detached harms no other message", async () => {
-    const { socket, peer } = rawWithPeer(role);
-    const later: string[] = [];
-    const reader = new ActingReader((data) => {
-      if (data instanceof Uint8Array) {
-        later.push(new TextDecoder().decode(data));
-        detach(data);
+      await peer.send(TEXT, "done");
+      while (await reader.take() !== "done");
+      for (const [n, data] of reader.messages.slice(0, -1).entries()) {
+        assert(typeof data !== "string");
+        assertEquals(data, new Uint8Array(1 + 37 * (n % 20)).fill(n));
       }
-      return true;
+      socket.terminate();
     });
-    socket.start(reader);
-    for (let round = 0; round < 3; round++) {
-      const bytes = ["a", "bb", "ccc"].flatMap((text) => [
-        ...peer.frame(BINARY, text),
-      ]);
-      await peer.raw(Uint8Array.from(bytes));
-      await turns(1);
+  }
+
+  test("a copy that is detached harms no other message, a view ends the connection", async () => {
+    for (const binary of ["copy", "view"] as const) {
+      const { socket, peer } = rawWithPeer(role, { binary });
+      const seen: string[] = [];
+      const reader = new ActingReader((data) => {
+        if (data instanceof Uint8Array) {
+          seen.push(new TextDecoder().decode(data));
+          detach(data);
+        }
+        return true;
+      });
+      socket.start(reader);
+      const bytes = ["a", "bb", "ccc"].map((text) => peer.frame(BINARY, text));
+      await peer.raw(join(...bytes));
+      if (binary === "copy") {
+        await turns();
+        assertEquals(seen, ["a", "bb", "ccc"]);
+        socket.terminate();
+        continue;
+      }
+      assertEquals((await peer.nextClose())[0], 1011);
+      peer.stream.close();
+      assert((await socket.closed).error?.message.includes("detached"));
     }
-    assertEquals(later.join(), "a,bb,ccc,a,bb,ccc,a,bb,ccc");
-    socket.terminate();
   });
 
   test("a copy has a buffer of its own", async () => {
-    const { socket, peer } = rawWithPeer(role, { binary: "copy" });
+    const { socket, peer } = rawWithPeer(role);
     const reader = new RecordingReader();
     socket.start(reader);
     await peer.raw(
@@ -540,81 +560,21 @@ for (const role of ["client", "server"] as const) {
     socket.terminate();
   });
 
-  test("with borrow nothing is read until all that was lent is given back", async () => {
-    const { socket, peer, stream } = rawWithPeer(role, { binary: "borrow" });
-    const reader = new RecordingReader();
+  test("a borrowed message is valid until the reader returns", async () => {
+    const { socket, peer } = rawWithPeer(role, { binary: "borrow" });
+    const seen: string[] = [];
+    const reader = new ActingReader((data) => {
+      if (typeof data === "string") return true;
+      seen.push(new TextDecoder().decode(data as Uint8Array));
+      return true;
+    });
     socket.start(reader);
-    await peer.raw(
-      Uint8Array.from([
-        ...peer.frame(BINARY, "one"),
-        ...peer.frame(BINARY, "two"),
-      ]),
-    );
-    await turns();
-    await peer.send(BINARY, "three");
-    await turns();
-    assert(stream.unread > 0);
-    assertEquals(reader.messages, [utf8("one"), utf8("two")]);
-    socket.giveBack();
-    await turns();
-    assertEquals(reader.messages.length, 2);
-    socket.giveBack();
-    await turns();
-    assertEquals(reader.messages.length, 3);
-    assertEquals(reader.messages[2], utf8("three"));
+    for (const text of ["one", "two", "three"]) {
+      await peer.send(BINARY, text);
+      await turns(1);
+    }
+    assertEquals(seen, ["one", "two", "three"]);
     socket.terminate();
-  });
-
-  test("what is given back while the reader holds does not let go", async () => {
-    const { socket, peer } = rawWithPeer(role, { binary: "borrow" });
-    const reader = new RecordingReader({ capacity: 1 });
-    socket.start(reader);
-    const bytes = ["one", "two"].flatMap((text) => [
-      ...peer.frame(BINARY, text),
-    ]);
-    await peer.raw(Uint8Array.from(bytes));
-    await turns();
-    socket.giveBack();
-    await turns();
-    assertEquals(reader.messages.length, 1);
-    await reader.take();
-    socket.resume();
-    await turns();
-    assertEquals(reader.messages[1], utf8("two"));
-    socket.terminate();
-  });
-
-  test("a close while messages are lent leaves them alone and still sees the answer", async () => {
-    const { socket, peer } = rawWithPeer(role, { binary: "borrow" });
-    const reader = new RecordingReader();
-    socket.start(reader);
-    await peer.send(BINARY, "lent");
-    await turns();
-    socket.close(1000);
-    await peer.send(BINARY, new Uint8Array(8_000).fill(7));
-    await peer.send(CLOSE, closeBody(1000));
-    peer.stream.close();
-    assertEquals((await socket.closed).clean, true);
-    assertEquals(reader.messages, [utf8("lent")]);
-    socket.giveBack();
-  });
-
-  test("a lent message that is detached with others behind it ends it with an error, not with garbage", async () => {
-    const { socket, peer } = rawWithPeer(role, { binary: "borrow" });
-    const reader = new RecordingReader({ capacity: 1 });
-    socket.start(reader);
-    await peer.raw(
-      Uint8Array.from([
-        ...peer.frame(BINARY, "one"),
-        ...peer.frame(BINARY, "two"),
-      ]),
-    );
-    const data = await reader.take();
-    assert(data instanceof Uint8Array);
-    detach(data);
-    socket.resume();
-    const end = await socket.closed;
-    assert(end.error?.message.includes("detached"));
   });
 
   test("a large message goes out from the caller's memory, which stays as it is, and is his when it is out", async () => {
@@ -656,7 +616,12 @@ for (const role of ["client", "server"] as const) {
     void socket.write(new Uint8Array(100_000));
     await turns();
     socket.terminate(new Error("cut"));
-    await assertRejects(() => Promise.resolve(sent), Error, "cut");
+    const error = await assertRejects(
+      () => Promise.resolve(sent),
+      ConnectionError,
+    );
+    assert(error.cause instanceof Error);
+    assertEquals(error.cause.message, "cut");
   });
 
   test("a streamed message goes out in its fragments, with control frames between", async () => {
@@ -689,27 +654,24 @@ for (const role of ["client", "server"] as const) {
 
   test("small messages of one turn are written together", async () => {
     const { socket, stream } = rawWithPeer(role);
-    let writes = 0;
-    const write = stream.write.bind(stream);
-    stream.write = (bytes) => {
-      writes++;
-      return write(bytes);
-    };
     socket.start(new RecordingReader());
     for (let i = 0; i < 100; i++) socket.write(`message ${i}`);
     await turns();
-    assertEquals([writes, socket.bufferedAmount], [1, 0]);
+    assertEquals([stream.writes.length, socket.bufferedAmount], [1, 0]);
     assertEquals(socket.sentBytes, 990);
     socket.terminate();
   });
 
   test("a write that fails ends it with the failure, and no rejection goes unhandled", async () => {
-    const { socket, stream } = rawWithPeer(role);
-    stream.write = () => Promise.reject(new Error("Connection reset"));
+    const { socket, peer, stream } = rawWithPeer(role);
     const reader = new RecordingReader();
     socket.start(reader);
+    stream.breakWriting(new Error("Connection reset"));
     socket.write("x");
-    void socket.write(new Uint8Array(100_000));
+    const lent = socket.write(new Uint8Array(100_000));
+    await turns();
+    assertThrows(() => socket.write("y"), ConnectionError, "draining");
+    peer.stream.close();
     const end = await socket.closed;
     assertEquals([end.code, end.error?.message, end.initiator], [
       1006,
@@ -717,30 +679,58 @@ for (const role of ["client", "server"] as const) {
       "peer",
     ]);
     assertEquals(reader.ends.length, 1);
+    const error = await assertRejects(
+      () => Promise.resolve(lent),
+      ConnectionError,
+    );
+    assertEquals(error.code, "connection-closed");
   });
 
-  test("a stream that somebody else has closed ends it too", async () => {
-    const { socket, stream } = rawWithPeer(role);
-    stream.close = () => {
-      throw new Error("Bad resource");
-    };
-    socket.start(new RecordingReader());
-    socket.terminate();
-    assertEquals((await socket.closed).code, 1006);
+  test("after a write that failed what the peer had sent is delivered, and its close is known", async () => {
+    const { socket, peer, stream } = rawWithPeer(role);
+    const reader = new RecordingReader({ capacity: 10 });
+    socket.start(reader);
+    const all = Array.from({ length: 100 }, (_, i) => `${i}`);
+    await peer.raw(join(...all.map((text) => peer.frame(TEXT, text))));
+    await peer.send(CLOSE, closeBody(4000, "done"));
+    stream.breakWriting(new Error("EPIPE"));
+    socket.ping(utf8("lost"));
+    await turns();
+    const got: unknown[] = [];
+    for (;;) {
+      const message = await reader.take();
+      if (message === undefined) break;
+      got.push(message);
+      socket.resume();
+    }
+    assertEquals(got, all);
+    const end = await socket.closed;
+    assertEquals([end.code, end.reason, end.clean, end.sent, end.error], [
+      4000,
+      "done",
+      false,
+      undefined,
+      undefined,
+    ]);
   });
 
-  test("a partial write goes on with the rest, and says so", async () => {
-    const { socket, peer } = rawWithPeer(role, {}, 10);
+  test("large output is written in pieces, and each of them is told", async () => {
+    const { socket, peer, stream } = rawWithPeer(role, {}, 10_000);
     const reader = new RecordingReader();
     socket.start(reader);
-    socket.write("a text of some length");
+    void socket.write(new Uint8Array(1_000_000));
     await turns();
-    const { bufferedAmount } = socket;
-    assertEquals(await peer.nextText(), [TEXT, "a text of some length"]);
-    assert(bufferedAmount > 0 && bufferedAmount < 21);
+    assert(socket.bufferedAmount > 900_000);
+    assertEquals((await peer.next())?.payload.length, 1_000_000);
     await turns();
-    assert(reader.drains > 1);
+    assert(stream.writes.every((size) => size <= 262_144));
+    assertEquals(reader.drains, stream.writes.length);
+    assert(reader.drains >= 4);
     assertEquals(socket.bufferedAmount, 0);
+    assertEquals(
+      socket.activity.writtenBytes,
+      stream.writes.reduce((sum, size) => sum + size),
+    );
     socket.terminate();
   });
 
@@ -771,7 +761,7 @@ for (const role of ["client", "server"] as const) {
     const { socket, peer, stream } = rawWithPeer(role);
     await peer.send(TEXT, "kept");
     await turns();
-    assert(stream.unread > 0);
+    assert(stream.unreadBytes > 0);
     const reader = new RecordingReader();
     socket.start(reader);
     assertEquals(await reader.take(), "kept");
@@ -779,23 +769,29 @@ for (const role of ["client", "server"] as const) {
   });
 }
 
-Deno.test("the preface goes out first, before the start", async () => {
+Deno.test("a connection refuses a socket that lends its messages", () => {
+  const { socket } = rawWithPeer("server", { binary: "borrow" });
+  assertThrows(() => Connection.fromSocket(socket), ConfigError, "borrow");
+  socket.terminate();
+});
+
+Deno.test("the handshake response goes out first, before the start", async () => {
   const { socket, peer } = rawWithPeer("server", {
-    preface: frame("server", TEXT, "preface"),
+    handshakeResponse: frame("server", TEXT, "response"),
   });
   socket.write("second");
-  assertEquals(await peer.nextText(), [TEXT, "preface"]);
+  assertEquals(await peer.nextText(), [TEXT, "response"]);
   assertEquals(await peer.nextText(), [TEXT, "second"]);
   socket.terminate();
 });
 
-Deno.test("a preface that cannot be written ends the socket, and its reader hears of it", async () => {
-  const [stream, other] = streamPair();
-  other.close();
+Deno.test("a handshake response that cannot be written ends the socket, and its reader hears of it", async () => {
+  const [stream, other] = testStreams();
+  other.destroy();
   const socket = new RawSocket(stream, {
     role: "server",
     url: "ws://test/",
-    preface: utf8("HTTP/1.1 101 Switching Protocols\r\n\r\n"),
+    handshakeResponse: utf8("HTTP/1.1 101 Switching Protocols\r\n\r\n"),
   });
   const { error } = await socket.closed;
   assert(error !== undefined);

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { RecordingReader } from "../../testing/mod.ts";
 import { closeBody, HandPeer, tcpPair, turns } from "../_support/raw.ts";
 import { BINARY, CLOSE } from "../_support/raw.ts";
+import { DenoStream } from "../net/deno_stream.ts";
 import { RawSocket } from "./raw_socket.ts";
 
 const MIB = 1_048_576;
@@ -20,8 +21,14 @@ async function settled(value: () => number): Promise<number> {
 async function pair(): Promise<[RawSocket, RawSocket]> {
   const [one, other] = await tcpPair();
   return [
-    new RawSocket(one, { role: "client", url: "ws://tcp.test/" }),
-    new RawSocket(other, { role: "server", url: "ws://tcp.test/" }),
+    new RawSocket(new DenoStream(one), {
+      role: "client",
+      url: "ws://tcp.test/",
+    }),
+    new RawSocket(new DenoStream(other), {
+      role: "server",
+      url: "ws://tcp.test/",
+    }),
   ];
 }
 
@@ -70,7 +77,10 @@ Deno.test("a sender's lent message stays unresolved while the peer takes nothing
 
 Deno.test("a peer that resets the connection ends it with the error", async () => {
   const [one, other] = await tcpPair();
-  const socket = new RawSocket(one, { role: "client", url: "ws://tcp.test/" });
+  const socket = new RawSocket(new DenoStream(one), {
+    role: "client",
+    url: "ws://tcp.test/",
+  });
   const reader = new RecordingReader();
   socket.start(reader);
   // A stream that is closed with bytes unread is reset.
@@ -84,7 +94,7 @@ Deno.test("a peer that resets the connection ends it with the error", async () =
 
 Deno.test("a violation in the middle of a flood: the close frame gets through", async () => {
   const [one, other] = await tcpPair();
-  const socket = new RawSocket(one, {
+  const socket = new RawSocket(new DenoStream(one), {
     role: "server",
     url: "ws://tcp.test/",
     maxMessageSize: 1_000,
@@ -99,7 +109,10 @@ Deno.test("a violation in the middle of a flood: the close frame gets through", 
 
 Deno.test("a half-closed peer gets all that was buffered, and the answer to its close", async () => {
   const [one, other] = await tcpPair();
-  const socket = new RawSocket(one, { role: "server", url: "ws://tcp.test/" });
+  const socket = new RawSocket(new DenoStream(one), {
+    role: "server",
+    url: "ws://tcp.test/",
+  });
   socket.start(new RecordingReader());
   using peer = new HandPeer(other, "client");
   socket.write(new Uint8Array(4 * MIB), true);

@@ -3,31 +3,18 @@ import type { Message } from "../base/message.ts";
 import type { HandshakeResponse } from "../handshake/client.ts";
 import type { CompressionOptions } from "../handshake/negotiation.ts";
 import type { PeerAddress } from "../net/address.ts";
-import type { CloseFrame, FrameDirection } from "../protocol/endpoint_types.ts";
+import type {
+  CloseFrame,
+  EndpointEnd,
+  FrameDirection,
+} from "../protocol/endpoint_types.ts";
 import type { FrameHeader } from "../protocol/frame.ts";
 
-export type { CloseFrame, FrameDirection };
+export type { CloseFrame, EndpointEnd, FrameDirection };
 
-/** How a socket ended: what came, what went, who began, and why. */
-export interface SocketEnd {
-  /**
-   * The close code as the application sees it (RFC 6455, section 7.1.5): the peer's;
-   * 1005 when its close frame had none, 1006 when there was no close frame.
-   */
-  readonly code: number;
-  /** The peer's reason, "" without one. */
-  readonly reason: string;
-  /** Whether both sides said close. */
-  readonly clean: boolean;
-  /** Which side closed first. */
-  readonly initiator: "local" | "peer";
-  /** The close frame that was received. */
-  readonly received: CloseFrame | undefined;
-  /** The close frame that was sent. */
-  readonly sent: CloseFrame | undefined;
-  /** What went wrong, where something did: a reset, a violation, a deadline. */
-  readonly error: Error | undefined;
-  /** The peer was silent for longer than the runtime's own idle timeout allows. */
+/** How a socket ended. */
+export interface SocketEnd extends EndpointEnd {
+  /** Whether the runtime's own idle timeout has ended it, because the peer was silent. */
   readonly inactive: boolean;
 }
 
@@ -114,6 +101,8 @@ export interface Socket {
   readonly response?: SocketResponse | undefined;
   /** Where the peer is, when known. */
   readonly remoteAddr: PeerAddress | undefined;
+  /** How it delivers binary messages. Absent if each has a buffer of its own. */
+  readonly binary?: BinaryDelivery | undefined;
   /** Whether it can ping, and shows pings and pongs. */
   readonly controlFrames: boolean;
   /** Whether a peer that sends can be held back. */
@@ -132,31 +121,32 @@ export interface Socket {
   /** Goes on after the reader's `message` answered `false`. */
   resume(): void;
   /**
-   * With `binary: "borrow"`: the consumer is done with one of the messages that were handed
-   * over. Reading goes on when it is done with all of them. Absent where nothing is lent.
-   */
-  giveBack?(): void;
-  /**
-   * Buffers a message. Never refuses for want of room: the caller looks at
-   * {@link Socket.bufferedAmount}. After the end it does nothing.
+   * Queues a message. Never refuses because too much waits: the caller looks at {@link Socket.bufferedAmount}.
    *
-   * @returns Nothing when the caller may reuse the bytes at once, else a promise for when he
-   * may, which rejects when the socket ends before the message has gone out. With `copy`
-   * the bytes are always his at once.
+   * @returns Nothing if the caller may change the bytes at once, else a promise that resolves when the caller may, and rejects if
+   * the socket ends before the message was written. With `copy` the bytes are always copied at once.
+   * @throws {ConnectionError} `connection-closed` if the message can no longer be sent.
    */
   write(data: Message, copy?: boolean): Promise<void> | undefined;
   /**
-   * Buffers a fragment of a message of unknown length (RFC 6455, section 5.4).
-   * Absent where the socket cannot stream.
+   * Queues a fragment of a message of unknown length (RFC 6455, section 5.4). Absent if the socket cannot stream.
+   *
+   * @throws {ConnectionError} `connection-closed` if it can no longer be sent.
    */
   writeFragment?(fragment: Fragment): void;
-  /** Sends a ping of at most 125 bytes. Only where there are `controlFrames`. */
+  /**
+   * Sends a ping of at most 125 bytes. Only with {@link Socket.controlFrames}.
+   *
+   * @throws {ConnectionError} `connection-closed` if the connection is not open.
+   */
   ping(payload: Uint8Array): void;
   /**
-   * Begins the closing handshake behind what is buffered, or does nothing when it has begun.
-   * What still arrives is read and dropped. The end comes after `timeout` at the latest.
+   * Begins the closing handshake behind what is queued, or answers that of the peer; otherwise it can only shorten the time that
+   * the handshake may take.
    *
-   * @param code None for a close frame without a body.
+   * Messages that still arrive are delivered until the reader takes no more; from then on they are dropped and counted.
+   *
+   * @param code None for a close frame without a code.
    */
   close(code?: number, reason?: string, options?: SocketCloseOptions): void;
   /** Cuts the connection, without a handshake; the end may come before this returns. What is buffered is lost. */
@@ -175,12 +165,16 @@ export interface Fragment {
   readonly last: boolean;
 }
 
-/** How binary messages are handed over.
+/**
+ * How binary messages are delivered.
  *
- * - `"view"`: a view that its receiver may keep. It may share a buffer with other messages of
- *   the same connection; that buffer is never written again.
  * - `"copy"`: each message has a buffer of its own.
- * - `"borrow"`: lent until the consumer reads on; the cheapest way. */
+ * - `"view"`: a view of the memory that it was read into, without a copy. It may share that memory with other messages of the same
+ *   connection, which is never written again: a message that is kept keeps its neighbours' memory, at most 64 KiB, and a buffer that
+ *   is transferred empties its neighbours.
+ * - `"borrow"`: a view that is valid until {@link SocketReader.message} returns. Only for those who use a socket without a
+ *   connection.
+ */
 export type BinaryDelivery = "view" | "copy" | "borrow";
 
 /** Limits on what a peer may send; 0 is no limit. */
@@ -195,7 +189,7 @@ export interface SocketLimits {
 
 /** What both roles of a socket can be given. */
 export interface SocketOptions extends SocketLimits {
-  /** How binary messages are handed over. @default "view" */
+  /** How binary messages are delivered. @default "copy" */
   readonly binary?: BinaryDelivery | undefined;
   /** permessage-deflate (RFC 7692): `true` for its defaults. @default false */
   readonly compression?: boolean | CompressionOptions | undefined;

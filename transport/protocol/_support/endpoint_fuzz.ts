@@ -90,7 +90,7 @@ function live(next: (limit: number) => number, report: EndpointFuzzReport) {
     () => queued = join(queued, rig.frame(CLOSE, closeBody(1000 + next(20)))),
     () => queued = join(queued, rig.frame(next(256), "x")),
     () => endpoint.streamEnded(rig.now),
-    () => endpoint.readFailed(new Error("read")),
+    () => endpoint.streamFailed(new Error("stream"), rig.now),
     () => endpoint.writeFailed(new Error("write"), rig.now),
     () => endpoint.close(next(2) === 0 ? 1000 : undefined, "", 100, rig.now),
     () => endpoint.fail(new Error("ours"), 1011, rig.now),

@@ -3,7 +3,7 @@ import { MockSocket } from "../../../../testing/mock_socket.ts";
 
 /** A mock socket that tells its activity: the test says which bytes pass. */
 export class ActiveSocket extends MockSocket {
-  readonly activity: {
+  override readonly activity: {
     receivedAt: number;
     receivedBytes: number;
     wroteAt: number;

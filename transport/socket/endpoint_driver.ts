@@ -1,0 +1,345 @@
+import { clearImmediate, setImmediate } from "node:timers";
+import type { Clock } from "../base/clock.ts";
+import { ConnectionError } from "../base/errors.ts";
+import type { Message } from "../base/message.ts";
+import { handled } from "../base/promise.ts";
+import { Schedule, type Task } from "../base/schedule.ts";
+import type { ByteStream, ByteStreamHandler } from "../net/byte_stream.ts";
+import { type Flushable, flushSoon } from "../net/flush.ts";
+import { Endpoint } from "../protocol/endpoint.ts";
+import type {
+  EndpointEnd,
+  EndpointHandler,
+  EndpointOptions,
+} from "../protocol/endpoint_types.ts";
+import type { SocketReader, SocketStartOptions } from "./socket.ts";
+
+/** Output that is not kept back any longer in the hope of more, in bytes. */
+const FLUSH_AT = 65_536;
+
+/** Options of an {@link EndpointDriver}. */
+export interface DriverOptions {
+  /** Where time comes from. */
+  readonly clock: Clock;
+  /** Bytes that came right behind the handshake. @default none */
+  readonly early?: Uint8Array | undefined;
+  /** Has output written soon. @default together with that of other sockets, see `flush.ts` */
+  readonly flushSoon?: ((target: Flushable) => void) | undefined;
+  /** Called once, at the end. The reader is told by the owner. */
+  readonly onEnd: (end: EndpointEnd) => void;
+}
+
+/**
+ * Connects an endpoint with a byte stream, a clock and a reader: feeds it what happens, and does what it asks for.
+ *
+ * It decides nothing about the protocol. Small messages are gathered and written together, see `flush.ts`.
+ */
+export class EndpointDriver
+  implements ByteStreamHandler, EndpointHandler, Flushable {
+  /** The protocol. */
+  readonly endpoint: Endpoint;
+  readonly keepsData: boolean;
+  readonly #stream: ByteStream;
+  readonly #clock: Clock;
+  readonly #flushSoon: (target: Flushable) => void;
+  readonly #onEnd: (end: EndpointEnd) => void;
+
+  #reader: SocketReader | undefined;
+  /** Bytes that came right behind the handshake, until the start. */
+  #early: Uint8Array | undefined;
+  /** The time of day at which the bytes that are being parsed were read; 0 if nobody has asked yet. */
+  #readAt = 0;
+  /** The stream is not paused. */
+  #reading = false;
+  /** A flush is due. */
+  #dirty = false;
+  /** Output is being handed to the stream. */
+  #writing = false;
+  #deadline = Infinity;
+  #task: Task | undefined;
+  #answers: ReturnType<typeof setImmediate> | undefined;
+  /** What the reader was told about sending. */
+  #sends = true;
+  #closingTold = false;
+  /** Messages for which there was no reader. */
+  #unread = 0;
+  #ended = false;
+
+  /** Takes over a stream whose opening handshake is done. Nothing is read before {@link EndpointDriver.start}. */
+  constructor(
+    stream: ByteStream,
+    protocol: EndpointOptions,
+    options: DriverOptions,
+  ) {
+    this.#stream = stream;
+    this.#clock = options.clock;
+    this.#early = options.early?.length ? options.early : undefined;
+    this.#flushSoon = options.flushSoon ?? flushSoon;
+    this.#onEnd = options.onEnd;
+    this.endpoint = new Endpoint(this, protocol, this.#clock.now());
+    this.keepsData = this.endpoint.keepsInput;
+    stream.attach(this);
+    this.flush();
+  }
+
+  /** Begins to read. */
+  start(reader: SocketReader, { closeTimeout }: SocketStartOptions): void {
+    this.#reader = reader;
+    const { endpoint } = this;
+    if (closeTimeout !== undefined) endpoint.closeTimeout = closeTimeout;
+    if (reader.frame !== undefined) {
+      endpoint.watchFrames((direction, header) =>
+        reader.frame?.(direction, header)
+      );
+    }
+    this.#settle();
+  }
+
+  /** Goes on delivering messages. */
+  resume(): void {
+    this.endpoint.resume(this.#clock.now());
+    this.#settle();
+  }
+
+  /** Sends a message, whose bytes are copied at once. @throws As {@link Endpoint.message}. */
+  send(data: Message): void {
+    try {
+      this.endpoint.message(data);
+    } catch (error) {
+      throw this.#refused(error);
+    }
+    this.#queued();
+  }
+
+  /** Sends a message without a copy. @returns A promise that settles when its bytes are no longer needed. */
+  lend(data: Uint8Array): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    handled(promise);
+    try {
+      this.endpoint.lend(data, (written) => {
+        if (written) resolve();
+        else reject(this.#unsent());
+      });
+    } catch (error) {
+      throw this.#refused(error);
+    }
+    this.#queued();
+    return promise;
+  }
+
+  /** Sends a fragment. @throws As {@link Endpoint.fragment}. */
+  sendFragment(
+    type: "text" | "binary",
+    payload: Uint8Array,
+    first: boolean,
+    last: boolean,
+  ): void {
+    try {
+      this.endpoint.fragment(type, payload, first, last);
+    } catch (error) {
+      throw this.#refused(error);
+    }
+    this.#queued();
+  }
+
+  /** Sends a ping. @throws As {@link Endpoint.ping}. */
+  sendPing(payload: Uint8Array): void {
+    this.endpoint.ping(payload);
+    this.#queued();
+  }
+
+  /** Begins or answers the closing handshake. */
+  close(code: number | undefined, reason: string, timeout: number): void {
+    this.endpoint.close(code, reason, timeout, this.#clock.now());
+    this.flush();
+  }
+
+  /** Ends at once. */
+  terminate(error?: Error): void {
+    this.endpoint.terminate(error);
+    this.#settle();
+  }
+
+  // What the stream reports.
+
+  data(bytes: Uint8Array): void {
+    this.#readAt = 0;
+    this.endpoint.receive(bytes, this.#clock.now());
+    this.#settle();
+  }
+
+  target(): Uint8Array | undefined {
+    return this.endpoint.target();
+  }
+
+  filled(count: number): void {
+    this.#readAt = 0;
+    this.endpoint.filled(count, this.#clock.now());
+    this.#settle();
+  }
+
+  end(): void {
+    this.endpoint.streamEnded(this.#clock.now());
+    this.#settle();
+  }
+
+  drain(): void {
+    this.#written();
+    this.flush();
+  }
+
+  writeError(error: Error): void {
+    this.endpoint.writeFailed(error, this.#clock.now());
+    this.#settle();
+  }
+
+  error(error: Error): void {
+    this.endpoint.streamFailed(error, this.#clock.now());
+    this.#settle();
+  }
+
+  // What the endpoint reports.
+
+  message(data: Message, size: number): boolean {
+    if (this.#reader === undefined) {
+      this.#unread++;
+      return true;
+    }
+    return this.#reader.message(data, size, this.#at());
+  }
+
+  ping(payload: Uint8Array): void {
+    this.#reader?.ping(payload);
+  }
+
+  pong(payload: Uint8Array): void {
+    this.#reader?.pong(payload, this.#at());
+  }
+
+  /** Writes what waits, now. */
+  flush(): void {
+    this.#dirty = false;
+    if (this.#writing || this.#stream.writing) return this.#settle();
+    this.#writing = true;
+    for (
+      let piece = this.endpoint.take();
+      piece !== undefined;
+      piece = this.endpoint.take()
+    ) {
+      if (!this.#stream.write(piece)) break;
+      this.#written();
+    }
+    this.#writing = false;
+    this.#settle();
+  }
+
+  #written(): void {
+    this.endpoint.written(this.#clock.now());
+    this.#reader?.drain();
+  }
+
+  #at(): number {
+    return this.#readAt ||= this.#clock.date();
+  }
+
+  #unsent(): ConnectionError {
+    return new ConnectionError(
+      "connection-closed",
+      "Cannot send the message: the connection ended before all of it was written.",
+      { cause: this.endpoint.end?.error },
+    );
+  }
+
+  /** A message was not queued: the endpoint may have failed on it. */
+  #refused(error: unknown): unknown {
+    this.#settle();
+    return error;
+  }
+
+  /** Something was queued: has it written soon. */
+  #queued(): void {
+    const { endpoint } = this;
+    if (this.#writing || this.#stream.writing) return;
+    const { bufferedAmount } = endpoint;
+    if (bufferedAmount >= FLUSH_AT) return this.flush();
+    if (this.#dirty || bufferedAmount === 0) return;
+    this.#dirty = true;
+    this.#flushSoon(this);
+  }
+
+  /** Does what the endpoint asks for, after whatever has happened to it. */
+  #settle(): void {
+    const { endpoint } = this;
+    if (endpoint.end !== undefined) return this.#finish(endpoint.end);
+    const { deadline } = endpoint;
+    if (deadline !== this.#deadline) this.#setDeadline(deadline);
+    if (endpoint.awaitsAnswers) this.#awaitAnswers();
+    const isOpen = endpoint.state === "open";
+    const reading = endpoint.reading &&
+      (this.#reader !== undefined || !isOpen);
+    if (reading !== this.#reading) this.#setReading(reading);
+    if (!this.#dirty && endpoint.bufferedAmount > 0) this.#queued();
+    // Last, since it calls the reader.
+    if (!isOpen) this.#followClosing();
+  }
+
+  #setReading(reading: boolean): void {
+    const early = this.#early;
+    if (early !== undefined) {
+      this.#early = undefined;
+      return this.data(early);
+    }
+    this.#reading = reading;
+    if (reading) this.#stream.resume();
+    else this.#stream.pause();
+  }
+
+  #followClosing(): void {
+    const { endpoint } = this;
+    if (endpoint.endsOurSide) this.#stream.end();
+    const sends = endpoint.canSend;
+    if (this.#closingTold && sends === this.#sends) return;
+    this.#closingTold = true;
+    this.#sends = sends;
+    this.#reader?.closing?.(sends);
+  }
+
+  #setDeadline(deadline: number): void {
+    const schedule = Schedule.of(this.#clock);
+    schedule.cancel(this.#task);
+    this.#deadline = deadline;
+    if (deadline === Infinity) return;
+    const run = () => {
+      this.#deadline = Infinity;
+      this.endpoint.deadlineReached(this.#clock.now());
+      this.flush();
+    };
+    // While open, nothing is judged: reading goes on after a flood.
+    this.#task = this.endpoint.state === "open"
+      ? schedule.at(deadline, run)
+      : schedule.deadlineAt(deadline, run);
+  }
+
+  /** Lets everyone who was handed a message answer it first. */
+  #awaitAnswers(): void {
+    this.#answers ??= setImmediate(() => {
+      this.#answers = undefined;
+      this.endpoint.answersDone(this.#clock.now());
+      this.flush();
+    });
+  }
+
+  #finish(end: EndpointEnd): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#setDeadline(Infinity);
+    if (this.#answers !== undefined) clearImmediate(this.#answers);
+    this.#early = undefined;
+    this.#stream.destroy();
+    this.#onEnd(
+      this.#unread === 0
+        ? end
+        : { ...end, dropped: end.dropped + this.#unread },
+    );
+  }
+}

@@ -1,0 +1,106 @@
+import { ConnectionError } from "../base/errors.ts";
+import { type Message, messageSize } from "../base/message.ts";
+import { ProtocolError } from "../protocol/errors.ts";
+import type { SocketReader } from "./socket.ts";
+
+/** Messages that are kept until somebody reads, and their bytes. */
+const MAX_KEPT = 1_024;
+const MAX_KEPT_BYTES = 4_194_304;
+
+/** A message that arrived before anybody read. */
+interface Kept {
+  readonly data: Message;
+  readonly size: number;
+  readonly at: number;
+}
+
+/** What becomes of the messages of a {@link NativeSocket}, whose peer cannot be held back. */
+export class NativeReceiving {
+  readonly #maxMessageSize: number;
+  #reader: SocketReader | undefined;
+  #kept: Kept[] = [];
+  #keptBytes = 0;
+  /** We have closed: messages are dropped from the first one on that the reader does not take. */
+  #closing = false;
+  #held = false;
+
+  /** Messages that were dropped. */
+  dropped = 0;
+
+  /** @param maxMessageSize Largest message in bytes; 0 for no limit. */
+  constructor(maxMessageSize: number) {
+    this.#maxMessageSize = maxMessageSize;
+  }
+
+  /**
+   * Takes a message from the runtime.
+   *
+   * @throws {ProtocolError} `message-too-large`.
+   * @throws {ConnectionError} `unread-overflow` if too much waits for a reader.
+   * @throws {TypeError} If somebody has changed the WebSocket's `binaryType`.
+   */
+  receive(payload: unknown, at: number): void {
+    const data = toMessage(payload);
+    const size = messageSize(data);
+    if (this.#maxMessageSize > 0 && size > this.#maxMessageSize) {
+      throw new ProtocolError(
+        "message-too-large",
+        `message of ${size} bytes is larger than maxMessageSize (${this.#maxMessageSize} bytes)`,
+      );
+    }
+    if (this.#reader !== undefined) this.#deliver({ data, size, at });
+    else this.#keep({ data, size, at });
+  }
+
+  /** Delivers what has arrived, and from now on what arrives, while `isOpen`. */
+  start(reader: SocketReader, isOpen: () => boolean): void {
+    const kept = this.#kept;
+    this.#reader = reader;
+    this.#kept = [];
+    for (const message of kept) {
+      // A reader that ends the socket gets nothing more.
+      if (!isOpen()) return;
+      this.#deliver(message);
+    }
+  }
+
+  /** The reader takes messages again. */
+  resume(): void {
+    this.#held = false;
+  }
+
+  /** From now on drops messages from the first one on that the reader does not take. */
+  close(): void {
+    this.#closing = true;
+  }
+
+  #deliver({ data, size, at }: Kept): void {
+    // Once a message was dropped, all that follow are: nothing may be missing in between.
+    if (this.#closing && (this.#held || this.dropped > 0)) this.dropped++;
+    else this.#held = this.#reader?.message(data, size, at) === false;
+  }
+
+  #keep(message: Kept): void {
+    if (this.#closing) {
+      this.dropped++;
+      return;
+    }
+    this.#keptBytes += message.size;
+    if (this.#kept.length === MAX_KEPT || this.#keptBytes > MAX_KEPT_BYTES) {
+      throw new ConnectionError(
+        "unread-overflow",
+        `Cannot keep more messages: ${this.#kept.length} messages wait for a reader, and the peer of a native socket cannot be held back. Start the socket earlier.`,
+        { closeCode: 1009 },
+      );
+    }
+    this.#kept.push(message);
+  }
+}
+
+function toMessage(payload: unknown): Message {
+  if (typeof payload === "string") return payload;
+  if (payload instanceof ArrayBuffer) return new Uint8Array(payload);
+  throw new TypeError(
+    'Cannot receive a message: the WebSocket\'s binaryType was changed. A native socket needs "arraybuffer".',
+  );
+}
