@@ -150,7 +150,8 @@ export class NodeListener implements StreamListener {
 
   #createTlsServer(tls: TlsServerOptions): Server {
     const server = createTlsServer({
-      ...HALF_OPEN,
+      // Not half-open: a peer that leaves in the handshake would keep its descriptor. The stream sets it afterwards.
+      noDelay: true,
       cert: tls.cert,
       key: tls.key,
       ALPNProtocols: ALPN,
@@ -193,6 +194,12 @@ export class NodeListener implements StreamListener {
     }
     const { maxPending, onError } = this.#options;
     const address = peerOf(socket);
+    if (address === undefined) {
+      // It was reset before it was accepted: without an address it cannot be told from another one.
+      socket.destroy();
+      onError(toFailure(undefined), undefined);
+      return;
+    }
     if (this.#handshakes.size >= maxPending) {
       onError(tooManyPending(maxPending), address);
       socket.destroy();

@@ -5,6 +5,7 @@ import {
   assertRejects,
   assertThrows,
 } from "@std/assert";
+import { connect } from "node:net";
 import { RecordingReader } from "../../testing/mod.ts";
 import {
   CA,
@@ -63,6 +64,36 @@ Deno.test("TLS: garbage and silence disturb nobody, and are cut", async () => {
   (await dialled).terminate();
   socket.terminate();
 });
+
+for (const hello of [[], [0x16, 3, 1, 2, 0, 1, 0]]) {
+  for (const way of ["resets", "ends"]) {
+    Deno.test(`TLS: a client that ${way} the connection after ${hello.length} bytes of the handshake is let go and reported`, async () => {
+      await using server = listenHere({ tls: TLS, handshakeTimeout: 60_000 });
+      await server.listener.ready;
+      const { port } = server;
+      const clients = 10;
+      await Promise.all(
+        Array.from({ length: clients }, () =>
+          new Promise<void>((resolve) => {
+            const socket = connect({ host: HOST, port });
+            socket.on("close", () => resolve());
+            socket.on("connect", () => {
+              socket.write(Uint8Array.from(hello), () => {
+                if (way === "resets") socket.resetAndDestroy();
+                else socket.destroy();
+              });
+            });
+          })),
+      );
+      const signal = AbortSignal.timeout(20_000);
+      for (let i = 0; i < clients; i++) {
+        const failure = await server.listener.errors.take({ signal });
+        assertInstanceOf(failure?.error, HandshakeError);
+        assertEquals(failure.error.code, "connection-lost");
+      }
+    });
+  }
+}
 
 Deno.test("TLS: more handshakes than maxPending are cut, and all when it closes", async () => {
   const server = listenHere({ tls: TLS, maxPending: 1 });
