@@ -1,6 +1,7 @@
 import { ConnectionError } from "../transport/base/errors.ts";
 import type { Connection } from "../transport/connection/connection.ts";
 import { lossOf } from "../transport/pool/loss.ts";
+import type { SocketEnd } from "../transport/socket/socket.ts";
 import type { InboundExit } from "./plugin.ts";
 
 /**
@@ -13,8 +14,15 @@ export async function exitOf(
   failure: () => Error | undefined = () => undefined,
 ): Promise<InboundExit> {
   const end = await connection.closed;
+  return describeExit(end, failure() ?? await connection.errors.take());
+}
+
+/** How a stay ended whose connection ended like this. */
+export function describeExit(
+  end: SocketEnd,
+  error: Error | undefined,
+): InboundExit {
   if (end.inactive) return { kind: "evicted-policy" };
-  const error = failure() ?? await connection.errors.take();
   const code = error instanceof ConnectionError ? error.code : undefined;
   if (error === undefined || code === "peer-closed-clean") {
     return { kind: "disconnected" };

@@ -7,7 +7,7 @@ import type { ConnectionStats } from "../transport/connection/stats.ts";
 import { watchSilence } from "../transport/connection/liveness/watch_silence.ts";
 import { runReader } from "../transport/pool/blocks.ts";
 import type { DeliverySink } from "../transport/pool/delivery.ts";
-import { exitOf } from "./exit.ts";
+import { describeExit } from "./exit.ts";
 import type { InboundExit, InboundPlugin, InboundWorker } from "./plugin.ts";
 
 /** Milliseconds a peer has to answer the close frame of its eviction. */
@@ -57,9 +57,11 @@ export class DefaultInboundWorker implements InboundWorker {
     log?.debug("Reading", { session: plugin.session });
     if (this.#request !== undefined) this.#close(this.#request);
 
-    const left = await exitOf(connection, () => overflow);
+    // Not `exitOf`: a second asynchronous function would cost each idle peer half a KiB (measured: 515 bytes).
+    const end = await connection.closed;
     ended?.abort();
-    const exit = evicted ? EVICTED : left;
+    const error = overflow ?? await connection.errors.take();
+    const exit = evicted ? EVICTED : describeExit(end, error);
     log?.debug("Ended", { session: plugin.session, ...exit });
     plugin.onExit(exit);
   }
