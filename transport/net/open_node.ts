@@ -86,21 +86,35 @@ function address({ hostname: host, port }: Host): NetConnectOpts {
   return { host, port };
 }
 
+/** Whether sockets read by {@link SharedRead}: until the runtime says that it cannot. */
+let sharesReads = canShareReads;
+
 async function openSocket(
   where: NetConnectOpts,
   signal: AbortSignal,
   share = true,
 ): Promise<{ readonly stream: NodeStream; readonly socket: Socket }> {
-  const shared = share && canShareReads ? new SharedRead() : undefined;
-  const socket = connect({
-    ...SOCKET_OPTIONS,
-    ...where,
-    ...(shared && { onread: shared }),
-  });
-  // Now, so that the socket is paused before it begins to read.
-  const stream = new NodeStream(socket, shared);
-  await opened(socket, "connect", signal);
-  return { stream, socket };
+  const shared = share && sharesReads ? new SharedRead() : undefined;
+  try {
+    const socket = connect({
+      ...SOCKET_OPTIONS,
+      ...where,
+      ...(shared && { onread: shared }),
+    });
+    // Now, so that the socket is paused before it begins to read.
+    const stream = new NodeStream(socket, shared);
+    await opened(socket, "connect", signal);
+    return { stream, socket };
+  } catch (error) {
+    if (shared === undefined || !isUnsupportedRead(error)) throw error;
+    sharesReads = false;
+    return await openSocket(where, signal, false);
+  }
+}
+
+/** Whether a runtime has sockets with the `onread` option, but cannot read by it, such as Deno 2.5.0. */
+function isUnsupportedRead(error: unknown): boolean {
+  return error instanceof Error && /\buseUserBuffer\b/.test(error.message);
 }
 
 /** Makes a TLS stream of an open socket. On failure it throws what the runtime throws, and destroys the socket. */
