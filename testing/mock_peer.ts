@@ -3,8 +3,8 @@ import type {
   ByteStream,
   ByteStreamHandler,
 } from "../transport/net/byte_stream.ts";
-import { Receiver } from "../transport/protocol/receiver.ts";
-import { Sender } from "../transport/protocol/sender.ts";
+import { Receiver } from "../transport/protocol/receive/receiver.ts";
+import { Sender } from "../transport/protocol/send/sender.ts";
 
 /** What a {@link MockPeer} received from the socket. */
 export interface MockPeerHandler {

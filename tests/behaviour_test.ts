@@ -8,7 +8,7 @@ import {
 import { dialNative } from "../transport/client/dial_native.ts";
 import { dialRaw } from "../transport/client/dial_raw.ts";
 import { listen } from "../transport/server/listen.ts";
-import type { Role } from "../transport/protocol/frame.ts";
+import type { Role } from "../transport/protocol/wire/frame.ts";
 import { tcpPair } from "../transport/_support/raw.ts";
 import { RawSocket } from "../transport/socket/raw_socket.ts";
 import type { ByteStream } from "../transport/net/byte_stream.ts";

@@ -6,6 +6,8 @@ import { assertEquals } from "@std/assert";
  */
 const LAYERS: readonly (readonly string[])[] = [
   ["transport/base"],
+  ["transport/protocol/wire"],
+  ["transport/protocol/receive", "transport/protocol/send"],
   ["transport/protocol"],
   ["transport/handshake"],
   ["transport/net"],

@@ -2,7 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import { isToken } from "../transport/handshake/token.ts";
-import { MAX_CLOSE_REASON } from "../transport/protocol/close.ts";
+import { MAX_CLOSE_REASON } from "../transport/protocol/wire/close.ts";
 
 /**
  * The URL that a constructor was given; `http:` becomes `ws:`, `https:` becomes `wss:`.

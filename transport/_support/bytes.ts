@@ -2,9 +2,12 @@
 
 import { Buffer } from "node:buffer";
 import { assertEquals } from "@std/assert";
-import { ProtocolError } from "../protocol/errors.ts";
-import type { FrameHeader, Role } from "../protocol/frame.ts";
-import { Receiver, type ReceiverOptions } from "../protocol/receiver.ts";
+import { ProtocolError } from "../protocol/wire/errors.ts";
+import type { FrameHeader, Role } from "../protocol/wire/frame.ts";
+import {
+  Receiver,
+  type ReceiverOptions,
+} from "../protocol/receive/receiver.ts";
 
 /** Bytes written as hexadecimal digits, with spaces as one likes. */
 export function hex(digits: string): Uint8Array<ArrayBuffer> {

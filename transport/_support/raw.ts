@@ -3,7 +3,7 @@
 import { setImmediate } from "node:timers";
 import { MemoryStream } from "../net/memory_stream.ts";
 import { PullAdapter, type PullStream } from "../net/pull_stream.ts";
-import type { Role } from "../protocol/frame.ts";
+import type { Role } from "../protocol/wire/frame.ts";
 import { frame, join } from "./bytes.ts";
 import { RawSocket, type RawSocketOptions } from "../socket/raw_socket.ts";
 

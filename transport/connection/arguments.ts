@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { ConfigError } from "../base/errors.ts";
 import { checkOptions, numberOption } from "../base/options.ts";
 import { CONNECTION_RULES } from "../base/rules.ts";
-import { isValidCloseCode, MAX_CLOSE_REASON } from "../protocol/close.ts";
+import { isValidCloseCode, MAX_CLOSE_REASON } from "../protocol/wire/close.ts";
 import type { Socket, SocketCloseOptions } from "../socket/socket.ts";
 
 /** Stands for a close frame without a code: it is never on the wire (RFC 6455, section 7.1.5). */

@@ -17,7 +17,7 @@ import { Connection } from "./connection.ts";
 import type { ConnectionOptions } from "./options.ts";
 import { ConfigError, ConnectionError } from "../base/errors.ts";
 import { HandshakeError } from "../handshake/errors.ts";
-import { ProtocolError } from "../protocol/errors.ts";
+import { ProtocolError } from "../protocol/wire/errors.ts";
 import type { SocketEnd } from "../socket/socket.ts";
 
 const TARGET = "ws://a.test";

@@ -1,5 +1,5 @@
 import { ConnectionError } from "../base/errors.ts";
-import { ProtocolError } from "../protocol/errors.ts";
+import { ProtocolError } from "../protocol/wire/errors.ts";
 import type { SocketEnd } from "../socket/socket.ts";
 
 /** How a connection that never was open ended. */

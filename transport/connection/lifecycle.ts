@@ -5,7 +5,7 @@ import { signalOf } from "../base/options.ts";
 import { onAbort } from "../base/promise.ts";
 import { Queue } from "../base/queue.ts";
 import { urlForLog } from "../base/url.ts";
-import { CLOSE_INTERNAL_ERROR, CLOSE_TOO_BIG } from "../protocol/close.ts";
+import { CLOSE_INTERNAL_ERROR, CLOSE_TOO_BIG } from "../protocol/wire/close.ts";
 import type { Socket, SocketActivity, SocketEnd } from "../socket/socket.ts";
 import { ObservedActivity } from "./liveness/activity.ts";
 import { dial } from "./dialling.ts";

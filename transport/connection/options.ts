@@ -22,7 +22,7 @@ import { CONNECTION_RULES, RETRY_RULES } from "../base/rules.ts";
 import { type HeadersInput, toHeaders } from "../handshake/headers.ts";
 import type { Dialer, DialGate, DialOptions } from "../client/dialer.ts";
 import type { ConnectionMeter } from "./stats.ts";
-import type { FrameHeader } from "../protocol/frame.ts";
+import type { FrameHeader } from "../protocol/wire/frame.ts";
 import { resolveCompression } from "../socket/compression_options.ts";
 import type { FrameDirection } from "../socket/socket.ts";
 

@@ -1,6 +1,6 @@
 import { notify } from "../base/callbacks.ts";
 import type { Message } from "../base/message.ts";
-import type { FrameHeader } from "../protocol/frame.ts";
+import type { FrameHeader } from "../protocol/wire/frame.ts";
 import type {
   FrameDirection,
   SocketEnd,

@@ -1,4 +1,4 @@
-import type { CompressionCodec } from "../protocol/compression.ts";
+import type { CompressionCodec } from "../protocol/wire/compression.ts";
 import { HandshakeError } from "./errors.ts";
 import {
   type Extension,

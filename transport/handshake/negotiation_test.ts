@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { zlibCodec } from "../protocol/deflate.ts";
+import { zlibCodec } from "../protocol/wire/deflate.ts";
 import { HandshakeError } from "./errors.ts";
 import {
   acceptDeflate,

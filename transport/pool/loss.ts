@@ -1,5 +1,5 @@
 import { ConnectionError, PoolError } from "../base/errors.ts";
-import { CLOSE_TOO_BIG } from "../protocol/close.ts";
+import { CLOSE_TOO_BIG } from "../protocol/wire/close.ts";
 import type { CloseFrame } from "../socket/socket.ts";
 
 /**

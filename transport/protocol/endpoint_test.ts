@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ConnectionError } from "../base/errors.ts";
 import { chance, join, utf8 } from "../_support/bytes.ts";
-import type { Deflater } from "./compression.ts";
+import type { Deflater } from "./wire/compression.ts";
 import { MAX_CLOSE_EXTENSION } from "./close_deadline.ts";
-import { ProtocolError } from "./errors.ts";
+import { ProtocolError } from "./wire/errors.ts";
 import {
   BINARY,
   CLOSE,

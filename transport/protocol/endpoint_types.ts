@@ -1,6 +1,6 @@
-import type { Deflater } from "./compression.ts";
-import type { FrameHeader } from "./frame.ts";
-import type { ReceiverOptions } from "./receiver.ts";
+import type { Deflater } from "./wire/compression.ts";
+import type { FrameHeader } from "./wire/frame.ts";
+import type { ReceiverOptions } from "./receive/receiver.ts";
 
 /** Receives what an endpoint gets from its peer. The methods should not throw: an error of theirs ends the connection. */
 export interface EndpointHandler {

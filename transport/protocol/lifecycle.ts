@@ -1,9 +1,9 @@
 import { ConnectionError, toError } from "../base/errors.ts";
-import { CLOSE_ABNORMAL, CLOSE_INTERNAL_ERROR } from "./close.ts";
+import { CLOSE_ABNORMAL, CLOSE_INTERNAL_ERROR } from "./wire/close.ts";
 import { CloseDeadline } from "./close_deadline.ts";
 import { checkMove, type EndpointState } from "./endpoint_state.ts";
 import type { EndpointEnd, Fault } from "./endpoint_types.ts";
-import { ProtocolError } from "./errors.ts";
+import { ProtocolError } from "./wire/errors.ts";
 import type { ReceivingSide } from "./receiving_side.ts";
 import type { SendingSide } from "./sending_side.ts";
 

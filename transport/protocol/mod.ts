@@ -2,12 +2,15 @@
  * The protocol core: RFC 6455 and RFC 7692 without I/O. Bytes in, messages and control frames out,
  * and back. Nothing here knows a runtime, a timer or a promise.
  *
+ * `endpoint.ts` and the files beside it combine both directions into a connection; the directions are in `receive/` and
+ * `send/`, and what they share is in `wire/`.
+ *
  * @module
  */
 
-export * from "./close.ts";
-export * from "./compression.ts";
-export * from "./deflate.ts";
+export * from "./wire/close.ts";
+export * from "./wire/compression.ts";
+export * from "./wire/deflate.ts";
 export { Endpoint } from "./endpoint.ts";
 export type { EndpointState } from "./endpoint_state.ts";
 export type {
@@ -19,8 +22,8 @@ export type {
   FrameDirection,
   FrameWatcher,
 } from "./endpoint_types.ts";
-export * from "./errors.ts";
-export * from "./frame.ts";
-export { mask, MaskView, rotateKey } from "./mask.ts";
-export * from "./receiver.ts";
-export * from "./sender.ts";
+export * from "./wire/errors.ts";
+export * from "./wire/frame.ts";
+export { mask, MaskView, rotateKey } from "./wire/mask.ts";
+export * from "./receive/receiver.ts";
+export * from "./send/sender.ts";

@@ -4,13 +4,13 @@ import type {
   EndpointHandler,
   Fault,
 } from "./endpoint_types.ts";
-import type { FrameHeader } from "./frame.ts";
+import type { FrameHeader } from "./wire/frame.ts";
 import {
   Receiver,
   type ReceiverHandler,
   type ReceiverOptions,
-} from "./receiver.ts";
-import type { Sender } from "./sender.ts";
+} from "./receive/receiver.ts";
+import type { Sender } from "./send/sender.ts";
 import type { SendingSide } from "./sending_side.ts";
 
 /** Pings and pongs that are taken at a time. More are a flood, of which the rest waits, so that it does not keep the process busy. */

@@ -1,5 +1,5 @@
-import { CLOSE_NO_STATUS, truncateCloseReason } from "./close.ts";
-import type { Deflater } from "./compression.ts";
+import { CLOSE_NO_STATUS, truncateCloseReason } from "./wire/close.ts";
+import type { Deflater } from "./wire/compression.ts";
 import type {
   Activity,
   CloseFrame,
@@ -7,7 +7,7 @@ import type {
   Fault,
   FrameWatcher,
 } from "./endpoint_types.ts";
-import { Sender } from "./sender.ts";
+import { Sender } from "./send/sender.ts";
 
 const NO_CODE: CloseFrame = { code: CLOSE_NO_STATUS, reason: "" };
 

@@ -7,13 +7,13 @@ import {
   refuseOption,
 } from "../base/options.ts";
 import type { NumberRule } from "../base/rules.ts";
-import { isDeflateSupported, zlibCodec } from "../protocol/deflate.ts";
+import { isDeflateSupported, zlibCodec } from "../protocol/wire/deflate.ts";
 import type {
   CompressionOptions,
   DeflateAgreement,
 } from "../handshake/negotiation.ts";
-import type { Deflater, Inflater } from "../protocol/compression.ts";
-import type { Role } from "../protocol/frame.ts";
+import type { Deflater, Inflater } from "../protocol/wire/compression.ts";
+import type { Role } from "../protocol/wire/frame.ts";
 
 /** Options of compression that are numbers. */
 export const COMPRESSION_RULES: Readonly<

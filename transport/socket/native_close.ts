@@ -6,8 +6,8 @@ import {
   CLOSE_PROTOCOL_ERROR,
   isSendableCloseCode,
   truncateCloseReason,
-} from "../protocol/close.ts";
-import type { Role } from "../protocol/frame.ts";
+} from "../protocol/wire/close.ts";
+import type { Role } from "../protocol/wire/frame.ts";
 import type { CloseFrame, SocketEnd } from "./socket.ts";
 
 /** What Deno says when its idle timeout has ended a connection. */

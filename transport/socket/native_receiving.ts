@@ -1,6 +1,6 @@
 import { ConnectionError } from "../base/errors.ts";
 import { type Message, messageSize } from "../base/message.ts";
-import { ProtocolError } from "../protocol/errors.ts";
+import { ProtocolError } from "../protocol/wire/errors.ts";
 import type { SocketReader } from "./socket.ts";
 
 /** Messages that are kept until somebody reads, and their bytes. */

@@ -3,8 +3,8 @@ import { numberOption } from "../base/options.ts";
 import { CONNECTION_RULES, SOCKET_RULES } from "../base/rules.ts";
 import { DrainWatch } from "./drain_watch.ts";
 import { ConnectionError, toError } from "../base/errors.ts";
-import { CLOSE_INTERNAL_ERROR, CLOSE_TOO_BIG } from "../protocol/close.ts";
-import { ProtocolError } from "../protocol/errors.ts";
+import { CLOSE_INTERNAL_ERROR, CLOSE_TOO_BIG } from "../protocol/wire/close.ts";
+import { ProtocolError } from "../protocol/wire/errors.ts";
 import { type Message, messageSize } from "../base/message.ts";
 import {
   connectFailure,

@@ -8,7 +8,7 @@ import {
 import { FakeClock } from "../../testing/fake_clock.ts";
 import { ConnectionError } from "../base/errors.ts";
 import { HandshakeError } from "../handshake/errors.ts";
-import { ProtocolError } from "../protocol/errors.ts";
+import { ProtocolError } from "../protocol/wire/errors.ts";
 import { NativeSocket, type NativeSocketOptions } from "./native_socket.ts";
 import {
   BINARY,

@@ -3,9 +3,9 @@ import type { Message } from "../base/message.ts";
 import { SOCKET_RULES } from "../base/rules.ts";
 import type { PeerAddress } from "../net/address.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
-import type { Deflater, Inflater } from "../protocol/compression.ts";
+import type { Deflater, Inflater } from "../protocol/wire/compression.ts";
 import type { EndpointEnd } from "../protocol/endpoint_types.ts";
-import type { Role } from "../protocol/frame.ts";
+import type { Role } from "../protocol/wire/frame.ts";
 import { EndpointDriver } from "./endpoint_driver.ts";
 import type {
   BinaryDelivery,

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FakeClock, RecordingReader } from "../../testing/mod.ts";
 import { ConfigError, ConnectionError } from "../base/errors.ts";
 import { Connection } from "../connection/connection.ts";
-import { ProtocolError } from "../protocol/errors.ts";
+import { ProtocolError } from "../protocol/wire/errors.ts";
 import { PING, PONG, rawWithPeer, TEXT, turns } from "../_support/raw.ts";
 import { BINARY, CLOSE, closeBody, testStreams } from "../_support/raw.ts";
 import { frame, hex, join, peerOf, utf8 } from "../_support/bytes.ts";

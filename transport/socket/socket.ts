@@ -8,7 +8,7 @@ import type {
   EndpointEnd,
   FrameDirection,
 } from "../protocol/endpoint_types.ts";
-import type { FrameHeader } from "../protocol/frame.ts";
+import type { FrameHeader } from "../protocol/wire/frame.ts";
 
 export type { CloseFrame, EndpointEnd, FrameDirection };
 

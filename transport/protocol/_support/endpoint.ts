@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { frame, join, peerOf, toHex } from "../../_support/bytes.ts";
 import { Endpoint } from "../endpoint.ts";
 import type { EndpointHandler, EndpointOptions } from "../endpoint_types.ts";
-import { decodeHeader, type Role } from "../frame.ts";
+import { decodeHeader, type Role } from "../wire/frame.ts";
 
 /** First bytes of frames. */
 export const TEXT = 0x81, BINARY = 0x82, CLOSE = 0x88, PING = 0x89, PONG = 0x8a;

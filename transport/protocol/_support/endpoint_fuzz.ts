@@ -3,8 +3,8 @@
 import { chance, join } from "../../_support/bytes.ts";
 import { ConnectionError } from "../../base/errors.ts";
 import type { EndpointState } from "../endpoint_state.ts";
-import { ProtocolError } from "../errors.ts";
-import { decodeHeader, OPCODE_CLOSE } from "../frame.ts";
+import { ProtocolError } from "../wire/errors.ts";
+import { decodeHeader, OPCODE_CLOSE } from "../wire/frame.ts";
 import { BINARY, CLOSE, closeBody, PING, PONG, Rig, TEXT } from "./endpoint.ts";
 
 /** What a run of the fuzzer has done. */

@@ -1,8 +1,8 @@
 /** The fuzzer of the receiver: bytes that nobody should send, and what must hold nevertheless. */
 
-import { ZlibInflater } from "../deflate.ts";
-import { ProtocolError } from "../errors.ts";
-import { type BinaryMode, Receiver } from "../receiver.ts";
+import { ZlibInflater } from "../wire/deflate.ts";
+import { ProtocolError } from "../wire/errors.ts";
+import { type BinaryMode, Receiver } from "../receive/receiver.ts";
 import { chance, frame, join, peerOf, utf8 } from "../../_support/bytes.ts";
 
 /** What a run of the fuzzer has done. */

@@ -1,8 +1,14 @@
+/**
+ * The sending direction: messages and control frames in, pieces of bytes to write out.
+ *
+ * @module
+ */
+
 import { Buffer } from "node:buffer";
 import { LARGE_BUFFER } from "./buffer_pool.ts";
-import { encodeCloseBody } from "./close.ts";
-import type { Deflater } from "./compression.ts";
-import { ProtocolError } from "./errors.ts";
+import { encodeCloseBody } from "../wire/close.ts";
+import type { Deflater } from "../wire/compression.ts";
+import { ProtocolError } from "../wire/errors.ts";
 import {
   type FrameHeader,
   OPCODE_BINARY,
@@ -12,7 +18,7 @@ import {
   OPCODE_PONG,
   OPCODE_TEXT,
   type Role,
-} from "./frame.ts";
+} from "../wire/frame.ts";
 import { FIN, FrameWriter, MAX_SHORT_TEXT, RSV1 } from "./frame_writer.ts";
 import {
   FragmentedMessage,
@@ -21,7 +27,7 @@ import {
   MAX_FRAGMENT,
   PlainMessage,
 } from "./lent_message.ts";
-import { randomMaskKey, rotateKey } from "./mask.ts";
+import { randomMaskKey, rotateKey } from "../wire/mask.ts";
 import { SendQueue } from "./send_queue.ts";
 
 /** Options of a {@link Sender}. */

@@ -6,7 +6,7 @@ import {
   isValidCloseCode,
 } from "./close.ts";
 import { ProtocolError } from "./errors.ts";
-import { hex, join, utf8 } from "../_support/bytes.ts";
+import { hex, join, utf8 } from "../../_support/bytes.ts";
 
 Deno.test("isValidCloseCode: exactly what may be on the wire", () => {
   const valid: number[] = [];

@@ -6,7 +6,7 @@ import {
   encodeHeader,
   type FrameHeader,
 } from "./frame.ts";
-import { hex, toHex } from "../_support/bytes.ts";
+import { hex, toHex } from "../../_support/bytes.ts";
 
 const PLAIN: FrameHeader = {
   fin: true,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ConnectionError } from "../base/errors.ts";
+import { ConnectionError } from "../../base/errors.ts";
 import { LARGE_BUFFER } from "./buffer_pool.ts";
 import {
   headerSizeFor,
@@ -12,8 +12,8 @@ import {
   OPCODE_BINARY,
   OPCODE_CONTINUATION,
   writeHeader,
-} from "./frame.ts";
-import { type MaskView, rotateKey } from "./mask.ts";
+} from "../wire/frame.ts";
+import { type MaskView, rotateKey } from "../wire/mask.ts";
 
 /** Largest payload of a fragment that fits into one buffer with its header. */
 export const MAX_FRAGMENT = LARGE_BUFFER - MAX_HEADER_SIZE;

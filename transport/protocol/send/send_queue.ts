@@ -1,6 +1,6 @@
 import { giveBuffer, LARGE_BUFFER, takeBuffer } from "./buffer_pool.ts";
 import type { LentMessage } from "./lent_message.ts";
-import type { MaskView } from "./mask.ts";
+import type { MaskView } from "../wire/mask.ts";
 
 /** Something that waits to be written: a buffer that is full, or a message in its owner's memory. */
 interface Pending {

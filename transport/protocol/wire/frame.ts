@@ -1,3 +1,10 @@
+/**
+ * What both directions share, and what can be used without a connection: frame headers, masks, close codes, UTF-8, errors,
+ * and permessage-deflate.
+ *
+ * @module
+ */
+
 import { ProtocolError } from "./errors.ts";
 
 /** A fragment that continues a message (RFC 6455, section 5.4). */

@@ -1,4 +1,4 @@
-import { ProtocolError, type ProtocolErrorCode } from "./errors.ts";
+import { ProtocolError, type ProtocolErrorCode } from "../wire/errors.ts";
 import {
   decodeLength,
   type FrameHeader,
@@ -12,7 +12,7 @@ import {
   OPCODE_TEXT,
   opcodeName,
   readKey,
-} from "./frame.ts";
+} from "../wire/frame.ts";
 
 /** Reads frame headers, which may come in pieces, and checks them against the rules of RFC 6455. */
 export class FrameReader {

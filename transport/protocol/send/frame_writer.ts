@@ -1,5 +1,5 @@
 import { SMALL_BUFFER } from "./buffer_pool.ts";
-import { ProtocolError } from "./errors.ts";
+import { ProtocolError } from "../wire/errors.ts";
 import {
   type FrameHeader,
   headerSizeFor,
@@ -8,8 +8,8 @@ import {
   OPCODE_CONTINUATION,
   OPCODE_TEXT,
   writeHeader,
-} from "./frame.ts";
-import { mask, rotateKey } from "./mask.ts";
+} from "../wire/frame.ts";
+import { mask, rotateKey } from "../wire/mask.ts";
 import type { SendQueue } from "./send_queue.ts";
 
 /** First byte of a header: the frame is the last one of its message. */

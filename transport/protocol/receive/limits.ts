@@ -1,4 +1,4 @@
-import { ProtocolError } from "./errors.ts";
+import { ProtocolError } from "../wire/errors.ts";
 
 /** Limits on what a peer may send. */
 export interface ReceiverLimits {

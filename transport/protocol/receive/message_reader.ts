@@ -1,8 +1,8 @@
 import { Assembly, DIRECT_SIZE } from "./assembly.ts";
-import { OPCODE_CONTINUATION, OPCODE_TEXT } from "./frame.ts";
+import { OPCODE_CONTINUATION, OPCODE_TEXT } from "../wire/frame.ts";
 import type { FrameReader } from "./frame_reader.ts";
 import type { Limits } from "./limits.ts";
-import { rotateKey } from "./mask.ts";
+import { rotateKey } from "../wire/mask.ts";
 import type { MessageInflater } from "./message_inflater.ts";
 import { decodeText, type ReceiveWindow } from "./receive_window.ts";
 

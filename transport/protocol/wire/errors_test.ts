@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { HandshakeError } from "../handshake/errors.ts";
+import { HandshakeError } from "../../handshake/errors.ts";
 import { ProtocolError } from "./errors.ts";
 
 Deno.test("ProtocolError: knows its close code, and says where", () => {

@@ -4,8 +4,8 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
-import { ProtocolError } from "./errors.ts";
-import { describeFrame, type FrameHeader, type Role } from "./frame.ts";
+import { ProtocolError } from "../wire/errors.ts";
+import { describeFrame, type FrameHeader, type Role } from "../wire/frame.ts";
 import { Receiver, type ReceiverOptions } from "./receiver.ts";
 import {
   type Event,
@@ -18,7 +18,7 @@ import {
   peerOf,
   toHex,
   utf8,
-} from "../_support/bytes.ts";
+} from "../../_support/bytes.ts";
 
 const ROLES: readonly Role[] = ["client", "server"];
 const SEED = Number(new Date());

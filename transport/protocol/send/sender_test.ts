@@ -4,12 +4,12 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
-import { ConnectionError } from "../base/errors.ts";
-import type { Deflater } from "./compression.ts";
-import { ProtocolError } from "./errors.ts";
-import { describeFrame, type Role } from "./frame.ts";
+import { ConnectionError } from "../../base/errors.ts";
+import type { Deflater } from "../wire/compression.ts";
+import { ProtocolError } from "../wire/errors.ts";
+import { describeFrame, type Role } from "../wire/frame.ts";
 import { Sender, type SenderOptions } from "./sender.ts";
-import { chance, frame, hex, join, toHex, utf8 } from "../_support/bytes.ts";
+import { chance, frame, hex, join, toHex, utf8 } from "../../_support/bytes.ts";
 
 const ROLES: readonly Role[] = ["client", "server"];
 

@@ -5,8 +5,8 @@ import { inflateRawSync } from "node:zlib";
 import { ZlibDeflater, ZlibInflater } from "./deflate.ts";
 import type { FrameHeader, Role } from "./frame.ts";
 import type { CodecOptions } from "./compression.ts";
-import { Receiver } from "./receiver.ts";
-import { Sender, type SenderOptions } from "./sender.ts";
+import { Receiver } from "../receive/receiver.ts";
+import { Sender, type SenderOptions } from "../send/sender.ts";
 import {
   chance,
   type Event,
@@ -17,7 +17,7 @@ import {
   peerOf,
   toHex,
   utf8,
-} from "../_support/bytes.ts";
+} from "../../_support/bytes.ts";
 
 const SEED = Number(new Date()) >>> 0;
 const CODEC: CodecOptions = {

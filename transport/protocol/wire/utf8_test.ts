@@ -6,7 +6,7 @@ import {
   findInvalidUtf8,
   isWholeUtf8,
 } from "./utf8.ts";
-import { chance, hex, join, utf8 } from "../_support/bytes.ts";
+import { chance, hex, join, utf8 } from "../../_support/bytes.ts";
 
 const fatal = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 

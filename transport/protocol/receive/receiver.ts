@@ -1,6 +1,12 @@
-import { decodeCloseBody } from "./close.ts";
-import type { Inflater } from "./compression.ts";
-import { ProtocolError } from "./errors.ts";
+/**
+ * The receiving direction: bytes in, messages and control frames out, within limits.
+ *
+ * @module
+ */
+
+import { decodeCloseBody } from "../wire/close.ts";
+import type { Inflater } from "../wire/compression.ts";
+import { ProtocolError } from "../wire/errors.ts";
 import {
   type FrameHeader,
   headerSizeOf,
@@ -10,10 +16,10 @@ import {
   OPCODE_TEXT,
   readKey,
   type Role,
-} from "./frame.ts";
+} from "../wire/frame.ts";
 import { FrameReader } from "./frame_reader.ts";
 import { Limits, type ReceiverLimits } from "./limits.ts";
-import { mask } from "./mask.ts";
+import { mask } from "../wire/mask.ts";
 import { MessageInflater } from "./message_inflater.ts";
 import { MessageReader } from "./message_reader.ts";
 import { type BinaryMode, ReceiveWindow } from "./receive_window.ts";

@@ -1,4 +1,4 @@
-import { MaskView } from "./mask.ts";
+import { MaskView } from "../wire/mask.ts";
 
 /** Size in bytes of the buffer that a sender begins with. */
 export const SMALL_BUFFER = 4096;

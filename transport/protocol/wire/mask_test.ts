@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { mask, MaskView, rotateKey } from "./mask.ts";
-import { chance, hex, utf8 } from "../_support/bytes.ts";
+import { chance, hex, utf8 } from "../../_support/bytes.ts";
 
 /** Masking as RFC 6455, section 5.3 puts it. */
 function transformed(bytes: Uint8Array, key: readonly number[]): Uint8Array {

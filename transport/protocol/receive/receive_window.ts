@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
-import { invalidUtf8, textTooLong } from "./errors.ts";
-import { MaskView } from "./mask.ts";
-import { decodeAscii, decodeUtf8, findInvalidUtf8 } from "./utf8.ts";
+import { invalidUtf8, textTooLong } from "../wire/errors.ts";
+import { MaskView } from "../wire/mask.ts";
+import { decodeAscii, decodeUtf8, findInvalidUtf8 } from "../wire/utf8.ts";
 
 /**
  * How binary messages are handed over.

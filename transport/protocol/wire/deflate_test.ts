@@ -8,7 +8,7 @@ import {
 } from "./deflate.ts";
 import { ProtocolError } from "./errors.ts";
 import type { CodecOptions } from "./compression.ts";
-import { chance, hex, join, toHex, utf8 } from "../_support/bytes.ts";
+import { chance, hex, join, toHex, utf8 } from "../../_support/bytes.ts";
 
 const SEED = Number(new Date()) >>> 0;
 const Z_SYNC_FLUSH = 2;

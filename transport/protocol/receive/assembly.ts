@@ -1,11 +1,11 @@
-import { invalidUtf8, ProtocolError, textTooLong } from "./errors.ts";
-import { MaskView } from "./mask.ts";
+import { invalidUtf8, ProtocolError, textTooLong } from "../wire/errors.ts";
+import { MaskView } from "../wire/mask.ts";
 import {
   decodeValidUtf8,
   endOfWholeUtf8,
   findInvalidUtf8,
   isWholeUtf8,
-} from "./utf8.ts";
+} from "../wire/utf8.ts";
 
 const FIRST_CAPACITY = 4096;
 /** When so many bytes have come, and as many are to come, they are worth reading directly. */

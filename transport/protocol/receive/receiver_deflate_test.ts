@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { inflateRawSync } from "node:zlib";
-import type { Inflater } from "./compression.ts";
-import type { Role } from "./frame.ts";
+import type { Inflater } from "../wire/compression.ts";
+import type { Role } from "../wire/frame.ts";
 import type { ReceiverOptions } from "./receiver.ts";
 import {
   type Event,
@@ -14,7 +14,7 @@ import {
   peerOf,
   toHex,
   utf8,
-} from "../_support/bytes.ts";
+} from "../../_support/bytes.ts";
 
 const ROLES: readonly Role[] = ["client", "server"];
 const SEED = Number(new Date());

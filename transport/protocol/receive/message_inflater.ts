@@ -1,5 +1,5 @@
-import type { Inflater } from "./compression.ts";
-import { ProtocolError } from "./errors.ts";
+import type { Inflater } from "../wire/compression.ts";
+import { ProtocolError } from "../wire/errors.ts";
 import type { Limits } from "./limits.ts";
 
 /** Inflates messages that come in pieces (RFC 7692), and keeps their limit. */
