@@ -24,12 +24,16 @@ export function describeExit(
 ): InboundExit {
   if (end.inactive) return { kind: "evicted-policy" };
   const code = error instanceof ConnectionError ? error.code : undefined;
+  const { code: closeCode, reason } = end;
   if (error === undefined || code === "peer-closed-clean") {
-    return { kind: "disconnected" };
+    return { kind: "disconnected", closeCode, reason };
   }
   if (code === "peer-closed-unexpected") {
-    return { kind: "dropped-close", closeCode: end.code, reason: end.reason };
+    return { kind: "dropped-close", closeCode, reason };
   }
-  const { closeCode } = lossOf(end.sent ?? end, error);
-  return { kind: "dropped-error", error, closeCode };
+  return {
+    kind: "dropped-error",
+    error,
+    closeCode: lossOf(end.sent ?? end, error).closeCode,
+  };
 }

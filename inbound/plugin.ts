@@ -22,11 +22,12 @@ export interface InboundExit {
     | "dropped-error"
     | "evicted-policy";
   /**
-   * With `dropped-close`: the peer's close code, 1006 when there was no close frame. With `dropped-error`: the
-   * code that we sent, such as 1009 for a message above `maxMessageSize`, else the peer's.
+   * With `disconnected` and `dropped-close`: the peer's close code, 1005 for a close frame without a code, 1006 if there
+   * was no close frame. With `dropped-error`: the code that we sent, such as 1009 for a message above
+   * `maxMessageSize`, else the peer's.
    */
   readonly closeCode?: number;
-  /** With `dropped-close`: the peer's reason. */
+  /** With `disconnected` and `dropped-close`: the reason in the peer's close frame. */
   readonly reason?: string;
   /** With `dropped-error`: what went wrong. */
   readonly error?: Error;

@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import { ConnectionError } from "../base/errors.ts";
+import { ConfigError, ConnectionError } from "../base/errors.ts";
 import type { Message } from "../base/message.ts";
 import { numberOption, signalOf } from "../base/options.ts";
 import { DONE, handled, rejected } from "../base/promise.ts";
@@ -243,9 +243,11 @@ export class Outgoing {
   #sendLater(data: Message, options: SendOptions | undefined): Promise<void> {
     const { signal, timeout = 0 } = options ?? {};
     const end = timeout === 0 ? Infinity : this.#clock.now() + timeout;
+    const { length } = data;
     return this.#queue.wait(options, (waiter) => {
       const left = timeout === 0 ? 0 : Math.max(1, end - this.#clock.now());
       try {
+        if (data.length !== length) throw memoryChanged(length, data.length);
         this.#sendNow(data, { signal, timeout: left }).then(
           waiter.resolve,
           waiter.reject,
@@ -274,4 +276,13 @@ export class Outgoing {
       ),
     );
   }
+}
+
+function memoryChanged(before: number, now: number): ConfigError {
+  return new ConfigError(
+    "invalid-argument",
+    "data",
+    `Cannot send the message: its memory was resized or transferred while the message waited, from ${before} to ${now} bytes. ` +
+      "Leave it unchanged until send has resolved.",
+  );
 }

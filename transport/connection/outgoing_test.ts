@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { FakeClock } from "../../testing/fake_clock.ts";
 import { MockSocket } from "../../testing/mock_socket.ts";
-import { ConnectionError } from "../base/errors.ts";
+import { ConfigError, ConnectionError } from "../base/errors.ts";
 import { DONE } from "../base/promise.ts";
 import { Outgoing } from "./outgoing.ts";
 
@@ -60,6 +60,30 @@ Deno.test("A send resolves at once while there is room behind it, else when ther
   await over;
   assertEquals(outgoing.waits, false);
 });
+
+for (
+  const [change, apply] of [
+    ["shrinks", (memory: ArrayBuffer) => memory.resize(5)],
+    ["grows", (memory: ArrayBuffer) => memory.resize(20)],
+    ["vanishes", (memory: ArrayBuffer) => memory.transfer()],
+  ] as const
+) {
+  Deno.test(`A message whose memory ${change} while it waits is refused, and the next one goes out`, async () => {
+    const { socket, outgoing } = setUp();
+    void outgoing.send("0123456789");
+    const memory = new ArrayBuffer(10, { maxByteLength: 20 });
+    const refused = assertRejects(
+      () => outgoing.send(new Uint8Array(memory)),
+      ConfigError,
+      "resized or transferred",
+    );
+    const next = outgoing.send("next");
+    apply(memory);
+    socket.drain(0);
+    await Promise.all([refused, next]);
+    assertEquals(socket.written, ["0123456789", "next"]);
+  });
+}
 
 Deno.test("One large message after the other waits for its own room", async () => {
   const { socket, outgoing } = setUp();
