@@ -73,6 +73,7 @@ export class DenoListener implements StreamListener {
     this.#closed = true;
     this.#listener.close();
     this.#wake?.();
+    if (this.addr.transport === "unix") removeFile(this.addr.path);
   }
 
   #prepare(conn: Deno.Conn): AcceptedStream | undefined {
@@ -108,6 +109,15 @@ export class DenoListener implements StreamListener {
         resolve();
       };
     });
+  }
+}
+
+/** As `node:net` does, so that somebody may listen there again. */
+function removeFile(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // Somebody else has removed it, or it has no place in the file system.
   }
 }
 

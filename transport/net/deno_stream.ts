@@ -6,6 +6,13 @@ import type { ByteStream, ByteStreamHandler } from "./byte_stream.ts";
 import type { PullStream } from "./pull_stream.ts";
 import { ReadBuffer } from "./read_memory.ts";
 import {
+  joinReaders,
+  leaveReaders,
+  mayRead,
+  readDone,
+  type Reader,
+} from "./read_turns.ts";
+import {
   ALPN,
   type OpenedStream,
   type TlsClientOptions,
@@ -25,7 +32,7 @@ export type StreamSource =
  */
 export const USES_DENO_CONN: Record<StreamSource, boolean> = {
   "accept-tcp": false,
-  "accept-unix": false,
+  "accept-unix": true,
   "connect-tcp": false,
   "connect-unix": false,
 };
@@ -35,12 +42,7 @@ export function usesDenoConn(source: StreamSource): boolean {
   return onDeno && USES_DENO_CONN[source];
 }
 
-/**
- * A byte stream over a `Deno.Conn`: TCP, TLS or a Unix socket.
- *
- * Deno completes at most 128 operations in one turn of the event loop and begins with those that were started last. With more busy
- * connections than that, some of these streams starve; see docs/ARCHITECTURE.md.
- */
+/** A byte stream over a `Deno.Conn`: TCP, TLS or a Unix socket. Many of them take turns; see `read_turns.ts`. */
 export class DenoStream implements ByteStream {
   readonly #conn: PullStream;
   readonly #buffer = new ReadBuffer();
@@ -48,6 +50,15 @@ export class DenoStream implements ByteStream {
 
   #paused = true;
   #reading = false;
+  /** Whether the next read waits for those of other streams. */
+  #isInLine = false;
+  #hasJoined = false;
+  readonly #turn: Reader = {
+    readOn: () => {
+      this.#isInLine = false;
+      this.#read();
+    },
+  };
   #destroyed = false;
   /** The result of a read that came back while the stream was paused. */
   #held: ((handler: ByteStreamHandler) => void) | undefined;
@@ -118,6 +129,7 @@ export class DenoStream implements ByteStream {
     this.#destroyed = true;
     this.#handler = undefined;
     this.#held = undefined;
+    if (this.#hasJoined) leaveReaders();
     try {
       this.#conn.close();
     } catch {
@@ -130,13 +142,18 @@ export class DenoStream implements ByteStream {
     const held = this.#held;
     this.#held = undefined;
     held?.(this.#handler);
-    if (!this.#reading && !this.#paused) void this.#readAll();
+    if (this.#reading || this.#isInLine || !this.#wantsToRead) return;
+    if (!this.#hasJoined) joinReaders();
+    this.#hasJoined = true;
+    void this.#readAll();
   }
 
   async #readAll(): Promise<void> {
     this.#reading = true;
     try {
-      while (!this.#paused && !this.#destroyed && !this.#readingOver) {
+      while (this.#wantsToRead) {
+        this.#isInLine = !mayRead(this.#turn);
+        if (this.#isInLine) return;
         const target = this.#handler?.target?.();
         if (target !== undefined) await this.#readTo(target);
         else await this.#readData();
@@ -148,30 +165,45 @@ export class DenoStream implements ByteStream {
     }
   }
 
+  get #wantsToRead(): boolean {
+    return !this.#paused && !this.#destroyed && !this.#readingOver;
+  }
+
   async #readData(): Promise<void> {
     const memory = this.#buffer.take();
     const count = await this.#conn.read(memory);
-    this.#deliver((handler) => {
-      if (count === null) return this.#endReading(handler);
-      const kept = handler.keepsData === true ? count : 0;
-      this.#buffer.used(count === memory.length, kept, performance.now());
-      handler.data(memory.subarray(0, count));
-    });
+    readDone();
+    if (this.#paused) {
+      this.#held = (handler) => this.#deliver(handler, memory, count);
+    } else if (this.#handler !== undefined) {
+      this.#deliver(this.#handler, memory, count);
+    }
   }
 
   async #readTo(target: Uint8Array): Promise<void> {
     const count = await this.#conn.read(target);
-    this.#deliver((handler) => {
-      if (count === null) this.#endReading(handler);
-      else handler.filled?.(count);
-    });
+    readDone();
+    if (this.#paused) {
+      this.#held = (handler) => this.#deliverFilled(handler, count);
+    } else if (this.#handler !== undefined) {
+      this.#deliverFilled(this.#handler, count);
+    }
   }
 
-  /** Delivers the result of a read now, or when the stream is resumed. */
-  #deliver(result: (handler: ByteStreamHandler) => void): void {
-    if (this.#handler === undefined) return;
-    if (this.#paused) this.#held = result;
-    else result(this.#handler);
+  #deliver(
+    handler: ByteStreamHandler,
+    memory: Uint8Array<ArrayBuffer>,
+    count: number | null,
+  ): void {
+    if (count === null) return this.#endReading(handler);
+    const kept = handler.keepsData === true ? count : 0;
+    this.#buffer.used(count === memory.length, kept, performance.now());
+    handler.data(memory.subarray(0, count));
+  }
+
+  #deliverFilled(handler: ByteStreamHandler, count: number | null): void {
+    if (count === null) this.#endReading(handler);
+    else handler.filled?.(count);
   }
 
   #endReading(handler: ByteStreamHandler): void {
@@ -219,7 +251,9 @@ export class DenoStream implements ByteStream {
     if (handler === undefined) return;
     // A TLS peer that leaves without a close_notify looks like one that ends plain TCP.
     if (onDeno && error instanceof Deno.errors.UnexpectedEof) {
-      return this.#deliver((handler) => this.#endReading(handler));
+      if (!this.#paused) return this.#endReading(handler);
+      this.#held = (handler) => this.#endReading(handler);
+      return;
     }
     this.destroy();
     handler.error(toError(error));

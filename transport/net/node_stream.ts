@@ -38,6 +38,8 @@ export class NodeStream implements ByteStream {
   #heldBytes = 0;
   /** Whether the peer has ended its side, and whether the handler knows. */
   #peerEnd: "open" | "ended" | "reported" = "open";
+  /** The duplex has closed, and emits nothing more. */
+  #closed = false;
   /** Why the stream is gone. */
   #error: Error | undefined;
 
@@ -77,7 +79,8 @@ export class NodeStream implements ByteStream {
   }
 
   get #isBroken(): boolean {
-    return this.#destroyed || this.#writeError !== undefined;
+    return this.#destroyed || this.#error !== undefined ||
+      this.#writeError !== undefined;
   }
 
   attach(handler: ByteStreamHandler): void {
@@ -136,8 +139,9 @@ export class NodeStream implements ByteStream {
     if (this.#destroyed) return;
     this.#detach();
     const duplex = this.#duplex;
-    // An error that is on its way must not end the process.
-    duplex.once("close", () => duplex.off("error", this.#onError));
+    // Until it has closed, an error may be on its way, which must not end the process.
+    if (this.#closed) duplex.off("error", this.#onError);
+    else duplex.once("close", () => duplex.off("error", this.#onError));
     duplex.destroy();
   }
 
@@ -215,8 +219,10 @@ export class NodeStream implements ByteStream {
   };
 
   readonly #onClose = (): void => {
-    // Nothing to report when both sides have ended.
-    if (this.#peerEnd !== "open" && this.#ended) return;
+    this.#closed = true;
+    // Both sides are over, and the handler knows.
+    const isOurEnd = this.#ended || this.#writeError !== undefined;
+    if (this.#peerEnd !== "open" && isOurEnd) return;
     this.#onError(new Error("The stream was closed"));
   };
 

@@ -69,7 +69,7 @@ export async function openNodeThrough(
     signal.throwIfAborted();
   } catch (error) {
     adapter.close();
-    throw error;
+    throw signal.aborted ? signal.reason : error;
   } finally {
     removeListener();
   }

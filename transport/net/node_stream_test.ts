@@ -1,0 +1,188 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { createServer as createHttpServer } from "node:http";
+import { once } from "node:events";
+import * as net from "node:net";
+import { Duplex } from "node:stream";
+import * as tls from "node:tls";
+import { SERVER_CERT, SERVER_KEY } from "../_support/certificates.ts";
+import { ConnectionError } from "../base/errors.ts";
+import { pause, settled } from "./_support/stream_contract.ts";
+import { StreamEnd } from "./_support/stream_end.ts";
+import { NodeStream } from "./node_stream.ts";
+
+const HOST = "127.0.0.1";
+
+/** The socket of an `upgrade` event, and the client that asked for it. */
+async function upgradeEvent(): Promise<
+  { readonly socket: net.Socket; readonly client: net.Socket }
+> {
+  const server = createHttpServer();
+  const upgrade = new Promise<Duplex>((resolve) =>
+    server.once("upgrade", (_request, socket) => resolve(socket))
+  );
+  server.listen(0, HOST);
+  await once(server, "listening");
+  const client = net.connect({ port: portOf(server), host: HOST });
+  client.on("error", () => {});
+  client.write(
+    "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+  );
+  const socket = await upgrade;
+  server.close();
+  assert(socket instanceof net.Socket);
+  return { socket, client };
+}
+
+function portOf(server: net.Server): number {
+  const address = server.address();
+  assert(address !== null && typeof address === "object");
+  return address.port;
+}
+
+/** Takes the duplex over, and gives what is reported in time. */
+async function takeOver(duplex: Duplex): Promise<StreamEnd> {
+  const stream = new NodeStream(duplex);
+  const end = new StreamEnd(stream);
+  end.resume();
+  await pause(50);
+  stream.destroy();
+  return end;
+}
+
+Deno.test("taken over after the peer has ended its side: the end is reported", async () => {
+  const { socket, client } = await upgradeEvent();
+  client.end();
+  socket.resume();
+  await settled(() => assert(socket.readableEnded));
+  const { calls } = await takeOver(socket);
+  assertEquals(calls, ["end"]);
+  client.destroy();
+});
+
+Deno.test("taken over after the peer has left: the error is reported", async () => {
+  const { socket, client } = await upgradeEvent();
+  socket.on("error", () => {});
+  socket.resume();
+  client.resetAndDestroy();
+  await settled(() => assert(socket.destroyed));
+  const { calls } = await takeOver(socket);
+  assertEquals(calls, ["error"]);
+});
+
+Deno.test("taken over after it was destroyed: an error is reported", async () => {
+  const { socket, client } = await upgradeEvent();
+  socket.destroy();
+  const { calls } = await takeOver(socket);
+  assertEquals(calls, ["error"]);
+  client.destroy();
+});
+
+Deno.test("taken over after our side was ended: writing is broken, reading is not", async () => {
+  const duplex = new Duplex({ read() {}, write() {} });
+  duplex.end();
+  const stream = new NodeStream(duplex);
+  const end = new StreamEnd(stream);
+  assertEquals(stream.writable, false);
+  assertEquals(stream.write(new Uint8Array(1)), false);
+  end.resume();
+  duplex.push(new Uint8Array([0]));
+  duplex.push(null);
+  await end.until(() => end.has("end"));
+  assertEquals([end.received, end.calls], [1, ["writeError", "end"]]);
+  stream.destroy();
+});
+
+Deno.test("taken over with data that nobody has read: it is not lost", async () => {
+  const { socket, client } = await upgradeEvent();
+  client.write(new Uint8Array([0, 31, 62]));
+  await pause(20);
+  const { received, wrong } = await takeOver(socket);
+  assertEquals([received, wrong], [3, []]);
+  client.destroy();
+});
+
+Deno.test("a duplex whose write throws has a broken side, and is read on", async () => {
+  const duplex = new Duplex({ read() {}, write() {} });
+  duplex.write = () => {
+    throw new Error("not now");
+  };
+  const stream = new NodeStream(duplex);
+  const end = new StreamEnd(stream);
+  end.resume();
+  assertEquals(stream.write(new Uint8Array(1)), false);
+  await end.until(() => end.has("writeError"));
+  duplex.push(new Uint8Array([0]));
+  await end.until(() => end.received === 1);
+  stream.destroy();
+});
+
+Deno.test("a duplex that is destroyed by somebody else is an error", async () => {
+  const duplex = new Duplex({ read() {}, write() {} });
+  const end = new StreamEnd(new NodeStream(duplex));
+  end.resume();
+  duplex.destroy();
+  await end.until(() => end.has("error"));
+  assertEquals(end.calls, ["error"]);
+});
+
+Deno.test("listeners are removed on every way out", async () => {
+  for (
+    const finish of [
+      (stream: NodeStream) => stream.destroy(),
+      (_: NodeStream, duplex: Duplex) => duplex.destroy(new Error("broken")),
+      (_: NodeStream, duplex: Duplex) => duplex.destroy(),
+    ]
+  ) {
+    const duplex = new Duplex({ read() {}, write() {} });
+    const before = duplex.eventNames().map((name) => [
+      name,
+      duplex.listenerCount(name),
+    ]);
+    const stream = new NodeStream(duplex);
+    new StreamEnd(stream).resume();
+    finish(stream, duplex);
+    await pause(10);
+    stream.destroy();
+    await pause(10);
+    assertEquals(
+      duplex.eventNames().map((name) => [name, duplex.listenerCount(name)]),
+      before,
+    );
+  }
+});
+
+Deno.test("TLS that cannot be paused is cut with 1009 when too much has arrived", async () => {
+  const server = tls.createServer({ cert: SERVER_CERT, key: SERVER_KEY });
+  server.listen(0, HOST);
+  await once(server, "listening");
+  const client = tls.connect({
+    port: portOf(server),
+    host: HOST,
+    rejectUnauthorized: false,
+  });
+  client.on("error", () => {});
+  const [socket] = await once(server, "secureConnection");
+  server.close();
+  assert(socket instanceof tls.TLSSocket);
+  // A runtime whose handle has other names.
+  const handle: unknown = Reflect.get(socket, "_handle");
+  assert(typeof handle === "object" && handle !== null);
+  Reflect.set(handle, "_parent", undefined);
+  const stream = new NodeStream(socket);
+  const { promise, resolve } = Promise.withResolvers<Error>();
+  let received = 0;
+  stream.attach({
+    data: (bytes) => received += bytes.length,
+    end() {},
+    drain() {},
+    writeError() {},
+    error: resolve,
+  });
+  client.write(new Uint8Array(16 * 1_048_576));
+  const error = await promise;
+  assert(error instanceof ConnectionError);
+  assertEquals([error.closeCode, received], [1009, 0]);
+  assertMatch(error.message, /cannot be paused/);
+  client.destroy();
+  await settled(() => assert(client.closed && socket.closed));
+});
