@@ -15,13 +15,23 @@ import {
   pause,
   runCase,
 } from "../../transport/net/_support/stream_contract.ts";
+import {
+  abortEverywhere,
+  OPENINGS,
+} from "../../transport/net/_support/openings.ts";
 import { STREAM_KINDS } from "../../transport/net/_support/stream_kinds.ts";
 
 for (const kind of STREAM_KINDS) {
   for (const part of CONTRACT) {
-    if (!part.isLong) continue;
+    if (!part.isLong && !kind.isUnix) continue;
     Deno.test(`${kind.name}: ${part.name}`, () => runCase(kind, part));
   }
+}
+
+for (const opening of OPENINGS) {
+  if (opening.path === undefined) continue;
+  Deno.test(`an opening that is aborted leaves nothing open, at whatever moment: ${opening.name}`, () =>
+    abortEverywhere(opening));
 }
 
 /** More connections than the listener's process has descriptors. */

@@ -1,10 +1,10 @@
 import { CONTRACT, runCase } from "./_support/stream_contract.ts";
 import { STREAM_KINDS } from "./_support/stream_kinds.ts";
 
-// The long ones are in tests/suites/streams.ts.
+// The long parts and Unix sockets are in tests/suites/streams_test.ts.
 for (const kind of STREAM_KINDS) {
   for (const part of CONTRACT) {
-    if (part.isLong) continue;
+    if (part.isLong || kind.isUnix) continue;
     Deno.test(`${kind.name}: ${part.name}`, () => runCase(kind, part));
   }
 }

@@ -13,8 +13,9 @@ interface Order {
   readonly done: Int32Array<SharedArrayBuffer>;
 }
 
-addEventListener("message", async (event: MessageEvent<Order>) => {
-  const { port, count, done } = event.data;
+/** The types of the main program have no `onmessage`. */
+Reflect.set(globalThis, "onmessage", async ({ data }: { data: Order }) => {
+  const { port, count, done } = data;
   for (let i = 0; i < count; i++) {
     await new Promise<void>((resolve, reject) => {
       const socket = connect(port, "127.0.0.1", () => socket.resetAndDestroy());

@@ -39,6 +39,8 @@ export interface StreamKindUnderTest {
   readonly name: string;
   /** Whether what had arrived before a failed write or a reset can still be read. */
   readonly keepsUnread: boolean;
+  /** Whether it is a Unix socket, whose path the permissions of the unit tests do not know. */
+  readonly isUnix?: boolean;
   /** Opens one. */
   open(): Promise<StreamPair>;
 }
@@ -230,11 +232,9 @@ function secured(below: net.Socket): Promise<net.Socket> {
 
 let paths = 0;
 
-/** A path for a Unix socket. The permissions of the tests know one. */
-function unixPath(): string {
-  return onDeno
-    ? "/tmp/honeybee-test.sock"
-    : `/tmp/honeybee-test-${pid}-${paths++}.sock`;
+/** Returns a path for a Unix socket. */
+export function unixPath(): string {
+  return `/tmp/honeybee-test-${pid}-${paths++}.sock`;
 }
 
 /** Has `Deno.Conn` carry the streams of a source while `open` runs. */
@@ -261,11 +261,13 @@ export const STREAM_KINDS: readonly StreamKindUnderTest[] = [
   {
     keepsUnread,
     name: "Unix, accepted",
+    isUnix: true,
     open: () => accepted({ path: unixPath() }),
   },
   {
     keepsUnread,
     name: "Unix, dialled",
+    isUnix: true,
     open: () => dialled({ path: unixPath() }),
   },
   { keepsUnread, name: "upgrade event, TCP", open: () => upgraded(false) },
@@ -293,12 +295,14 @@ function denoKinds(): StreamKindUnderTest[] {
     {
       keepsUnread,
       name: "Deno.Conn, Unix, accepted",
+      isUnix: true,
       open: () =>
         withDenoConn("accept-unix", () => accepted({ path: unixPath() })),
     },
     {
       keepsUnread,
       name: "Deno.Conn, Unix, dialled",
+      isUnix: true,
       open: () =>
         withDenoConn("connect-unix", () => dialled({ path: unixPath() })),
     },
