@@ -242,11 +242,12 @@ async function withDenoConn(
   source: StreamSource,
   open: () => Promise<StreamPair>,
 ): Promise<StreamPair> {
+  const before = USES_DENO_CONN[source];
   USES_DENO_CONN[source] = true;
   try {
     return await open();
   } finally {
-    USES_DENO_CONN[source] = false;
+    USES_DENO_CONN[source] = before;
   }
 }
 
