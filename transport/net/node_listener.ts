@@ -6,9 +6,9 @@ import { Queue } from "../base/queue.ts";
 import { onDeno } from "../base/runtime.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import type { PeerAddress } from "./address.ts";
-import { bindAddress, keepAccepting, shareReads } from "./deno_listener.ts";
+import { bindAddress, keepAccepting, shareReads } from "./node_on_deno.ts";
 import { NodeStream, peerOf } from "./node_stream.ts";
-import { sharedReadOf } from "./read_memory.ts";
+import { sharedReadOf } from "./shared_read.ts";
 import {
   type AcceptedStream,
   ALPN,

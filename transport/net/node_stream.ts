@@ -6,7 +6,7 @@ import { onDeno } from "../base/runtime.ts";
 import type { PeerAddress } from "./address.ts";
 import type { ByteStream, ByteStreamHandler } from "./byte_stream.ts";
 import { type Writer, writerFor } from "./node_writer.ts";
-import { KeptMemory, type SharedRead } from "./read_memory.ts";
+import { KeptMemory, type SharedRead } from "./shared_read.ts";
 
 /** Bytes that may arrive while a stream is paused, where the runtime cannot hold the peer back. */
 const MAX_HELD = 4 * 1_048_576;

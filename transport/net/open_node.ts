@@ -12,7 +12,7 @@ import {
   type OpenedStream,
   type TlsClientOptions,
 } from "./stream_options.ts";
-import { canShareReads, SharedRead } from "./read_memory.ts";
+import { canShareReads, SharedRead } from "./shared_read.ts";
 
 /** Opens a stream to a Unix socket. On failure it throws what the runtime throws, and leaves nothing open. */
 export async function openNodeUnix(

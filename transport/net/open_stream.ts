@@ -2,12 +2,7 @@ import type { Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
 import { ConfigError } from "../base/errors.ts";
 import { onDeno } from "../base/runtime.ts";
-import {
-  openDenoTcp,
-  openDenoTls,
-  openDenoUnix,
-  usesDenoConn,
-} from "./deno_stream.ts";
+import { openDenoTcp, openDenoTls, openDenoUnix } from "./open_deno.ts";
 import {
   connectNode,
   openNodeTcp,
@@ -16,6 +11,7 @@ import {
   secureNode,
 } from "./open_node.ts";
 import { chooseProxy, type Host } from "./proxy.ts";
+import { usesDenoConn } from "./stream_choice.ts";
 import type { OpenedStream, OpenOptions } from "./stream_options.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { DenoListener } from "./deno_listener.ts";
 import { NodeListener } from "./node_listener.ts";
-import { usesDenoConn } from "./deno_stream.ts";
+import { usesDenoConn } from "./stream_choice.ts";
 import type {
   StreamListener,
   StreamListenerOptions,

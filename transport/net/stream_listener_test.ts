@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { CA, SERVER_CERT, SERVER_KEY } from "../_support/certificates.ts";
 import { systemClock } from "../base/clock.ts";
-import { USES_DENO_CONN } from "./deno_stream.ts";
+import { USES_DENO_CONN } from "./stream_choice.ts";
 import { openStream } from "./open_stream.ts";
 import { PullAdapter } from "./pull_stream.ts";
 import { listenForStreams } from "./stream_listener.ts";

@@ -6,7 +6,7 @@ import { setImmediate } from "node:timers";
 import * as tls from "node:tls";
 import { CA, SERVER_CERT, SERVER_KEY } from "../../_support/certificates.ts";
 import { systemClock } from "../../base/clock.ts";
-import { USES_DENO_CONN } from "../deno_stream.ts";
+import { USES_DENO_CONN } from "../stream_choice.ts";
 import { openStream } from "../open_stream.ts";
 import type { OpenedStream, OpenOptions } from "../stream_options.ts";
 import { settled } from "./stream_contract.ts";

@@ -15,7 +15,7 @@ import { CA, SERVER_CERT, SERVER_KEY } from "../../_support/certificates.ts";
 import { systemClock } from "../../base/clock.ts";
 import { onDeno } from "../../base/runtime.ts";
 import type { ByteStream } from "../byte_stream.ts";
-import { type StreamSource, USES_DENO_CONN } from "../deno_stream.ts";
+import { type StreamSource, USES_DENO_CONN } from "../stream_choice.ts";
 import { NodeStream } from "../node_stream.ts";
 import { openStream } from "../open_stream.ts";
 import { listenForStreams } from "../stream_listener.ts";
