@@ -1,6 +1,6 @@
 import { ConnectionError } from "../transport/base/errors.ts";
 import type { Message } from "../transport/base/message.ts";
-import type { PeerAddress } from "../transport/net/address.ts";
+import type { PeerAddress } from "../transport/net/stream/address.ts";
 import type {
   Fragment,
   Socket,

@@ -2,7 +2,7 @@ import type { Message } from "../transport/base/message.ts";
 import type {
   ByteStream,
   ByteStreamHandler,
-} from "../transport/net/byte_stream.ts";
+} from "../transport/net/stream/byte_stream.ts";
 import { Receiver } from "../transport/protocol/receive/receiver.ts";
 import { Sender } from "../transport/protocol/send/sender.ts";
 

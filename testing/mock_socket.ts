@@ -2,7 +2,7 @@ import { type Clock, systemClock } from "../transport/base/clock.ts";
 import { type Message, messageSize } from "../transport/base/message.ts";
 import { checkOptions } from "../transport/base/options.ts";
 import { Queue } from "../transport/base/queue.ts";
-import type { PeerAddress } from "../transport/net/address.ts";
+import type { PeerAddress } from "../transport/net/stream/address.ts";
 import { EndpointDriver } from "../transport/socket/endpoint_driver.ts";
 import type {
   Fragment,

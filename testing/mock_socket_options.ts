@@ -5,7 +5,7 @@ import type {
   SocketCloseOptions,
   SocketReader,
 } from "../transport/socket/socket.ts";
-import type { PeerAddress } from "../transport/net/address.ts";
+import type { PeerAddress } from "../transport/net/stream/address.ts";
 
 /** What each method of a `MockSocket` does, where it is not the usual. */
 export interface MockSocketBehaviour {

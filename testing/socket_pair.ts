@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "../transport/base/clock.ts";
-import type { PeerAddress } from "../transport/net/address.ts";
-import { memoryStreams } from "../transport/net/memory_stream.ts";
+import type { PeerAddress } from "../transport/net/stream/address.ts";
+import { memoryStreams } from "../transport/net/stream/memory_stream.ts";
 import { RawSocket } from "../transport/socket/raw_socket.ts";
 import type { Socket } from "../transport/socket/socket.ts";
 import { LimitedSocket } from "./limited_socket.ts";

@@ -11,9 +11,9 @@ import { listen } from "../transport/server/listen.ts";
 import type { Role } from "../transport/protocol/wire/frame.ts";
 import { tcpPair } from "../transport/_support/raw.ts";
 import { RawSocket } from "../transport/socket/raw_socket.ts";
-import type { ByteStream } from "../transport/net/byte_stream.ts";
-import { DenoStream } from "../transport/net/deno_stream.ts";
-import { memoryStreams } from "../transport/net/memory_stream.ts";
+import type { ByteStream } from "../transport/net/stream/byte_stream.ts";
+import { DenoStream } from "../transport/net/deno/deno_stream.ts";
+import { memoryStreams } from "../transport/net/stream/memory_stream.ts";
 import type { Socket } from "../transport/socket/socket.ts";
 import { upgrade } from "../transport/server/upgrade.ts";
 

@@ -10,6 +10,9 @@ const LAYERS: readonly (readonly string[])[] = [
   ["transport/protocol/receive", "transport/protocol/send"],
   ["transport/protocol"],
   ["transport/handshake"],
+  ["transport/net/stream"],
+  ["transport/net/proxy"],
+  ["transport/net/node", "transport/net/deno"],
   ["transport/net"],
   ["transport/socket"],
   ["transport/client"],
@@ -21,7 +24,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["inbound", "outbound", "testing", "websocket"],
   ["."],
 ];
-const MAX_FILES = 28;
+const MAX_FILES = 16;
 const IMPORT = /^(?:import|export)\b[^"';]*?from "(\.[^"]+)"/gms;
 
 interface Source {

@@ -27,13 +27,13 @@ export {
   type ByteStream,
   type ByteStreamHandler,
   MAX_WRITE_SIZE,
-} from "./net/byte_stream.ts";
-export { MemoryStream, memoryStreams } from "./net/memory_stream.ts";
+} from "./net/stream/byte_stream.ts";
+export { MemoryStream, memoryStreams } from "./net/stream/memory_stream.ts";
 export {
   PullAdapter,
   type PullStream,
   type ReleasedStream,
-} from "./net/pull_stream.ts";
+} from "./net/stream/pull_stream.ts";
 export type { CallbackErrorHandler } from "./base/callbacks.ts";
 export * from "./base/clock.ts";
 export { COMPRESSION_RULES } from "./socket/compression_options.ts";
@@ -95,7 +95,7 @@ export {
   Incoming,
   type RejectOptions,
 } from "./server/incoming.ts";
-export { Duplex } from "./net/duplex.ts";
+export { Duplex } from "./net/stream/duplex.ts";
 export type {
   PlainAnswer,
   RequestAnswer,
@@ -115,8 +115,8 @@ export {
   NativeSocket,
   type NativeSocketOptions,
 } from "./socket/native_socket.ts";
-export { DenoStream } from "./net/deno_stream.ts";
-export { NodeStream } from "./net/node_stream.ts";
+export { DenoStream } from "./net/deno/deno_stream.ts";
+export { NodeStream } from "./net/node/node_stream.ts";
 export type { SendOptions } from "./connection/outgoing.ts";
 export type { PoolErrorRecord } from "./pool/error_queue.ts";
 export {
@@ -154,12 +154,12 @@ export {
 export * from "./base/retry_policy.ts";
 export * from "./client/retryable.ts";
 export { sleep } from "./base/schedule.ts";
-export type { PeerAddress } from "./net/address.ts";
+export type { PeerAddress } from "./net/stream/address.ts";
 export type {
   OpenOptions,
   TlsClientOptions,
   TlsServerOptions,
-} from "./net/stream_options.ts";
+} from "./net/stream/stream_options.ts";
 export type {
   Dialer,
   DialGate,

@@ -1,8 +1,8 @@
 /** What the tests of the raw socket share: a stream in memory, and a peer who writes frames by hand. */
 
 import { setImmediate } from "node:timers";
-import { MemoryStream } from "../net/memory_stream.ts";
-import { PullAdapter, type PullStream } from "../net/pull_stream.ts";
+import { MemoryStream } from "../net/stream/memory_stream.ts";
+import { PullAdapter, type PullStream } from "../net/stream/pull_stream.ts";
 import type { Role } from "../protocol/wire/frame.ts";
 import { frame, join } from "./bytes.ts";
 import { RawSocket, type RawSocketOptions } from "../socket/raw_socket.ts";

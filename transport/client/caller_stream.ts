@@ -1,6 +1,6 @@
 import { refuseOption } from "../base/options.ts";
-import type { ByteStream } from "../net/byte_stream.ts";
-import type { OpenOptions } from "../net/stream_options.ts";
+import type { ByteStream } from "../net/stream/byte_stream.ts";
+import type { OpenOptions } from "../net/stream/stream_options.ts";
 import type { DialRawOptions } from "./dialer.ts";
 
 /** Destroys the caller's stream if the dial fails. */

@@ -6,11 +6,14 @@ import { HandPeer, TEXT, turns } from "../_support/raw.ts";
 import { ConfigError, ConnectionError } from "../base/errors.ts";
 import { acceptKey } from "../handshake/agreement.ts";
 import { HandshakeError } from "../handshake/errors.ts";
-import type { ByteStream } from "../net/byte_stream.ts";
-import { DenoStream } from "../net/deno_stream.ts";
-import { type MemoryStream, memoryStreams } from "../net/memory_stream.ts";
-import { NodeStream } from "../net/node_stream.ts";
-import { PullAdapter } from "../net/pull_stream.ts";
+import type { ByteStream } from "../net/stream/byte_stream.ts";
+import { DenoStream } from "../net/deno/deno_stream.ts";
+import {
+  type MemoryStream,
+  memoryStreams,
+} from "../net/stream/memory_stream.ts";
+import { NodeStream } from "../net/node/node_stream.ts";
+import { PullAdapter } from "../net/stream/pull_stream.ts";
 import { listen } from "../server/listen.ts";
 import { dialNative } from "./dial_native.ts";
 import { dialRaw } from "./dial_raw.ts";

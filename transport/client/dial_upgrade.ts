@@ -19,14 +19,21 @@ import {
   type UpgradeRequest,
 } from "../handshake/client.ts";
 import { HandshakeError } from "../handshake/errors.ts";
-import type { PeerAddress } from "../net/address.ts";
-import { Duplex } from "../net/duplex.ts";
+import type { PeerAddress } from "../net/stream/address.ts";
+import { Duplex } from "../net/stream/duplex.ts";
 import { createKey } from "../handshake/agreement.ts";
 import type { CompressionOptions } from "../handshake/negotiation.ts";
 import { checkUpgradeTokens, type UpgradeTokens } from "../handshake/rules.ts";
 import { openStream } from "../net/open_stream.ts";
-import { PullAdapter, readResponse, writeAll } from "../net/pull_stream.ts";
-import type { OpenedStream, OpenOptions } from "../net/stream_options.ts";
+import {
+  PullAdapter,
+  readResponse,
+  writeAll,
+} from "../net/stream/pull_stream.ts";
+import type {
+  OpenedStream,
+  OpenOptions,
+} from "../net/stream/stream_options.ts";
 import { checkStream, destroying } from "./caller_stream.ts";
 import { dialFailure } from "./dial_failure.ts";
 import { DIAL_HOMES, type DialRawOptions } from "./dialer.ts";

@@ -1,7 +1,7 @@
 import type { HeadersInput } from "../handshake/headers.ts";
 import type { OptionHomes, OptionNames } from "../base/options.ts";
-import type { ByteStream } from "../net/byte_stream.ts";
-import type { OpenOptions } from "../net/stream_options.ts";
+import type { ByteStream } from "../net/stream/byte_stream.ts";
+import type { OpenOptions } from "../net/stream/stream_options.ts";
 import type { Socket, SocketOptions } from "../socket/socket.ts";
 
 /** Options of a dial. */

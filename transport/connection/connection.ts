@@ -4,7 +4,7 @@ import { signalOf } from "../base/options.ts";
 import { DONE, handled, rejected } from "../base/promise.ts";
 import type { Queue } from "../base/queue.ts";
 import { normalizeUrl } from "../base/url.ts";
-import type { PeerAddress } from "../net/address.ts";
+import type { PeerAddress } from "../net/stream/address.ts";
 import type {
   Socket,
   SocketActivity,

@@ -2,7 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import { toError } from "../base/errors.ts";
 import { type Message, messageSize } from "../base/message.ts";
 import { Queue } from "../base/queue.ts";
-import { flushAll } from "../net/flush.ts";
+import { flushAll } from "../net/stream/flush.ts";
 import type { ConnectionMeter } from "./stats.ts";
 import type { Socket, SocketActivity } from "../socket/socket.ts";
 

@@ -2,17 +2,17 @@ import type { Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
 import { ConfigError } from "../base/errors.ts";
 import { onDeno } from "../base/runtime.ts";
-import { openDenoTcp, openDenoTls, openDenoUnix } from "./open_deno.ts";
+import { openDenoTcp, openDenoTls, openDenoUnix } from "./deno/open_deno.ts";
 import {
   connectNode,
   openNodeTcp,
   openNodeThrough,
   openNodeUnix,
   secureNode,
-} from "./open_node.ts";
-import { chooseProxy, type Host } from "./proxy.ts";
+} from "./node/open_node.ts";
+import { chooseProxy, type Host } from "./proxy/proxy.ts";
 import { usesDenoConn } from "./stream_choice.ts";
-import type { OpenedStream, OpenOptions } from "./stream_options.ts";
+import type { OpenedStream, OpenOptions } from "./stream/stream_options.ts";
 
 /**
  * Opens the stream that a URL and the options of a dial ask for. On failure, and when the signal aborts, nothing is left open.

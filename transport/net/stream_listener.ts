@@ -1,10 +1,10 @@
-import { DenoListener } from "./deno_listener.ts";
-import { NodeListener } from "./node_listener.ts";
+import { DenoListener } from "./deno/deno_listener.ts";
+import { NodeListener } from "./node/node_listener.ts";
 import { usesDenoConn } from "./stream_choice.ts";
 import type {
   StreamListener,
   StreamListenerOptions,
-} from "./stream_options.ts";
+} from "./stream/stream_options.ts";
 
 /**
  * Listens for streams.

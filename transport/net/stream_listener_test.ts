@@ -3,12 +3,12 @@ import { CA, SERVER_CERT, SERVER_KEY } from "../_support/certificates.ts";
 import { systemClock } from "../base/clock.ts";
 import { USES_DENO_CONN } from "./stream_choice.ts";
 import { openStream } from "./open_stream.ts";
-import { PullAdapter } from "./pull_stream.ts";
+import { PullAdapter } from "./stream/pull_stream.ts";
 import { listenForStreams } from "./stream_listener.ts";
 import type {
   StreamListener,
   StreamListenerOptions,
-} from "./stream_options.ts";
+} from "./stream/stream_options.ts";
 import { pause } from "./_support/stream_contract.ts";
 
 const HOST = "127.0.0.1";

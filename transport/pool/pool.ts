@@ -6,7 +6,7 @@ import { handled, onAbort, rejected } from "../base/promise.ts";
 import { Queue } from "../base/queue.ts";
 import { sleep } from "../base/schedule.ts";
 import type { SendOptions } from "../connection/outgoing.ts";
-import { flushAll } from "../net/flush.ts";
+import { flushAll } from "../net/stream/flush.ts";
 import { Backlogs } from "./backlogs.ts";
 import { Delivery } from "./delivery.ts";
 import { ErrorQueue } from "./error_queue.ts";

@@ -4,8 +4,8 @@ import {
   checkUpgradeRequest,
   createUpgradeResponse,
 } from "../handshake/server.ts";
-import type { PeerAddress } from "../net/address.ts";
-import type { PullAdapter } from "../net/pull_stream.ts";
+import type { PeerAddress } from "../net/stream/address.ts";
+import type { PullAdapter } from "../net/stream/pull_stream.ts";
 import {
   makeCodecs,
   resolveCompression,

@@ -13,9 +13,9 @@ import {
   createUpgradeResponse,
   type UpgradeWish,
 } from "../handshake/server.ts";
-import type { PeerAddress } from "../net/address.ts";
-import { Duplex } from "../net/duplex.ts";
-import { writeAll } from "../net/pull_stream.ts";
+import type { PeerAddress } from "../net/stream/address.ts";
+import { Duplex } from "../net/stream/duplex.ts";
+import { writeAll } from "../net/stream/pull_stream.ts";
 import type { Socket } from "../socket/socket.ts";
 import { acceptRaw, type ReceivedRequest, requestUrl } from "./accept.ts";
 import {

@@ -10,7 +10,7 @@ import {
 } from "../base/options.ts";
 import { LISTEN_RULES } from "../base/rules.ts";
 import { checkUpgradeTokens, type UpgradeTokens } from "../handshake/rules.ts";
-import type { TlsServerOptions } from "../net/stream_options.ts";
+import type { TlsServerOptions } from "../net/stream/stream_options.ts";
 import {
   ACCEPT_NAMES,
   type AcceptOptions,

@@ -4,9 +4,9 @@ import { createLog, type Log } from "../base/logging.ts";
 import { handled, onAbort } from "../base/promise.ts";
 import { Queue } from "../base/queue.ts";
 import { urlForLog } from "../base/url.ts";
-import type { PeerAddress } from "../net/address.ts";
+import type { PeerAddress } from "../net/stream/address.ts";
 import { listenForStreams } from "../net/stream_listener.ts";
-import type { StreamListener } from "../net/stream_options.ts";
+import type { StreamListener } from "../net/stream/stream_options.ts";
 import type { Incoming } from "./incoming.ts";
 import {
   type ListenLimits,

@@ -6,9 +6,12 @@ import { HandshakeError } from "../handshake/errors.ts";
 import { parseRequestHead, type RequestHead } from "../handshake/head.ts";
 import { checkOrigin } from "../handshake/policy.ts";
 import { checkUpgradeHead, findUpgrade } from "../handshake/server.ts";
-import type { PeerAddress } from "../net/address.ts";
-import { PullAdapter, readHead } from "../net/pull_stream.ts";
-import { type AcceptedStream, tooManyPending } from "../net/stream_options.ts";
+import type { PeerAddress } from "../net/stream/address.ts";
+import { PullAdapter, readHead } from "../net/stream/pull_stream.ts";
+import {
+  type AcceptedStream,
+  tooManyPending,
+} from "../net/stream/stream_options.ts";
 import { Incoming } from "./incoming.ts";
 import type { ListenLimits, ListenOptions } from "./listen_options.ts";
 import { answerRequest, type RequestHandler } from "./plain_request.ts";

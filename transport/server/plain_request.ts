@@ -4,7 +4,7 @@ import type { HeadersInput } from "../handshake/headers.ts";
 import type { RequestHead } from "../handshake/head.ts";
 import { createRefusal, createResponse } from "../handshake/refusal.ts";
 import { checkRequestHead } from "../handshake/server.ts";
-import type { PeerAddress } from "../net/address.ts";
+import type { PeerAddress } from "../net/stream/address.ts";
 import { requestUrl } from "./accept.ts";
 import { answerHeaders } from "./accept_options.ts";
 

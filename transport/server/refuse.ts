@@ -3,7 +3,7 @@ import { toError } from "../base/errors.ts";
 import { Schedule } from "../base/schedule.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import { createRefusal } from "../handshake/refusal.ts";
-import { type PullStream, writeAll } from "../net/pull_stream.ts";
+import { type PullStream, writeAll } from "../net/stream/pull_stream.ts";
 
 /** How long a peer has to receive a response and to leave, in milliseconds. */
 const LINGER = 1_000;

@@ -5,7 +5,7 @@ import {
   type OptionNames,
   refuseOption,
 } from "../base/options.ts";
-import type { TlsServerOptions } from "../net/stream_options.ts";
+import type { TlsServerOptions } from "../net/stream/stream_options.ts";
 
 /** A certificate chain and its private key, PEM-encoded. */
 export type Certificate = Pick<TlsServerOptions, "cert" | "key">;

@@ -13,7 +13,7 @@ import { HandshakeError } from "../handshake/errors.ts";
 import { HeaderLines } from "../handshake/headers.ts";
 import { describeRefusal } from "../handshake/refusal.ts";
 import { checkUpgradeRequest } from "../handshake/server.ts";
-import type { PeerAddress } from "../net/address.ts";
+import type { PeerAddress } from "../net/stream/address.ts";
 import { NativeSocket } from "../socket/native_socket.ts";
 import type { Socket, SocketOptions } from "../socket/socket.ts";
 import {

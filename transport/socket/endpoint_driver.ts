@@ -4,8 +4,11 @@ import { ConnectionError } from "../base/errors.ts";
 import type { Message } from "../base/message.ts";
 import { handled } from "../base/promise.ts";
 import { Schedule, type Task } from "../base/schedule.ts";
-import type { ByteStream, ByteStreamHandler } from "../net/byte_stream.ts";
-import { type Flushable, flushSoon } from "../net/flush.ts";
+import type {
+  ByteStream,
+  ByteStreamHandler,
+} from "../net/stream/byte_stream.ts";
+import { type Flushable, flushSoon } from "../net/stream/flush.ts";
 import { Endpoint } from "../protocol/endpoint.ts";
 import type {
   EndpointEnd,

@@ -22,7 +22,7 @@ import type {
   SocketReader,
   SocketStartOptions,
 } from "./socket.ts";
-import type { PeerAddress } from "../net/address.ts";
+import type { PeerAddress } from "../net/stream/address.ts";
 
 /** Milliseconds a closing handshake may take when nobody says otherwise. */
 const CLOSE_TIMEOUT = 5_000;

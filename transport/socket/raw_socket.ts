@@ -1,8 +1,8 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { Message } from "../base/message.ts";
 import { SOCKET_RULES } from "../base/rules.ts";
-import type { PeerAddress } from "../net/address.ts";
-import type { ByteStream } from "../net/byte_stream.ts";
+import type { PeerAddress } from "../net/stream/address.ts";
+import type { ByteStream } from "../net/stream/byte_stream.ts";
 import type { Deflater, Inflater } from "../protocol/wire/compression.ts";
 import type { EndpointEnd } from "../protocol/endpoint_types.ts";
 import type { Role } from "../protocol/wire/frame.ts";

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { RecordingReader } from "../../testing/mod.ts";
 import { closeBody, HandPeer, tcpPair, turns } from "../_support/raw.ts";
 import { BINARY, CLOSE } from "../_support/raw.ts";
-import { DenoStream } from "../net/deno_stream.ts";
+import { DenoStream } from "../net/deno/deno_stream.ts";
 import { RawSocket } from "./raw_socket.ts";
 
 const MIB = 1_048_576;

@@ -2,7 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Message } from "../base/message.ts";
 import type { HandshakeResponse } from "../handshake/client.ts";
 import type { CompressionOptions } from "../handshake/negotiation.ts";
-import type { PeerAddress } from "../net/address.ts";
+import type { PeerAddress } from "../net/stream/address.ts";
 import type {
   CloseFrame,
   EndpointEnd,

@@ -8,7 +8,7 @@ import { CA, SERVER_CERT, SERVER_KEY } from "../../_support/certificates.ts";
 import { systemClock } from "../../base/clock.ts";
 import { USES_DENO_CONN } from "../stream_choice.ts";
 import { openStream } from "../open_stream.ts";
-import type { OpenedStream, OpenOptions } from "../stream_options.ts";
+import type { OpenedStream, OpenOptions } from "../stream/stream_options.ts";
 import { settled } from "./stream_contract.ts";
 import { unixPath } from "./stream_kinds.ts";
 

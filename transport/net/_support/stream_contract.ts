@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { onDeno } from "../../base/runtime.ts";
-import { MAX_WRITE_SIZE } from "../byte_stream.ts";
+import { MAX_WRITE_SIZE } from "../stream/byte_stream.ts";
 import { StreamEnd, TargetEnd } from "./stream_end.ts";
 import type { StreamKindUnderTest, StreamPair } from "./stream_kinds.ts";
 

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
-import type { ByteStream, ByteStreamHandler } from "../byte_stream.ts";
-import { MAX_WRITE_SIZE } from "../byte_stream.ts";
+import type { ByteStream, ByteStreamHandler } from "../stream/byte_stream.ts";
+import { MAX_WRITE_SIZE } from "../stream/byte_stream.ts";
 
 /** The bytes that both ends send: prime in length, so that an offset shows in every chunk. */
 const PATTERN = Uint8Array.from(

@@ -14,12 +14,12 @@ import * as tls from "node:tls";
 import { CA, SERVER_CERT, SERVER_KEY } from "../../_support/certificates.ts";
 import { systemClock } from "../../base/clock.ts";
 import { onDeno } from "../../base/runtime.ts";
-import type { ByteStream } from "../byte_stream.ts";
+import type { ByteStream } from "../stream/byte_stream.ts";
 import { type StreamSource, USES_DENO_CONN } from "../stream_choice.ts";
-import { NodeStream } from "../node_stream.ts";
+import { NodeStream } from "../node/node_stream.ts";
 import { openStream } from "../open_stream.ts";
 import { listenForStreams } from "../stream_listener.ts";
-import type { TlsServerOptions } from "../stream_options.ts";
+import type { TlsServerOptions } from "../stream/stream_options.ts";
 
 const HOST = "127.0.0.1";
 const TLS: TlsServerOptions = { cert: SERVER_CERT, key: SERVER_KEY };

@@ -1,5 +1,5 @@
 import { Socket } from "node:net";
-import { onDeno } from "../base/runtime.ts";
+import { onDeno } from "../../base/runtime.ts";
 
 /** Size of the blocks that small reads share. An idle connection holds at most one. */
 const BLOCK_SIZE = 1_024;

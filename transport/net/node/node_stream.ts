@@ -1,10 +1,10 @@
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
-import { ConnectionError, toError } from "../base/errors.ts";
-import { onDeno } from "../base/runtime.ts";
-import type { PeerAddress } from "./address.ts";
-import type { ByteStream, ByteStreamHandler } from "./byte_stream.ts";
+import { ConnectionError, toError } from "../../base/errors.ts";
+import { onDeno } from "../../base/runtime.ts";
+import type { PeerAddress } from "../stream/address.ts";
+import type { ByteStream, ByteStreamHandler } from "../stream/byte_stream.ts";
 import { type Writer, writerFor } from "./node_writer.ts";
 import { KeptMemory, type SharedRead } from "./shared_read.ts";
 

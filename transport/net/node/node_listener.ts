@@ -1,11 +1,11 @@
 import { createServer as createTcpServer, Server, Socket } from "node:net";
 import { createServer as createTlsServer, Server as TlsServer } from "node:tls";
-import { ConfigError } from "../base/errors.ts";
-import { handled } from "../base/promise.ts";
-import { Queue } from "../base/queue.ts";
-import { onDeno } from "../base/runtime.ts";
-import { HandshakeError } from "../handshake/errors.ts";
-import type { PeerAddress } from "./address.ts";
+import { ConfigError } from "../../base/errors.ts";
+import { handled } from "../../base/promise.ts";
+import { Queue } from "../../base/queue.ts";
+import { onDeno } from "../../base/runtime.ts";
+import { HandshakeError } from "../../handshake/errors.ts";
+import type { PeerAddress } from "../stream/address.ts";
 import { bindAddress, keepAccepting, shareReads } from "./node_on_deno.ts";
 import { NodeStream, peerOf } from "./node_stream.ts";
 import { sharedReadOf } from "./shared_read.ts";
@@ -16,7 +16,7 @@ import {
   type StreamListenerOptions,
   type TlsServerOptions,
   tooManyPending,
-} from "./stream_options.ts";
+} from "../stream/stream_options.ts";
 
 /** A TLS handshake that is under way. */
 interface Handshake {

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { ConfigError } from "../base/errors.ts";
+import { ConfigError } from "../../base/errors.ts";
 import { chooseProxy, type Proxy } from "./proxy.ts";
 
 const PLAIN = new URL("ws://far.example/");

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { utf8 } from "../_support/bytes.ts";
-import { tcpPair } from "../_support/raw.ts";
+import { utf8 } from "../../_support/bytes.ts";
+import { tcpPair } from "../../_support/raw.ts";
 import { Duplex } from "./duplex.ts";
 
 /** A duplex over TCP, and the other end. */

@@ -1,7 +1,7 @@
 import { BlockList, isIP } from "node:net";
 import { env } from "node:process";
-import { ConfigError, ConnectionError, toError } from "../base/errors.ts";
-import { onDeno } from "../base/runtime.ts";
+import { ConfigError, ConnectionError, toError } from "../../base/errors.ts";
+import { onDeno } from "../../base/runtime.ts";
 
 /** A name or an address, and a port. */
 export interface Host {

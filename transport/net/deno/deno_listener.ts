@@ -1,13 +1,13 @@
-import { toError } from "../base/errors.ts";
-import { DONE } from "../base/promise.ts";
-import type { PeerAddress } from "./address.ts";
+import { toError } from "../../base/errors.ts";
+import { DONE } from "../../base/promise.ts";
+import type { PeerAddress } from "../stream/address.ts";
 import { addressOf, DenoStream } from "./deno_stream.ts";
-import { isShortage } from "./shortage.ts";
+import { isShortage } from "../stream/shortage.ts";
 import type {
   AcceptedStream,
   StreamListener,
   StreamListenerOptions,
-} from "./stream_options.ts";
+} from "../stream/stream_options.ts";
 
 /** Milliseconds to wait after the system could not accept. */
 const RETRY_AFTER = 100;

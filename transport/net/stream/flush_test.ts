@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { flushAll, flushSoon } from "./flush.ts";
-import { turns } from "../_support/raw.ts";
+import { turns } from "../../_support/raw.ts";
 
 Deno.test("what waits is flushed when the event loop comes round, or before", async () => {
   const flushed: string[] = [];

@@ -1,8 +1,8 @@
-import { toError } from "../base/errors.ts";
-import { onDeno } from "../base/runtime.ts";
-import type { PeerAddress } from "./address.ts";
-import type { ByteStream, ByteStreamHandler } from "./byte_stream.ts";
-import type { PullStream } from "./pull_stream.ts";
+import { toError } from "../../base/errors.ts";
+import { onDeno } from "../../base/runtime.ts";
+import type { PeerAddress } from "../stream/address.ts";
+import type { ByteStream, ByteStreamHandler } from "../stream/byte_stream.ts";
+import type { PullStream } from "../stream/pull_stream.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 import {
   joinReaders,

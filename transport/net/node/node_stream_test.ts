@@ -4,10 +4,10 @@ import { once } from "node:events";
 import * as net from "node:net";
 import { Duplex } from "node:stream";
 import * as tls from "node:tls";
-import { SERVER_CERT, SERVER_KEY } from "../_support/certificates.ts";
-import { ConnectionError } from "../base/errors.ts";
-import { pause, settled } from "./_support/stream_contract.ts";
-import { StreamEnd } from "./_support/stream_end.ts";
+import { SERVER_CERT, SERVER_KEY } from "../../_support/certificates.ts";
+import { ConnectionError } from "../../base/errors.ts";
+import { pause, settled } from "../_support/stream_contract.ts";
+import { StreamEnd } from "../_support/stream_end.ts";
 import { NodeStream } from "./node_stream.ts";
 
 const HOST = "127.0.0.1";

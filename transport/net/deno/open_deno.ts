@@ -1,11 +1,11 @@
-import { onAbort } from "../base/promise.ts";
+import { onAbort } from "../../base/promise.ts";
 import { addressOf, DenoStream } from "./deno_stream.ts";
-import type { Host } from "./proxy.ts";
+import type { Host } from "../proxy/proxy.ts";
 import {
   ALPN,
   type OpenedStream,
   type TlsClientOptions,
-} from "./stream_options.ts";
+} from "../stream/stream_options.ts";
 
 /** Opens a TCP stream with `Deno.connect`. On failure, and when the signal aborts, nothing is left open. */
 export async function openDenoTcp(

@@ -7,10 +7,10 @@
 import * as net from "node:net";
 import { clearInterval, setInterval } from "node:timers";
 import { getSystemErrorName } from "node:util";
-import { toError } from "../base/errors.ts";
-import type { PeerAddress } from "./address.ts";
+import { toError } from "../../base/errors.ts";
+import type { PeerAddress } from "../stream/address.ts";
 import { socketWithSharedRead } from "./shared_read.ts";
-import { isShortage } from "./shortage.ts";
+import { isShortage } from "../stream/shortage.ts";
 
 /** Milliseconds between two looks at a server. */
 const LOOK_EVERY = 1_000;

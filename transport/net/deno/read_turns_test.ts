@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { turns } from "../_support/raw.ts";
+import { turns } from "../../_support/raw.ts";
 import {
   joinReaders,
   leaveReaders,

@@ -1,4 +1,4 @@
-import { HandshakeError } from "../handshake/errors.ts";
+import { HandshakeError } from "../../handshake/errors.ts";
 import type { PeerAddress } from "./address.ts";
 import type { ByteStream } from "./byte_stream.ts";
 

@@ -1,17 +1,17 @@
 import { connect, isIP, type NetConnectOpts, type Socket } from "node:net";
 import { connect as connectTls, rootCertificates } from "node:tls";
-import type { Clock } from "../base/clock.ts";
-import { onAbort } from "../base/promise.ts";
-import { onDeno } from "../base/runtime.ts";
+import type { Clock } from "../../base/clock.ts";
+import { onAbort } from "../../base/promise.ts";
+import { onDeno } from "../../base/runtime.ts";
 import { NodeStream, peerOf } from "./node_stream.ts";
-import { connectThrough } from "./connect_proxy.ts";
-import { type Host, type Proxy, proxyFailure } from "./proxy.ts";
-import { PullAdapter } from "./pull_stream.ts";
+import { connectThrough } from "../proxy/connect_proxy.ts";
+import { type Host, type Proxy, proxyFailure } from "../proxy/proxy.ts";
+import { PullAdapter } from "../stream/pull_stream.ts";
 import {
   ALPN,
   type OpenedStream,
   type TlsClientOptions,
-} from "./stream_options.ts";
+} from "../stream/stream_options.ts";
 import { canShareReads, SharedRead } from "./shared_read.ts";
 
 /** Opens a stream to a Unix socket. On failure it throws what the runtime throws, and leaves nothing open. */

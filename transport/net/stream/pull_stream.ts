@@ -1,12 +1,12 @@
-import { sleep } from "../base/schedule.ts";
-import type { Clock } from "../base/clock.ts";
-import { handled } from "../base/promise.ts";
-import { HandshakeError } from "../handshake/errors.ts";
-import { HeadReader } from "../handshake/head_reader.ts";
+import { sleep } from "../../base/schedule.ts";
+import type { Clock } from "../../base/clock.ts";
+import { handled } from "../../base/promise.ts";
+import { HandshakeError } from "../../handshake/errors.ts";
+import { HeadReader } from "../../handshake/head_reader.ts";
 import {
   type HttpResponse,
   ResponseReader,
-} from "../handshake/response_reader.ts";
+} from "../../handshake/response_reader.ts";
 import { type ByteStream, MAX_WRITE_SIZE } from "./byte_stream.ts";
 
 const CHUNK = 4_096;

@@ -1,8 +1,12 @@
-import type { Clock } from "../base/clock.ts";
-import { HandshakeError } from "../handshake/errors.ts";
-import { formatHead } from "../handshake/head.ts";
+import type { Clock } from "../../base/clock.ts";
+import { HandshakeError } from "../../handshake/errors.ts";
+import { formatHead } from "../../handshake/head.ts";
 import { describeProxy, type Host, type Proxy } from "./proxy.ts";
-import { type PullStream, readResponse, writeAll } from "./pull_stream.ts";
+import {
+  type PullStream,
+  readResponse,
+  writeAll,
+} from "../stream/pull_stream.ts";
 
 /**
  * Asks a proxy to connect to a host (RFC 9110, section 9.3.6). Afterwards the stream leads to the host.
