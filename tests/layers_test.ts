@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 
 /**
  * The layers from the lowest to the highest. A file imports from its own layer and from lower ones only,
@@ -26,6 +26,27 @@ const LAYERS: readonly (readonly string[])[] = [
 ];
 const MAX_FILES = 16;
 const IMPORT = /^(?:import|export)\b[^"';]*?from "(\.[^"]+)"/gms;
+
+/** The file of each folder whose module comment says what belongs there. */
+const MAIN_FILES: Record<string, string> = {
+  "transport/base": "errors.ts",
+  "transport/protocol": "mod.ts",
+  "transport/protocol/wire": "frame.ts",
+  "transport/protocol/receive": "receiver.ts",
+  "transport/protocol/send": "sender.ts",
+  "transport/handshake": "mod.ts",
+  "transport/net": "open_stream.ts",
+  "transport/net/stream": "byte_stream.ts",
+  "transport/net/proxy": "proxy.ts",
+  "transport/net/node": "node_stream.ts",
+  "transport/net/deno": "deno_stream.ts",
+  "transport/socket": "socket.ts",
+  "transport/client": "dialer.ts",
+  "transport/server": "listen.ts",
+  "transport/connection": "connection.ts",
+  "transport/connection/liveness": "liveness.ts",
+  "transport/pool": "pool.ts",
+};
 
 interface Source {
   readonly path: string;
@@ -109,4 +130,16 @@ Deno.test("No folder of transport has more files than a reader can survey", asyn
     folder.startsWith("transport/") && count > MAX_FILES
   );
   assertEquals(crowded, []);
+});
+
+Deno.test("The main file of each folder of transport says what belongs there", async () => {
+  const folders = LAYERS.flat().filter((folder) =>
+    folder.startsWith("transport/")
+  );
+  assertEquals(folders.toSorted(), Object.keys(MAIN_FILES).toSorted());
+  for (const [folder, file] of Object.entries(MAIN_FILES)) {
+    const url = new URL(`../${folder}/${file}`, import.meta.url);
+    const [comment] = (await Deno.readTextFile(url)).split("*/", 1);
+    assertMatch(comment ?? "", /^\/\*\*[^]*@module\s*$/, `${folder}/${file}`);
+  }
 });

@@ -2,6 +2,9 @@
  * The errors of Honeybee above the protocol core. Every one carries a stable
  * `code`, and what caused it in `cause`.
  *
+ * The other files of this folder hold what every layer may use and what needs none of them: clock and schedule, promises, queues,
+ * callbacks, options and their rules, retry policies, logging, URLs, messages.
+ *
  * @module
  */
 

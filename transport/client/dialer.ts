@@ -1,3 +1,10 @@
+/**
+ * Dialling: opens a byte stream, performs the client's handshake and gives a socket. `dial_raw.ts`, `dial_native.ts`, `dial_auto.ts` and
+ * `dial_upgrade.ts` hold one dialer each; what they share, such as the answers to refusals, stands beside them.
+ *
+ * @module
+ */
+
 import type { HeadersInput } from "../handshake/headers.ts";
 import type { OptionHomes, OptionNames } from "../base/options.ts";
 import type { ByteStream } from "../net/stream/byte_stream.ts";

@@ -1,3 +1,10 @@
+/**
+ * `Connection` and what only a connection needs: dialling with retries, sending in order, receiving, closing. Pings and deadlines are in
+ * `liveness/`.
+ *
+ * @module
+ */
+
 import { ConnectionError } from "../base/errors.ts";
 import { checkMessage, type Message } from "../base/message.ts";
 import { signalOf } from "../base/options.ts";

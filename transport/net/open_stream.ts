@@ -1,3 +1,10 @@
+/**
+ * Byte streams over the network: opening (`open_stream.ts`), accepting (`stream_listener.ts`), and which of the runtime's sockets carries them
+ * (`stream_choice.ts`). The interface is in `stream/`, proxies are in `proxy/`, and the adapters in `node/` and `deno/`.
+ *
+ * @module
+ */
+
 import type { Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
 import { ConfigError } from "../base/errors.ts";

@@ -1,3 +1,10 @@
+/**
+ * What the inbound and the outbound pool share: the registry of peers, delivery to the inbox, events, statistics, and the interface and blocks
+ * of workers.
+ *
+ * @module
+ */
+
 import { notify } from "../base/callbacks.ts";
 import { ConnectionError, PoolError } from "../base/errors.ts";
 import { createLog, type Log } from "../base/logging.ts";

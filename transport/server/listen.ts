@@ -1,3 +1,10 @@
+/**
+ * Accepting: listeners (`listen`), requests of `Deno.serve` (`upgrade`) and of `node:http` (`upgradeNode`), and what each of them decides about a
+ * request: accept, refuse, answer.
+ *
+ * @module
+ */
+
 import { Listener } from "./listener.ts";
 import type { ListenOptions } from "./listen_options.ts";
 

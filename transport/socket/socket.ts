@@ -1,3 +1,9 @@
+/**
+ * Sockets: the `Socket` interface over messages, `RawSocket` over a byte stream, and `NativeSocket` over the runtime's own `WebSocket`.
+ *
+ * @module
+ */
+
 import type { Clock } from "../base/clock.ts";
 import type { Message } from "../base/message.ts";
 import type { HandshakeResponse } from "../handshake/client.ts";

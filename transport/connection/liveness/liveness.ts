@@ -1,3 +1,9 @@
+/**
+ * Decides whether a peer is alive: pings, their deadlines, and progress in bytes (RFC 6455, section 5.5.2).
+ *
+ * @module
+ */
+
 import type { Clock } from "../../base/clock.ts";
 import { ConnectionError, toError } from "../../base/errors.ts";
 import { Schedule, type Task } from "../../base/schedule.ts";

@@ -1,3 +1,9 @@
+/**
+ * Streams and listeners over `Deno.Conn` and `Deno.listen`.
+ *
+ * @module
+ */
+
 import { toError } from "../../base/errors.ts";
 import { onDeno } from "../../base/runtime.ts";
 import type { PeerAddress } from "../stream/address.ts";

@@ -1,3 +1,9 @@
+/**
+ * Streams and listeners over `node:net` and `node:tls`, on Deno, Node.js and Bun.
+ *
+ * @module
+ */
+
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";

@@ -1,3 +1,9 @@
+/**
+ * HTTP proxies: which one a URL goes through, and the CONNECT request.
+ *
+ * @module
+ */
+
 import { BlockList, isIP } from "node:net";
 import { env } from "node:process";
 import { ConfigError, ConnectionError, toError } from "../../base/errors.ts";

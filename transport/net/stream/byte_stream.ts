@@ -1,4 +1,11 @@
 /**
+ * The interface of byte streams, and what needs no runtime: streams in memory, reading on demand, write batching, and the options and results
+ * of opening and accepting.
+ *
+ * @module
+ */
+
+/**
  * Largest number of bytes that one {@link ByteStream.write} may hand over.
  *
  * Runtimes report no progress inside one write, so smaller writes make a slow reader visible. From 256 KiB
