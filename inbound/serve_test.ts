@@ -2,9 +2,9 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { eventually } from "../testing/mod.ts";
 import { ConfigError, PoolError } from "../transport/base/errors.ts";
 import { Connection } from "../transport/connection/connection.ts";
-import { HandshakeError } from "../transport/handshake/errors.ts";
 import { listen } from "../transport/server/listen.ts";
 import type { Listener } from "../transport/server/listener.ts";
+import { dialOnce, open } from "./_support/dial.ts";
 import type { InboundPoolOptions } from "./options.ts";
 import { InboundPool } from "./pool.ts";
 import type { ServeOptions } from "./serve.ts";
@@ -28,29 +28,13 @@ function serve(
     pool,
     listener,
     serving,
-    dial: async (path = "/") => {
-      const url = `ws://127.0.0.1:${listener.port}${path}`;
-      const connection = new Connection(url, { retry: false });
-      try {
-        await connection.connect();
-        return connection;
-      } catch (error) {
-        await connection.close();
-        const cause = error instanceof Error ? error.cause : undefined;
-        return cause instanceof HandshakeError ? cause.status : undefined;
-      }
-    },
+    dial: (path = "/") => dialOnce(`ws://127.0.0.1:${listener.port}${path}`),
     [Symbol.asyncDispose]: async () => {
       await pool.close();
       await listener.close();
       await serving;
     },
   };
-}
-
-function open(dialled: Connection | number | undefined): Connection {
-  assert(dialled instanceof Connection, `refused with ${dialled}`);
-  return dialled;
 }
 
 Deno.test("serve takes everyone in, under an id of its own", async () => {

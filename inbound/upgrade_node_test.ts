@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { eventually } from "../testing/mod.ts";
 import { ConfigError, PoolError } from "../transport/base/errors.ts";
-import { Connection } from "../transport/connection/connection.ts";
-import { HandshakeError } from "../transport/handshake/errors.ts";
+import type { Connection } from "../transport/connection/connection.ts";
+import { dialOnce, open } from "./_support/dial.ts";
 import type { PoolUpgradeNodeOptions } from "./admission.ts";
 import type { InboundPoolOptions } from "./options.ts";
 import { InboundPool } from "./pool.ts";
@@ -38,30 +38,13 @@ async function serve(
   return {
     pool,
     outcomes,
-    dial: async () => {
-      const connection = new Connection(`ws://127.0.0.1:${address.port}`, {
-        retry: false,
-      });
-      try {
-        await connection.connect();
-        return connection;
-      } catch (error) {
-        await connection.close();
-        const cause = error instanceof Error ? error.cause : undefined;
-        return cause instanceof HandshakeError ? cause.status : undefined;
-      }
-    },
+    dial: () => dialOnce(`ws://127.0.0.1:${address.port}`),
     [Symbol.asyncDispose]: async () => {
       await pool.close();
       server.close();
       await once(server, "close");
     },
   };
-}
-
-function open(dialled: Connection | number | undefined): Connection {
-  assert(dialled instanceof Connection, `refused with ${dialled}`);
-  return dialled;
 }
 
 Deno.test("upgradeNode takes a peer in", async () => {

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { eventually } from "../testing/mod.ts";
 import { ConfigError, PoolError } from "../transport/base/errors.ts";
 import { Connection } from "../transport/connection/connection.ts";
-import { HandshakeError } from "../transport/handshake/errors.ts";
+import { dialOnce, open } from "./_support/dial.ts";
 import type { PoolUpgradeOptions } from "./admission.ts";
 import type { InboundPoolOptions } from "./options.ts";
 import { InboundPool } from "./pool.ts";
@@ -27,29 +27,12 @@ function serve(
   return {
     pool,
     port,
-    dial: async () => {
-      const connection = new Connection(`ws://127.0.0.1:${port}`, {
-        retry: false,
-      });
-      try {
-        await connection.connect();
-        return connection;
-      } catch (error) {
-        await connection.close();
-        const cause = error instanceof Error ? error.cause : undefined;
-        return cause instanceof HandshakeError ? cause.status : undefined;
-      }
-    },
+    dial: () => dialOnce(`ws://127.0.0.1:${port}`),
     [Symbol.asyncDispose]: async () => {
       await pool.close();
       await server.shutdown();
     },
   };
-}
-
-function open(dialled: Connection | number | undefined): Connection {
-  assert(dialled instanceof Connection, `refused with ${dialled}`);
-  return dialled;
 }
 
 Deno.test("upgrade takes a peer in, with everything that upgrade can do", async () => {

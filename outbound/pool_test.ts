@@ -5,6 +5,7 @@ import { HandshakeError } from "../transport/handshake/errors.ts";
 import { MockSocket } from "../testing/mod.ts";
 import { drain, setUp } from "./_support/set_up.ts";
 import { OutboundPool } from "./pool.ts";
+import { countListeners } from "../transport/base/_support/signals.ts";
 
 const URL_A = "ws://a.example";
 
@@ -300,16 +301,7 @@ Deno.test("A worker that ends by itself is said to be stopped", async () => {
 Deno.test("1,000 cycles of connect and abort on one signal leave no listener and no timer", async () => {
   const controller = new AbortController();
   const { signal } = controller;
-  let listeners = 0;
-  const { addEventListener, removeEventListener } = signal;
-  signal.addEventListener = (...args: unknown[]) => {
-    listeners++;
-    Reflect.apply(addEventListener, signal, args);
-  };
-  signal.removeEventListener = (...args: unknown[]) => {
-    listeners--;
-    Reflect.apply(removeEventListener, signal, args);
-  };
+  const listeners = countListeners(signal);
   for (let i = 0; i < 1_000; i++) {
     const { pool, dialer, clock } = setUp([], { signal });
     dialer.otherwise = i % 2 === 0
@@ -323,5 +315,5 @@ Deno.test("1,000 cycles of connect and abort on one signal leave no listener and
     assertEquals(clock.pending, 0);
   }
   await delay(0);
-  assertEquals(listeners, 0);
+  assertEquals(listeners(), 0);
 });

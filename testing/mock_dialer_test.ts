@@ -7,6 +7,7 @@ import {
 import type { Socket } from "../transport/socket/socket.ts";
 import { MockDialer } from "./mock_dialer.ts";
 import { MockSocket } from "./mock_socket.ts";
+import { countListeners } from "../transport/base/_support/signals.ts";
 
 Deno.test("dials follow the script, then give a new mock socket each time", async () => {
   const first = new MockSocket();
@@ -101,22 +102,10 @@ Deno.test("dials in flight are counted, and the most there ever were", async () 
 });
 
 Deno.test("a long-lived signal does not collect listeners", async () => {
-  let listeners = 0;
   const { signal } = new AbortController();
-  const add = signal.addEventListener.bind(signal);
-  const remove = signal.removeEventListener.bind(signal);
-  Object.assign(signal, {
-    addEventListener: (...args: Parameters<typeof add>) => {
-      listeners++;
-      add(...args);
-    },
-    removeEventListener: (...args: Parameters<typeof remove>) => {
-      listeners--;
-      remove(...args);
-    },
-  });
+  const listeners = countListeners(signal);
   const dialer = new MockDialer([new Error("no")]);
   await assertRejects(() => dialer.dial("ws://a.test", { signal }));
   await dialer.dial("ws://a.test", { signal });
-  assertEquals(listeners, 0);
+  assertEquals(listeners(), 0);
 });

@@ -12,6 +12,7 @@ import { dialNative } from "../transport/client/dial_native.ts";
 import { dialRaw } from "../transport/client/dial_raw.ts";
 import { upgrade } from "../transport/server/upgrade.ts";
 import { eventually, FaultProxy } from "../testing/mod.ts";
+import { countListeners } from "../transport/base/_support/signals.ts";
 
 /** A listener whose peers go into a pool. */
 function serve(
@@ -203,17 +204,7 @@ Deno.test("1,000 cycles of connect and abort on one shared signal leave no liste
   const pool = new InboundPool("server");
   const server = serve(pool);
   const { signal } = new AbortController();
-  let listeners = 0;
-  const add = signal.addEventListener.bind(signal);
-  const remove = signal.removeEventListener.bind(signal);
-  signal.addEventListener = (...args: Parameters<typeof add>) => {
-    listeners++;
-    add(...args);
-  };
-  signal.removeEventListener = (...args: Parameters<typeof remove>) => {
-    listeners--;
-    remove(...args);
-  };
+  const listeners = countListeners(signal);
   const dialers = [dialRaw, dialNative];
   for (let i = 0; i < 1_000; i++) {
     const connection = new Connection(`ws://127.0.0.1:${server.port}`, {
@@ -230,7 +221,7 @@ Deno.test("1,000 cycles of connect and abort on one shared signal leave no liste
     await connection.close();
     await connected.catch(() => {});
   }
-  assertEquals(listeners, 0);
+  assertEquals(listeners(), 0);
   await eventually(() => pool.peers.length === 0);
   await pool.close();
   await server.listener.close();

@@ -11,6 +11,7 @@ import { CLOSE, HandServer, TEXT } from "./_support/hand_server.ts";
 import { type Server, testEveryServer } from "./_support/servers.ts";
 import type { CloseEvent, ErrorEvent } from "./events.ts";
 import { WebSocket } from "./websocket.ts";
+import { countListeners } from "../transport/base/_support/signals.ts";
 
 /** Opens a connection and closes it as told; what the client's event says. */
 async function closeWith(
@@ -153,26 +154,14 @@ testEveryServer(
   async (server) => {
     const abort = new AbortController();
     const { signal } = abort;
-    let listeners = 0;
-    const add = signal.addEventListener.bind(signal);
-    const remove = signal.removeEventListener.bind(signal);
-    Object.assign(signal, {
-      addEventListener: (...args: Parameters<typeof add>) => {
-        listeners++;
-        add(...args);
-      },
-      removeEventListener: (...args: Parameters<typeof remove>) => {
-        listeners--;
-        remove(...args);
-      },
-    });
+    const listeners = countListeners(signal);
     for (const end of ["close 1000", "cut"]) {
       const socket = new WebSocket(server.url, { ...server.options, signal });
       await next(socket, "open");
       const close = next(socket, "close");
       socket.send(end);
       await close;
-      assertEquals(listeners, 0);
+      assertEquals(listeners(), 0);
     }
     const socket = new WebSocket(server.url, { ...server.options, signal });
     await next(socket, "open");

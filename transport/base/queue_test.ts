@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { seededRandom } from "../../testing/seeded_random.ts";
 import { ConfigError } from "./errors.ts";
 import { Queue } from "./queue.ts";
+import { countListeners } from "./_support/signals.ts";
 
 function queueOf(capacity: number): Queue<number> {
   return new Queue({ capacity });
@@ -100,15 +101,13 @@ Deno.test("take that is cancelled loses nothing, also in the tick in which an it
 Deno.test("1,000 cancelled takes on one signal leave no listener", async () => {
   const queue = queueOf(10);
   const { signal } = new AbortController();
-  let listeners = 0;
-  signal.addEventListener = () => listeners++;
-  signal.removeEventListener = () => listeners--;
+  const listeners = countListeners(signal);
   for (let i = 0; i < 1_000; i++) {
     const taken = queue.take({ signal });
     queue.push(i);
     await taken;
   }
-  assertEquals(listeners, 0);
+  assertEquals(listeners(), 0);
 });
 
 Deno.test("After close what is left can be read, then readers end; nothing more goes in", async () => {

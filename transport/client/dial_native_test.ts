@@ -22,6 +22,7 @@ import {
 } from "../_support/native.ts";
 import { isRetryable } from "./retryable.ts";
 import type { DialOptions } from "./dialer.ts";
+import { countListeners } from "../base/_support/signals.ts";
 
 Deno.test("a dial gives a socket that is open", async () => {
   using listener = listenTcp();
@@ -187,23 +188,14 @@ Deno.test("a signal that has aborted before lets nothing begin", async () => {
 
 Deno.test("a signal that lives on collects no listeners", async () => {
   const { signal } = new AbortController();
-  let listeners = 0;
-  const { addEventListener, removeEventListener } = signal;
-  signal.addEventListener = (...args: unknown[]) => {
-    listeners++;
-    Reflect.apply(addEventListener, signal, args);
-  };
-  signal.removeEventListener = (...args: unknown[]) => {
-    listeners--;
-    Reflect.apply(removeEventListener, signal, args);
-  };
+  const listeners = countListeners(signal);
   using listener = listenTcp();
   for (let i = 0; i < 3; i++) {
     const dialled = dialNative(urlOf(listener), { signal });
-    assertEquals(listeners, 1);
+    assertEquals(listeners(), 1);
     using _peer = await WirePeer.accept(listener);
     await dialled;
-    assertEquals(listeners, 0);
+    assertEquals(listeners(), 0);
   }
 });
 

@@ -20,6 +20,7 @@ import { join, utf8 } from "../_support/bytes.ts";
 import { HandPeer, TEXT, turns } from "../_support/raw.ts";
 import { RawSocket } from "../socket/raw_socket.ts";
 import type { DialOptions } from "./dialer.ts";
+import { countListeners } from "../base/_support/signals.ts";
 
 Deno.test("dialRaw asks as RFC 6455 has it, and keeps what comes right behind the answer", async () => {
   const conns: Deno.Conn[] = [];
@@ -180,21 +181,11 @@ Deno.test("dialRaw: a signal that has aborted dials nobody", async () => {
 
 Deno.test("dialRaw: a signal is let go of when the dial is done", async () => {
   const abort = new AbortController();
-  let listeners = 0;
   const { signal } = abort;
-  const add = signal.addEventListener.bind(signal);
-  const remove = signal.removeEventListener.bind(signal);
-  signal.addEventListener = (...args: Parameters<typeof add>) => {
-    listeners++;
-    add(...args);
-  };
-  signal.removeEventListener = (...args: Parameters<typeof remove>) => {
-    listeners--;
-    remove(...args);
-  };
+  const listeners = countListeners(signal);
   await using server = serve(saying("HTTP/1.1 500 No\r\n\r\n"));
   await assertRejects(() => dialRaw(server.url, { signal }));
-  assertEquals(listeners, 0);
+  assertEquals(listeners(), 0);
 });
 
 for (

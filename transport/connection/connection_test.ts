@@ -19,6 +19,7 @@ import { ConfigError, ConnectionError } from "../base/errors.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import { ProtocolError } from "../protocol/wire/errors.ts";
 import type { SocketEnd } from "../socket/socket.ts";
+import { countListeners } from "../base/_support/signals.ts";
 
 const TARGET = "ws://a.test";
 
@@ -519,23 +520,13 @@ Deno.test("A stream that breaks off in the middle ends the connection; before it
 
 Deno.test("The signal closes the connection, and after the end it is left alone", async () => {
   const lifetime = new AbortController();
-  let listeners = 0;
   const { signal } = lifetime;
-  const add = signal.addEventListener.bind(signal);
-  const remove = signal.removeEventListener.bind(signal);
-  signal.addEventListener = (...args: Parameters<typeof add>) => {
-    listeners++;
-    add(...args);
-  };
-  signal.removeEventListener = (...args: Parameters<typeof remove>) => {
-    listeners--;
-    remove(...args);
-  };
+  const listeners = countListeners(signal);
   const { client, server } = pair({ signal });
-  assertEquals(listeners, 1);
+  assertEquals(listeners(), 1);
   await server.close();
   await client.closed;
-  assertEquals(listeners, 0);
+  assertEquals(listeners(), 0);
 
   const other = pair({ signal });
   lifetime.abort();
@@ -545,17 +536,7 @@ Deno.test("The signal closes the connection, and after the end it is left alone"
 Deno.test("1,000 cycles of connect and abort on shared signals leave no listener and no timer", async () => {
   const clock = new FakeClock();
   const { signal } = new AbortController();
-  let listeners = 0;
-  const add = signal.addEventListener.bind(signal);
-  const remove = signal.removeEventListener.bind(signal);
-  signal.addEventListener = (...args: Parameters<typeof add>) => {
-    listeners++;
-    add(...args);
-  };
-  signal.removeEventListener = (...args: Parameters<typeof remove>) => {
-    listeners--;
-    remove(...args);
-  };
+  const listeners = countListeners(signal);
   const dialer = new MockDialer([], { otherwise: "never" });
   for (let i = 0; i < 1_000; i++) {
     const connection = new Connection(TARGET, {

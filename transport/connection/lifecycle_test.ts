@@ -13,21 +13,7 @@ import { CLOSE, rawWithPeer } from "../_support/raw.ts";
 import { ConfigError, ConnectionError } from "../base/errors.ts";
 import type { SocketReader } from "../socket/socket.ts";
 import { Connection } from "./connection.ts";
-
-/** Counts the listeners on a signal. */
-function countListeners(signal: AbortSignal): () => number {
-  let listeners = 0;
-  const { addEventListener, removeEventListener } = signal;
-  signal.addEventListener = (...args: unknown[]) => {
-    listeners++;
-    Reflect.apply(addEventListener, signal, args);
-  };
-  signal.removeEventListener = (...args: unknown[]) => {
-    listeners--;
-    Reflect.apply(removeEventListener, signal, args);
-  };
-  return () => listeners;
-}
+import { countListeners } from "../base/_support/signals.ts";
 
 Deno.test("No listener stays on the signal of a connection that is never connected, or could not be", async () => {
   const { signal } = new AbortController();
