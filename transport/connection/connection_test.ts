@@ -551,7 +551,7 @@ Deno.test("1,000 cycles of connect and abort on shared signals leave no listener
     await assertRejects(() => connected);
   }
   await clock.settle();
-  assertEquals([listeners, clock.pending, dialer.inFlight], [0, 0, 0]);
+  assertEquals([listeners(), clock.pending, dialer.inFlight], [0, 0, 0]);
 });
 
 Deno.test("Options and streams that cannot be used are refused by name, and the connection lives on", async () => {
