@@ -4,14 +4,26 @@ export class Program<Report extends object> {
   readonly #lines: ReadableStreamDefaultReader<string>;
   #rest = "";
 
-  /** Starts `file` of the suites' folder with the permissions of a peer, and more flags of `deno run`. */
+  /**
+   * Starts `file` of the suites' folder with the permissions of a peer, and more flags of `deno run`.
+   *
+   * @param descriptors The number of descriptors that it may have. @default as many as this process
+   */
   constructor(
     file: string,
     args: readonly string[],
     flags: readonly string[] = [],
+    descriptors?: number,
   ) {
-    this.#process = new Deno.Command(Deno.execPath(), {
+    const limit = descriptors === undefined
+      ? ""
+      : `ulimit -n ${descriptors} && `;
+    this.#process = new Deno.Command("sh", {
       args: [
+        "-c",
+        `${limit}exec "$@"`,
+        "sh",
+        Deno.execPath(),
         "run",
         "--no-prompt",
         "--allow-net=127.0.0.1",

@@ -1,0 +1,100 @@
+import type { Knock } from "./knocks.ts";
+import { Program } from "../_support/program.ts";
+
+/** Descriptors of the process that listens, and connections that use them up. */
+const DESCRIPTORS = 256;
+const TOO_MANY = 400;
+/** Milliseconds within which a good client is served after the attack. */
+const SOON = 1_000;
+const DOORS = ["tcp", "tls", "reusePort", "unix", "node"];
+
+/** How an attack went. */
+export interface Outcome {
+  readonly name: string;
+  /** Milliseconds until each listener served a good client. */
+  readonly served: string;
+  readonly broken: readonly string[];
+}
+
+/** What `knocks.ts` says of an attack. */
+interface Knocked {
+  /** Milliseconds, or -1 if it was not served. */
+  readonly served: Readonly<Record<string, number>>;
+  readonly lost: readonly string[];
+}
+
+/**
+ * Attacks that end before the connection is accepted or the head is there, and those that use up the descriptors of the
+ * process, on listeners of every kind. Afterwards each of them serves a good client within a second, and the clients
+ * that were connected before are still there.
+ *
+ * @param full Whether the descriptors are used up for 10 s instead of 3 s.
+ * @param only A part of the names of the attacks that are made.
+ */
+export async function* attackAccepting(
+  full: boolean,
+  only: string,
+): AsyncGenerator<Outcome> {
+  const knocks = DOORS.flatMap((door): [string, Knock][] => [
+    [`connect and reset: ${door}`, {
+      attack: "reset",
+      door,
+      count: full ? 5_000 : 500,
+      lasts: 0,
+    }],
+    [`half a head and reset: ${door}`, {
+      attack: "half",
+      door,
+      count: full ? 2_000 : 200,
+      lasts: 0,
+    }],
+    [`descriptors used up: ${door}`, {
+      attack: "descriptors",
+      door,
+      count: TOO_MANY,
+      lasts: full ? 10_000 : 3_000,
+    }],
+  ]).filter(([name]) => name.includes(only));
+  if (knocks.length === 0) return;
+  const path = `/tmp/honeybee-hostile-${Deno.pid}.sock`;
+  const flags = [
+    `--allow-net=unix:${path}`,
+    `--allow-read=${path}`,
+    `--allow-write=${path}`,
+  ];
+  const doors = new Program<
+    { ports: Record<string, number>; errors: Record<string, number> }
+  >("hostile/doors.ts", [path], flags, DESCRIPTORS);
+  const { ports } = await doors.next();
+  if (ports === undefined) throw new Error("The listeners did not start");
+  const attacker = new Program<Knocked>("hostile/knocks.ts", [
+    JSON.stringify(ports),
+    path,
+  ], flags);
+  await attacker.next();
+  for (const [name, knock] of knocks) {
+    await attacker.tell(JSON.stringify(knock));
+    const { served = {}, lost = [] } = await attacker.next();
+    await doors.tell();
+    const { errors = {} } = await doors.next();
+    const broken = DOORS.filter((door) => !isSoon(served[door]))
+      .map((door) => `${door} served nobody within ${SOON} ms`);
+    broken.push(...lost.map((door) => `${door} lost a good client`));
+    if (knock.attack === "descriptors" && !tellsShortage(errors)) {
+      broken.push("no listener reported that there were no descriptors");
+    }
+    yield { name, served: JSON.stringify(served), broken };
+  }
+  await attacker.kill();
+  await doors.kill();
+}
+
+function isSoon(milliseconds = -1): boolean {
+  return milliseconds >= 0 && milliseconds <= SOON;
+}
+
+function tellsShortage(errors: Readonly<Record<string, number>>): boolean {
+  return Object.keys(errors).some((text) =>
+    /EMFILE|too many open files|os error 24/i.test(text)
+  );
+}

@@ -1,0 +1,135 @@
+// deno-lint-ignore-file no-console -- it reports to the program that started it
+/**
+ * Knocks at the listeners of `doors.ts` in the ways that its standard input asks for, in a process of its own: then
+ * says how long each of them took afterwards to serve a good client.
+ *
+ * @module
+ */
+
+import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { CA } from "../../../transport/_support/certificates.ts";
+import { pause } from "./control.ts";
+import { closing } from "./frames.ts";
+import { head, UNBOUNDED } from "./terms.ts";
+import { Pace, Wire } from "./wire.ts";
+
+/** What is asked: `door` is attacked by `count` connections. */
+export interface Knock {
+  readonly attack: "reset" | "half" | "descriptors";
+  readonly door: string;
+  readonly count: number;
+  /** How long the descriptors are used up, in milliseconds. */
+  readonly lasts: number;
+}
+
+/** Longest time that a good client waits, in milliseconds. */
+const PATIENCE = 20_000;
+const hostname = "127.0.0.1";
+const [ports = "{}", path = ""] = Deno.args;
+const addresses: Record<string, number> = JSON.parse(ports);
+const doors = [...Object.keys(addresses), "unix"];
+const pace = new Pace(UNBOUNDED);
+/** Attackers at a time that connect and reset. */
+const AT_ONCE = 20;
+
+/** A connection of a good client. */
+async function open(door: string): Promise<Wire> {
+  const port = addresses[door] ?? 0;
+  const conn =
+    await (door === "unix"
+      ? Deno.connect({ transport: "unix", path })
+      : door === "tls"
+      ? Deno.connectTls({ hostname, port, caCerts: [CA] })
+      : Deno.connect({ hostname, port }));
+  const wire = new Wire(conn, pace, true);
+  await wire.write(head());
+  await wire.answered();
+  return wire;
+}
+
+/** Closes the connection of a good client, and says whether the server answered as it should. */
+async function leave(wire: Wire): Promise<boolean> {
+  using _ = wire;
+  await wire.write(closing(1000));
+  return await wire.verdict(PATIENCE) === "close 1000";
+}
+
+/** How long it takes until a good client is served, in milliseconds. */
+async function served(door: string): Promise<number> {
+  const start = performance.now();
+  const serve = async () => await leave(await open(door));
+  const late = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => late.resolve(false), PATIENCE);
+  const good = await Promise.race([serve().catch(() => false), late.promise]);
+  clearTimeout(timer);
+  return good ? Math.round(performance.now() - start) : Infinity;
+}
+
+/** A connection of an attacker: resolves when the system says that it is there. */
+function dial(door: string): Promise<Socket> {
+  const port = addresses[door] ?? 0;
+  const socket = connect(
+    door === "unix" ? { path } : { host: hostname, port },
+  );
+  return new Promise((resolve) => {
+    const settle = () => resolve(socket);
+    socket.on("connect", settle).on("error", settle);
+  });
+}
+
+/** Ends with a reset, which a Unix socket does not have. */
+function reset(door: string, socket: Socket): void {
+  if (door === "unix") socket.destroy();
+  else socket.resetAndDestroy();
+}
+
+async function half(door: string): Promise<void> {
+  const socket = await dial(door);
+  if (door === "tls") {
+    const secure = connectTls({ socket, ca: CA });
+    secure.on("error", () => {});
+    await new Promise<void>((resolve) => {
+      secure.on("secureConnect", () => resolve());
+      secure.on("close", () => resolve());
+    });
+    secure.write(head().subarray(0, 50));
+  } else socket.write(head().subarray(0, 50));
+  await pause(5);
+  reset(door, socket);
+}
+
+async function attack({ attack, door, count, lasts }: Knock): Promise<void> {
+  if (attack === "descriptors") {
+    const sockets = await Promise.all(
+      Array.from({ length: count }, () => dial(door)),
+    );
+    await pause(lasts);
+    for (const socket of sockets) socket.destroy();
+    return;
+  }
+  let left = count;
+  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+    while (left-- > 0) {
+      if (attack === "half") await half(door);
+      else reset(door, await dial(door));
+    }
+  }));
+}
+
+console.log("{}");
+const decoder = new TextDecoder();
+for await (const line of Deno.stdin.readable) {
+  const knock: Knock = JSON.parse(decoder.decode(line));
+  // Those who are in when it begins stay.
+  const inside = await Promise.all(doors.map(open));
+  await attack(knock);
+  const times = await Promise.all(doors.map(served));
+  const stayed = await Promise.all(inside.map(leave));
+  console.log(JSON.stringify({
+    served: Object.fromEntries(
+      doors.map((door, i) => [door, times[i] === Infinity ? -1 : times[i]]),
+    ),
+    lost: doors.filter((_, i) => !stayed[i]),
+  }));
+}
