@@ -21,6 +21,9 @@ import {
 } from "../../../transport/_support/certificates.ts";
 import { Tally } from "./control.ts";
 
+// Deno panics if the descriptors are used up before its own first signal handler, which it registers some time after the
+// start. A handler that is registered here comes first.
+Deno.addSignalListener("SIGHUP", () => Deno.exit());
 const [path = ""] = Deno.args;
 const hostname = "127.0.0.1";
 const pool = new InboundPool("doors");
