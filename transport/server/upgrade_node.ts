@@ -4,6 +4,7 @@ import { acceptRaw, type ReceivedRequest } from "./accept.ts";
 import { type AcceptOptions, checkAcceptFields } from "./accept_options.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { ConfigError } from "../base/errors.ts";
+import { keepServerAccepting } from "../net/node/node_on_deno.ts";
 import { NodeStream, peerOf } from "../net/node/node_stream.ts";
 import { PullAdapter } from "../net/stream/pull_stream.ts";
 import { handled } from "../base/promise.ts";
@@ -19,6 +20,9 @@ import type { Socket } from "../socket/socket.ts";
  *
  * A request that is refused is answered with the right status and a body that describes the problem (RFC 9457), and the
  * error is thrown. If an option cannot be used, the answer is 500.
+ *
+ * On Deno, a server of `node:http` accepts nothing more once the process has had no file descriptors left. From its first
+ * call on, `upgradeNode` has the server accept again within a second of the end of the shortage.
  *
  * @example
  * ```ts
@@ -71,6 +75,7 @@ export function upgradeNode(
   connection.setNoDelay?.(true);
   // The timeout of the server is for requests.
   connection.setTimeout?.(0);
+  keepServerAccepting(connection);
   const received: ReceivedRequest = {
     stream: new PullAdapter(new NodeStream(socket)),
     head: headOf(request),

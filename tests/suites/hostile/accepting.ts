@@ -1,4 +1,5 @@
 import type { Knock } from "./knocks.ts";
+import { pause } from "./control.ts";
 import { Program } from "../_support/program.ts";
 
 /** Descriptors of the process that listens, and connections that use them up. */
@@ -6,6 +7,29 @@ const DESCRIPTORS = 256;
 const TOO_MANY = 400;
 /** Milliseconds within which a good client is served after the attack. */
 const SOON = 1_000;
+/** Attacks by name: how many connections each takes in the short and the long form. */
+const ATTACKS = {
+  "connect and reset": { attack: "reset", short: 500, long: 5_000, lasts: 0 },
+  // No more than wait in the system until they are accepted.
+  "reset before it is accepted": {
+    attack: "early",
+    short: 100,
+    long: 100,
+    lasts: 0,
+  },
+  "half a head and reset": {
+    attack: "half",
+    short: 200,
+    long: 2_000,
+    lasts: 0,
+  },
+  "descriptors used up": {
+    attack: "descriptors",
+    short: TOO_MANY,
+    long: TOO_MANY,
+    lasts: 1_000,
+  },
+} as const;
 const DOORS = ["tcp", "tls", "reusePort", "unix", "node"];
 
 /** How an attack went. */
@@ -35,26 +59,15 @@ export async function* attackAccepting(
   full: boolean,
   only: string,
 ): AsyncGenerator<Outcome> {
-  const knocks = DOORS.flatMap((door): [string, Knock][] => [
-    [`connect and reset: ${door}`, {
-      attack: "reset",
-      door,
-      count: full ? 5_000 : 500,
-      lasts: 0,
-    }],
-    [`half a head and reset: ${door}`, {
-      attack: "half",
-      door,
-      count: full ? 2_000 : 200,
-      lasts: 0,
-    }],
-    [`descriptors used up: ${door}`, {
-      attack: "descriptors",
-      door,
-      count: TOO_MANY,
-      lasts: full ? 10_000 : 3_000,
-    }],
-  ]).filter(([name]) => name.includes(only));
+  const knocks = Object.entries(ATTACKS)
+    .flatMap(([title, { attack, short, long, lasts }]) =>
+      DOORS.map((door): [string, Knock] => [`${title}: ${door}`, {
+        attack,
+        door,
+        count: full ? long : short,
+        lasts: lasts * (full ? 10 : 3),
+      }])
+    ).filter(([name]) => name.includes(only));
   if (knocks.length === 0) return;
   const path = `/tmp/honeybee-hostile-${Deno.pid}.sock`;
   const flags = [
@@ -74,6 +87,14 @@ export async function* attackAccepting(
   await attacker.next();
   for (const [name, knock] of knocks) {
     await attacker.tell(JSON.stringify(knock));
+    await attacker.next();
+    if (knock.attack === "early") doors.signal("SIGSTOP");
+    // A listener reports each shortage once, and may take a moment to see that the last one is over.
+    if (knock.attack === "descriptors") await pause(SOON);
+    await attacker.tell();
+    await attacker.next();
+    if (knock.attack === "early") doors.signal("SIGCONT");
+    await attacker.tell();
     const { served = {}, lost = [] } = await attacker.next();
     await doors.tell();
     const { errors = {} } = await doors.next();

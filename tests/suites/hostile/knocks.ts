@@ -1,7 +1,8 @@
 // deno-lint-ignore-file no-console -- it reports to the program that started it
 /**
- * Knocks at the listeners of `doors.ts` in the ways that its standard input asks for, in a process of its own: then
- * says how long each of them took afterwards to serve a good client.
+ * Knocks at the listeners of `doors.ts` in the ways that its standard input asks for, in a process of its own. Each
+ * attack takes three lines of the input: what to do, to begin, and to see how long each listener takes to serve a good
+ * client. Each of them is answered with a line.
  *
  * @module
  */
@@ -16,7 +17,8 @@ import { Pace, Wire } from "./wire.ts";
 
 /** What is asked: `door` is attacked by `count` connections. */
 export interface Knock {
-  readonly attack: "reset" | "half" | "descriptors";
+  /** `early` is a reset that comes while the server stands still, and so before it accepts. */
+  readonly attack: "reset" | "early" | "half" | "descriptors";
   readonly door: string;
   readonly count: number;
   /** How long the descriptors are used up, in milliseconds. */
@@ -117,19 +119,32 @@ async function attack({ attack, door, count, lasts }: Knock): Promise<void> {
   }));
 }
 
-console.log("{}");
 const decoder = new TextDecoder();
-for await (const line of Deno.stdin.readable) {
-  const knock: Knock = JSON.parse(decoder.decode(line));
-  // Those who are in when it begins stay.
+const input = Deno.stdin.readable[Symbol.asyncIterator]();
+
+/** Says that it is ready, and waits for the next line; `undefined` when there is none. */
+async function nextLine(report: object): Promise<string | undefined> {
+  console.log(JSON.stringify(report));
+  const { value, done } = await input.next();
+  return done ? undefined : decoder.decode(value);
+}
+
+let report: object = {};
+for (;;) {
+  const line = await nextLine(report);
+  if (line === undefined) break;
+  const knock: Knock = JSON.parse(line);
+  // These clients are connected before the attack, and have to stay connected.
   const inside = await Promise.all(doors.map(open));
+  await nextLine({});
   await attack(knock);
+  await nextLine({});
   const times = await Promise.all(doors.map(served));
   const stayed = await Promise.all(inside.map(leave));
-  console.log(JSON.stringify({
+  report = {
     served: Object.fromEntries(
       doors.map((door, i) => [door, times[i] === Infinity ? -1 : times[i]]),
     ),
     lost: doors.filter((_, i) => !stayed[i]),
-  }));
+  };
 }

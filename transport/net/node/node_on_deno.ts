@@ -4,16 +4,18 @@
  * @module
  */
 
+import { EventEmitter } from "node:events";
 import * as net from "node:net";
 import { clearInterval, setInterval } from "node:timers";
 import { getSystemErrorName } from "node:util";
 import { toError } from "../../base/errors.ts";
+import { onDeno } from "../../base/runtime.ts";
 import type { PeerAddress } from "../stream/address.ts";
 import { socketWithSharedRead } from "./shared_read.ts";
 import { isShortage } from "../stream/shortage.ts";
 
 /** Milliseconds between two looks at a server. */
-const LOOK_EVERY = 1_000;
+const LOOK_EVERY = 500;
 const BACKLOG = 511;
 
 /** Where a server is to listen. */
@@ -112,6 +114,26 @@ export function keepAccepting(
   return () => clearInterval(timer);
 }
 
+/** Servers of the caller's that are looked after. */
+const lookedAfter = new WeakSet<EventEmitter>();
+
+/**
+ * Has the caller's server, of which `stream` is a connection, accept again after the process had no descriptors left,
+ * until the server is closed. Does nothing on other runtimes, which need no help, and for streams without a server.
+ */
+export function keepServerAccepting(stream: object): void {
+  if (!onDeno) return;
+  const server: unknown = Reflect.get(stream, "server");
+  if (!(server instanceof EventEmitter) || lookedAfter.has(server)) return;
+  lookedAfter.add(server);
+  const timer = setInterval(() => listenAgain(server), LOOK_EVERY);
+  timer.unref();
+  server.once("close", () => {
+    clearInterval(timer);
+    lookedAfter.delete(server);
+  });
+}
+
 /** Asks for an address that cannot be had, since `addr` is taken: the error tells whether there are descriptors. */
 function findShortage(addr: PeerAddress, hostname: string): Error | undefined {
   try {
@@ -127,7 +149,7 @@ function findShortage(addr: PeerAddress, hostname: string): Error | undefined {
 }
 
 /** Wakes a server that has gone deaf. Harmless to one that has not. */
-function listenAgain(server: net.Server): void {
+function listenAgain(server: object): void {
   const handle: unknown = Reflect.get(server, "_handle");
   if (typeof handle !== "object" || handle === null) return;
   const listen: unknown = Reflect.get(handle, "listen");
