@@ -1,12 +1,13 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { PoolError } from "../transport/base/errors.ts";
-import { refuseOption } from "../transport/base/options.ts";
+import { checkBoolean } from "../transport/base/options.ts";
 import { HandshakeError } from "../transport/handshake/errors.ts";
 import type { AcceptOptions } from "../transport/server/accept_options.ts";
-import { refusal, upgrade } from "../transport/server/upgrade.ts";
+import { prepareUpgrade, refusal } from "../transport/server/upgrade.ts";
 import type { UpgradeOptions } from "../transport/server/upgrade.ts";
-import { refuseNode, upgradeNode } from "../transport/server/upgrade_node.ts";
+import { upgradeNodeIf } from "../transport/server/upgrade_node.ts";
+import { checkId } from "../transport/pool/options.ts";
 import type { Socket } from "../transport/socket/socket.ts";
 import type { Registrar } from "./registrar.ts";
 
@@ -47,25 +48,21 @@ export function toRefusal(error: unknown): unknown {
 export function upgradeNodeInto(
   registrar: Registrar,
   [request, socket, head]: [IncomingMessage, Duplex, Uint8Array],
-  { id, replace = false, ...options }: PoolUpgradeNodeOptions,
+  options: PoolUpgradeNodeOptions,
 ): boolean {
-  let admit: (socket: Socket) => void;
+  // Without types the options may be missing.
+  const { id, replace, ...accept }: Partial<PoolUpgradeNodeOptions> = options ??
+    {};
+  let admit = (_: Socket) => {};
+  // It answers where it throws. A request that is no opening handshake is judged first.
+  const reserve = () => {
+    checkId("id", id);
+    checkBoolean("replace", replace);
+    admit = reserveFor(registrar, id, replace);
+  };
   try {
-    checkReplace(replace);
-    admit = registrar.reserve("upgrade", id, replace);
-  } catch (error) {
-    reportOurs(registrar, error);
-    const refusal = toRefusal(error);
-    const answer = refusal instanceof HandshakeError
-      ? refusal
-      : new HandshakeError("refused", REASONS[500], { status: 500 });
-    refuseNode(socket, answer, registrar.clock);
-    if (refusal instanceof HandshakeError) return false;
-    throw refusal;
-  }
-  try {
-    // It answers itself where it refuses.
-    admit(upgradeNode(request, socket, head, options));
+    const accepted = upgradeNodeIf(request, socket, head, accept, reserve);
+    admit(accepted);
     return true;
   } catch (error) {
     if (error instanceof HandshakeError) return false;
@@ -84,24 +81,35 @@ const REASONS: Readonly<Record<409 | 500 | 503, string>> = {
 export function upgradeInto(
   registrar: Registrar,
   request: Request,
-  { id, replace = false, ...options }: PoolUpgradeOptions,
+  options: PoolUpgradeOptions,
 ): Response {
-  checkReplace(replace);
+  // Without types the options may be missing.
+  const { id, replace, ...own }: Partial<PoolUpgradeOptions> = options ?? {};
+  checkId("id", id);
+  checkBoolean("replace", replace);
   try {
+    const complete = prepareUpgrade(request, own);
     // Before the upgrade: once that is done, only its own response can be given.
-    const admit = registrar.reserve("upgrade", id, replace);
-    const { socket, response } = upgrade(request, options);
+    const admit = reserveFor(registrar, id, replace);
+    const { socket, response } = complete();
     admit(socket);
     return response;
   } catch (error) {
-    reportOurs(registrar, error);
-    return refusal(toRefusal(error));
+    return refusal(error);
   }
 }
 
-function checkReplace(replace: boolean): void {
-  if (typeof replace !== "boolean") {
-    throw refuseOption("replace", "true or false", replace);
+/** @throws {HandshakeError} For what is answered with its status; what is our own fault is reported. */
+function reserveFor(
+  registrar: Registrar,
+  id: string,
+  replace = false,
+): (socket: Socket) => void {
+  try {
+    return registrar.reserve("upgrade", id, replace);
+  } catch (error) {
+    reportOurs(registrar, error);
+    throw toRefusal(error);
   }
 }
 

@@ -14,7 +14,7 @@ interface Served extends AsyncDisposable {
   /** What `upgradeNode` returned or threw. */
   readonly outcomes: unknown[];
   /** Dials once: gives the open connection, or the status of the refusal. */
-  dial(): Promise<Connection | number | undefined>;
+  dial(origin?: string): Promise<Connection | number | undefined>;
 }
 
 async function serve(
@@ -38,7 +38,7 @@ async function serve(
   return {
     pool,
     outcomes,
-    dial: () => dialOnce(`ws://127.0.0.1:${address.port}`),
+    dial: (origin) => dialOnce(`ws://127.0.0.1:${address.port}`, origin),
     [Symbol.asyncDispose]: async () => {
       await pool.close();
       server.close();
@@ -85,17 +85,26 @@ Deno.test("A pool that is full or closed gives 503, an origin that is not allowe
   policy.origins = () => false;
   assertEquals(await served.dial(), 403);
   await served.pool.close();
+  // The request is judged before the pool.
+  assertEquals(await served.dial(), 403);
+  policy.origins = () => true;
   assertEquals(await served.dial(), 503);
-  assertEquals(served.outcomes, [true, false, false, false]);
+  assertEquals(served.outcomes, [true, false, false, false, false]);
   assertEquals(served.pool.errors.size, 0);
 });
 
 Deno.test("Our own mistakes give 500 and are thrown, or reported", async () => {
   for (
-    const options of [{ id: "" }, { id: "a", maxMessageSize: -1 }, {
-      id: "a",
-      maxMessages: 1,
-    }, { id: "a", replace: 1 }]
+    const options of [
+      { id: "" },
+      { id: "a", maxMessageSize: -1 },
+      {
+        id: "a",
+        maxMessages: 1,
+      },
+      { id: "a", replace: 1 },
+      undefined,
+    ]
   ) {
     // deno-lint-ignore no-explicit-any -- what a program in JavaScript may give
     await using served = await serve(() => options as any);

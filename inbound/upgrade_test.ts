@@ -11,7 +11,7 @@ interface Served extends AsyncDisposable {
   readonly pool: InboundPool;
   readonly port: number;
   /** Dials once: gives the open connection, or the status of the refusal. */
-  dial(): Promise<Connection | number | undefined>;
+  dial(origin?: string): Promise<Connection | number | undefined>;
 }
 
 function serve(
@@ -27,7 +27,7 @@ function serve(
   return {
     pool,
     port,
-    dial: () => dialOnce(`ws://127.0.0.1:${port}`),
+    dial: (origin) => dialOnce(`ws://127.0.0.1:${port}`, origin),
     [Symbol.asyncDispose]: async () => {
       await pool.close();
       await server.shutdown();
@@ -144,7 +144,7 @@ Deno.test("The caller's mistakes are thrown, and no peer is taken in", async () 
     const options of [{ id: "" }, { id: 7 }, { id: "a", replace: 1 }, {
       id: "a",
       inactivityTimeout: -1,
-    }]
+    }, undefined]
   ) {
     assertThrows(
       // deno-lint-ignore no-explicit-any -- what a program in JavaScript may give
@@ -154,4 +154,23 @@ Deno.test("The caller's mistakes are thrown, and no peer is taken in", async () 
   }
   assertEquals(pool.peers, []);
   await pool.close();
+});
+
+Deno.test("A request is judged before the pool: 426 and 403 come before 409 and 503", async () => {
+  await using served = serve(() => ({
+    id: "a",
+    origins: ["https://app.example"],
+  }), { maxPeers: 1 });
+  const peer = open(await served.dial());
+  const ask = async (headers: Record<string, string>) => {
+    const url = `http://127.0.0.1:${served.port}`;
+    const response = await fetch(url, { headers });
+    await response.body?.cancel();
+    return response.status;
+  };
+  assertEquals(await ask({}), 426);
+  assertEquals(await served.dial("https://other.example"), 403);
+  await served.pool.close();
+  assertEquals(await ask({}), 426);
+  await peer.close();
 });

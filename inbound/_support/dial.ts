@@ -5,8 +5,12 @@ import { HandshakeError } from "../../transport/handshake/errors.ts";
 /** Dials once. Resolves to the open connection, or to the status of the refusal. */
 export async function dialOnce(
   url: string,
+  origin?: string,
 ): Promise<Connection | number | undefined> {
-  const connection = new Connection(url, { retry: false });
+  const connection = new Connection(url, {
+    retry: false,
+    headers: origin === undefined ? {} : { origin },
+  });
   try {
     await connection.connect();
     return connection;

@@ -133,7 +133,7 @@ export interface ResolvedPoolOptions {
  *
  * @throws {ConfigError} `invalid-argument` when it is not a string or empty.
  */
-export function checkId(field: string, id: unknown): void {
+export function checkId(field: string, id: unknown): asserts id is string {
   if (typeof id === "string" && id !== "") return;
   throw new ConfigError(
     "invalid-argument",

@@ -45,12 +45,14 @@ export function requestUrl(
 /**
  * Answers an opening handshake with a 101 and makes a socket of the stream.
  *
+ * @param beforeAnswer Called when the request has been found right. What it throws is thrown.
  * @throws {HandshakeError} If the request is refused. Nothing has been written then.
  * @throws {ConfigError} If an option cannot be used.
  */
 export function acceptRaw(
   received: ReceivedRequest,
   options: AcceptOptions,
+  beforeAnswer?: () => void,
 ): RawSocket {
   checkAcceptOptions(options);
   const compression = resolveCompression(options.compression);
@@ -69,6 +71,7 @@ export function acceptRaw(
     extensions,
     headers,
   });
+  beforeAnswer?.();
   const { stream, early, error } = received.stream.release(received.early);
   const socket = new RawSocket(stream, {
     ...options,

@@ -112,6 +112,20 @@ export function upgrade(
   request: Request,
   options: UpgradeOptions = {},
 ): Upgrade {
+  return prepareUpgrade(request, options)();
+}
+
+/**
+ * Checks a request and the options, as {@link upgrade} does.
+ *
+ * @returns A function that upgrades. Until it is called, the request may get any response.
+ * @throws {HandshakeError} If the request is refused.
+ * @throws {ConfigError} If an option or the request cannot be used. The returned function throws it too.
+ */
+export function prepareUpgrade(
+  request: Request,
+  options: UpgradeOptions,
+): () => Upgrade {
   if (!(request instanceof Request)) {
     throw refuseArgument("upgrade", "request", "a Request", request);
   }
@@ -119,6 +133,22 @@ export function upgrade(
   const headers = upgradeHeaders(options.headers);
   checkMutable(headers);
   const protocol = checkRequest(request, options);
+  return () =>
+    upgradeChecked(request, options, { headers, protocol, idleTimeout });
+}
+
+/** What was agreed on with the peer. */
+interface Agreed {
+  readonly headers: Headers;
+  readonly protocol: string;
+  readonly idleTimeout: number;
+}
+
+function upgradeChecked(
+  request: Request,
+  options: UpgradeOptions,
+  { headers, protocol, idleTimeout }: Agreed,
+): Upgrade {
   // The request cannot be asked any more once it has been upgraded.
   const url = request.url.replace(/^http/, "ws");
   const remoteAddr = toPeerAddress(options.remoteAddr);

@@ -2,13 +2,12 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { acceptRaw, type ReceivedRequest } from "./accept.ts";
 import { type AcceptOptions, checkAcceptFields } from "./accept_options.ts";
-import { type Clock, systemClock } from "../base/clock.ts";
+import { systemClock } from "../base/clock.ts";
 import { ConfigError } from "../base/errors.ts";
 import { keepServerAccepting } from "../net/node/node_on_deno.ts";
 import { NodeStream, peerOf } from "../net/node/node_stream.ts";
 import { PullAdapter } from "../net/stream/pull_stream.ts";
 import { handled } from "../base/promise.ts";
-import type { HandshakeError } from "../handshake/errors.ts";
 import type { RequestHead } from "../handshake/head.ts";
 import { HeaderLines } from "../handshake/headers.ts";
 import { refuse, toAnswer } from "./refuse.ts";
@@ -64,6 +63,21 @@ export function upgradeNode(
   head: Uint8Array,
   options: AcceptOptions = {},
 ): Socket {
+  return upgradeNodeIf(request, socket, head, options, () => {});
+}
+
+/**
+ * Does what {@link upgradeNode} does, if the caller agrees once the request has been found right.
+ *
+ * @param decide Refuses the request by throwing. What it throws is thrown, and a `HandshakeError` is the answer.
+ */
+export function upgradeNodeIf(
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Uint8Array,
+  options: AcceptOptions,
+  decide: () => void,
+): Socket {
   if (typeof socket?.write !== "function") {
     throw new ConfigError(
       "invalid-argument",
@@ -87,20 +101,11 @@ export function upgradeNode(
   };
   try {
     checkAcceptFields(options);
-    return acceptRaw(received, options);
+    return acceptRaw(received, options, decide);
   } catch (error) {
     handled(refuse(received.stream, toAnswer(error), received.clock));
     throw error;
   }
-}
-
-/** Refuses the request of an `upgrade` event with the status of an error, and ends the connection. */
-export function refuseNode(
-  socket: Duplex,
-  error: HandshakeError,
-  clock: Clock,
-): void {
-  handled(refuse(new PullAdapter(new NodeStream(socket)), error, clock));
 }
 
 function headOf(request: IncomingMessage): RequestHead {
