@@ -2,10 +2,16 @@ import {
   checkFields,
   checkFunction,
   numberOption,
+  type OptionHomes,
   type OptionNames,
 } from "../transport/base/options.ts";
-import { OUTBOUND_POOL_RULES } from "../transport/base/rules.ts";
 import {
+  INBOUND_POOL_RULES,
+  INBOUND_WORKER_RULES,
+  OUTBOUND_POOL_RULES,
+} from "../transport/base/rules.ts";
+import {
+  homes,
   POOL_OPTION_NAMES,
   type PoolOptions,
 } from "../transport/pool/options.ts";
@@ -13,6 +19,7 @@ import {
   checkPeerOptions,
   checkWorkerOptions,
   type OutboundPeerOptions,
+  PEER_HOMES,
 } from "./peer_settings.ts";
 import type { OutboundEvent, OutboundWorkerFactory } from "./plugin.ts";
 import type { OutboundWorkerOptions } from "./worker_options.ts";
@@ -42,6 +49,12 @@ const NAMES: OptionNames<OutboundPoolOptions> = {
   maxConcurrentDials: true,
 };
 
+const POOL_HOMES: OptionHomes = {
+  ...homes(INBOUND_POOL_RULES, "an inbound pool"),
+  ...homes(INBOUND_WORKER_RULES, "the field worker of an inbound pool"),
+  ...PEER_HOMES,
+};
+
 /**
  * Checks an outbound pool's own options.
  *
@@ -49,7 +62,7 @@ const NAMES: OptionNames<OutboundPoolOptions> = {
  * @throws {ConfigError} For an option that cannot be used.
  */
 export function checkOutboundOptions(options: OutboundPoolOptions): number {
-  checkFields("", NAMES, options);
+  checkFields("", NAMES, options, POOL_HOMES);
   checkFunction("workerFactory", options.workerFactory);
   checkPeerOptions(options);
   checkWorkerOptions(options.worker);

@@ -13,7 +13,11 @@ import {
   type OptionHomes,
   type OptionNames,
 } from "../transport/base/options.ts";
-import { OUTBOUND_WORKER_RULES } from "../transport/base/rules.ts";
+import {
+  INBOUND_WORKER_RULES,
+  OUTBOUND_POOL_RULES,
+  OUTBOUND_WORKER_RULES,
+} from "../transport/base/rules.ts";
 import {
   checkHeaders,
   type ConnectionOptions,
@@ -23,7 +27,9 @@ import {
 } from "../transport/connection/options.ts";
 import {
   checkId,
+  homes,
   POOL_CONNECTION_HOMES,
+  POOL_OPTION_NAMES,
   type PoolConnectionOptions,
   withoutPoolOptions,
 } from "../transport/pool/options.ts";
@@ -95,10 +101,6 @@ const CONNECT_NAMES: OptionNames<ConnectOptions> = {
   connection: true,
   worker: true,
 };
-const CONNECT_HOMES: OptionHomes = {
-  signal: "the options of the pool",
-  retry: "`connection`",
-};
 
 const WORKER_NAMES: OptionNames<OutboundWorkerOptions> = {
   keepaliveTimeout: true,
@@ -111,7 +113,7 @@ const WORKER_NAMES: OptionNames<OutboundWorkerOptions> = {
   logLevel: true,
 };
 const { maxQueueSize: _, ...PEER_WORKER_NAMES } = WORKER_NAMES;
-const PEER_HOMES: OptionHomes = {
+const SHARED_HOMES: OptionHomes = {
   maxQueueSize: "the options of the pool: it holds for all peers",
   incomingBufferSize: "the options of the pool: it holds for all peers",
   incomingBufferBytes: "the options of the pool: it holds for all peers",
@@ -120,6 +122,26 @@ const PEER_HOMES: OptionHomes = {
 const CONNECTION_NAMES: OptionNames<PoolConnectionOptions> = withoutPoolOptions(
   DIALLING_NAMES,
 );
+
+/** Where options belong that are often given beside `connection` and `worker`. */
+export const PEER_HOMES: OptionHomes = {
+  ...homes(WORKER_NAMES, "the field worker"),
+  ...homes(CONNECTION_NAMES, "the field connection"),
+};
+const WORKER_HOMES: OptionHomes = {
+  ...homes(CONNECTION_NAMES, "the field connection"),
+  ...homes(INBOUND_WORKER_RULES, "an inbound pool"),
+};
+const CONNECTION_HOMES: OptionHomes = {
+  ...homes(WORKER_NAMES, "the field worker"),
+  ...POOL_CONNECTION_HOMES,
+};
+const CONNECT_HOMES: OptionHomes = {
+  ...homes(POOL_OPTION_NAMES, "the options of the pool"),
+  ...homes(OUTBOUND_POOL_RULES, "the options of the pool"),
+  ...PEER_HOMES,
+  ...SHARED_HOMES,
+};
 
 /**
  * Checks what a pool and a peer share.
@@ -139,7 +161,7 @@ export function checkPeerOptions(
     "connection.",
     CONNECTION_NAMES,
     options.connection,
-    POOL_CONNECTION_HOMES,
+    CONNECTION_HOMES,
   );
   refuseTwice("headers", options.headers, options.connection?.headers);
 }
@@ -152,7 +174,7 @@ export function checkPeerOptions(
 export function checkWorkerOptions(
   worker: OutboundWorkerOptions | undefined,
 ): void {
-  checkFields("worker.", WORKER_NAMES, worker);
+  checkFields("worker.", WORKER_NAMES, worker, WORKER_HOMES);
   checkScope("worker.", worker ?? {});
   resolveWorkerOptions(worker ?? {});
 }
@@ -167,11 +189,14 @@ export function checkConnectOptions(options: ConnectOptions): void {
   if (options.id !== undefined) checkId("id", options.id);
   checkPeerOptions(options);
   refuseTwice("protocols", options.protocols, options.connection?.protocols);
-  checkFields("worker.", PEER_WORKER_NAMES, options.worker, PEER_HOMES);
+  checkFields("worker.", PEER_WORKER_NAMES, options.worker, {
+    ...WORKER_HOMES,
+    ...SHARED_HOMES,
+  });
   checkScope("worker.", options.worker ?? {});
   for (const name of ["incomingBufferSize", "incomingBufferBytes"]) {
     if (Object.hasOwn(options.connection ?? {}, name)) {
-      checkFields("connection.", {}, { [name]: 1 }, PEER_HOMES);
+      checkFields("connection.", {}, { [name]: 1 }, SHARED_HOMES);
     }
   }
 }

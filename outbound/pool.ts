@@ -1,5 +1,9 @@
 import { PoolError } from "../transport/base/errors.ts";
-import { refuseArgument, signalOf } from "../transport/base/options.ts";
+import {
+  refuseArgument,
+  signalOf,
+  type WaitOptions,
+} from "../transport/base/options.ts";
 import type { Message } from "../transport/base/message.ts";
 import { rejected } from "../transport/base/promise.ts";
 import type { Queue } from "../transport/base/queue.ts";
@@ -251,7 +255,7 @@ export class OutboundPool implements AsyncDisposable {
    */
   whenConnected(
     id: string | URL,
-    options: { readonly signal?: AbortSignal } = {},
+    options: WaitOptions = {},
   ): Promise<void> {
     try {
       const signal = signalOf(options);

@@ -1,5 +1,11 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { Connection, InboundPool, OutboundPool } from "../mod.ts";
+import {
+  Connection,
+  forEachMessage,
+  InboundPool,
+  OutboundPool,
+  pipe,
+} from "../mod.ts";
 import { MockDialer, MockSocket, socketPair } from "../testing/mod.ts";
 import {
   CONNECTION_RULES,
@@ -240,5 +246,110 @@ Deno.test("A connection to what is neither a URL nor a socket is refused", () =>
       "must be a URL or a Socket",
     );
     assertEquals(error.code, "invalid-argument");
+  }
+});
+
+Deno.test("An option of an outbound pool in the wrong place is refused, and the error says where it belongs", async () => {
+  await using pool = new OutboundPool("pool", {
+    dialer: new MockDialer().dial,
+  });
+  const url = "ws://a.example";
+  const cases: readonly [field: string, home: string, call: () => unknown][] = [
+    [
+      "pingInterval",
+      "connection",
+      () => new OutboundPool("p", { pingInterval: 1 } as object),
+    ],
+    [
+      "messageTimeout",
+      "worker",
+      () => new OutboundPool("p", { messageTimeout: 1 } as object),
+    ],
+    [
+      "maxPeers",
+      "inbound pool",
+      () => new OutboundPool("p", { maxPeers: 1 } as object),
+    ],
+    [
+      "connection.messageTimeout",
+      "worker",
+      () =>
+        new OutboundPool("p", { connection: { messageTimeout: 1 } as object }),
+    ],
+    [
+      "worker.pingInterval",
+      "connection",
+      () => new OutboundPool("p", { worker: { pingInterval: 1 } as object }),
+    ],
+    [
+      "pingInterval",
+      "connection",
+      () => pool.connect(url, { pingInterval: 1 } as object),
+    ],
+    [
+      "stableAfter",
+      "worker",
+      () => pool.connect(url, { stableAfter: 1 } as object),
+    ],
+    [
+      "onEvent",
+      "the pool",
+      () => pool.connect(url, { onEvent: () => {} } as object),
+    ],
+    [
+      "worker.maxQueueSize",
+      "the pool",
+      () => pool.connect(url, { worker: { maxQueueSize: 1 } as object }),
+    ],
+  ];
+  for (const [field, home, call] of cases) {
+    const error = assertThrows(call, ConfigError, home);
+    assertEquals([error.code, error.field], ["misplaced-option", field]);
+  }
+  assertEquals(pool.peers, []);
+});
+
+Deno.test("A misspelt option of a call is refused, in place of waiting without it", async () => {
+  const { client, server } = socketPair();
+  const one = Connection.fromSocket(client);
+  const other = Connection.fromSocket(server);
+  const socket = new MockSocket();
+  await using pool = new OutboundPool("pool", {
+    dialer: new MockDialer([socket]).dial,
+  });
+  const id = pool.connect("ws://a.example");
+  await pool.whenConnected(id);
+  // What a program in JavaScript may give.
+  const wrong: object = { sginal: AbortSignal.timeout(1) };
+  for (
+    const call of [
+      () => one.send("x", wrong),
+      () => one.sendStream(new ReadableStream(), wrong),
+      () => one.ping(wrong),
+      () => one.incoming.take(wrong),
+      () => new Connection("ws://a.example").connect(wrong),
+      () => pool.send(id, "x", wrong),
+      () => pool.whenConnected(id, wrong),
+      () => pool.inbox.take(wrong),
+      () => pipe(one, other, wrong),
+    ]
+  ) {
+    const error = await assertRejects(async () => await call(), ConfigError);
+    assertEquals([error.code, error.field], ["unknown-option", "sginal"]);
+  }
+  assertThrows(() => one.close(1000, "", wrong), ConfigError, "sginal");
+  socket.receiveClose(1000);
+  await one.close();
+  await other.close();
+});
+
+Deno.test("forEachMessage refuses at once what is no pool", () => {
+  for (const pool of [undefined, null, {}, { inbox: [], errors: [] }, "pool"]) {
+    assertThrows(
+      // deno-lint-ignore no-explicit-any -- what a program in JavaScript may give
+      () => void forEachMessage(pool as any, () => {}),
+      ConfigError,
+      "pool must be",
+    );
   }
 });

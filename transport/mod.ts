@@ -111,6 +111,7 @@ export type {
   LogLevel,
 } from "./base/logging.ts";
 export { type Message, messageSize } from "./base/message.ts";
+export type { WaitOptions } from "./base/options.ts";
 export {
   NativeSocket,
   type NativeSocketOptions,

@@ -178,16 +178,26 @@ export function checkSignal(field: string, value: unknown): void {
   }
 }
 
+/** Options of a call that waits. */
+export interface WaitOptions {
+  /** Ends the wait when it aborts. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+const WAIT_NAMES: OptionNames<WaitOptions> = { signal: true };
+
 /**
- * The signal in the options of a call, where there are any.
+ * Checks the names of the options of a call, and returns its signal.
  *
- * @throws {ConfigError} `invalid-option` when either cannot be used.
+ * @param names The options that the call has.
+ * @throws {ConfigError} `invalid-option`, `unknown-option`.
  */
-export function signalOf(
-  options: { readonly signal?: AbortSignal | undefined } | undefined,
+export function signalOf<T extends WaitOptions>(
+  options: T | undefined,
+  names: OptionNames<T> | typeof WAIT_NAMES = WAIT_NAMES,
 ): AbortSignal | undefined {
   if (options === undefined) return undefined;
-  checkOptions("options", options);
+  checkFields<WaitOptions>("", names, options);
   checkSignal("signal", options.signal);
   return options.signal;
 }

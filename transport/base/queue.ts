@@ -1,4 +1,4 @@
-import { signalOf } from "./options.ts";
+import { signalOf, type WaitOptions } from "./options.ts";
 import { handled, onAbort, rejected } from "./promise.ts";
 import {
   BatchIterator,
@@ -113,7 +113,7 @@ export class Queue<T> implements AsyncIterable<T> {
    * @throws {ConfigError} `invalid-option`.
    */
   take(
-    options?: { readonly signal?: AbortSignal },
+    options?: WaitOptions,
   ): Promise<T | undefined> {
     let signal: AbortSignal | undefined;
     try {

@@ -1,6 +1,11 @@
 import { type Clock, systemClock } from "./clock.ts";
 import { toError } from "./errors.ts";
-import { checkFunction, refuseArgument, signalOf } from "./options.ts";
+import {
+  checkFunction,
+  type OptionNames,
+  refuseArgument,
+  signalOf,
+} from "./options.ts";
 import { decide, notify } from "./callbacks.ts";
 import { exponential, type RetryPolicy } from "./retry_policy.ts";
 import { sleep } from "./schedule.ts";
@@ -69,6 +74,15 @@ export interface RetryOptions {
   readonly onError?: ((error: Error) => void) | undefined;
 }
 
+const NAMES: OptionNames<RetryOptions> = {
+  signal: true,
+  clock: true,
+  onRetry: true,
+  isRetryable: true,
+  minDelay: true,
+  onError: true,
+};
+
 /** Decides where a policy fails. */
 const FALLBACK = exponential(1_000, 60_000);
 
@@ -87,7 +101,7 @@ export async function retry<T>(
 ): Promise<T> {
   checkCallable("fn", fn);
   checkCallable("policy", policy);
-  const signal = signalOf(options);
+  const signal = signalOf(options, NAMES);
   const { clock = systemClock, isRetryable = () => true } = options;
   const { onRetry, onError = () => {}, minDelay = 0 } = options;
   const shortest = typeof minDelay === "function"

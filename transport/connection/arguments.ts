@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { ConfigError } from "../base/errors.ts";
-import { checkOptions, numberOption } from "../base/options.ts";
+import { checkFields, numberOption } from "../base/options.ts";
 import { CONNECTION_RULES } from "../base/rules.ts";
 import { isValidCloseCode, MAX_CLOSE_REASON } from "../protocol/wire/close.ts";
 import type { Socket, SocketCloseOptions } from "../socket/socket.ts";
@@ -47,7 +47,7 @@ export function closeTimeoutOf(
   options: SocketCloseOptions,
   fallback: number,
 ): number {
-  checkOptions("options", options);
+  checkFields<SocketCloseOptions>("", { timeout: true }, options);
   const rule = { ...CONNECTION_RULES.closeTimeout, default: fallback };
   return numberOption("timeout", rule, options.timeout);
 }

@@ -7,7 +7,7 @@
 
 import { ConnectionError } from "../base/errors.ts";
 import { checkMessage, type Message } from "../base/message.ts";
-import { signalOf } from "../base/options.ts";
+import { signalOf, type WaitOptions } from "../base/options.ts";
 import { DONE, handled, rejected } from "../base/promise.ts";
 import type { Queue } from "../base/queue.ts";
 import { normalizeUrl } from "../base/url.ts";
@@ -226,7 +226,7 @@ export class Connection implements AsyncDisposable {
    * gives up or another attempt cannot help; `connection-closed` if it is closed meanwhile.
    * @throws The signal's reason when it aborts. It is disconnected then, and may try again.
    */
-  connect(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  connect(options: WaitOptions = {}): Promise<void> {
     return handled(this.#life.connect(options));
   }
 
@@ -305,7 +305,7 @@ export class Connection implements AsyncDisposable {
    * @throws {ConnectionError} `ping-unsupported` on a socket that cannot ping, `not-connected`, `connection-closed`.
    * @throws The signal's reason when it aborts.
    */
-  ping(options: { readonly signal?: AbortSignal } = {}): Promise<number> {
+  ping(options: WaitOptions = {}): Promise<number> {
     try {
       const signal = signalOf(options);
       const liveness = this.#life.liveness;

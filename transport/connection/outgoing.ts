@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { ConfigError, ConnectionError } from "../base/errors.ts";
 import type { Message } from "../base/message.ts";
-import { numberOption, signalOf } from "../base/options.ts";
+import { numberOption, type OptionNames, signalOf } from "../base/options.ts";
 import { DONE, handled, rejected } from "../base/promise.ts";
 import { MAX_DURATION, type NumberRule } from "../base/rules.ts";
 import type { Fragment, Socket } from "../socket/socket.ts";
@@ -18,6 +18,8 @@ export interface SendOptions {
   readonly timeout?: number | undefined;
 }
 
+const NAMES: OptionNames<SendOptions> = { signal: true, timeout: true };
+
 const TIMEOUT: NumberRule = {
   default: 0,
   min: 0,
@@ -31,7 +33,7 @@ const TIMEOUT: NumberRule = {
  * @throws {ConfigError} `invalid-option`.
  */
 export function checkSendOptions(options: SendOptions): void {
-  signalOf(options);
+  signalOf(options, NAMES);
   numberOption("timeout", TIMEOUT, options.timeout);
 }
 

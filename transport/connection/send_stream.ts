@@ -1,7 +1,12 @@
 import { ConnectionError } from "../base/errors.ts";
 import type { Message } from "../base/message.ts";
 import { handled, onAbort, rejected } from "../base/promise.ts";
-import { checkWord, numberOption, signalOf } from "../base/options.ts";
+import {
+  checkWord,
+  numberOption,
+  type OptionNames,
+  signalOf,
+} from "../base/options.ts";
 import type { NumberRule } from "../base/rules.ts";
 import type { Socket } from "../socket/socket.ts";
 import {
@@ -21,6 +26,12 @@ export interface SendStreamOptions {
   /** Ends the stream: before its first fragment the message is not sent, later the connection ends. */
   readonly signal?: AbortSignal | undefined;
 }
+
+const NAMES: OptionNames<SendStreamOptions> = {
+  type: true,
+  chunkSize: true,
+  signal: true,
+};
 
 /** The size of a fragment. */
 const STREAM_CHUNK: NumberRule = {
@@ -46,7 +57,7 @@ export interface CheckedStreamOptions {
 export function checkSendStreamOptions(
   options: SendStreamOptions,
 ): CheckedStreamOptions {
-  const signal = signalOf(options);
+  const signal = signalOf(options, NAMES);
   const { type = "binary" } = options;
   checkWord("type", ["text", "binary"], type);
   return {

@@ -7,7 +7,7 @@ import {
   refuseArgument,
 } from "../base/options.ts";
 import { handled, onAbort } from "../base/promise.ts";
-import type { Queue } from "../base/queue.ts";
+import { Queue } from "../base/queue.ts";
 import { FOR_EACH_RULES } from "../base/rules.ts";
 import type { SendOptions } from "../connection/outgoing.ts";
 import type { PoolErrorRecord } from "./error_queue.ts";
@@ -68,6 +68,9 @@ export function forEachMessage(
   handler: MessageHandler,
   options: ForEachOptions = {},
 ): Promise<void> {
+  if (!isPool(pool)) {
+    throw refuseArgument("handle messages", "pool", "a pool", pool);
+  }
   checkFields("", { concurrency: true, signal: true }, options);
   checkSignal("signal", options.signal);
   if (typeof handler !== "function") {
@@ -79,6 +82,13 @@ export function forEachMessage(
     options.concurrency,
   );
   return handled(new Lanes(pool, handler, concurrency).run(options.signal));
+}
+
+function isPool(value: unknown): value is MessagePool {
+  return typeof value === "object" && value !== null &&
+    "send" in value && typeof value.send === "function" &&
+    "inbox" in value && value.inbox instanceof Queue &&
+    "errors" in value && value.errors instanceof Queue;
 }
 
 /** Messages of each peer in a lane of its own. */
