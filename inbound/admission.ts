@@ -71,10 +71,10 @@ export function upgradeNodeInto(
 }
 
 /** The messages for peers. They do not describe what went wrong on our side. */
-const REASONS: Readonly<Record<409 | 500 | 503, string>> = {
-  409: "There is a peer with this name already",
-  500: "Internal Server Error",
-  503: "No more peers can be taken in at present",
+export const REASONS: Readonly<Record<409 | 500 | 503, string>> = {
+  409: "Cannot accept the peer: a peer with this id is connected already.",
+  500: "Cannot accept the peer: the server has an internal error.",
+  503: "Cannot accept the peer: no more peers are accepted at present.",
 };
 
 /** Takes a request of `Deno.serve` into a pool: see {@link InboundPool.upgrade}. */

@@ -59,7 +59,7 @@ export class Registrar {
     if (this.#core.peers.size < maxPeers) return;
     throw new PoolError(
       "pool-full",
-      `Cannot ${action} as the pool is full: ${this.#core.label} has ${maxPeers} peers (maxPeers)`,
+      `Cannot ${action}: ${this.#core.label} is full. It has maxPeers (${maxPeers}) peers.`,
     );
   }
 
@@ -83,9 +83,9 @@ export class Registrar {
     else if (!replace) {
       throw new PoolError(
         "peer-exists",
-        `Cannot ${action} as the peer must be unknown: ${core.label} has a peer ${
+        `Cannot ${action}: ${core.label} has a peer ${
           JSON.stringify(id)
-        }`,
+        } already. Use another id, or replace().`,
       );
     }
     const { workerFactory = () => new DefaultInboundWorker() } = this.#options;
@@ -105,15 +105,15 @@ export class Registrar {
       throw new ConfigError(
         "invalid-argument",
         "socket",
-        `Cannot ${action} as socket must be one that no pool has taken: current value is in use, or was`,
+        `Cannot ${action}: the socket was given to a pool before. A socket can be given to one pool, once.`,
       );
     }
     throw new ConfigError(
       "invalid-argument",
       "socket",
-      `Cannot ${action} as socket must be a Socket or a WebSocket: current value is ${
+      `Cannot ${action}: socket must be a Socket or a WebSocket, and is ${
         String(socket)
-      }`,
+      }.`,
     );
   }
 
@@ -191,7 +191,11 @@ export class Registrar {
 /** How the stay ended, as the worker says, unless that makes no sense. */
 function checkExit(peer: InboundPeer, told: unknown): InboundExit {
   if (isExit(told)) return told;
-  const cause = new TypeError("onExit must be given a kind of exit");
+  const cause = new TypeError(
+    `onExit must be given an object whose kind is one of ${
+      Object.keys(EXITS).join(", ")
+    }.`,
+  );
   return { kind: "dropped-error", error: peer.workerFailed(cause) };
 }
 

@@ -14,7 +14,7 @@ import { sleep } from "../transport/base/schedule.ts";
 import { HandshakeError } from "../transport/handshake/errors.ts";
 import type { AcceptOptions } from "../transport/server/accept_options.ts";
 import type { Incoming, RejectOptions } from "../transport/server/incoming.ts";
-import { toRefusal } from "./admission.ts";
+import { REASONS, toRefusal } from "./admission.ts";
 import type { Registrar } from "./registrar.ts";
 
 /** How a peer is refused. */
@@ -171,8 +171,7 @@ class Server {
     const late = sleep(this.#context.clock, timeout, done.signal).then(() => {
       throw new PoolError(
         "decision-timeout",
-        `Cannot decide about a peer: accept and id took longer than timeout (${timeout} ms). ` +
-          "Make them faster, or raise timeout.",
+        `Cannot accept a peer: accept and id took longer than timeout (${timeout} ms). Make them faster, or raise timeout.`,
       );
     });
     try {
@@ -192,7 +191,7 @@ class Server {
     else log?.debug("A peer was refused", { remoteAddr, error: thrown });
     if (!incoming.open) return;
     const status = error instanceof HandshakeError ? error.status : 500;
-    const body = ours ? "Internal Server Error" : toError(error).message;
+    const body = ours ? REASONS[500] : toError(error).message;
     try {
       await incoming.reject(status ?? 500, { body });
     } catch (error) {
@@ -226,9 +225,9 @@ function acceptanceOf(decision: unknown): ServeAcceptance {
   throw new ConfigError(
     "invalid-option",
     "accept",
-    `Cannot decide about a peer: accept must return true, false, a status or an object, and returned ${
+    `Cannot accept a peer: accept must return true, false, a status or an object, and returned ${
       String(decision)
-    }`,
+    }.`,
   );
 }
 
@@ -240,6 +239,6 @@ function checkStatus(status: unknown): number {
   throw new ConfigError(
     "invalid-option",
     "accept",
-    `Cannot refuse a peer: accept must return a status from 200 to 599, and returned ${status}`,
+    `Cannot refuse a peer: accept must return a status from 200 to 599, and returned ${status}.`,
   );
 }

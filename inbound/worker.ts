@@ -98,6 +98,6 @@ export class DefaultInboundWorker implements InboundWorker {
 function notStarted(): ConnectionError {
   return new ConnectionError(
     "not-connected",
-    "Cannot send as the worker must be started",
+    "Cannot send: the worker was not started.",
   );
 }

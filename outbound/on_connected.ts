@@ -91,7 +91,7 @@ function bounded(
     const task = timeout === 0 ? undefined : schedule.deadline(timeout, () => {
       onError(
         new Error(
-          `Cannot wait for onConnected any longer: it has to settle within handshakeTimeout (${timeout} ms).`,
+          `Cannot wait longer for onConnected: it did not settle within handshakeTimeout (${timeout} ms).`,
         ),
       );
       resolve();

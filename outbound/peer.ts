@@ -99,7 +99,7 @@ export class OutboundPeer {
         return this.#plugin(core, peer);
       },
       ended: (peer, error) => {
-        const cause = error ?? new Error("It ended by itself");
+        const cause = error ?? new Error("it ended before stop() was called.");
         this.#notify(core, peer, {
           kind: "stopped",
           error: core.workerFailed(id, cause),
@@ -127,7 +127,7 @@ export class OutboundPeer {
         "workerFactory",
         `Cannot reconnect: the worker of ${
           nameOf(this.id)
-        } has no method reconnect().`,
+        } has no method reconnect(). Add one, or remove the peer and connect again.`,
       );
     }
     this.#presence.revive();
@@ -144,7 +144,10 @@ export class OutboundPeer {
   /** Takes the peer out of the pool and waits for the end of its worker. */
   async remove(code: number, reason: string): Promise<void> {
     this.#presence.end(
-      new PoolError("peer-removed", `The peer ${nameOf(this.id)} was removed`),
+      new PoolError(
+        "peer-removed",
+        `Cannot wait for the peer ${nameOf(this.id)}: it was removed.`,
+      ),
     );
     if (this.#peer === undefined) return;
     await this.#context.core.dismiss(this.#peer, code, reason);
@@ -198,7 +201,8 @@ export class OutboundPeer {
     const { id } = this;
     if (peer.retired) return;
     if (!isNotice(notice)) {
-      const rule = "notify must be given connected, disconnected or stopped";
+      const rule =
+        "notify must be given an object whose kind is connected, disconnected or stopped.";
       return this.#workerFailed(new TypeError(rule));
     }
     if (!this.#presence.notice(notice, session)) return;

@@ -278,6 +278,6 @@ function refuseTwice(name: string, outer: unknown, inner: unknown): void {
   throw new ConfigError(
     "misplaced-option",
     `connection.${name}`,
-    `Cannot use option connection.${name}: ${name} is given, too, and comes first. Give one of them.`,
+    `Cannot use option connection.${name}: ${name} is given as well. Give one of them.`,
   );
 }

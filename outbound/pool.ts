@@ -169,7 +169,7 @@ export class OutboundPool implements AsyncDisposable {
         "peer-exists",
         `Cannot connect: ${this.#core.label} has a peer ${
           JSON.stringify(nameOf(id))
-        } already. Another id holds the same URL once more.`,
+        } already. Give another id to connect to the same URL again.`,
       );
     }
     const peer = new OutboundPeer({
@@ -292,7 +292,7 @@ export class OutboundPool implements AsyncDisposable {
       const { code, reason } = closeFrame(options, 1001, "The pool is closing");
       const error = new PoolError(
         "pool-closed",
-        `The ${this.#core.label} is closed`,
+        `Cannot wait for a peer: ${this.#core.label} is closed.`,
       );
       for (const peer of this.#peers.values()) peer.presence.end(error);
       this.#peers.clear();

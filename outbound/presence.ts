@@ -86,7 +86,7 @@ export class Presence {
     if (notice.kind === "stopped") {
       this.#stopped = new PoolError(
         "peer-stopped",
-        `The peer ${this.#name} is not dialled any more. reconnect() dials it again.`,
+        `Cannot connect to the peer ${this.#name}: it is no longer dialled. Call reconnect() to dial it again.`,
         { cause: notice.error },
       );
       this.end(this.#stopped);

@@ -47,7 +47,7 @@ export function watchKeepalive(options: WatchOptions): void {
       options.onSilence(
         new ConnectionError(
           "keepalive-timeout",
-          `No sign of life within keepaliveTimeout (${timeout} ms)`,
+          `Cannot keep the connection: the peer gave no sign of life within keepaliveTimeout (${timeout} ms).`,
         ),
       ),
   });
@@ -67,7 +67,7 @@ export function watchMessages(options: WatchOptions): void {
       onSilence(
         new ConnectionError(
           "message-timeout",
-          `No message within messageTimeout (${timeout} ms)`,
+          `Cannot keep the connection: no message arrived within messageTimeout (${timeout} ms).`,
         ),
       ),
   });

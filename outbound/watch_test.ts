@@ -40,7 +40,7 @@ Deno.test("messageTimeout replaces a connection without messages, although pongs
   assertEquals(lost?.kind, "disconnected");
   assertEquals(
     lost?.error?.message,
-    "No message within messageTimeout (10000 ms)",
+    "Cannot keep the connection: no message arrived within messageTimeout (10000 ms).",
   );
   assertEquals(sockets[0]?.closes.map(({ code }) => code), [1_001]);
   await clock.advance(5_000);

@@ -256,6 +256,6 @@ function aborted(signal: AbortSignal): Promise<void> {
 function unavailable(): PoolError {
   return new PoolError(
     "connection-unavailable",
-    "Cannot send: the peer has no connection at present. whenConnected() waits for one.",
+    "Cannot send: the peer has no connection at present. Call whenConnected() to wait for one.",
   );
 }

@@ -50,7 +50,7 @@ export interface MockDialerOptions {
  * import { assertEquals, assertRejects } from "@std/assert";
  *
  * const socket = new MockSocket();
- * const dialer = new MockDialer([new Error("refused"), socket]);
+ * const dialer = new MockDialer([new Error("The connection was refused."), socket]);
  * await assertRejects(() => dialer.dial("ws://a.test", {}), Error, "refused");
  * assertEquals(await dialer.dial("ws://a.test", {}), socket);
  * assertEquals(dialer.attempts.map(({ url }) => url), ["ws://a.test", "ws://a.test"]);

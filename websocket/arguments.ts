@@ -70,7 +70,7 @@ export function parseCloseCode(given: unknown): number | undefined {
   const code = Math.round(Math.min(Math.max(Number(given) || 0, 0), 65_535));
   if (code !== 1000 && (code < 3000 || code > 4999)) {
     throw new DOMException(
-      `Cannot close: the code is ${code} and must be 1000 or from 3000 to 4999.`,
+      `Cannot close: the code must be 1000 or from 3000 to 4999, and is ${code}.`,
       "InvalidAccessError",
     );
   }

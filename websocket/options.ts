@@ -78,7 +78,7 @@ export function resolveOptions(
     throw new ConfigError(
       "misplaced-option",
       name,
-      `Cannot use option ${name}: a WebSocket decides it by itself. It belongs to Connection.`,
+      `Cannot use option ${name}: a WebSocket always sets it. It is an option of Connection.`,
     );
   }
   const { maxBufferedAmount, signal, protocols, ...rest } = options;

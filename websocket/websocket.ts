@@ -114,7 +114,7 @@ export class WebSocket extends EventTarget {
   ) {
     super();
     if (arguments.length === 0) {
-      throw new TypeError("Cannot connect: there is no URL.");
+      throw new TypeError("Cannot connect: the argument url is missing.");
     }
     const target = parseUrl(url);
     this.#url = target.href;
@@ -173,7 +173,7 @@ export class WebSocket extends EventTarget {
    */
   send(data: string | ArrayBufferLike | ArrayBufferView | Blob): void {
     if (arguments.length === 0) {
-      throw new TypeError("Cannot send: there is no message.");
+      throw new TypeError("Cannot send: the argument data is missing.");
     }
     if (this.#readyState === CONNECTING) {
       throw new DOMException(

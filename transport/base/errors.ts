@@ -171,7 +171,20 @@ export class ConfigError extends Error {
   }
 }
 
-/** Whatever was thrown, as an `Error`. */
+/**
+ * Why something failed, as the end of an error message: the message of what was thrown, without a "Cannot <action>: "
+ * at its beginning, and with a full stop at its end.
+ */
+export function reasonOf(thrown: unknown): string {
+  const { message, name } = toError(thrown);
+  // Node.js reports a host whose addresses all failed as an error without a message.
+  const code: unknown = thrown instanceof Error && Reflect.get(thrown, "code");
+  const text = message || (typeof code === "string" ? code : name);
+  const reason = text.replace(/^Cannot [^:]+: /, "");
+  return /[.!?]$/.test(reason) ? reason : `${reason}.`;
+}
+
+/** Converts what was thrown to an `Error`. */
 export function toError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

@@ -29,7 +29,7 @@ export function checkMessage(message: unknown): asserts message is Message {
     throw new ConfigError(
       "invalid-argument",
       "data",
-      `Cannot send as data must be a string or a Uint8Array: current value is of type ${got}`,
+      `Cannot send: data must be a string or a Uint8Array, and is of type ${got}.`,
     );
   }
 }

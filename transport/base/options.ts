@@ -12,9 +12,7 @@ export function refuseOption(
   return new ConfigError(
     "invalid-option",
     field,
-    `Cannot use option as ${field} must be ${rule}: current value is ${
-      show(value)
-    }`,
+    `Cannot use option ${field}: it must be ${rule}, and is ${show(value)}.`,
   );
 }
 
@@ -28,9 +26,7 @@ export function refuseArgument(
   return new ConfigError(
     "invalid-argument",
     field,
-    `Cannot ${action} as ${field} must be ${rule}: current value is ${
-      show(value)
-    }`,
+    `Cannot ${action}: ${field} must be ${rule}, and is ${show(value)}.`,
   );
 }
 
@@ -140,7 +136,7 @@ export function checkFields<T extends object>(
       throw new ConfigError(
         "misplaced-option",
         field,
-        `Cannot use option ${field}: it has no effect here. It belongs to ${
+        `Cannot use option ${field}: it has no effect here. It is an option of ${
           homes[name]
         }.`,
       );
@@ -148,7 +144,7 @@ export function checkFields<T extends object>(
     throw new ConfigError(
       "unknown-option",
       field,
-      `Cannot use option ${field}: there is no such option here. Allowed are ${
+      `Cannot use option ${field}: there is no such option here. The options are ${
         Object.keys(names).join(", ")
       }.`,
     );

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from "./clock.ts";
-import { toError } from "./errors.ts";
+import { reasonOf } from "./errors.ts";
 import {
   checkFunction,
   type OptionNames,
@@ -29,9 +29,9 @@ export class RetryLimitError extends Error {
   /** Makes an error with the number of attempts and the last failure as its cause. */
   constructor(attempts: number, cause: unknown) {
     super(
-      `Gave up after ${attempts} failed ${
+      `Cannot try again: the retry policy gave up after ${attempts} failed ${
         attempts === 1 ? "attempt" : "attempts"
-      }: ${toError(cause).message}`,
+      }. The last failure: ${reasonOf(cause)}`,
       { cause },
     );
     this.attempts = attempts;

@@ -1,4 +1,9 @@
-import { ConfigError, ConnectionError, toError } from "../base/errors.ts";
+import {
+  ConfigError,
+  ConnectionError,
+  reasonOf,
+  toError,
+} from "../base/errors.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 
 /** Returns what a caller sees of a failed dial. */
@@ -20,7 +25,7 @@ export function dialFailure(
   ) return error;
   return new ConnectionError(
     "dial-failed",
-    `Cannot connect to ${url.host}: ${error.message}${hintOf(error)}`,
+    `Cannot connect to ${url.host}: ${reasonOf(error)}${hintOf(error)}`,
     { cause: error },
   );
 }
@@ -28,6 +33,6 @@ export function dialFailure(
 /** TLS libraries call an answer in plain text a message of the wrong type or version. */
 function hintOf({ message }: Error): string {
   return /InvalidContentType|wrong version number/i.test(message)
-    ? " (the server seems not to speak TLS there)"
+    ? " The server does not seem to speak TLS on this port."
     : "";
 }

@@ -104,7 +104,7 @@ function check(options: DialOptions): number {
     throw new ConfigError(
       "unsupported",
       field,
-      `Cannot dial with the runtime's WebSocket and the option ${field}. Use dialRaw.`,
+      `Cannot dial: the runtime's WebSocket does not support the option ${field}. Use dialRaw.`,
     );
   }
   numberOption(
@@ -130,7 +130,7 @@ function construct(
     throw new ConfigError(
       "unsupported",
       "headers",
-      "Cannot dial with the runtime's WebSocket and a Host header: the runtime sets it. Use dialRaw.",
+      "Cannot dial: the runtime's WebSocket sets the Host header itself. Use dialRaw.",
     );
   }
   // A runtime without this option of its own takes the object for a list of subprotocols.
@@ -146,7 +146,7 @@ function construct(
     new ConfigError(
       "unsupported",
       "headers",
-      "Cannot dial with the runtime's WebSocket and headers: this runtime cannot send them. Use dialRaw.",
+      "Cannot dial: the WebSocket of this runtime cannot send headers. Use dialRaw.",
       { cause },
     );
   let ws: WebSocket;
@@ -225,7 +225,7 @@ function checkAnswer(
   if (protocol !== "" && !offered.includes(protocol)) {
     return new HandshakeError(
       "bad-protocol",
-      `Cannot accept the server's answer: the subprotocol ${
+      `Cannot accept the server's response: the subprotocol ${
         JSON.stringify(protocol)
       } was not offered.`,
     );
@@ -234,7 +234,7 @@ function checkAnswer(
   if (onDeno && extensions !== "") {
     return new HandshakeError(
       "bad-extension",
-      "Cannot accept the server's answer: it has an extension, and none was offered.",
+      "Cannot accept the server's response: it has an extension, and none was offered.",
     );
   }
 }

@@ -251,6 +251,6 @@ function makeRequest(
 function timedOut(timeout: number): HandshakeError {
   return new HandshakeError(
     "timeout",
-    `The handshake took longer than ${timeout} ms (handshakeTimeout).`,
+    `Cannot connect: the handshake took longer than handshakeTimeout (${timeout} ms).`,
   );
 }

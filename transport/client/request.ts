@@ -1,4 +1,4 @@
-import { ConfigError, toError } from "../base/errors.ts";
+import { ConfigError, reasonOf } from "../base/errors.ts";
 import { refuseOption } from "../base/options.ts";
 import {
   createUpgradeRequest,
@@ -64,7 +64,7 @@ function refuseRequest(field: string, cause: unknown): ConfigError {
   return new ConfigError(
     "invalid-option",
     field,
-    `Cannot dial with these ${field}: ${toError(cause).message}`,
+    `Cannot use option ${field}: ${reasonOf(cause)}`,
     { cause },
   );
 }

@@ -17,13 +17,13 @@ export function checkCloseArguments(code: number, reason: string): void {
   if (code !== NO_CODE && !isValidCloseCode(code)) {
     throw refuse(
       "code",
-      `one that may be sent (1000 to 1003, 1007 to 1014, 3000 to 4999), or 1005 for none: current value is ${code}`,
+      `one that may be sent (1000 to 1003, 1007 to 1014, 3000 to 4999), or 1005 for none, and is ${code}`,
     );
   }
   if (typeof reason !== "string") {
     throw refuse(
       "reason",
-      `a string: current value is of type ${typeof reason}`,
+      `a string, and is of type ${typeof reason}`,
     );
   }
   if (code === NO_CODE && reason !== "") {
@@ -33,7 +33,7 @@ export function checkCloseArguments(code: number, reason: string): void {
   if (size > MAX_CLOSE_REASON) {
     throw refuse(
       "reason",
-      `at most ${MAX_CLOSE_REASON} bytes of UTF-8: current value has ${size}`,
+      `at most ${MAX_CLOSE_REASON} bytes of UTF-8, and has ${size}`,
     );
   }
 }
@@ -72,9 +72,11 @@ export function checkTarget(target: unknown): void {
   throw new ConfigError(
     "invalid-argument",
     "url",
-    `Cannot make a connection as its first argument must be a URL or a Socket: current value is ${
-      target instanceof WebSocket ? "a bare WebSocket" : String(target)
-    }`,
+    `Cannot make a connection: its first argument must be a URL or a Socket, and is ${
+      target instanceof WebSocket
+        ? "a WebSocket. Make a NativeSocket of it"
+        : String(target)
+    }.`,
   );
 }
 
@@ -84,7 +86,7 @@ function checkDelivery(binary: unknown): void {
   throw new ConfigError(
     "invalid-argument",
     "url",
-    'Cannot make a connection of this socket: it delivers with binary: "borrow". Give "copy" or "view" to what makes the socket.',
+    'Cannot make a connection: the socket has the option binary "borrow". Make the socket with "copy" or "view".',
   );
 }
 
@@ -92,6 +94,6 @@ function refuse(field: string, rule: string): ConfigError {
   return new ConfigError(
     "invalid-argument",
     field,
-    `Cannot close as ${field} must be ${rule}`,
+    `Cannot close: ${field} must be ${rule}.`,
   );
 }

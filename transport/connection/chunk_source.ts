@@ -94,6 +94,6 @@ export function refuseStream(rule: string, got: string): ConfigError {
   return new ConfigError(
     "invalid-argument",
     "stream",
-    `Cannot send as the stream must be ${rule}: current value is ${got}`,
+    `Cannot send: the stream must be ${rule}, and is ${got}.`,
   );
 }

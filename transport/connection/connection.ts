@@ -315,7 +315,7 @@ export class Connection implements AsyncDisposable {
       if (this.controlFrames) return handled(liveness.ping(signal));
       throw new ConnectionError(
         "ping-unsupported",
-        "Cannot ping as this kind of socket shows no control frames",
+        "Cannot ping: this kind of socket has no control frames. Use a raw socket.",
       );
     } catch (error) {
       return rejected(error);

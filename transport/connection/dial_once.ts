@@ -1,6 +1,6 @@
 import { type CallbackErrorHandler, notify } from "../base/callbacks.ts";
 import type { Clock } from "../base/clock.ts";
-import { ConfigError, ConnectionError, toError } from "../base/errors.ts";
+import { ConfigError, ConnectionError, reasonOf } from "../base/errors.ts";
 import { onAbort } from "../base/promise.ts";
 import { Schedule } from "../base/schedule.ts";
 import { dialAuto } from "../client/dial_auto.ts";
@@ -47,7 +47,8 @@ export async function dialOnce(
   const task = handshakeTimeout === 0
     ? undefined
     : schedule.deadline(handshakeTimeout, () => {
-      const message = `The handshake took longer than ${handshakeTimeout} ms`;
+      const message =
+        `Cannot connect: the handshake took longer than handshakeTimeout (${handshakeTimeout} ms).`;
       attempt.abort(new HandshakeError("timeout", message));
     });
   try {
@@ -89,9 +90,9 @@ async function openSocket(
   if (isSocket(socket)) return socket;
   throw new ConnectionError(
     "dial-failed",
-    `Cannot connect: the dialer has to return a Socket and returned ${
+    `Cannot connect: the dialer must return a Socket, and returned ${
       String(socket)
-    }`,
+    }.`,
   );
 }
 
@@ -111,7 +112,9 @@ function unlessAborted(
 
 function checked(headers: HeadersInput | undefined): HeadersInput | undefined {
   try {
-    if (typeof headers === "function") throw new TypeError("a function");
+    if (typeof headers === "function") {
+      throw new TypeError("it returned a function.");
+    }
     checkHeaders("headers", headers);
     return headers;
   } catch (error) {
@@ -130,8 +133,8 @@ function isAboutHeaders(error: unknown): boolean {
 function wrongHeaders(error: unknown): ConnectionError {
   return new ConnectionError(
     "dial-failed",
-    `Cannot connect: headers() has to return headers that HTTP allows: ${
-      toError(error).message
+    `Cannot connect: headers() must return headers that HTTP allows: ${
+      reasonOf(error)
     }`,
   );
 }

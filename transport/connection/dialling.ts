@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import { ConnectionError, toError } from "../base/errors.ts";
+import { ConnectionError, reasonOf } from "../base/errors.ts";
 import type { Log } from "../base/logging.ts";
 import { retry, RetryLimitError } from "../base/retry.ts";
 import { urlForLog } from "../base/url.ts";
@@ -17,9 +17,6 @@ export interface DiallingOptions {
   /** Ends the attempts. */
   readonly signal: AbortSignal;
 }
-
-/** What the message of a dialer begins with, and ours does too. */
-const PREFIX = /^Cannot connect(?: to \S+)?(?::| as) /;
 
 /**
  * Dials under the retry policy of a connection until there is a socket.
@@ -55,10 +52,9 @@ export async function dial(
   } catch (thrown) {
     if (signal.aborted) throw signal.reason;
     const cause = thrown instanceof RetryLimitError ? thrown.cause : thrown;
-    const { message } = toError(cause);
     const error = new ConnectionError(
       "dial-failed",
-      `Cannot connect to ${urlForLog(url)}: ${message.replace(PREFIX, "")}`,
+      `Cannot connect to ${urlForLog(url)}: ${reasonOf(cause)}`,
       { cause },
     );
     // A caller that retries by itself sees to the record.

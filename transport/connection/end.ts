@@ -1,4 +1,4 @@
-import { ConnectionError } from "../base/errors.ts";
+import { ConnectionError, reasonOf } from "../base/errors.ts";
 import { ProtocolError } from "../protocol/wire/errors.ts";
 import type { SocketEnd } from "../socket/socket.ts";
 
@@ -31,7 +31,7 @@ export function classifyEnd(
   if (cause !== undefined) {
     return new ConnectionError(
       failure?.code === "ping-timeout" ? "ping-timeout" : "read-error",
-      cause.message,
+      describeFailure(cause),
       { cause, ...closeOf(end, cause) },
     );
   }
@@ -40,10 +40,20 @@ export function classifyEnd(
       ? "peer-closed-clean"
       : "peer-closed-unexpected",
     end.code === 1006
-      ? "The peer's stream ended without a close frame"
-      : `The peer closed with ${end.code}${end.reason && `: ${end.reason}`}`,
+      ? "Cannot use the connection: the peer's stream ended without a close frame."
+      : `Cannot use the connection: the peer closed it with code ${end.code}${
+        end.reason && ` and the reason ${JSON.stringify(end.reason)}`
+      }.`,
     { closeCode: end.code, reason: end.reason },
   );
+}
+
+/** The message of a failure of the socket: that of our own errors, else one that says what could not be done. */
+export function describeFailure(cause: Error): string {
+  const { message } = cause;
+  return cause instanceof ProtocolError || message.startsWith("Cannot ")
+    ? message
+    : `Cannot use the connection: ${reasonOf(cause)}`;
 }
 
 /**

@@ -9,7 +9,7 @@ import { CLOSE_INTERNAL_ERROR, CLOSE_TOO_BIG } from "../protocol/wire/close.ts";
 import type { Socket, SocketActivity, SocketEnd } from "../socket/socket.ts";
 import { ObservedActivity } from "./liveness/activity.ts";
 import { dial } from "./dialling.ts";
-import { classifyEnd, NEVER_OPEN } from "./end.ts";
+import { classifyEnd, describeFailure, NEVER_OPEN } from "./end.ts";
 import { Liveness, type LivenessHost } from "./liveness/liveness.ts";
 import type {
   ConnectionOptions,
@@ -167,7 +167,7 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
     if (this.state !== "disconnected") {
       throw new ConnectionError(
         "invalid-state",
-        `Cannot connect as the state must be disconnected: current value is ${this.#state}`,
+        `Cannot connect: the connection is ${this.#state}. Each connection connects once: make a new one.`,
       );
     }
     const signal = signalOf(options);
@@ -235,7 +235,8 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
 
   /** A streamed message can neither be completed nor taken back (RFC 6455, section 5.4). */
   streamBroke(cause: unknown): void {
-    const message = "A streamed message broke off in the middle";
+    const message =
+      "Cannot complete a streamed message: its source failed or was aborted.";
     const closeCode = CLOSE_INTERNAL_ERROR;
     this.#fail(
       new ConnectionError("stream-aborted", message, { cause, closeCode }),
@@ -248,7 +249,9 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
     const closed = this.#state === "closed";
     return new ConnectionError(
       closed ? "connection-closed" : "not-connected",
-      `Cannot ${action} as the state must be connected: current value is ${this.#state}`,
+      `Cannot ${action}: the connection is ${this.#state}.${
+        closed ? "" : " Call connect() and wait for it."
+      }`,
     );
   }
 
@@ -307,7 +310,9 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
   dead(thrown: Error): void {
     const error = thrown instanceof ConnectionError
       ? thrown
-      : new ConnectionError("read-error", thrown.message, { cause: thrown });
+      : new ConnectionError("read-error", describeFailure(thrown), {
+        cause: thrown,
+      });
     this.#failure ??= error;
     if (this.#state !== "closed") this.#shut();
     this.#endSocket((socket) => socket.terminate(error));
@@ -327,7 +332,7 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
   overflowed(): void {
     const { incomingBufferSize, incomingBufferBytes } = this.#config;
     const message =
-      `More messages wait than incomingBufferSize (${incomingBufferSize}) or incomingBufferBytes (${incomingBufferBytes}) allow`;
+      `Cannot keep more messages: incomingBufferSize (${incomingBufferSize}) or incomingBufferBytes (${incomingBufferBytes}) is exceeded. Read faster, or raise the limit.`;
     this.#fail(
       new ConnectionError("read-error", message, { closeCode: CLOSE_TOO_BIG }),
       "Too many messages wait",
@@ -389,7 +394,7 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
     if (!MOVES[this.#state].includes(to)) {
       throw new ConnectionError(
         "invalid-state",
-        `Cannot go from ${this.#state} to ${to}`,
+        `Cannot go from state "${this.#state}" to "${to}": this is a fault of the library.`,
       );
     }
     this.#state = to;

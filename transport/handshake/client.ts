@@ -156,7 +156,7 @@ export function checkUpgradeResponse(
     why: string,
     options?: ErrorOptions,
   ) =>
-    new HandshakeError(code, `Cannot accept the server's answer: ${why}.`, {
+    new HandshakeError(code, `Cannot accept the server's response: ${why}.`, {
       headers: headers.toHeaders(),
       ...options,
     });
@@ -190,8 +190,9 @@ function refused(response: HttpResponse): HandshakeError {
   const { status, reason, headers, body } = response;
   return new HandshakeError(
     status >= 300 && status < 400 ? "redirected" : "refused",
-    `The server answered ${status} ${reason.slice(0, MAX_REASON_LENGTH)}`
-      .trim(),
+    `Cannot connect: the server answered ${
+      `${status} ${reason.slice(0, MAX_REASON_LENGTH)}`.trim()
+    } instead of 101.`,
     { status, headers: headers.toHeaders(), body },
   );
 }

@@ -1,3 +1,4 @@
+import { reasonOf } from "../base/errors.ts";
 import { decide } from "../base/callbacks.ts";
 import { HandshakeError } from "./errors.ts";
 import { isBoolean } from "./rules.ts";
@@ -77,7 +78,9 @@ export function chooseProtocol(
     throw new HandshakeError(
       "bad-protocol",
       `Cannot choose a subprotocol: ${
-        cause?.message ?? `${JSON.stringify(chosen)} was not offered.`
+        cause !== undefined
+          ? reasonOf(cause)
+          : `${JSON.stringify(chosen)} was not offered.`
       }`,
       { status: 500, ...(cause && { cause }) },
     );

@@ -69,7 +69,7 @@ export class ResponseReader {
     if (this.#interim++ === MAX_INTERIM_RESPONSES) {
       throw new HandshakeError(
         "bad-response",
-        `Cannot read the answer: more than the maximum of ${MAX_INTERIM_RESPONSES} interim responses came.`,
+        `Cannot read the response: more than the maximum of ${MAX_INTERIM_RESPONSES} interim responses arrived.`,
       );
     }
     this.#head = new HeadReader("response");

@@ -312,7 +312,7 @@ export class Backlog<E extends PoolEvent> {
       : `incomingBufferSize (${maxItems})`;
     return new PoolError(
       "messages-dropped",
-      `Cannot keep all messages: the inbox is full, and what waits for it exceeds ${limit} or ` +
+      `Cannot keep all messages: the inbox is full, and the messages that wait for it exceed ${limit} or ` +
         `incomingBufferBytes (${maxBytes}). Read the inbox faster, or raise the limit.`,
     );
   }

@@ -159,7 +159,7 @@ export class Delivery<E extends PoolEvent> implements MessageDelivery {
     if (count === 0) return;
     const error = new PoolError(
       "messages-dropped",
-      `Cannot deliver ${count} messages of a connection that has ended: they exceed what may wait for the inbox. ` +
+      `Cannot deliver ${count} messages of a connection that has ended: more of them wait for the inbox than allowed. ` +
         "Read the inbox faster, or raise incomingBufferSize or incomingBufferBytes.",
     );
     this.#backlogs.context.report(this.id, error);

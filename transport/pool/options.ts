@@ -138,9 +138,9 @@ export function checkId(field: string, id: unknown): asserts id is string {
   throw new ConfigError(
     "invalid-argument",
     field,
-    `Cannot use id as ${field} must be a string that is not empty: current value is ${
+    `Cannot use the id: ${field} must be a string that is not empty, and is ${
       JSON.stringify(id) ?? typeof id
-    }`,
+    }.`,
   );
 }
 

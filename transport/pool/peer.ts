@@ -1,5 +1,5 @@
 import { notify } from "../base/callbacks.ts";
-import { PoolError, toError } from "../base/errors.ts";
+import { PoolError, reasonOf, toError } from "../base/errors.ts";
 import type { Message } from "../base/message.ts";
 import { DONE, handled, rejected } from "../base/promise.ts";
 import type { SendOptions } from "../connection/outgoing.ts";
@@ -179,7 +179,7 @@ export function workerFailed(
 ): PoolError {
   return new PoolError(
     "worker-failed",
-    `The worker of ${name} failed${where}: ${toError(cause).message}`,
+    `Cannot use the worker of ${name}: it failed${where}: ${reasonOf(cause)}`,
     { cause },
   );
 }
@@ -220,10 +220,10 @@ function isStats(value: unknown): value is ConnectionStats {
   return typeof value === "object" && value !== null && "sentMessages" in value;
 }
 
-function wrong(value: unknown, rule: string, what = "the result"): TypeError {
+function wrong(value: unknown, rule: string, what = "The result"): TypeError {
   return new TypeError(
-    `${what} must be ${rule}: current value is ${
+    `${what} must be ${rule}, and is ${
       value instanceof Promise ? "a promise" : String(value)
-    }`,
+    }.`,
   );
 }

@@ -164,9 +164,9 @@ export class PoolCore<Plugin, E extends PoolEvent> {
   notFound(action: string, id: string): PoolError {
     return this.#closing ? this.#poolClosed(action) : new PoolError(
       "peer-not-found",
-      `Cannot ${action} as the peer must be known: ${this.label} has no peer ${
+      `Cannot ${action}: ${this.label} has no peer ${
         JSON.stringify(this.nameOf(id))
-      }`,
+      }.`,
     );
   }
 
@@ -320,7 +320,9 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     if (closeTimeout === 0) return await peer.done;
     const stop = new AbortController();
     const late = sleep(clock, closeTimeout + GRACE, stop.signal).then(() => {
-      const error = new Error("It did not end when stopped");
+      const error = new Error(
+        "it did not end within closeTimeout after stop() was called.",
+      );
       this.#finish(peer, error);
       this.report(peer.id, peer.workerFailed(error));
     });
@@ -348,7 +350,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
   #poolClosed(action: string): PoolError {
     return new PoolError(
       "pool-closed",
-      `Cannot ${action} as the pool must be open: ${this.label} is closed`,
+      `Cannot ${action}: ${this.label} is closed.`,
     );
   }
 

@@ -1,4 +1,4 @@
-import { ConfigError, toError } from "../base/errors.ts";
+import { ConfigError, reasonOf } from "../base/errors.ts";
 import {
   checkFields,
   checkMethods,
@@ -117,7 +117,7 @@ function refuseHeaders(cause: unknown): ConfigError {
   return new ConfigError(
     "invalid-option",
     "headers",
-    `Cannot answer with these headers: ${toError(cause).message}`,
+    `Cannot use option headers: ${reasonOf(cause)}`,
     { cause },
   );
 }

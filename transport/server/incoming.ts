@@ -91,7 +91,7 @@ export class Incoming {
    * @param options Replace those of the listener, field by field.
    * @throws {HandshakeError} `origin-refused` if its origin is not one of those given here, `bad-protocol` if a
    * function chose badly: the peer has been refused then. `bad-upgrade` if it asks for another protocol than
-   * WebSocket: the request stays open. `connection-lost` if it was accepted, rejected or given up already.
+   * WebSocket: the request stays open. `connection-lost` if it has been accepted, rejected or abandoned already.
    * @throws {ConfigError} If an option cannot be used. The peer is told 500. The request stays open after an unknown
    * option.
    */
@@ -99,7 +99,7 @@ export class Incoming {
     if (!isWebSocket(this.upgrade)) {
       throw new HandshakeError(
         "bad-upgrade",
-        `Cannot accept a WebSocket: the peer asked for ${this.upgrade}. Use acceptStream().`,
+        `Cannot accept a WebSocket: the peer asked to upgrade to ${this.upgrade}. Use acceptStream().`,
       );
     }
     checkAcceptFields(options);
@@ -137,7 +137,7 @@ export class Incoming {
       stream.close();
       throw new HandshakeError(
         "connection-lost",
-        "Cannot accept the peer: it left before.",
+        "Cannot accept the peer: it left before the response was written.",
         { cause },
       );
     }
@@ -162,7 +162,7 @@ export class Incoming {
     if (this.#context.settle()) return;
     throw new HandshakeError(
       "connection-lost",
-      "Cannot answer the request: it was accepted, rejected or given up already.",
+      "Cannot answer the request: it has been accepted, rejected or abandoned already.",
     );
   }
 }

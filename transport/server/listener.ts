@@ -1,5 +1,10 @@
 import { type Clock, systemClock } from "../base/clock.ts";
-import { ConfigError, ConnectionError, toError } from "../base/errors.ts";
+import {
+  ConfigError,
+  ConnectionError,
+  reasonOf,
+  toError,
+} from "../base/errors.ts";
 import { createLog, type Log } from "../base/logging.ts";
 import { handled, onAbort } from "../base/promise.ts";
 import { Queue } from "../base/queue.ts";
@@ -208,7 +213,7 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
     const { hostname = "0.0.0.0", path, port = 0 } = this.#options;
     this.#failure = new ConnectionError(
       "listen-failed",
-      `Cannot listen on ${path ?? `${hostname}:${port}`}: ${cause.message}`,
+      `Cannot listen on ${path ?? `${hostname}:${port}`}: ${reasonOf(cause)}`,
       { cause },
     );
     this.#log?.error("Listener failed", { error: this.#failure });
@@ -245,6 +250,6 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
 function closedEarly(): ConnectionError {
   return new ConnectionError(
     "listen-failed",
-    "Cannot listen: the listener was closed before it could.",
+    "Cannot listen: it was closed before it could begin.",
   );
 }

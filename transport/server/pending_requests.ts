@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from "../base/clock.ts";
-import { toError } from "../base/errors.ts";
+import { reasonOf, toError } from "../base/errors.ts";
 import { handled } from "../base/promise.ts";
 import { Schedule, type Task } from "../base/schedule.ts";
 import { HandshakeError } from "../handshake/errors.ts";
@@ -164,7 +164,7 @@ const EMPTY = new Uint8Array(0);
 function timedOut(timeout: number): HandshakeError {
   return new HandshakeError(
     "timeout",
-    `The handshake took longer than ${timeout} ms (handshakeTimeout).`,
+    `Cannot accept the peer: the handshake took longer than handshakeTimeout (${timeout} ms).`,
   );
 }
 
@@ -174,7 +174,7 @@ function toRefusal(thrown: unknown): Error {
   const cause = toError(thrown);
   return new HandshakeError(
     "connection-lost",
-    `Cannot complete the handshake: ${cause.message}`,
+    `Cannot complete the handshake: ${reasonOf(cause)}`,
     { cause },
   );
 }

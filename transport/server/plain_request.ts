@@ -1,4 +1,4 @@
-import { toError } from "../base/errors.ts";
+import { reasonOf, toError } from "../base/errors.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import type { HeadersInput } from "../handshake/headers.ts";
 import type { RequestHead } from "../handshake/head.ts";
@@ -65,7 +65,7 @@ export async function answerRequest(
     const cause = toError(thrown);
     const error = new HandshakeError(
       "refused",
-      `Cannot answer the request: onRequest failed: ${cause.message}`,
+      `Cannot answer the request: onRequest failed: ${reasonOf(cause)}`,
       { status: 500, cause },
     );
     return { bytes: createRefusal(error, isHead), error };
@@ -83,7 +83,7 @@ async function writeAnswer(
   }
   if (!isPlainAnswer(answer)) {
     throw new TypeError(
-      "it must return a Response, or an object with status, headers and body",
+      "it must return a Response, or an object with status, headers and body.",
     );
   }
   const { status = 200, headers, body } = answer;

@@ -62,7 +62,7 @@ export async function answerAndClose(
 export function toAnswer(thrown: unknown): HandshakeError {
   return thrown instanceof HandshakeError ? thrown : new HandshakeError(
     "refused",
-    "Internal Server Error",
+    "Cannot accept the peer: the server has an internal error.",
     { status: 500, cause: thrown },
   );
 }

@@ -192,7 +192,7 @@ function check(options: UpgradeOptions): number {
     throw new ConfigError(
       "unsupported",
       name,
-      `Cannot upgrade with the option ${name}: the runtime's WebSockets cannot do it. Use listen() or upgradeNode().`,
+      `Cannot use option ${name}: the runtime's WebSocket does not support it. Use listen() or upgradeNode().`,
     );
   }
   checkFields("", NAMES, withoutUnsupported(options), SERVER_HOMES);
@@ -255,7 +255,7 @@ function upgradeNative(
     throw new ConfigError(
       "invalid-argument",
       "request",
-      "Cannot upgrade: the request must come from Deno.serve, and neither be upgraded nor answered yet.",
+      "Cannot upgrade: the request must come from Deno.serve, and must not have been upgraded or answered before.",
       { cause },
     );
   }
@@ -302,7 +302,7 @@ function checkMutable(headers: Headers): void {
   throw new ConfigError(
     "unsupported",
     "headers",
-    "Cannot upgrade with the option headers: this version of Deno does not allow it. Leave it out or use a later version.",
+    "Cannot use option headers: this version of Deno does not support it. Leave it out, or use a later version.",
   );
 }
 

@@ -82,7 +82,7 @@ export function upgradeNodeIf(
     throw new ConfigError(
       "invalid-argument",
       "socket",
-      "Cannot upgrade: socket must be that of the upgrade event.",
+      "Cannot upgrade: socket must be the socket of the upgrade event.",
     );
   }
   const { socket: connection } = request;

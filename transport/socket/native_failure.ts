@@ -1,4 +1,4 @@
-import { ConnectionError } from "../base/errors.ts";
+import { ConnectionError, reasonOf } from "../base/errors.ts";
 import {
   HandshakeError,
   type HandshakeErrorCode,
@@ -17,7 +17,9 @@ export function eventError(event: Event): Error {
   const message: unknown = Reflect.get(event, "message");
   if (error instanceof Error) return error;
   return new Error(
-    typeof message === "string" ? message : "The WebSocket failed",
+    typeof message === "string"
+      ? message
+      : "The WebSocket failed without a message.",
   );
 }
 
@@ -34,7 +36,7 @@ export function connectFailure(
   if (found === undefined) {
     return new ConnectionError(
       "dial-failed",
-      `Cannot connect: ${cause.message}`,
+      `Cannot connect: ${reasonOf(cause)}`,
       { cause },
     );
   }
@@ -44,7 +46,7 @@ export function connectFailure(
     : "refused";
   return new HandshakeError(
     code,
-    `Cannot connect as the server answered with status ${status}`,
+    `Cannot connect: the server answered ${status} instead of 101.`,
     { status, cause },
   );
 }
@@ -53,6 +55,6 @@ export function connectFailure(
 export function handshakeTimedOut(timeout: number): HandshakeError {
   return new HandshakeError(
     "timeout",
-    `Cannot connect as the handshake took longer than ${timeout} ms`,
+    `Cannot connect: the handshake took longer than handshakeTimeout (${timeout} ms).`,
   );
 }

@@ -89,7 +89,7 @@ export class NativeReceiving {
     if (this.#kept.length === MAX_KEPT || this.#keptBytes > MAX_KEPT_BYTES) {
       throw new ConnectionError(
         "unread-overflow",
-        `Cannot keep more messages: ${this.#kept.length} messages wait for a reader, and the peer of a native socket cannot be held back. Start the socket earlier.`,
+        `Cannot keep more messages: ${this.#kept.length} messages arrived on a native socket before it was started. Start it earlier.`,
         { closeCode: 1009 },
       );
     }
@@ -101,6 +101,6 @@ function toMessage(payload: unknown): Message {
   if (typeof payload === "string") return payload;
   if (payload instanceof ArrayBuffer) return new Uint8Array(payload);
   throw new TypeError(
-    'Cannot receive a message: the WebSocket\'s binaryType was changed. A native socket needs "arraybuffer".',
+    'Cannot receive a message: the WebSocket\'s binaryType was changed. It must stay "arraybuffer".',
   );
 }

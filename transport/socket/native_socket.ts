@@ -223,7 +223,7 @@ export class NativeSocket implements Socket {
   ping(_payload: Uint8Array): never {
     throw new ConnectionError(
       "ping-unsupported",
-      "Cannot ping as the runtime's WebSocket has no way to",
+      "Cannot ping: the runtime's WebSocket cannot send pings. Use a raw socket.",
     );
   }
 

@@ -261,7 +261,7 @@ export class Liveness implements PingListener {
     this.#dead(
       new ConnectionError(
         "ping-timeout",
-        `Nothing arrived from the peer within ${pingTimeout} ms (pingTimeout) after a ping`,
+        `Cannot keep the connection: nothing arrived from the peer within pingTimeout (${pingTimeout} ms) after a ping.`,
       ),
     );
   }
@@ -288,7 +288,7 @@ export class Liveness implements PingListener {
     this.#dead(
       new ConnectionError(
         "write-timeout",
-        `The peer took none of our output within ${writeTimeout} ms (writeTimeout)`,
+        `Cannot keep the connection: the peer took none of our output within writeTimeout (${writeTimeout} ms).`,
       ),
     );
   }
