@@ -174,7 +174,7 @@ Deno.test("A socket that a pool has is not taken a second time", async () => {
       () => pool.replace("a", server),
     ]
   ) {
-    const error = assertThrows(again, ConfigError, "no pool has taken");
+    const error = assertThrows(again, ConfigError, "given to a pool before");
     assertEquals(error.field, "socket");
   }
   assertEquals(pool.peers, ["a"]);

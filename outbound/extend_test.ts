@@ -84,7 +84,7 @@ for (
     const waiting = pool.whenConnected(URL);
     const event = await pool.events.take();
     assertEquals([event?.kind, event?.id], ["stopped", URL]);
-    await assertRejects(() => waiting, PoolError, "not dialled any more");
+    await assertRejects(() => waiting, PoolError, "no longer dialled");
     pool.connect("ws://other.test");
     await pool.whenConnected("ws://other.test");
     socket.receiveClose(1000);

@@ -40,7 +40,7 @@ Deno.test("peerState tells what a peer does, which attempt it is, until when it 
   assertEquals(connected.session, 1);
   assertEquals(
     connected.error?.message,
-    "The handshake took longer than 4000 ms",
+    "Cannot connect: the handshake took longer than handshakeTimeout (4000 ms).",
   );
   sockets[0]?.receiveClose(4_000, "reason");
   await clock.advance(0);

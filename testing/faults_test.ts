@@ -6,14 +6,14 @@ Deno.test("faults that make no sense are refused, and named", () => {
   checkFaults({});
   checkFaults(NO_FAULTS);
   const wrong: [Faults, string][] = [
-    [{ delay: -1 }, "delay must be"],
-    [{ throttle: NaN }, "throttle must be"],
-    [{ corruption: 1.1 }, "corruption must be"],
-    [{ cutAt: -1 }, "cutAt must be"],
+    [{ delay: -1 }, "delay: it must be"],
+    [{ throttle: NaN }, "throttle: it must be"],
+    [{ corruption: 1.1 }, "corruption: it must be"],
+    [{ cutAt: -1 }, "cutAt: it must be"],
     // @ts-expect-error not one of the words
     [{ stall: true }, 'stall must be one of false, "hold", "swallow"'],
     // @ts-expect-error not one of the words
-    [{ cutWith: "fin" }, 'cutWith must be one of "reset", "end"'],
+    [{ cutWith: "fin" }, 'cutWith: it must be one of "reset", "end"'],
   ];
   for (const [faults, message] of wrong) {
     assertThrows(() => checkFaults(faults), ConfigError, message);

@@ -71,7 +71,7 @@ Deno.test("Every option that is a number is refused out of its range, by its nam
         const error = assertThrows(
           () => make({ [name]: value }),
           ConfigError,
-          `${prefix}${name} must be`,
+          `${prefix}${name}: it must be`,
         );
         assertEquals(error.field, `${prefix}${name}`);
       }

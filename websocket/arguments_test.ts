@@ -159,7 +159,7 @@ Deno.test("A header function that throws fails the connection", async () => {
   const events = recordEvents(socket);
   const failed = next(socket, "error");
   await next(socket, "close");
-  assertEquals((await failed).message.endsWith("no token"), true);
+  assertEquals((await failed).message.endsWith("no token."), true);
   assertEquals(events, ["error 3", "close 3"]);
 });
 

@@ -136,7 +136,7 @@ export function checkFields<T extends object>(
       throw new ConfigError(
         "misplaced-option",
         field,
-        `Cannot use option ${field}: it has no effect here. It is an option of ${
+        `Cannot use option ${field}: it has no effect here. It belongs to ${
           homes[name]
         }.`,
       );

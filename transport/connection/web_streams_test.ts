@@ -70,7 +70,10 @@ Deno.test("An end that was not clean fails both streams with its error", async (
   socket.end({ error: new Error("reset") });
   assertEquals((await reader.read()).value, "last");
   const error = await assertRejects(() => reader.read(), ConnectionError);
-  assertEquals([error.code, error.message], ["read-error", "reset"]);
+  assertEquals([error.code, error.message], [
+    "read-error",
+    "Cannot use the connection: reset.",
+  ]);
   assertEquals((await closed).code, "read-error");
 });
 

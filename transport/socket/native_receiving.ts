@@ -45,7 +45,7 @@ export class NativeReceiving {
     if (this.#maxMessageSize > 0 && size > this.#maxMessageSize) {
       throw new ProtocolError(
         "message-too-large",
-        `message of ${size} bytes is larger than maxMessageSize (${this.#maxMessageSize} bytes)`,
+        `Cannot receive: the message has ${size} bytes, more than maxMessageSize (${this.#maxMessageSize} bytes).`,
       );
     }
     if (this.#reader !== undefined) this.#deliver({ data, size, at });

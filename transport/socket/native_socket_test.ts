@@ -587,7 +587,7 @@ Deno.test("a message over the limit ends it with an error, and tells the peer wh
       answer?.payload,
       closeBody(
         1000,
-        "message of 9 bytes is larger than maxMessageSize (8 bytes)",
+        "Cannot receive: the message has 9 bytes, more than maxMessageSize (8 bytes).",
       ),
     );
   }, { maxMessageSize: 8 }));

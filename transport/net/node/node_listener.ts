@@ -1,6 +1,6 @@
 import { createServer as createTcpServer, Server, Socket } from "node:net";
 import { createServer as createTlsServer, Server as TlsServer } from "node:tls";
-import { ConfigError } from "../../base/errors.ts";
+import { ConfigError, reasonOf } from "../../base/errors.ts";
 import { handled } from "../../base/promise.ts";
 import { Queue } from "../../base/queue.ts";
 import { onDeno } from "../../base/runtime.ts";
@@ -130,9 +130,11 @@ export class NodeListener implements StreamListener {
       });
       server.once("listening", resolve);
       server.once("close", () => {
-        reject(new Error("The listener was closed before it could listen"));
+        reject(new Error("The listener was closed before it could listen."));
         if (!this.#closed) {
-          this.#failure ??= new Error("The listener was closed by the runtime");
+          this.#failure ??= new Error(
+            "The listener was closed by the runtime.",
+          );
           this.close();
         }
       });
@@ -248,7 +250,9 @@ function toFailure(cause: Error | undefined): HandshakeError {
   const isLate = cause?.message.includes("handshake timeout");
   return new HandshakeError(
     isLate ? "timeout" : "connection-lost",
-    `The TLS handshake failed: ${cause?.message ?? "the peer left"}`,
+    `Cannot accept the peer: the TLS handshake failed: ${
+      cause === undefined ? "the peer left." : reasonOf(cause)
+    }`,
     { cause },
   );
 }

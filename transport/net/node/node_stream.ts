@@ -167,9 +167,9 @@ export class NodeStream implements ByteStream {
       this.#duplex;
     if (readableEnded) this.#peerEnd = "ended";
     if (errored || destroyed || closed) {
-      this.#error = errored ?? new Error("The stream was closed");
+      this.#error = errored ?? new Error("The stream was closed.");
     } else if (writableEnded) {
-      this.#writeError = new Error("Our side of the stream was ended");
+      this.#writeError = new Error("Our side of the stream has ended.");
     }
   }
 
@@ -207,7 +207,7 @@ export class NodeStream implements ByteStream {
     this.#onError(
       new ConnectionError(
         "read-error",
-        `Cannot hold the peer back: more than ${MAX_HELD} bytes arrived while nobody read. This runtime's streams cannot be paused.`,
+        `Cannot pause reading: this runtime cannot pause the stream, and more than ${MAX_HELD} bytes arrived meanwhile.`,
         { closeCode: 1009 },
       ),
     );
@@ -229,7 +229,7 @@ export class NodeStream implements ByteStream {
     // Both sides are over, and the handler knows.
     const isOurEnd = this.#ended || this.#writeError !== undefined;
     if (this.#peerEnd !== "open" && isOurEnd) return;
-    this.#onError(new Error("The stream was closed"));
+    this.#onError(new Error("The stream was closed."));
   };
 
   /** @throws {Error} When the caller must not write. */

@@ -171,7 +171,7 @@ function opened(
       reject(error);
     };
     const succeed = () => settle();
-    const close = () => settle(new Error("The stream was closed"));
+    const close = () => settle(new Error("The stream was closed."));
     socket.once(event, succeed);
     socket.once("close", close);
     socket.on("error", settle);

@@ -44,7 +44,7 @@ export async function connectThrough(
       "bad-response",
       `Cannot connect to ${host}: ${
         describeProxy(proxy)
-      } sent data before the host was asked.`,
+      } sent data after its response, before the handshake.`,
     );
   }
 }

@@ -6,7 +6,7 @@
 
 import { BlockList, isIP } from "node:net";
 import { env } from "node:process";
-import { ConfigError, ConnectionError, toError } from "../../base/errors.ts";
+import { ConfigError, ConnectionError, reasonOf, toError } from "../../base/errors.ts";
 import { onDeno } from "../../base/runtime.ts";
 
 /** A name or an address, and a port. */
@@ -78,7 +78,7 @@ export function proxyFailure(
   const cause = toError(thrown);
   return new ConnectionError(
     "dial-failed",
-    `Cannot connect to ${describeProxy(proxy)}: ${cause.message}`,
+    `Cannot connect to ${describeProxy(proxy)}: ${reasonOf(cause)}`,
     { cause },
   );
 }
@@ -91,7 +91,7 @@ function parseProxy(source: string, given: string | URL): Proxy {
     throw new ConfigError(
       "unsupported",
       source,
-      `Cannot use the proxy of ${source}: its scheme is ${scheme}. Only HTTP proxies are supported: [http://][user:password@]host[:port].`,
+      `Cannot connect: the proxy of ${source} has the scheme ${scheme}. Only HTTP proxies are supported: [http://][user:password@]host[:port].`,
     );
   }
   const url = URL.parse(`http://${host}:${port}/`);
@@ -99,7 +99,7 @@ function parseProxy(source: string, given: string | URL): Proxy {
     throw new ConfigError(
       "invalid-option",
       source,
-      `Cannot use the proxy of ${source}: it must be [http://][user:password@]host[:port].`,
+      `Cannot connect: the proxy of ${source} must have the form [http://][user:password@]host[:port].`,
     );
   }
   return {

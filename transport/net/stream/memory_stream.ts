@@ -119,7 +119,7 @@ export class MemoryStream implements ByteStream {
     // What was written before can still be read, then the stream ends.
     peer.#peerEnded = true;
     if (peer.#output.length > 0) {
-      peer.breakWriting(new Error("Broken pipe"));
+      peer.breakWriting(new Error("Broken pipe."));
     }
     peer.#schedule();
   }
@@ -149,7 +149,7 @@ export class MemoryStream implements ByteStream {
     const peer = this.#peer;
     if (peer === undefined) return;
     if (peer.#destroyed && this.#output.length > 0) {
-      return this.breakWriting(new Error("Broken pipe"));
+      return this.breakWriting(new Error("Broken pipe."));
     }
     for (
       let piece = this.#output[0];

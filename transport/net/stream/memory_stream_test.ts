@@ -92,7 +92,7 @@ Deno.test("a destroyed stream says no more, and the peer reads what came before"
   b.write(new Uint8Array([2]));
   await soon();
   assertEquals(logA, []);
-  assertEquals(logB, ["data 1", "end", "writeError Broken pipe"]);
+  assertEquals(logB, ["data 1", "end", "writeError Broken pipe."]);
 });
 
 Deno.test("a failure is the last thing that is reported", async () => {

@@ -113,7 +113,7 @@ export class PullAdapter implements PullStream {
   /** Closes the stream at once. */
   close(): void {
     this.#stream.destroy();
-    this.#onError(new Error("The stream was closed"));
+    this.#onError(new Error("The stream was closed."));
   }
 
   /**

@@ -101,6 +101,6 @@ export interface StreamListenerOptions {
 export function tooManyPending(maximum: number): HandshakeError {
   return new HandshakeError(
     "aborted",
-    `Cannot accept: ${maximum} connections are waiting already. See maxPending.`,
+    `Cannot accept the peer: ${maximum} handshakes are under way already (maxPending).`,
   );
 }

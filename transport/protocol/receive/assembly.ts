@@ -159,7 +159,7 @@ export class Assembly {
     } catch (cause) {
       throw new ProtocolError(
         "message-too-large",
-        `there is no memory for a message of ${wanted} bytes`,
+        `Cannot receive: there is no memory for a message of ${wanted} bytes.`,
         { cause },
       );
     }

@@ -160,7 +160,9 @@ function checkFrameStart(
     );
     violate(
       "reserved-bits",
-      `${bits.join(" and ")} must not be set in a ${opcodeName(opcode)} frame`,
+      `${bits.join(" and ")} must not be set in the ${
+        opcodeName(opcode)
+      } frame`,
       offset,
     );
   }
@@ -172,14 +174,14 @@ function checkFrameStart(
     if (type === 0) {
       violate(
         "unexpected-continuation",
-        "continuation frame has no message to continue",
+        "the continuation frame has no message to continue",
         offset,
       );
     }
   } else if (type !== 0) {
     violate(
       "unfinished-message",
-      `${opcodeName(opcode)} frame came before the ${
+      `the ${opcodeName(opcode)} frame arrived before the ${
         opcodeName(type)
       } message was finished`,
       offset,
@@ -189,8 +191,8 @@ function checkFrameStart(
     violate(
       masked ? "mask-missing" : "mask-unexpected",
       masked
-        ? "frame of a client must be masked"
-        : "frame of a server must not be masked",
+        ? "the frame of a client must be masked"
+        : "the frame of a server must not be masked",
       offset + 1,
     );
   }
@@ -217,14 +219,14 @@ function checkControl(
   if (first < 0x80) {
     violate(
       "control-fragmented",
-      `${opcodeName(opcode)} frame must have FIN`,
+      `the ${opcodeName(opcode)} frame must have FIN`,
       offset,
     );
   }
   if ((second & 0x7f) > MAX_CONTROL_PAYLOAD) {
     violate(
       "control-too-long",
-      `${opcodeName(opcode)} frame must not have more than 125 bytes`,
+      `the ${opcodeName(opcode)} frame must not have more than 125 bytes`,
       offset + 1,
     );
   }
@@ -232,8 +234,8 @@ function checkControl(
 
 function violate(
   code: ProtocolErrorCode,
-  message: string,
+  why: string,
   offset: number,
 ): never {
-  throw new ProtocolError(code, message, { offset });
+  throw new ProtocolError(code, `Cannot receive: ${why}.`, { offset });
 }

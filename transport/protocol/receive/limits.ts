@@ -44,22 +44,22 @@ export class Limits {
     if (fragments > this.fragments) {
       throw new ProtocolError(
         "too-many-fragments",
-        `message has more frames than maxFragments (${this.fragments}) allows`,
+        `Cannot receive: the message has more than maxFragments (${this.fragments}) frames.`,
         { offset },
       );
     }
     if (length > this.frame) {
       throw new ProtocolError(
         "frame-too-large",
-        `frame of ${length} bytes is larger than maxFrameSize (${this.frame} bytes)`,
+        `Cannot receive: the frame has ${length} bytes, more than maxFrameSize (${this.frame} bytes).`,
         { offset: offset + 1 },
       );
     }
     throw new ProtocolError(
       "message-too-large",
-      `message of ${
+      `Cannot receive: the message has ${
         before + length
-      } bytes or more is larger than maxMessageSize (${this.message} bytes)`,
+      } bytes or more, more than maxMessageSize (${this.message} bytes).`,
       { offset: offset + 1 },
     );
   }
@@ -72,7 +72,7 @@ export class Limits {
   refuseInflated(cause: unknown): never {
     throw new ProtocolError(
       "message-too-large",
-      `compressed message becomes larger than maxMessageSize (${this.message} bytes)`,
+      `Cannot receive: the inflated message is larger than maxMessageSize (${this.message} bytes).`,
       { cause },
     );
   }

@@ -33,7 +33,7 @@ export class MessageInflater {
     if (last && this.#size === 0) {
       throw new ProtocolError(
         "invalid-deflate-data",
-        "compressed message has no bytes, but even an empty message has at least one (RFC 7692, section 7.2.3.6)",
+        "Cannot receive: the compressed message has no bytes, and has to have at least one.",
       );
     }
     const room = this.#limits.message - before;
@@ -47,7 +47,7 @@ export class MessageInflater {
       }
       throw new ProtocolError(
         "invalid-deflate-data",
-        "compressed message cannot be inflated",
+        "Cannot receive: the compressed message cannot be inflated.",
         { cause },
       );
     }

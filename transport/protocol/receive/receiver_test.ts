@@ -691,7 +691,10 @@ Deno.test("receiver: after a violation it throws the same error again", () => {
   const error = assertThrows(() => receiver.push(hex("83 00")), ProtocolError);
   assertEquals(receiver.state, "failed");
   assertStrictEquals(assertThrows(() => receiver.push(hex("81 00"))), error);
-  assertEquals(error.message, "opcode 3 is reserved (at byte 0 of the stream)");
+  assertEquals(
+    error.message,
+    "Cannot receive: opcode 3 is reserved (at byte 0 of the stream).",
+  );
 });
 
 Deno.test("receiver: views and borrowed messages lie in the bytes that were pushed, copies do not", () => {

@@ -98,7 +98,7 @@ export function decodeCloseBody(body: Uint8Array, offset?: number): CloseBody {
   if (length === 1) {
     throw new ProtocolError(
       "invalid-close-payload",
-      "close frame has a body of 1 byte where a code takes 2",
+      "Cannot receive: the close frame has a body of 1 byte, and a close code has 2.",
       { offset },
     );
   }
@@ -106,7 +106,7 @@ export function decodeCloseBody(body: Uint8Array, offset?: number): CloseBody {
   if (!isValidCloseCode(code)) {
     throw new ProtocolError(
       "invalid-close-code",
-      `close code ${code} must not be sent`,
+      `Cannot receive: the close code ${code} must not be sent.`,
       { offset },
     );
   }
@@ -114,7 +114,7 @@ export function decodeCloseBody(body: Uint8Array, offset?: number): CloseBody {
     const bad = findInvalidUtf8(body, 2, length);
     throw new ProtocolError(
       "invalid-utf8",
-      "close reason is not UTF-8",
+      "Cannot receive: the close reason is not UTF-8.",
       {
         offset: offset === undefined
           ? undefined

@@ -31,7 +31,9 @@ class Zlib {
     const state: unknown = Reflect.get(stream, "_writeState");
     if (!isHandle(handle) || !(state instanceof Uint32Array)) {
       stream.close();
-      throw new TypeError("This runtime's node:zlib has no synchronous handle");
+      throw new TypeError(
+        "This runtime's node:zlib has no synchronous handle.",
+      );
     }
     this.#stream = stream;
     this.#handle = handle;
@@ -205,7 +207,7 @@ export class ZlibInflater implements Inflater {
       if (output.size > room) {
         throw new ProtocolError(
           "message-too-large",
-          "compressed message becomes larger than maxMessageSize",
+          "Cannot receive: the inflated message is larger than maxMessageSize.",
         );
       }
       if (more || left === 0) continue;
@@ -220,7 +222,7 @@ export class ZlibInflater implements Inflater {
 function broken(what: string, cause?: unknown): ProtocolError {
   return new ProtocolError(
     "invalid-deflate-data",
-    `compressed message ${what}`,
+    `Cannot receive: the compressed message ${what}.`,
     { cause },
   );
 }

@@ -92,11 +92,11 @@ export interface ProtocolErrorOptions extends ErrorOptions {
  * ```ts
  * import { ProtocolError } from "./errors.ts";
  *
- * const error = new ProtocolError("mask-missing", "frame is not masked", {
+ * const error = new ProtocolError("mask-missing", "Cannot receive: no mask.", {
  *   offset: 12,
  * });
  * console.log(error.closeCode); // 1002
- * console.log(error.message); // "frame is not masked (at byte 12 of the stream)"
+ * console.log(error.message); // "Cannot receive: no mask (at byte 12 of the stream)."
  * ```
  */
 export class ProtocolError extends Error {
@@ -116,9 +116,10 @@ export class ProtocolError extends Error {
     options: ProtocolErrorOptions = {},
   ) {
     super(
-      options.offset === undefined
-        ? message
-        : `${message} (at byte ${options.offset} of the stream)`,
+      options.offset === undefined ? message : message.replace(
+        /\.?$/,
+        ` (at byte ${options.offset} of the stream)$&`,
+      ),
       "cause" in options ? { cause: options.cause } : undefined,
     );
     this.code = code;
@@ -129,14 +130,18 @@ export class ProtocolError extends Error {
 
 /** The error for text that is not UTF-8. @param offset Where in the stream the bad byte is. */
 export function invalidUtf8(offset: number | undefined): ProtocolError {
-  return new ProtocolError("invalid-utf8", "text is not UTF-8", { offset });
+  return new ProtocolError(
+    "invalid-utf8",
+    "Cannot receive: the text is not UTF-8.",
+    { offset },
+  );
 }
 
 /** The error for a text that no string can hold. */
 export function textTooLong(cause: unknown): ProtocolError {
   return new ProtocolError(
     "message-too-large",
-    "text is longer than a string can be",
+    "Cannot receive: the text is longer than a string can be.",
     { cause },
   );
 }

@@ -3,13 +3,16 @@ import { HandshakeError } from "../../handshake/errors.ts";
 import { ProtocolError } from "./errors.ts";
 
 Deno.test("ProtocolError: knows its close code, and says where", () => {
-  const error = new ProtocolError("invalid-utf8", "text is not UTF-8", {
+  const error = new ProtocolError("invalid-utf8", "Cannot receive: bad text.", {
     offset: 7,
   });
   assertEquals(error.name, "ProtocolError");
   assertEquals(error.closeCode, 1007);
   assertEquals(error.offset, 7);
-  assertEquals(error.message, "text is not UTF-8 (at byte 7 of the stream)");
+  assertEquals(
+    error.message,
+    "Cannot receive: bad text (at byte 7 of the stream).",
+  );
   assertEquals("cause" in error, false);
 });
 

@@ -264,22 +264,22 @@ export function decodeLength(
   if (length === -1) {
     throw new ProtocolError(
       "length-too-large",
-      "payload length has its most significant bit set",
+      "Cannot receive: the most significant bit of the payload length is set.",
       { offset, closeCode: 1002 },
     );
   }
   if (length === Infinity) {
     throw new ProtocolError(
       "length-too-large",
-      "payload length is 2^53 or more",
+      "Cannot receive: the payload length is 2^53 or more.",
       { offset },
     );
   }
   throw new ProtocolError(
     "length-not-minimal",
-    `payload length ${length} is encoded in ${
+    `Cannot receive: the payload length ${length} is encoded in ${
       short === 126 ? 16 : 64
-    } bits where fewer would do`,
+    } bits, not in the fewest possible.`,
     { offset },
   );
 }
