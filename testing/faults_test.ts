@@ -11,7 +11,7 @@ Deno.test("faults that make no sense are refused, and named", () => {
     [{ corruption: 1.1 }, "corruption: it must be"],
     [{ cutAt: -1 }, "cutAt: it must be"],
     // @ts-expect-error not one of the words
-    [{ stall: true }, 'stall must be one of false, "hold", "swallow"'],
+    [{ stall: true }, 'stall: it must be one of false, "hold", "swallow"'],
     // @ts-expect-error not one of the words
     [{ cutWith: "fin" }, 'cutWith: it must be one of "reset", "end"'],
   ];

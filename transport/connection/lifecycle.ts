@@ -167,7 +167,7 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
     if (this.state !== "disconnected") {
       throw new ConnectionError(
         "invalid-state",
-        `Cannot connect: the connection is ${this.#state}. Each connection connects once: make a new one.`,
+        `Cannot connect: the connection is ${this.#state}. Only a disconnected connection can connect.`,
       );
     }
     const signal = signalOf(options);

@@ -6,7 +6,12 @@
 
 import { BlockList, isIP } from "node:net";
 import { env } from "node:process";
-import { ConfigError, ConnectionError, reasonOf, toError } from "../../base/errors.ts";
+import {
+  ConfigError,
+  ConnectionError,
+  reasonOf,
+  toError,
+} from "../../base/errors.ts";
 import { onDeno } from "../../base/runtime.ts";
 
 /** A name or an address, and a port. */
