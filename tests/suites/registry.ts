@@ -68,7 +68,7 @@ try {
   ]);
   if (!published) broken.push("nothing was published");
   for (const path of files.keys()) {
-    if (!WANTED.test(path) || path.endsWith("_test.ts")) {
+    if (!WANTED.test(path) || /_test\.ts$|\/_support\//.test(path)) {
       broken.push(`${path} must not be in the package`);
     }
   }

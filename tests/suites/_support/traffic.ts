@@ -6,6 +6,9 @@ import {
   type OutboundPoolOptions,
 } from "../../../mod.ts";
 
+/** The path of a peer whose bytes are changed on the way: only its states are checked. */
+export const UNTRUSTED = "/untrusted";
+
 /** Numbered texts, so that a gap, a swap or a double in a stay is seen. */
 class Sequences {
   readonly #last = new Map<string, number>();
@@ -50,13 +53,16 @@ export class TrafficServer {
 
   async #accept(): Promise<void> {
     for await (const incoming of this.listener) {
-      this.pool.add(`peer-${this.#count++}`, incoming.accept());
+      const { pathname } = new URL(incoming.request.url);
+      this.pool.add(`${pathname}#${this.#count++}`, incoming.accept());
     }
   }
 
   async #echo(): Promise<void> {
     for await (const { id, data, session } of this.pool.inbox) {
-      this.sequences.take(`${id}/${session}`, data);
+      if (!id.startsWith(UNTRUSTED)) {
+        this.sequences.take(`${id}/${session}`, data);
+      }
       try {
         // Never awaited in the loop that reads: a peer without room would hold up all others.
         this.pool.send(id, data);
@@ -81,11 +87,9 @@ export class TrafficClient {
   readonly pool: OutboundPool;
   readonly sequences = new Sequences();
   readonly broken: string[] = [];
-  /** When each peer was last lost, in epoch milliseconds. */
-  readonly lostAt = new Map<string, number>();
+  /** When each peer was lost, in epoch milliseconds. */
+  readonly lostAt = new Map<string, number[]>();
   reconnects = 0;
-  /** Peers whose payloads a fault may change: only their states are checked. */
-  readonly untrusted = new Set<string>();
   readonly #numbers = new Map<string, number>();
   readonly #connected = new Set<string>();
   readonly #timer: ReturnType<typeof setInterval>;
@@ -132,7 +136,7 @@ export class TrafficClient {
 
   async #read(): Promise<void> {
     for await (const { id, data, session } of this.pool.inbox) {
-      if (this.untrusted.has(id)) continue;
+      if (new URL(id).pathname === UNTRUSTED) continue;
       this.sequences.take(`${id}/${session}`, data);
     }
   }
@@ -148,7 +152,7 @@ export class TrafficClient {
       } else if (kind === "disconnected") {
         if (!was) this.broken.push(`${id}: disconnected twice`);
         this.#connected.delete(id);
-        this.lostAt.set(id, at);
+        this.lostAt.set(id, [...this.lostAt.get(id) ?? [], at]);
       } else this.broken.push(`${id}: ${kind}`);
     }
   }

@@ -13,8 +13,8 @@ import { QUICK, TrafficClient, TrafficServer } from "../_support/traffic.ts";
 export interface Report {
   readonly count: number;
   readonly broken: readonly string[];
-  /** When each peer was last lost, in epoch milliseconds. */
-  readonly lostAt: readonly number[];
+  /** When each peer was lost, in epoch milliseconds. */
+  readonly lostAt: readonly (readonly number[])[];
   /** Milliseconds until everyone was connected, when that was asked for; absent when it was too long. */
   readonly recovery?: number;
 }
