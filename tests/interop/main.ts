@@ -2,7 +2,7 @@
 /**
  * The library with the outside world: foreign clients and servers, reverse proxies and forward proxies.
  *
- * `deno task interop [--only NAME] [--write]` prints what holds as tables and ends with a count. `--write`
+ * `deno task suite interop [--only NAME] [--write]` prints what holds as tables and ends with a count. `--write`
  * puts the tables into docs/COMPATIBILITY.md; a whole run without it compares them. A part whose program
  * is missing says `skipped: reason`.
  *
@@ -38,9 +38,10 @@ for (const name of ["http_proxy", "https_proxy", "all_proxy"]) {
 // Debian keeps daemons where only root looks.
 Deno.env.set("PATH", `${Deno.env.get("PATH")}:/usr/local/sbin:/usr/sbin`);
 const open = openDescriptors();
-for (const part of parts(tally)) {
-  if (only === undefined || only === part.name) await runPart(part);
-}
+const chosen = parts(tally)
+  .filter(({ name }) => only === undefined || only === name);
+if (chosen.length === 0) tally.fail(`--only ${only}`, "There is no such part");
+for (const part of chosen) await runPart(part);
 await tally.run("nothing is left open", () =>
   until(
     "Closing",

@@ -4,7 +4,7 @@
  * middle of a frame or a handshake, corruption, refused connections. What the
  * library promises is checked all the while, and that everyone is back at the end.
  *
- * `deno task chaos [--seconds N] [--seed N] [--peers N]`
+ * `deno task suite chaos [--seconds N] [--seed N] [--peers N]`
  *
  * @module
  */

@@ -3,7 +3,7 @@
  * Headless Chromium against `listen` and `upgradeNode`, with compression: a page does the
  * exchanges and tells what came of them.
  *
- * `deno task chromium`; says `skipped: reason` where there is no Chromium.
+ * `deno task suite chromium`; says `skipped: reason` where there is no Chromium.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
  * Conformance over real TCP, in both roles, with frames made by hand: framing, pings, reserved bits,
- * opcodes, fragmentation, UTF-8, closing, large messages and compression. `deno task conformance`
+ * opcodes, fragmentation, UTF-8, closing, large messages and compression. `deno task suite conformance`
  *
  * Every case says what goes to an echo and exactly what must come back, the strictest
  * way: after a violation the right close code, then the end of the stream, and soon.

@@ -1,5 +1,5 @@
 /**
- * Runs the examples that put a layer on connections and pools: `deno task examples`.
+ * Runs the examples that put a layer on connections and pools: `deno task suite examples`.
  *
  * @module
  */

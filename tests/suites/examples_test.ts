@@ -1,5 +1,5 @@
 /**
- * Runs the examples as their users would: `deno task examples`.
+ * Runs the examples as their users would: `deno task suite examples`.
  *
  * @module
  */

@@ -3,7 +3,7 @@
  * Connections made and closed by the thousand, raw and native, each with a message there and back:
  * the heap must come back to where it was, nothing may stay open, and the process must exit by itself.
  *
- * `deno task leaks [--full] [--connections N]`
+ * `deno task suite leaks [--full] [--connections N]`
  *
  * @module
  */

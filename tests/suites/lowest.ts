@@ -1,7 +1,7 @@
 /**
  * The tests on the lowest version of Deno that the library supports, which comes from npm.
  *
- * `deno task lowest`
+ * `deno task suite lowest`
  *
  * @module
  */

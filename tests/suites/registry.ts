@@ -3,7 +3,7 @@
  * From the registry: publishes the package to a local server that speaks JSR's protocol, then
  * lets a project in an empty folder import each entry point, checks its types and runs it.
  *
- * `deno task registry`
+ * `deno task suite registry`
  *
  * @module
  */

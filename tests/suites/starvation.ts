@@ -3,7 +3,7 @@
  * What thousands of busy sockets meet in the runtime, without this library: each peer writes, and
  * waits for the echo; after some seconds it is counted who has had one in the last of them.
  *
- * `deno run --allow-net tests/suites/starvation.ts [PEERS] [SECONDS]`
+ * `deno task suite starvation [PEERS] [SECONDS]`
  *
  * @module
  */

@@ -2,7 +2,7 @@
  * What byte streams and listeners do when it takes time, or a process of its own: the long parts of the contract, and
  * listeners that run out of descriptors.
  *
- * `deno task streams`
+ * `deno task suite streams`
  *
  * @module
  */

@@ -1,8 +1,8 @@
 import { output } from "./child.ts";
 
 const FILE = new URL("../../../docs/COMPATIBILITY.md", import.meta.url);
-const BEGIN = "<!-- deno task interop --write: begin -->";
-const END = "<!-- deno task interop --write: end -->";
+const BEGIN = "<!-- deno task suite interop --write: begin -->";
+const END = "<!-- deno task suite interop --write: end -->";
 
 /** Puts the tables into the page for users. */
 export async function writeDocument(tables: string): Promise<void> {
@@ -23,7 +23,7 @@ export async function checkDocument(tables: string): Promise<void> {
   const { tables: written } = await readDocument();
   if (comparable(written) !== comparable(tables)) {
     throw new Error(
-      "docs/COMPATIBILITY.md is out of date. Run `deno task interop --write`.",
+      "docs/COMPATIBILITY.md is out of date. Run `deno task suite interop --write`.",
     );
   }
 }

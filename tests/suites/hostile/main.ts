@@ -5,7 +5,7 @@
  * processes of their own; what the attackers may write is bounded, so that it is the attack that weighs and
  * not its mass.
  *
- * `deno task hostile [--full] [--only TEXT]`
+ * `deno task suite hostile [--full] [--only TEXT]`
  *
  * @module
  */
@@ -93,7 +93,7 @@ for await (const { name, served, broken } of attackAccepting(full, only)) {
 }
 print(rows);
 console.log(`${rows.length + accepting - failed} passed, ${failed} failed`);
-if (failed > 0) Deno.exitCode = 1;
+if (failed > 0 || rows.length + accepting === 0) Deno.exitCode = 1;
 
 /** Has the victim dial the hostile server, again and again, and leave it after a while. */
 async function lure(name: string, terms: AttackTerms): Promise<AttackReport> {

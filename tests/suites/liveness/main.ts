@@ -3,7 +3,7 @@
  * Who is kept and who is cut: two processes with connections of every kind between them, of which one is stopped
  * (SIGSTOP) or blocks its event loop, while the other goes on sending; and slow transfers in both directions.
  *
- * `deno task liveness [--full]`: the full form has the default timeouts, stops processes for longer than these, and
+ * `deno task suite liveness [--full]`: the full form has the default timeouts, stops processes for longer than these, and
  * transfers at 64 KiB/s. It takes about twelve minutes.
  *
  * @module

@@ -3,7 +3,7 @@
  * Two hosts, which are two network namespaces of this machine: packets are lost, then the cable is
  * pulled and put back. Needs the right to make namespaces, and Debian's iproute2.
  *
- * `deno task netns [--peers N]`
+ * `deno task suite netns [--peers N]`
  *
  * @module
  */

@@ -3,7 +3,7 @@
  * The packed package, as npm installs it: a strict TypeScript project without the DOM library compiles, and a
  * program runs on Node 22 and 24, on Bun, and bundled by esbuild.
  *
- * `deno task package`
+ * `deno task suite package`
  *
  * @module
  */

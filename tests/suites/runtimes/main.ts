@@ -1,9 +1,9 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
  * More than Deno: runs `peer.ts` on Node 22 and on Bun, which come from npm, and on Deno; and `streams.ts` on the first two,
- * since `deno task streams` does the same on Deno.
+ * since `deno task suite streams` does the same on Deno.
  *
- * `deno task runtimes`
+ * `deno task suite runtimes`
  *
  * @module
  */

@@ -4,7 +4,7 @@
  * reading while they are sent to; and pools that are closed meanwhile. Memory must stay bounded,
  * nothing may be lost, who waits must be told in time, and the others must not feel it.
  *
- * `deno task slow`
+ * `deno task suite slow`
  *
  * @module
  */

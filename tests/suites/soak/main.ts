@@ -5,7 +5,7 @@
  * traffic (SIGSTOP, SIGCONT). Nothing may be lost, the order must hold, and when the server has been killed and started
  * again all must come back.
  *
- * `deno task soak [--full] [--raw N] [--native N] [--seconds N] [--restarts N]`
+ * `deno task suite soak [--full] [--raw N] [--native N] [--seconds N] [--restarts N]`
  *
  * @module
  */
