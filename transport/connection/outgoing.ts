@@ -74,6 +74,9 @@ export class Outgoing {
   #streamFailure: ConnectionError | undefined;
   #ended: AbortController | undefined;
 
+  /** Payload bytes that the meter has counted, as the socket counts them. */
+  #metered: number;
+
   /** Messages that were buffered. */
   sentMessages = 0;
   /** Called for all output. */
@@ -82,6 +85,7 @@ export class Outgoing {
   /** Sends over a socket. */
   constructor(options: OutgoingOptions) {
     this.#socket = options.socket;
+    this.#metered = options.socket.sentBytes;
     this.#highWaterMark = options.highWaterMark;
     this.#meter = options.meter;
     this.#queue = new Waiters(options.clock);
@@ -126,9 +130,8 @@ export class Outgoing {
   trySend(data: Message): boolean {
     if (this.#failure !== undefined) throw this.#failure;
     if (!this.#open) return false;
-    const before = this.#sentBytes;
     this.#socket.write(data, true);
-    this.#sent(1, before);
+    this.#sent(1);
     return true;
   }
 
@@ -157,9 +160,8 @@ export class Outgoing {
    */
   writeFragment(fragment: Fragment): void {
     if (this.#failure !== undefined) throw this.#failure;
-    const before = this.#sentBytes;
     this.#socket.writeFragment?.(fragment);
-    this.#sent(fragment.last ? 1 : 0, before);
+    this.#sent(fragment.last ? 1 : 0);
   }
 
   /** Buffers a whole message. Only during a turn. Resolves when the buffer is below the high-water mark. */
@@ -219,15 +221,14 @@ export class Outgoing {
     return this.#queue.size === 0 && this.#mayBuffer;
   }
 
-  /** Payload bytes that were buffered, if somebody counts them. */
-  get #sentBytes(): number {
-    return this.#meter === undefined ? 0 : this.#socket.sentBytes;
-  }
-
   /** Something was buffered, which completed so many messages. */
-  #sent(messages: number, bytesBefore: number): void {
+  #sent(messages: number): void {
     this.sentMessages += messages;
-    this.#meter?.sent(messages, this.#sentBytes - bytesBefore);
+    if (this.#meter !== undefined) {
+      const { sentBytes } = this.#socket;
+      this.#meter.sent(messages, sentBytes - this.#metered);
+      this.#metered = sentBytes;
+    }
     this.watcher?.written();
   }
 
@@ -235,9 +236,8 @@ export class Outgoing {
     // A call that may end early must not leave its caller's memory in use: its message is copied.
     const limited = options?.signal !== undefined ||
       (options?.timeout ?? 0) > 0;
-    const before = this.#sentBytes;
     const lent = this.#socket.write(data, limited);
-    this.#sent(1, before);
+    this.#sent(1);
     if (lent !== undefined) return this.#untilWritten(lent, options);
     return this.#hasRoom ? DONE : this.#buffered.wait(options);
   }

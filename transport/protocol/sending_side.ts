@@ -21,6 +21,8 @@ export class SendingSide {
   readonly sender: Sender;
   readonly #activity: WrittenActivity;
   #handshakeResponse: Uint8Array | undefined;
+  /** Bytes of the handshake response that are not written yet. */
+  #responseBytes = 0;
   /** Bytes that were taken and are being written. */
   #inFlight = 0;
   #closeFrame: CloseFrame | undefined;
@@ -45,6 +47,7 @@ export class SendingSide {
     this.#activity = activity;
     if (options.handshakeResponse?.length) {
       this.#handshakeResponse = options.handshakeResponse;
+      this.#responseBytes = options.handshakeResponse.length;
     }
   }
 
@@ -62,8 +65,7 @@ export class SendingSide {
 
   /** Bytes that are queued or being written. */
   get bufferedAmount(): number {
-    return this.sender.size + this.#inFlight +
-      (this.#handshakeResponse?.length ?? 0);
+    return this.sender.bufferedAmount + this.#responseBytes;
   }
 
   /** Our close frame, once it was written. */
@@ -103,7 +105,9 @@ export class SendingSide {
     this.#activity.wroteAt = now;
     this.#activity.writtenBytes += this.#inFlight;
     this.#inFlight = 0;
-    this.sender.release();
+    // The response goes first, and alone.
+    if (this.#responseBytes > 0) this.#responseBytes = 0;
+    else this.sender.release();
     if (this.#closeFrame !== undefined && this.sender.size === 0) {
       this.#closeWritten = true;
     }
@@ -112,7 +116,7 @@ export class SendingSide {
   /** Drops everything that waits: nothing can be written any more. */
   break(): void {
     this.#broken = true;
-    this.#inFlight = 0;
+    this.#inFlight = this.#responseBytes = 0;
     this.#handshakeResponse = undefined;
     this.sender.clear();
   }

@@ -119,7 +119,7 @@ export class FrameWriter {
     writeHeader(bytes, at, FIN | OPCODE_TEXT, size, masked, key);
     if (masked) buffer.mask(start, start + size, key);
     queue.length = start + size;
-    queue.size += start + size - at;
+    queue.buffered += start + size - at;
     if (this.onFrame !== undefined) this.show(FIN | OPCODE_TEXT, size);
     return size;
   }
@@ -144,7 +144,7 @@ export class FrameWriter {
       if (this.masked) buffer.mask(start, start + written, key);
       key = rotateKey(key, written);
       queue.length = start + written;
-      queue.size += written;
+      queue.buffered += written;
       from += read;
     }
   }
@@ -157,7 +157,7 @@ export class FrameWriter {
     const { bytes } = queue.reserve(MAX_HEADER_SIZE);
     const at = queue.length;
     queue.length = writeHeader(bytes, at, first, size, masked, key);
-    queue.size += queue.length - at;
+    queue.buffered += queue.length - at;
     this.show(first, size);
     return key;
   }
@@ -165,7 +165,7 @@ export class FrameWriter {
   /** Writes a part of a payload, over as many buffers as it takes. */
   payload(data: Uint8Array, from: number, to: number, key: number): void {
     const queue = this.#queue;
-    queue.size += to - from;
+    queue.buffered += to - from;
     while (from < to) {
       const left = to - from;
       const buffer = left + queue.length > SMALL_BUFFER
@@ -243,7 +243,7 @@ export class FrameWriter {
       if (masked) buffer.mask(start, start + size, key);
     }
     queue.length = start + size;
-    queue.size += start + size - at;
+    queue.buffered += start + size - at;
     if (this.onFrame !== undefined) this.show(first, size);
   }
 }

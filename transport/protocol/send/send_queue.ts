@@ -20,8 +20,8 @@ export class SendQueue {
   buffer: MaskView | undefined;
   /** How many bytes of the buffer are filled. */
   length = 0;
-  /** How many bytes wait to be taken. */
-  size = 0;
+  /** How many bytes wait, or were taken and not released yet. A field, since it is read several times for each message. */
+  buffered = 0;
 
   #queue: Pending[] = [];
   /** Control frames that go ahead of data. */
@@ -29,10 +29,16 @@ export class SendQueue {
   #pongs: Uint8Array[] = [];
 
   #piece: Uint8Array | undefined;
+  #pieceSize = 0;
   #pieceBuffer: MaskView | undefined;
   #pieceDone: ((written: boolean) => void) | undefined;
   /** Whether the piece that was taken last ends with the end of a frame. */
   #atFrameEnd = true;
+
+  /** How many bytes wait to be taken. */
+  get size(): number {
+    return this.buffered - this.#pieceSize;
+  }
 
   /** Returns a buffer to fill, with at least `size` bytes left in it. Only at the end of a frame. */
   reserve(size: number): MaskView {
@@ -59,23 +65,23 @@ export class SendQueue {
    */
   append(lent: LentMessage, endsFrame: boolean): void {
     this.#seal(endsFrame);
-    this.size += lent.left;
+    this.buffered += lent.left;
     this.#queue.push({ buffer: undefined, length: 0, endsFrame: true, lent });
   }
 
   /** Queues a ping ahead of data, at the next end of a frame. */
   ping(frame: Uint8Array): void {
-    this.size += frame.length;
+    this.buffered += frame.length;
     this.#pings.push(frame);
   }
 
   /** Queues a pong ahead of data, at the next end of a frame. If too many wait, it replaces all of them. */
   pong(frame: Uint8Array): void {
     if (this.#pongs.length === MAX_PONGS) {
-      for (const { length } of this.#pongs) this.size -= length;
+      for (const { length } of this.#pongs) this.buffered -= length;
       this.#pongs = [];
     }
-    this.size += frame.length;
+    this.buffered += frame.length;
     this.#pongs.push(frame);
   }
 
@@ -103,7 +109,7 @@ export class SendQueue {
     const piece = (this.#atFrameEnd ? this.#takeControl() : undefined) ??
       this.#takeData();
     this.#piece = piece;
-    this.size -= piece.length;
+    this.#pieceSize = piece.length;
     return piece;
   }
 
@@ -111,7 +117,9 @@ export class SendQueue {
   release(): void {
     const buffer = this.#pieceBuffer;
     const done = this.#pieceDone;
+    this.buffered -= this.#pieceSize;
     this.#piece = undefined;
+    this.#pieceSize = 0;
     this.#pieceBuffer = undefined;
     this.#pieceDone = undefined;
     if (buffer !== undefined) giveBuffer(buffer);
@@ -123,7 +131,7 @@ export class SendQueue {
     const { buffer } = this;
     const queue = this.#queue;
     const done = this.#pieceDone;
-    this.size = 0;
+    this.buffered = this.#pieceSize = 0;
     this.buffer = undefined;
     this.length = 0;
     this.#queue = [];

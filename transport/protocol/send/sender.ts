@@ -123,6 +123,11 @@ export class Sender {
     return this.#queue.size;
   }
 
+  /** How many bytes wait, or were taken and not released yet. */
+  get bufferedAmount(): number {
+    return this.#queue.buffered;
+  }
+
   /** Whether the close frame was queued, or everything was dropped. */
   get closed(): boolean {
     return this.#closed;
