@@ -12,33 +12,25 @@ import { InboundPool } from "@honeybee/honeybee";
 import { CLOSE_TIMEOUT, interrupted, port } from "./interrupted.ts";
 
 const PAGE = `<!doctype html>
-<meta charset="utf-8">
 <title>Honeybee</title>
-<form><input autofocus placeholder="Say something"> <button>Say</button></form>
-<ol></ol>
+<form><input autofocus> <button>Say</button></form>
+<pre></pre>
 <script>
-  const list = document.querySelector("ol");
-  const show = (text) => list.append(Object.assign(document.createElement("li"), { textContent: text }));
+  const show = (text) => document.querySelector("pre").append(text + "\\n");
   const socket = new WebSocket(location.href.replace(/^http/, "ws"));
-  socket.onopen = () => {
-    show("connected " + socket.extensions);
-    socket.send("the page says hello");
-  };
+  socket.onopen = () => socket.send("the page says hello");
   socket.onmessage = ({ data }) => show(data);
   socket.onclose = ({ code, reason }) => show("closed " + code + " " + reason);
   document.querySelector("form").onsubmit = (event) => {
     event.preventDefault();
-    const input = document.querySelector("input");
-    socket.send(input.value);
-    input.value = "";
+    socket.send(document.querySelector("input").value);
+    event.target.reset();
   };
 </script>`;
 
 const signal = interrupted();
-const pool = new InboundPool("browser", {
-  signal,
-  connection: { closeTimeout: CLOSE_TIMEOUT },
-});
+const connection = { closeTimeout: CLOSE_TIMEOUT };
+const pool = new InboundPool("browser", { signal, connection });
 const server = createServer((_request, response) => {
   response.setHeader("content-type", "text/html; charset=utf-8");
   response.end(PAGE);
@@ -60,11 +52,8 @@ server.listen(port(), "127.0.0.1", () => {
 
 for await (const { data } of pool.inbox) {
   for (const id of pool.peers) {
-    try {
-      pool.trySend(id, `someone: ${data}`);
-    } catch {
-      // It has left meanwhile.
-    }
+    // A peer that takes nothing for a second misses the message.
+    pool.send(id, `someone: ${data}`, { timeout: 1_000 }).catch(() => {});
   }
 }
 await pool.closed;

@@ -11,66 +11,40 @@
  * @module
  */
 
-import { InboundPool, type Message, OutboundPool } from "@honeybee/honeybee";
+import { forEachMessage, InboundPool, OutboundPool } from "@honeybee/honeybee";
 import { CLOSE_TIMEOUT, interrupted } from "./interrupted.ts";
 
-/** What is left of the 5 seconds after SIGINT is for the rest of the program. */
-const closeTimeout = CLOSE_TIMEOUT;
 const signal = interrupted();
-const peers = new InboundPool("peers", {
-  signal,
-  connection: { closeTimeout },
-});
+const connection = { closeTimeout: CLOSE_TIMEOUT };
+const peers = new InboundPool("peers", { signal, connection });
 const upstream = new OutboundPool("upstream", {
   signal,
-  connection: { closeTimeout },
+  connection,
+  onEvent: ({ id, kind }) => console.log(kind, id),
 });
 const url = Deno.env.get("UPSTREAM");
 const relay = url === undefined ? undefined : upstream.connect(url);
 
 const server = Deno.serve((request, { remoteAddr }) => {
   if (request.headers.get("upgrade") === null) {
-    return Response.json({
-      peers: peers.peers.length,
-      upstream: upstream.stats(),
-    });
+    return Response.json({ peers: peers.stats(), upstream: upstream.stats() });
   }
   // 503 while the pool closes.
   return peers.upgrade(request, { id: crypto.randomUUID(), remoteAddr });
 });
 
-/** Sends if there is room; says whether it did. */
-function tell(
-  pool: InboundPool | OutboundPool,
-  id: string,
-  data: Message,
-): boolean {
-  try {
-    return pool.trySend(id, data);
-  } catch {
-    return false; // It has left, or has no connection at present.
+/** What peers say goes to the relay. While it is away the message is lost, and the peer is told. */
+const up = forEachMessage(peers, async ({ data, reply }) => {
+  if (relay === undefined) return await reply(data);
+  await upstream.send(relay, data).catch(() => reply("not delivered"));
+});
+
+/** What the relay says goes to every peer. One that takes nothing for a second misses it. */
+const down = forEachMessage(upstream, ({ data }) => {
+  for (const id of peers.peers) {
+    peers.send(id, data, { timeout: 1_000 }).catch(() => {});
   }
-}
+});
 
-/** What peers say goes to the relay; while it is away it is lost, and said to be. */
-async function up(): Promise<void> {
-  for await (const { id, data } of peers.inbox) {
-    if (relay === undefined) tell(peers, id, data);
-    else if (!tell(upstream, relay, data)) tell(peers, id, "not delivered");
-  }
-}
-
-/** What the relay says goes to every peer. */
-async function down(): Promise<void> {
-  for await (const { data } of upstream.inbox) {
-    for (const id of peers.peers) tell(peers, id, data);
-  }
-}
-
-async function report(): Promise<void> {
-  for await (const { id, kind } of upstream.events) console.log(kind, id);
-}
-
-await Promise.all([up(), down(), report()]);
-await Promise.all([peers.closed, upstream.closed]);
+await Promise.all([up, down, peers.closed, upstream.closed]);
 await server.shutdown();

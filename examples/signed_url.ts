@@ -8,7 +8,7 @@
  * @module
  */
 
-import { InboundPool, listen } from "@honeybee/honeybee";
+import { forEachMessage, InboundPool, listen } from "@honeybee/honeybee";
 import { CLOSE_TIMEOUT, interrupted, port } from "./interrupted.ts";
 
 const HMAC = { name: "HMAC", hash: "SHA-256" };
@@ -53,10 +53,4 @@ void pool.serve(listener, {
     return id === undefined ? 403 : { id };
   },
 });
-for await (const { id, data } of pool.inbox) {
-  try {
-    pool.trySend(id, `${id}: ${data}`);
-  } catch {
-    // The peer has left.
-  }
-}
+await forEachMessage(pool, ({ id, data, reply }) => reply(`${id}: ${data}`));

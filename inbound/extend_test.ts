@@ -1,8 +1,8 @@
 /** The extended workers of the examples. */
 
 import { assertEquals } from "@std/assert";
-import { AdmissionWorker } from "../examples/extend_admission.ts";
-import { LimitedWorker } from "../examples/extend_rate_limit.ts";
+import { AdmissionWorker } from "../examples/workers/admission.ts";
+import { LimitedWorker } from "../examples/workers/rate_limit.ts";
 import { FakeClock, MockSocket } from "../testing/mod.ts";
 import type { InboundWorker } from "./plugin.ts";
 import { InboundPool } from "./pool.ts";

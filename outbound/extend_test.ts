@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { TwinWorker } from "../examples/extend_worker.ts";
+import { TwinWorker } from "../examples/workers/twin.ts";
 import { MockDialer, MockSocket } from "../testing/mod.ts";
 import { eventually, FakeClock } from "../testing/mod.ts";
 import { PoolError } from "../transport/base/errors.ts";
@@ -27,14 +27,14 @@ Deno.test("The twin worker sends on the faster connection, and on the other when
   fast.receivePong();
   clock.tick(50);
   slow.receivePong();
-  pool.trySend(URL, "one");
+  await pool.send(URL, "one");
   assertEquals([fast.written.length, slow.written.length], [1, 0]);
   slow.receive("from the slow one");
   assertEquals((await pool.inbox.take())?.data, "from the slow one");
 
   fast.receiveClose(1000);
   await clock.settle();
-  pool.trySend(URL, "two");
+  await pool.send(URL, "two");
   assertEquals(slow.written, ["two"]);
   // One connection is left: the peer has not gone.
   assertEquals(pool.stats().eventsDepth, 1);

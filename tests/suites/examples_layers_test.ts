@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   Connection,
   HandshakeError,
@@ -15,6 +15,19 @@ import { ROOT, Running } from "./_support/running.ts";
 
 const NET = ["--allow-net"];
 const WS = /ws:\/\/127\.0\.0\.1:\d+\S*/;
+
+Deno.test("Each example has at most 60 lines, and so has each of its modules", async () => {
+  const folder = new URL("../../examples/", import.meta.url);
+  for (const path of ["", "workers/", "nostr/"]) {
+    for await (const { name, isFile } of Deno.readDir(new URL(path, folder))) {
+      // The demo checks itself, which takes more.
+      if (!isFile || name === "demo.ts") continue;
+      const text = await Deno.readTextFile(new URL(path + name, folder));
+      const lines = text.split("\n").length - 1;
+      assert(lines <= 60, `${path}${name} has ${lines} lines`);
+    }
+  }
+});
 
 Deno.test("chat: everyone receives what anyone sends", async () => {
   await using server = new Running(NET, "chat", []);

@@ -98,6 +98,7 @@ Deno.test("The extended workers talk to each other", async () => {
 
 Deno.test("Peers without a token are closed with 4401, others are answered", async () => {
   await using server = new Running(["--allow-net"], "extend_admission", [
+    "0",
     "letmein",
   ]);
   const url = await server.says(/ws:\/\/127\.0\.0\.1:\d+/);
