@@ -13,6 +13,7 @@
  *
  * const server = new InboundPool("server");
  * const listener = listen({ hostname: "127.0.0.1" });
+ * await listener.ready;
  * const serving = server.serve(listener);
  *
  * const client = new OutboundPool("client");

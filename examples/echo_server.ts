@@ -17,6 +17,7 @@ const listener = listen({
   compression: true,
   signal,
 });
+await listener.ready;
 const pool = new InboundPool("echo", {
   signal,
   connection: { closeTimeout: CLOSE_TIMEOUT },

@@ -35,6 +35,7 @@ async function connect(incoming: Incoming): Promise<void> {
 }
 
 const listener = listen({ port: Number(port), hostname: "127.0.0.1", signal });
+await listener.ready;
 console.log(`ws://127.0.0.1:${listener.port}`);
 for await (const incoming of listener) {
   connect(incoming).catch((error) => console.warn(error.message));

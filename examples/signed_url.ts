@@ -44,6 +44,7 @@ const pool = new InboundPool("signed", {
   connection: { closeTimeout: CLOSE_TIMEOUT },
 });
 const listener = listen({ port: port(), hostname: "127.0.0.1", signal });
+await listener.ready;
 console.log(
   `ws://127.0.0.1:${listener.port}/${await sign("alice", Date.now() + 60_000)}`,
 );

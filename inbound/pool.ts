@@ -50,6 +50,7 @@ import { serve, type ServeOptions } from "./serve.ts";
  *
  * const pool = new InboundPool("echo");
  * const listener = listen({ hostname: "127.0.0.1" });
+ * await listener.ready;
  * void pool.serve(listener);
  * void forEachMessage(pool, ({ data, reply }) => reply(data));
  *

@@ -6,6 +6,7 @@
  * import { Connection, listen } from "@honeybee/honeybee/transport";
  *
  * const listener = listen({ hostname: "127.0.0.1" });
+ * await listener.ready;
  * const connection = new Connection(`ws://127.0.0.1:${listener.port}`);
  * const connecting = connection.connect();
  * for await (const incoming of listener) {

@@ -9,6 +9,7 @@
  * import { WebSocket } from "@honeybee/honeybee/websocket";
  *
  * const listener = listen({ hostname: "127.0.0.1" });
+ * await listener.ready;
  * const socket = new WebSocket(`ws://127.0.0.1:${listener.port}`, {
  *   headers: { authorization: "Bearer secret" },
  *   pingInterval: 5_000,

@@ -24,6 +24,7 @@ const RAW_NAMES: OptionNames<DialRawOptions> = { ...DIAL_NAMES, stream: true };
  * import { Connection, dialRaw, listen, NodeStream } from "@honeybee/honeybee/transport";
  *
  * const listener = listen({ hostname: "127.0.0.1" });
+ * await listener.ready;
  * const connection = new Connection("ws://behind.the.tunnel", {
  *   dialer: (url, options) => {
  *     const stream = new NodeStream(connect(listener.port, "127.0.0.1"));

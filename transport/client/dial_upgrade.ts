@@ -112,6 +112,7 @@ const HOMES: OptionHomes = {
  * import { dialUpgrade, listen } from "@honeybee/honeybee/transport";
  *
  * const listener = listen({ hostname: "127.0.0.1", upgrade: "shout/1" });
+ * await listener.ready;
  * const served = (async () => {
  *   for await (const incoming of listener) {
  *     const stream = await incoming.acceptStream();

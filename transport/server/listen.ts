@@ -26,6 +26,7 @@ import type { ListenOptions } from "./listen_options.ts";
  *   port: 0,
  *   onRequest: () => ({ body: "healthy" }),
  * });
+ * await listener.ready;
  * const accepting = (async () => {
  *   for await (const incoming of listener) {
  *     pool.add(crypto.randomUUID(), incoming.accept());
