@@ -19,6 +19,7 @@ const pool = new InboundPool("admitted", {
   workerFactory: () => new AdmissionWorker((first) => first === token),
 });
 const listener = listen({ hostname: "127.0.0.1", port: port(), signal });
+await listener.ready;
 console.log(`ws://127.0.0.1:${listener.port}`);
 const echoing = forEachMessage(pool, ({ data, reply }) => reply(data));
 await Promise.all([pool.serve(listener), echoing, pool.closed]);

@@ -20,6 +20,7 @@ const pool = new InboundPool("relay", {
 });
 const hostname = "127.0.0.1";
 const listener = listen({ port: port(), hostname, compression: true, signal });
+await listener.ready;
 console.log(`ws://127.0.0.1:${listener.port}`);
 
 /** A peer that takes nothing for a second misses the message; the others do not wait for it. */
