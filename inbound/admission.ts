@@ -15,7 +15,11 @@ import type { Registrar } from "./registrar.ts";
 export interface PoolUpgradeNodeOptions extends AcceptOptions {
   /** The id of the peer. */
   readonly id: string;
-  /** Whether the peer takes the place of one with the same id, as by `replace`. Otherwise it is refused. @default false */
+  /**
+   * Whether the peer takes the place of one with the same id, as by `replace`. Otherwise it is refused.
+   *
+   * @default {false}
+   */
   readonly replace?: boolean | undefined;
 }
 
@@ -23,7 +27,11 @@ export interface PoolUpgradeNodeOptions extends AcceptOptions {
 export interface PoolUpgradeOptions extends UpgradeOptions {
   /** The id of the peer. */
   readonly id: string;
-  /** Whether the peer takes the place of one with the same id, as by `replace`. Otherwise it is refused. @default false */
+  /**
+   * Whether the peer takes the place of one with the same id, as by `replace`. Otherwise it is refused.
+   *
+   * @default {false}
+   */
   readonly replace?: boolean | undefined;
 }
 

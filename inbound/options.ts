@@ -48,12 +48,18 @@ export interface InboundPoolOptions
   extends PoolOptions<InboundEvent, InboundConnectionOptions> {
   /**
    * The maximum number of peers. Beyond it `add` throws `pool-full`, and `upgrade` and `serve` answer 503.
-   * 0 is no limit. @default 0
+   * 0 is no limit.
+   *
+   * @default {0}
    */
   readonly maxPeers?: number | undefined;
   /** Options of the pool's workers. */
   readonly worker?: InboundWorkerOptions | undefined;
-  /** Makes a worker for each peer: see EXTEND.md. @default the default worker */
+  /**
+   * Makes a worker for each peer: see EXTEND.md.
+   *
+   * @default {the default worker}
+   */
   readonly workerFactory?: InboundWorkerFactory | undefined;
 }
 

@@ -96,7 +96,10 @@ export class Registrar {
     };
   }
 
-  /** @throws {PoolError} `pool-closed`. @throws {ConfigError} For what is no id, and what is no socket or was given before. */
+  /**
+   * @throws {PoolError} `pool-closed`.
+   * @throws {ConfigError} For what is no id, and what is no socket or was given before.
+   */
   checkSocket(action: string, id: string, socket: unknown): void {
     this.#core.checkOpen(action);
     checkId("id", id);

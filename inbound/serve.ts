@@ -38,7 +38,11 @@ export type ServeDecision =
 
 /** Options of {@link InboundPool.serve}. */
 export interface ServeOptions {
-  /** Makes the id of a peer that is taken in. @default a random UUID */
+  /**
+   * Makes the id of a peer that is taken in.
+   *
+   * @default {a random UUID}
+   */
   readonly id?: ((incoming: Incoming) => string | Promise<string>) | undefined;
   /**
    * Decides about a peer.
@@ -49,16 +53,22 @@ export interface ServeOptions {
    *
    * Anything else, an exception and a rejection refuse the peer with 500 and are reported in `errors`.
    *
-   * @default every peer is taken in
+   * @default {every peer is taken in}
    */
   readonly accept?:
     | ((incoming: Incoming) => ServeDecision | Promise<ServeDecision>)
     | undefined;
-  /** Whether a peer takes the place of one with the same id, as by `replace`. Otherwise it is refused with 409. @default false */
+  /**
+   * Whether a peer takes the place of one with the same id, as by `replace`. Otherwise it is refused with 409.
+   *
+   * @default {false}
+   */
   readonly replace?: boolean | undefined;
   /**
    * How long `accept` and `id` may take together, in milliseconds; beyond it the peer is refused with 500. 0 is no
-   * limit: the `handshakeTimeout` of the listener ends it then. @default 5000
+   * limit: the `handshakeTimeout` of the listener ends it then.
+   *
+   * @default {5000}
    */
   readonly timeout?: number | undefined;
 }

@@ -29,11 +29,17 @@ export interface OutboundPoolOptions
   extends PoolOptions<OutboundEvent>, OutboundPeerOptions {
   /** Options of the pool's workers. */
   readonly worker?: OutboundWorkerOptions | undefined;
-  /** Makes a worker for each peer. @default the shipped one */
+  /**
+   * Makes a worker for each peer.
+   *
+   * @default {the shipped one}
+   */
   readonly workerFactory?: OutboundWorkerFactory | undefined;
   /**
    * The maximum number of dials in flight in the whole pool. Peers whose last dial did not fail go first, and a
-   * quarter of the dials, at least one of two, is kept for them. @default 64
+   * quarter of the dials, at least one of two, is kept for them.
+   *
+   * @default {64}
    */
   readonly maxConcurrentDials?: number | undefined;
 }

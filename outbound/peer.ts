@@ -42,7 +42,11 @@ export interface OutboundPeerContext {
   readonly gate: PeerGate;
   /** The pool. */
   readonly core: OutboundCore;
-  /** Makes a worker. @throws {PoolError} `worker-failed`. */
+  /**
+   * Makes a worker.
+   *
+   * @throws {PoolError} `worker-failed`.
+   */
   readonly makeWorker: () => OutboundWorker;
 }
 
@@ -56,7 +60,11 @@ export class OutboundPeer {
   #presence: Presence;
   #peer: CorePeer | undefined;
 
-  /** Makes a peer with a worker that has not been started. @throws {PoolError} `worker-failed`. */
+  /**
+   * Makes a peer with a worker that has not been started.
+   *
+   * @throws {PoolError} `worker-failed`.
+   */
   constructor(context: OutboundPeerContext) {
     this.id = context.id;
     this.hasOwnId = context.hasOwnId;

@@ -42,13 +42,29 @@ import type {
 
 /** Options that may be given for a whole outbound pool, and for one peer in `connect`, where they come first. */
 export interface OutboundPeerOptions {
-  /** Makes the sockets. @default dialAuto */
+  /**
+   * Makes the sockets.
+   *
+   * @default {dialAuto}
+   */
   readonly dialer?: Dialer | undefined;
-  /** Headers of each request, or a function that is called for each attempt. @default none */
+  /**
+   * Headers of each request, or a function that is called for each attempt.
+   *
+   * @default {none}
+   */
   readonly headers?: HeadersSource | undefined;
-  /** Overrules the decision after a loss or a refusal. @default defaultVerdict */
+  /**
+   * Overrules the decision after a loss or a refusal.
+   *
+   * @default {defaultVerdict}
+   */
   readonly shouldReconnect?: ShouldReconnect | undefined;
-  /** Called for each new connection before anything else is sent on it. @default none */
+  /**
+   * Called for each new connection before anything else is sent on it.
+   *
+   * @default {none}
+   */
   readonly onConnected?: OnConnected | undefined;
 }
 
@@ -63,9 +79,17 @@ export type PeerWorkerOptions = Omit<OutboundWorkerOptions, "maxQueueSize">;
 
 /** Options of `connect`. Each comes before the same option of the pool; the others stay as the pool has them. */
 export interface ConnectOptions extends OutboundPeerOptions {
-  /** The id of the peer in the pool. With different ids one URL can be held several times. @default the normalised URL */
+  /**
+   * The id of the peer in the pool. With different ids one URL can be held several times.
+   *
+   * @default {the normalised URL}
+   */
   readonly id?: string | undefined;
-  /** Subprotocols to offer, the preferred one first. @default those of `connection` */
+  /**
+   * Subprotocols to offer, the preferred one first.
+   *
+   * @default {those of `connection`}
+   */
   readonly protocols?: string | readonly string[] | undefined;
   /** Options of this peer's connections. */
   readonly connection?: PeerConnectionOptions | undefined;

@@ -284,7 +284,7 @@ export class OutboundPool implements AsyncDisposable {
    * Closes the pool: sends every peer a close frame, waits for the closing handshakes for at most `closeTimeout`,
    * then cuts. Never waits for a consumer. Calling it again is safe and waits, too.
    *
-   * @param options The close frame. Native sockets send 1000 instead of 1001. @default 1001
+   * @param options The close frame. Native sockets send 1000 instead of 1001. Default: 1001.
    * @throws {ConfigError} `invalid-argument` if the code or the reason may not be sent.
    */
   close(options: PoolCloseOptions = {}): Promise<void> {

@@ -15,7 +15,11 @@ export interface EndRequest {
   readonly code: number;
   /** The reason in the close frame. */
   readonly reason: string;
-  /** How long the closing handshake may take, in milliseconds. @default closeTimeout */
+  /**
+   * How long the closing handshake may take, in milliseconds.
+   *
+   * @default {closeTimeout}
+   */
   readonly timeout?: number;
 }
 

@@ -10,25 +10,41 @@ export interface OutboundWorkerOptions extends Omit<LoggingOptions, "logger"> {
    * After half of this time without one the peer gets a ping, whatever `pingInterval` is. On native sockets,
    * which cannot ping, a message that was sent counts as well.
    *
-   * @default 60000 for sockets that ping (see `pingInterval`), else 0
+   * @default {60000 for sockets that ping (see `pingInterval`), else 0}
    */
   readonly keepaliveTimeout?: number | undefined;
   /**
    * Replaces the connection if no message arrived for this long, in milliseconds, even though the peer answers
-   * pings; 0 never does. A message that is arriving with at least 1 KiB/s counts. @default 0
+   * pings; 0 never does. A message that is arriving with at least 1 KiB/s counts.
+   *
+   * @default {0}
    */
   readonly messageTimeout?: number | undefined;
   /**
    * The delay before the first dial after a loss, in milliseconds, times a random number from 1 to 2. Doubles
    * after each connection shorter than `stableAfter`. With 0, the first dial follows at once and the next
-   * delays start at 100 ms. @default 2000
+   * delays start at 100 ms.
+   *
+   * @default {2000}
    */
   readonly reconnectDelay?: number | undefined;
-  /** The longest such delay, in milliseconds, before the random factor. @default 60000 */
+  /**
+   * The longest such delay, in milliseconds, before the random factor.
+   *
+   * @default {60000}
+   */
   readonly maxReconnectDelay?: number | undefined;
-  /** How long a connection has to hold until earlier losses are forgotten, in milliseconds. @default 30000 */
+  /**
+   * How long a connection has to hold until earlier losses are forgotten, in milliseconds.
+   *
+   * @default {30000}
+   */
   readonly stableAfter?: number | undefined;
-  /** As for inbound workers. @default 0 */
+  /**
+   * As for inbound workers.
+   *
+   * @default {0}
+   */
   readonly maxQueueSize?: number | undefined;
 }
 

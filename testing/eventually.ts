@@ -6,13 +6,23 @@ import { FakeClock } from "./fake_clock.ts";
 
 /** Options of {@link eventually} and {@link never}. */
 export interface EventuallyOptions {
-  /** How long to look, in milliseconds. @default 5000; of `never` 100 */
+  /**
+   * How long to look, in milliseconds.
+   *
+   * @default {5000; of `never` 100}
+   */
   readonly timeout?: number;
-  /** Milliseconds between looks. @default 10 */
+  /**
+   * Milliseconds between looks.
+   *
+   * @default {10}
+   */
   readonly interval?: number;
   /**
    * What the time is measured by. A `FakeClock` is moved, `interval` by
-   * `interval`. @default the runtime's own time
+   * `interval`.
+   *
+   * @default {the runtime's own time}
    */
   readonly clock?: Clock;
 }

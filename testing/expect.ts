@@ -7,7 +7,11 @@ import { type Expected, matches, show } from "./match.ts";
 
 /** Options of {@link expectWrite} and {@link expectIncoming}. */
 export interface ExpectOptions {
-  /** How long to wait, in milliseconds of the runtime's own time. @default 5000 */
+  /**
+   * How long to wait, in milliseconds of the runtime's own time.
+   *
+   * @default {5000}
+   */
   readonly timeout?: number;
 }
 

@@ -6,9 +6,17 @@ import { seededRandom } from "./seeded_random.ts";
 
 /** Options of a {@link FakeClock}. */
 export interface FakeClockOptions {
-  /** What it reads at first, in epoch milliseconds. @default 1_000_000_000_000 */
+  /**
+   * What it reads at first, in epoch milliseconds.
+   *
+   * @default {1_000_000_000_000}
+   */
   readonly now?: number;
-  /** What its chance begins with. @default 1 */
+  /**
+   * What its chance begins with.
+   *
+   * @default {1}
+   */
   readonly seed?: number;
 }
 

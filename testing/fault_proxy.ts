@@ -26,15 +26,35 @@ export type Accepting = "open" | "stall" | "refuse";
 
 /** Options of a {@link FaultProxy}. */
 export interface FaultProxyOptions {
-  /** Where to listen. @default "127.0.0.1" */
+  /**
+   * Where to listen.
+   *
+   * @default {"127.0.0.1"}
+   */
   readonly hostname?: string;
-  /** The port to listen at. @default 0, one that is free */
+  /**
+   * The port to listen at.
+   *
+   * @default {0, one that is free}
+   */
   readonly port?: number;
-  /** What its chance begins with. @default 1 */
+  /**
+   * What its chance begins with.
+   *
+   * @default {1}
+   */
   readonly seed?: number;
-  /** What delays are measured by. @default the runtime's own time */
+  /**
+   * What delays are measured by.
+   *
+   * @default {the runtime's own time}
+   */
   readonly clock?: Clock;
-  /** What is wrong from the start, on both ways. @default nothing */
+  /**
+   * What is wrong from the start, on both ways.
+   *
+   * @default {nothing}
+   */
   readonly faults?: Faults;
 }
 
@@ -173,7 +193,7 @@ export class FaultProxy implements AsyncDisposable {
    * Changes what is wrong with all connections, present and future, from now on. What is
    * left out stays as it is.
    *
-   * @param direction The way. @default both
+   * @param direction The way. Default: both.
    * @throws {ConfigError} `invalid-option` when a value makes no sense.
    */
   set(faults: Faults, direction?: Direction): void {

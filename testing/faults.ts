@@ -19,19 +19,47 @@ export type StallKind = "hold" | "swallow";
 
 /** What is wrong with one way of a connection. Offsets count the bytes that came through it. */
 export interface Faults {
-  /** Milliseconds by which each byte comes later. @default 0 */
+  /**
+   * Milliseconds by which each byte comes later.
+   *
+   * @default {0}
+   */
   readonly delay?: number;
-  /** Most bytes a second; 0 is no limit. @default 0 */
+  /**
+   * Most bytes a second; 0 is no limit.
+   *
+   * @default {0}
+   */
   readonly throttle?: number;
-  /** Whether and how it stands still. @default false */
+  /**
+   * Whether and how it stands still.
+   *
+   * @default {false}
+   */
   readonly stall?: StallKind | false;
-  /** Part of the bytes that are changed, from 0 to 1; which ones depends on the proxy's seed. @default 0 */
+  /**
+   * Part of the bytes that are changed, from 0 to 1; which ones depends on the proxy's seed.
+   *
+   * @default {0}
+   */
   readonly corruption?: number;
-  /** Offsets of bytes all of whose bits are flipped. @default none */
+  /**
+   * Offsets of bytes all of whose bits are flipped.
+   *
+   * @default {none}
+   */
   readonly corruptAt?: readonly number[];
-  /** Cut the connection when so many bytes have come through: in the middle of a frame, for example. @default Infinity */
+  /**
+   * Cut the connection when so many bytes have come through: in the middle of a frame, for example.
+   *
+   * @default {Infinity}
+   */
   readonly cutAt?: number;
-  /** How it is cut then. @default "reset" */
+  /**
+   * How it is cut then.
+   *
+   * @default {"reset"}
+   */
   readonly cutWith?: CutKind;
 }
 

@@ -13,9 +13,17 @@ import type {
 
 /** What a socket in memory can do. */
 export interface SocketTraits {
-  /** Whether it can ping, and shows pings and pongs; it answers pings in any case. @default true */
+  /**
+   * Whether it can ping, and shows pings and pongs; it answers pings in any case.
+   *
+   * @default {true}
+   */
   readonly controlFrames?: boolean;
-  /** Whether its reader can hold the peer back. @default true */
+  /**
+   * Whether its reader can hold the peer back.
+   *
+   * @default {true}
+   */
   readonly flowControl?: boolean;
 }
 

@@ -19,9 +19,17 @@ export interface LogRecord {
 
 /** Options of a {@link LogCapture}. */
 export interface LogCaptureOptions {
-  /** Where records are kept: loggers that share it keep one order. @default a new array */
+  /**
+   * Where records are kept: loggers that share it keep one order.
+   *
+   * @default {a new array}
+   */
   readonly records?: LogRecord[];
-  /** What is added to each record. @default nothing */
+  /**
+   * What is added to each record.
+   *
+   * @default {nothing}
+   */
   readonly attributes?: LogAttributes;
 }
 

@@ -33,7 +33,11 @@ export type DialStep =
 
 /** Options of a {@link MockDialer}. */
 export interface MockDialerOptions {
-  /** What dials do when the script has come to its end. @default a new {@link MockSocket} each time */
+  /**
+   * What dials do when the script has come to its end.
+   *
+   * @default {a new MockSocket each time}
+   */
   readonly otherwise?: DialStep;
 }
 

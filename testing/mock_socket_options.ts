@@ -35,23 +35,59 @@ export interface MockSocketBehaviour {
 
 /** Options of a `MockSocket`. */
 export interface MockSocketOptions {
-  /** The URL of the socket. @default "ws://mock.test" */
+  /**
+   * The URL of the socket.
+   *
+   * @default {"ws://mock.test"}
+   */
   readonly url?: string;
-  /** The subprotocol. @default "" */
+  /**
+   * The subprotocol.
+   *
+   * @default {""}
+   */
   readonly protocol?: string;
-  /** The extensions. @default "" */
+  /**
+   * The extensions.
+   *
+   * @default {""}
+   */
   readonly extensions?: string;
-  /** Where the peer is. @default undefined */
+  /**
+   * Where the peer is.
+   *
+   * @default {undefined}
+   */
   readonly remoteAddr?: PeerAddress | undefined;
-  /** Whether it can ping, and shows pings and pongs. @default true */
+  /**
+   * Whether it can ping, and shows pings and pongs.
+   *
+   * @default {true}
+   */
   readonly controlFrames?: boolean;
-  /** Whether a reader can hold the peer back. @default true */
+  /**
+   * Whether a reader can hold the peer back.
+   *
+   * @default {true}
+   */
   readonly flowControl?: boolean;
-  /** Whether what is written stays in `bufferedAmount` until `drain`. @default false */
+  /**
+   * Whether what is written stays in `bufferedAmount` until `drain`.
+   *
+   * @default {false}
+   */
   readonly buffering?: boolean;
-  /** What the arrival of messages is timed by. @default the runtime's own time */
+  /**
+   * What the arrival of messages is timed by.
+   *
+   * @default {the runtime's own time}
+   */
   readonly clock?: Clock;
-  /** What its methods do. @default the usual */
+  /**
+   * What its methods do.
+   *
+   * @default {the usual}
+   */
   readonly behaviour?: MockSocketBehaviour;
 }
 

@@ -3,11 +3,23 @@ import type { LaneStats } from "./proxy_lane.ts";
 
 /** When and how to cut. */
 export interface CutOptions {
-  /** How. @default "reset" */
+  /**
+   * How.
+   *
+   * @default {"reset"}
+   */
   readonly how?: CutKind;
-  /** Not at once, but when so many more bytes have come through. @default at once */
+  /**
+   * Not at once, but when so many more bytes have come through.
+   *
+   * @default {at once}
+   */
   readonly after?: number;
-  /** Which way's bytes `after` counts. @default "down" */
+  /**
+   * Which way's bytes `after` counts.
+   *
+   * @default {"down"}
+   */
   readonly direction?: Direction;
 }
 
@@ -27,7 +39,7 @@ export interface ProxyConnection {
   /**
    * Changes what is wrong, from now on. What is left out stays as it is.
    *
-   * @param direction The way. @default both
+   * @param direction The way. Default: both.
    * @throws {ConfigError} `invalid-option` when a value makes no sense.
    */
   set(faults: Faults, direction?: Direction): void;

@@ -4,7 +4,11 @@ import type { SocketEnd, SocketReader } from "../transport/socket/socket.ts";
 
 /** Options of a {@link RecordingReader}. */
 export interface RecordingReaderOptions {
-  /** How many messages may wait to be taken before it holds the peer back. @default Infinity */
+  /**
+   * How many messages may wait to be taken before it holds the peer back.
+   *
+   * @default {Infinity}
+   */
   readonly capacity?: number;
 }
 

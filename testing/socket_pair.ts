@@ -7,29 +7,61 @@ import { LimitedSocket } from "./limited_socket.ts";
 
 /** What one end of a pair can do. */
 export interface SocketPairEndOptions {
-  /** Whether it can ping, and shows pings and pongs; it answers pings in any case. @default true */
+  /**
+   * Whether it can ping, and shows pings and pongs; it answers pings in any case.
+   *
+   * @default {true}
+   */
   readonly controlFrames?: boolean;
-  /** Whether its reader can hold the peer back. @default true */
+  /**
+   * Whether its reader can hold the peer back.
+   *
+   * @default {true}
+   */
   readonly flowControl?: boolean;
-  /** Whether it has `writeFragment`. @default true */
+  /**
+   * Whether it has `writeFragment`.
+   *
+   * @default {true}
+   */
   readonly streaming?: boolean;
-  /** The address of its peer. @default undefined */
+  /**
+   * The address of its peer.
+   *
+   * @default {undefined}
+   */
   readonly remoteAddr?: PeerAddress | undefined;
 }
 
 /** Options of {@link socketPair}. The options of an end go before the common ones. */
 export interface SocketPairOptions extends SocketPairEndOptions {
-  /** The URL of the socket. @default "ws://pair.test" */
+  /**
+   * The URL of the socket.
+   *
+   * @default {"ws://pair.test"}
+   */
   readonly url?: string;
-  /** The subprotocol. @default "" */
+  /**
+   * The subprotocol.
+   *
+   * @default {""}
+   */
   readonly protocol?: string;
-  /** The extensions. @default "" */
+  /**
+   * The extensions.
+   *
+   * @default {""}
+   */
   readonly extensions?: string;
   /** Options of the client's end alone. */
   readonly client?: SocketPairEndOptions;
   /** Options of the server's end alone. */
   readonly server?: SocketPairEndOptions;
-  /** Source of the times of messages and of close timeouts. @default the runtime's own */
+  /**
+   * Source of the times of messages and of close timeouts.
+   *
+   * @default {the runtime's own}
+   */
   readonly clock?: Clock;
 }
 

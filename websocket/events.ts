@@ -1,20 +1,44 @@
 /** What every event is made of; not the type of the DOM library, which Node.js has not. */
 export interface EventOptions {
-  /** Whether it bubbles. @default false */
+  /**
+   * Whether it bubbles.
+   *
+   * @default {false}
+   */
   bubbles?: boolean;
-  /** Whether `preventDefault` has an effect. @default false */
+  /**
+   * Whether `preventDefault` has an effect.
+   *
+   * @default {false}
+   */
   cancelable?: boolean;
-  /** Whether it crosses the borders of shadow trees. @default false */
+  /**
+   * Whether it crosses the borders of shadow trees.
+   *
+   * @default {false}
+   */
   composed?: boolean;
 }
 
 /** What a {@link CloseEvent} is made of. */
 export interface CloseEventInit extends EventOptions {
-  /** The close code. @default 0 */
+  /**
+   * The close code.
+   *
+   * @default {0}
+   */
   code?: number;
-  /** The reason. @default "" */
+  /**
+   * The reason.
+   *
+   * @default {""}
+   */
   reason?: string;
-  /** Whether both sides sent a close frame. @default false */
+  /**
+   * Whether both sides sent a close frame.
+   *
+   * @default {false}
+   */
   wasClean?: boolean;
 }
 
@@ -30,9 +54,17 @@ export interface CloseEvent extends Event {
 
 /** What an {@link ErrorEvent} is made of. */
 export interface ErrorEventInit extends EventOptions {
-  /** What failed, in words. @default "" */
+  /**
+   * What failed, in words.
+   *
+   * @default {""}
+   */
   message?: string;
-  /** What was thrown. @default undefined */
+  /**
+   * What was thrown.
+   *
+   * @default {undefined}
+   */
   error?: unknown;
 }
 
@@ -99,11 +131,23 @@ export type Listener<E> = ((event: E) => unknown) | {
 
 /** How a listener is added. */
 export interface ListenerOptions {
-  /** Whether it is called in the capturing phase. @default false */
+  /**
+   * Whether it is called in the capturing phase.
+   *
+   * @default {false}
+   */
   capture?: boolean;
-  /** Whether it is removed after its first call. @default false */
+  /**
+   * Whether it is removed after its first call.
+   *
+   * @default {false}
+   */
   once?: boolean;
-  /** Whether it promises not to call `preventDefault`. @default false */
+  /**
+   * Whether it promises not to call `preventDefault`.
+   *
+   * @default {false}
+   */
   passive?: boolean;
   /** Removes it when it aborts. */
   signal?: AbortSignal;

@@ -39,7 +39,7 @@ export interface WebSocketOptions extends
   /**
    * The connection fails when `send` is called while `bufferedAmount` has reached this; 0 is no limit.
    *
-   * @default 64 MiB
+   * @default {64 MiB}
    */
   readonly maxBufferedAmount?: number | undefined;
 }

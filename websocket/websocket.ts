@@ -197,8 +197,8 @@ export class WebSocket extends EventTarget {
    * Closes: sends what is buffered, then a close frame, and waits for the peer's, at most `closeTimeout`. Does nothing
    * if the connection is closing or closed. Messages that have not been handed over are dropped.
    *
-   * @param code 1000 or 3000 to 4999. @default none, or 1000 if there is a reason
-   * @param reason At most 123 bytes of UTF-8. @default ""
+   * @param code 1000 or 3000 to 4999. Default: none, or 1000 if there is a reason.
+   * @param reason At most 123 bytes of UTF-8. Default: "".
    * @throws {DOMException} `InvalidAccessError` for another code, `SyntaxError` for a longer reason.
    */
   close(code?: number, reason?: string): void {

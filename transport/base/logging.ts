@@ -24,13 +24,23 @@ export interface Logger {
 
 /** The logging options of a scope: a pool, its workers or its connections. */
 export interface LoggingOptions {
-  /** Where records go. @default none: no logging, and no cost */
+  /**
+   * Where records go.
+   *
+   * @default {none: no logging, and no cost}
+   */
   readonly logger?: Logger | undefined;
-  /** Whether this scope logs. @default true */
+  /**
+   * Whether this scope logs.
+   *
+   * @default {true}
+   */
   readonly loggingEnabled?: boolean | undefined;
   /**
    * The least level of this scope's records. It narrows: what the logger itself
-   * drops stays dropped. @default the logger's own
+   * drops stays dropped.
+   *
+   * @default {the logger's own}
    */
   readonly logLevel?: LogLevel | undefined;
 }

@@ -12,9 +12,17 @@ import { Ring } from "./ring.ts";
 export interface QueueOptions<T> {
   /** How many items it holds before it is full. */
   readonly capacity: number;
-  /** How much it holds before it is full, in the unit of `weigh`. @default Infinity */
+  /**
+   * How much it holds before it is full, in the unit of `weigh`.
+   *
+   * @default {Infinity}
+   */
   readonly maxWeight?: number;
-  /** What an item weighs; must give the same each time. @default nothing weighs anything */
+  /**
+   * What an item weighs; must give the same each time.
+   *
+   * @default {nothing weighs anything}
+   */
   readonly weigh?: (item: T) => number;
   /** Called when a reader finds the queue empty, before it waits. */
   readonly onIdle?: () => void;

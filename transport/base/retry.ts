@@ -52,16 +52,25 @@ export interface RetryInfo {
 export interface RetryOptions {
   /** Ends the attempts when it aborts, also between two of them. */
   readonly signal?: AbortSignal | undefined;
-  /** Measures the delays. @default the runtime's own time */
+  /**
+   * Measures the delays.
+   *
+   * @default {the runtime's own time}
+   */
   readonly clock?: Clock | undefined;
   /** Called for each failure that is followed by another attempt. */
   readonly onRetry?: ((info: RetryInfo) => void) | undefined;
-  /** Decides whether a failure is worth another attempt. @default every failure is */
+  /**
+   * Decides whether a failure is worth another attempt.
+   *
+   * @default {every failure is}
+   */
   readonly isRetryable?: ((error: unknown) => boolean) | undefined;
   /**
    * The shortest delay, in milliseconds. A number applies from the second retry on: the first retry may be
    * immediate, a loop without a pause may not. A function is called for every failure and must not throw.
-   * @default 0
+   *
+   * @default {0}
    */
   readonly minDelay?:
     | number
@@ -69,7 +78,9 @@ export interface RetryOptions {
     | undefined;
   /**
    * Receives what the policy or a callback threw, and results that are not a number. In place of such a result
-   * of the policy, the default policy decides: `exponential(1000, 60000)`. @default ignored
+   * of the policy, the default policy decides: `exponential(1000, 60000)`.
+   *
+   * @default {ignored}
    */
   readonly onError?: ((error: Error) => void) | undefined;
 }

@@ -13,10 +13,16 @@ export type RetryPolicy = (attempt: number, error?: unknown) => number;
 export interface JitterOptions {
   /**
    * The share of each delay that is random, from 0 (none) to 1 (full jitter: from 0 to the nominal delay). It
-   * keeps clients that lost the same server from returning in one wave. @default 1
+   * keeps clients that lost the same server from returning in one wave.
+   *
+   * @default {1}
    */
   readonly jitter?: number;
-  /** Returns numbers from 0 up to but not including 1. @default Math.random */
+  /**
+   * Returns numbers from 0 up to but not including 1.
+   *
+   * @default {Math.random}
+   */
   readonly random?: () => number;
 }
 

@@ -71,7 +71,11 @@ export interface DialUpgradeOptions extends
   > {
   /** The protocol token to upgrade to, or several, the preferred one first. */
   readonly upgrade: UpgradeTokens;
-  /** Decides on a 101 that fits so far: only `true` accepts it. @default accepts all */
+  /**
+   * Decides on a 101 that fits so far: only `true` accepts it.
+   *
+   * @default {accepts all}
+   */
   readonly check?: UpgradeRequest["check"];
 }
 

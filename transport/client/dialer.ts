@@ -15,13 +15,29 @@ import type { Socket, SocketOptions } from "../socket/socket.ts";
 export interface DialOptions extends SocketOptions, OpenOptions {
   /** Ends the dial. */
   readonly signal?: AbortSignal | undefined;
-  /** Subprotocols to offer, the preferred one first. @default none */
+  /**
+   * Subprotocols to offer, the preferred one first.
+   *
+   * @default {none}
+   */
   readonly protocols?: string | readonly string[] | undefined;
-  /** Headers of the request. @default none */
+  /**
+   * Headers of the request.
+   *
+   * @default {none}
+   */
   readonly headers?: HeadersInput | undefined;
-  /** How long connecting may take, the TLS and WebSocket handshakes included, in milliseconds. @default 10000 */
+  /**
+   * How long connecting may take, the TLS and WebSocket handshakes included, in milliseconds.
+   *
+   * @default {10000}
+   */
   readonly handshakeTimeout?: number | undefined;
-  /** How often the connection will ping, in milliseconds: `dialAuto` dials raw where it is not 0. @default 20000 */
+  /**
+   * How often the connection will ping, in milliseconds: `dialAuto` dials raw where it is not 0.
+   *
+   * @default {20000}
+   */
   readonly pingInterval?: number | undefined;
 }
 
@@ -31,7 +47,9 @@ export interface DialRawOptions extends DialOptions {
    * Performs the handshake over this stream, for example a tunnel, instead of opening one to the URL's host. It must be
    * new: nothing was read from it, and nobody else uses it. It belongs to the dialer, who destroys it if the dial
    * fails. TLS has to be inside of it, also for `wss:` URLs, and `proxy`, `unix`, `caCerts`, `cert` and `key` must be
-   * left out. @default none
+   * left out.
+   *
+   * @default {none}
    */
   readonly stream?: ByteStream | undefined;
 }

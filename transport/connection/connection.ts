@@ -329,8 +329,8 @@ export class Connection implements AsyncDisposable {
    * A connection of `dialNative` can send only 1000 and 3000 to 4999: it sends 1000 in place of other codes. `sent` in the
    * {@link SocketEnd} is the close frame that went out.
    *
-   * @param code A code that may be sent, or 1005 for a close frame without a code. @default 1000
-   * @param reason At most 123 bytes of UTF-8. @default ""
+   * @param code A code that may be sent, or 1005 for a close frame without a code. Default: 1000.
+   * @param reason At most 123 bytes of UTF-8. Default: "".
    * @param options How long the handshake may take, if not `closeTimeout`.
    * @throws {ConfigError} `invalid-argument` if the code or the reason cannot be sent. It is thrown by the call
    * itself, so that a call that is not awaited does not hide it.

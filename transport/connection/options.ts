@@ -33,13 +33,29 @@ export type HeadersSource =
 
 /** The usual retry policy: the first retry at once, then doubling delays. */
 export interface RetrySettings {
-  /** Retries before it gives up. @default no limit */
+  /**
+   * Retries before it gives up.
+   *
+   * @default {no limit}
+   */
   readonly maxRetries?: number | undefined;
-  /** Delay before the second retry, in milliseconds. @default 1000 */
+  /**
+   * Delay before the second retry, in milliseconds.
+   *
+   * @default {1000}
+   */
   readonly initialDelay?: number | undefined;
-  /** Longest delay, in milliseconds. @default 60000 */
+  /**
+   * Longest delay, in milliseconds.
+   *
+   * @default {60000}
+   */
   readonly maxDelay?: number | undefined;
-  /** How far a delay may stray to either side, as a part of it, 0 to 1. @default 0.2 */
+  /**
+   * How far a delay may stray to either side, as a part of it, 0 to 1.
+   *
+   * @default {0.2}
+   */
   readonly jitterFactor?: number | undefined;
 }
 
@@ -52,36 +68,64 @@ export interface RetrySettings {
 export interface OpenConnectionOptions extends LoggingOptions {
   /** Closes the connection, gracefully, when it aborts while the connection is connecting or connected. */
   readonly signal?: AbortSignal | undefined;
-  /** The source of time and randomness. @default the runtime's own */
+  /**
+   * The source of time and randomness.
+   *
+   * @default {the runtime's own}
+   */
   readonly clock?: Clock | undefined;
-  /** How often to ping, with 10% jitter either way; 0 never. @default 20000 */
+  /**
+   * How often to ping, with 10% jitter either way; 0 never.
+   *
+   * @default {20000}
+   */
   readonly pingInterval?: number | undefined;
   /**
    * The connection ends if no byte arrives within this time after a ping. A slow peer to which much was sent gets up
-   * to 64 s more. @default 20000
+   * to 64 s more.
+   *
+   * @default {20000}
    */
   readonly pingTimeout?: number | undefined;
   /**
    * The connection ends if the peer takes none of our output for this long. A slow peer to which much was sent gets
-   * up to 64 s more. @default 30000
+   * up to 64 s more.
+   *
+   * @default {30000}
    */
   readonly writeTimeout?: number | undefined;
   /**
    * The longest time that a closing handshake may take, whoever begins it, before the socket is cut; 0 for no limit.
    * In a pool it bounds the wait for workers too: with 0, a worker of your own that never ends keeps `close()`
-   * waiting. @default 5000
+   * waiting.
+   *
+   * @default {5000}
    */
   readonly closeTimeout?: number | undefined;
-  /** While this many bytes or more wait to go out, messages are not buffered. @default 1 MiB */
+  /**
+   * While this many bytes or more wait to go out, messages are not buffered.
+   *
+   * @default {1 MiB}
+   */
   readonly highWaterMark?: number | undefined;
   /**
    * Messages that may wait in `incoming` before reading is paused. If it cannot be paused (native sockets), the
-   * connection ends with 1009. @default 100
+   * connection ends with 1009.
+   *
+   * @default {100}
    */
   readonly incomingBufferSize?: number | undefined;
-  /** The same in bytes; a text counts its UTF-16 units. @default 4 MiB */
+  /**
+   * The same in bytes; a text counts its UTF-16 units.
+   *
+   * @default {4 MiB}
+   */
   readonly incomingBufferBytes?: number | undefined;
-  /** Errors that may wait in `errors`. @default 10 */
+  /**
+   * Errors that may wait in `errors`.
+   *
+   * @default {10}
+   */
   readonly errorsBufferSize?: number | undefined;
   /** Called for each ping of the peer. The socket answers it by itself. */
   readonly onPing?: ((payload: Uint8Array) => void) | undefined;
@@ -93,7 +137,11 @@ export interface OpenConnectionOptions extends LoggingOptions {
     | undefined;
   /** Called at the end with the peer's close frame, if there was one; the code is 1005 if the frame had none. */
   readonly onClose?: ((code: number, reason: string) => void) | undefined;
-  /** Counts what passes through, also for several connections together. @default none */
+  /**
+   * Counts what passes through, also for several connections together.
+   *
+   * @default {none}
+   */
   readonly meter?: ConnectionMeter | undefined;
   /** What goes with each log record of this connection. */
   readonly logAttributes?: LogAttributes | undefined;
@@ -108,16 +156,28 @@ export interface ConnectionOptions extends
   > {
   /**
    * How binary messages are delivered: each in a buffer of its own, or as views that may share memory with their
-   * neighbours, see {@link BinaryDelivery}. @default "copy"
+   * neighbours, see {@link BinaryDelivery}.
+   *
+   * @default {"copy"}
    */
   readonly binary?: "copy" | "view" | undefined;
-  /** Makes the socket. @default dialAuto */
+  /**
+   * Makes the socket.
+   *
+   * @default {dialAuto}
+   */
   readonly dialer?: Dialer | undefined;
-  /** Makes dials wait for each other, also those of several connections. @default none */
+  /**
+   * Makes dials wait for each other, also those of several connections.
+   *
+   * @default {none}
+   */
   readonly dialGate?: DialGate | undefined;
   /**
    * Headers of the request, or a function that is called for each attempt. `handshakeTimeout` includes the time
-   * that the function takes. @default none
+   * that the function takes.
+   *
+   * @default {none}
    */
   readonly headers?: HeadersSource | undefined;
   /** What to do when a dial fails: a policy, its settings, or `false` for one attempt only. */

@@ -14,7 +14,11 @@ export interface SendOptions {
    * Ends the wait when it aborts. A message that was not buffered yet is not sent; one that was buffered goes out.
    */
   readonly signal?: AbortSignal | undefined;
-  /** The longest wait in milliseconds, with the same effect as `signal`; 0 for no limit. @default 0 */
+  /**
+   * The longest wait in milliseconds, with the same effect as `signal`; 0 for no limit.
+   *
+   * @default {0}
+   */
   readonly timeout?: number | undefined;
 }
 

@@ -19,9 +19,17 @@ import type { Outgoing } from "./outgoing.ts";
 
 /** Options of a connection's `sendStream`. */
 export interface SendStreamOptions {
-  /** The kind of message. @default "binary" */
+  /**
+   * The kind of message.
+   *
+   * @default {"binary"}
+   */
   readonly type?: "text" | "binary" | undefined;
-  /** The size of a fragment in bytes; the last one may be smaller. @default 65536 */
+  /**
+   * The size of a fragment in bytes; the last one may be smaller.
+   *
+   * @default {65536}
+   */
   readonly chunkSize?: number | undefined;
   /** Ends the stream: before its first fragment the message is not sent, later the connection ends. */
   readonly signal?: AbortSignal | undefined;

@@ -50,7 +50,7 @@ export class Waiters {
   /**
    * Waits for its turn.
    *
-   * @param onTurn Settles the call when its turn has come. @default resolves it
+   * @param onTurn Settles the call when its turn has come. Default: resolves it.
    * @throws {ConnectionError} `send-timeout`.
    * @throws The signal's reason when it aborts.
    */

@@ -15,6 +15,7 @@ const GIVEN_UP = 1011;
 
 /**
  * The messages of a connection as a stream. It takes a message off `incoming` only when its reader asks for one.
+ *
  * @param endError Why the connection ended, if the end was not clean.
  * It closes with the connection, or fails with the error that ended it. To cancel it closes the connection.
  */

@@ -32,19 +32,41 @@ export interface UpgradeRequest {
   readonly host: string;
   /** Path and query. */
   readonly target: string;
-  /** The protocol token to upgrade to, or several, the preferred one first. @default "websocket" */
+  /**
+   * The protocol token to upgrade to, or several, the preferred one first.
+   *
+   * @default {"websocket"}
+   */
   readonly upgrade?: UpgradeTokens | undefined;
-  /** The `Sec-WebSocket-Key` that `websocket` needs: see {@link createKey}. @default none */
+  /**
+   * The `Sec-WebSocket-Key` that `websocket` needs: see {@link createKey}.
+   *
+   * @default {none}
+   */
   readonly key?: string | undefined;
-  /** Subprotocols to offer, for `websocket`. @default none */
+  /**
+   * Subprotocols to offer, for `websocket`.
+   *
+   * @default {none}
+   */
   readonly protocols?: readonly string[] | undefined;
-  /** permessage-deflate to offer, for `websocket`. @default none */
+  /**
+   * permessage-deflate to offer, for `websocket`.
+   *
+   * @default {none}
+   */
   readonly compression?: CompressionOptions | undefined;
-  /** More headers. A `Host` replaces the one above. @default none */
+  /**
+   * More headers. A `Host` replaces the one above.
+   *
+   * @default {none}
+   */
   readonly headers?: Iterable<readonly [string, string]> | undefined;
   /**
    * Decides on a 101 that fits so far, for example where another protocol than `websocket` has rules of its own.
-   * Only `true` accepts it; anything else, a promise or an exception too, refuses it. @default accepts all
+   * Only `true` accepts it; anything else, a promise or an exception too, refuses it.
+   *
+   * @default {accepts all}
    */
   readonly check?: ((response: ResponseHead) => boolean) | undefined;
 }

@@ -27,21 +27,53 @@ export interface DeflateAgreement {
 
 /** Options of permessage-deflate (RFC 7692). */
 export interface CompressionOptions {
-  /** The compression level, from 0 (none) to 9 (best). @default 1 */
+  /**
+   * The compression level, from 0 (none) to 9 (best).
+   *
+   * @default {1}
+   */
   readonly level?: number | undefined;
-  /** The memory of a compressor, from 1 to 9: 2^(memLevel + 9) bytes. @default 8 */
+  /**
+   * The memory of a compressor, from 1 to 9: 2^(memLevel + 9) bytes.
+   *
+   * @default {8}
+   */
   readonly memLevel?: number | undefined;
-  /** Messages of fewer bytes are not compressed. @default 1024 */
+  /**
+   * Messages of fewer bytes are not compressed.
+   *
+   * @default {1024}
+   */
   readonly threshold?: number | undefined;
-  /** The server starts each message with an empty window: less memory, less compression. @default false */
+  /**
+   * The server starts each message with an empty window: less memory, less compression.
+   *
+   * @default {false}
+   */
   readonly serverNoContextTakeover?: boolean | undefined;
-  /** The client starts each message with an empty window. @default false */
+  /**
+   * The client starts each message with an empty window.
+   *
+   * @default {false}
+   */
   readonly clientNoContextTakeover?: boolean | undefined;
-  /** Base-2 logarithm of the maximum window of the server, from 9 to 15. @default 15 */
+  /**
+   * Base-2 logarithm of the maximum window of the server, from 9 to 15.
+   *
+   * @default {15}
+   */
   readonly serverMaxWindowBits?: number | undefined;
-  /** Base-2 logarithm of the maximum window of the client, from 9 to 15. @default 15 */
+  /**
+   * Base-2 logarithm of the maximum window of the client, from 9 to 15.
+   *
+   * @default {15}
+   */
   readonly clientMaxWindowBits?: number | undefined;
-  /** Makes the compressors. @default zlib's */
+  /**
+   * Makes the compressors.
+   *
+   * @default {zlib's}
+   */
   readonly codec?: CompressionCodec | undefined;
 }
 

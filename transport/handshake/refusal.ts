@@ -8,11 +8,23 @@ const PROBLEM_TYPE = "application/problem+json";
 
 /** The parts of an HTTP response other than 101. */
 export interface ResponseParts {
-  /** Its headers. Those that frame the response are left out. @default none */
+  /**
+   * Its headers. Those that frame the response are left out.
+   *
+   * @default {none}
+   */
   readonly headers?: Iterable<readonly [string, string]> | undefined;
-  /** A text, whose type is `text/plain` unless a `Content-Type` is given, or bytes. @default none */
+  /**
+   * A text, whose type is `text/plain` unless a `Content-Type` is given, or bytes.
+   *
+   * @default {none}
+   */
   readonly body?: string | Uint8Array | undefined;
-  /** Whether the body is left out, as in the answer to a `HEAD` request (RFC 9110, section 9.3.2). @default false */
+  /**
+   * Whether the body is left out, as in the answer to a `HEAD` request (RFC 9110, section 9.3.2).
+   *
+   * @default {false}
+   */
   readonly isHead?: boolean | undefined;
 }
 
@@ -69,8 +81,8 @@ export interface RefusalParts {
 /**
  * Describes a refusal for a human and for a program (RFC 9457).
  *
- * @param headers More headers. @default none
- * @param detail What is wrong with this request. @default only the status is described
+ * @param headers More headers. Default: none.
+ * @param detail What is wrong with this request. Default: only the status is described.
  */
 export function describeProblem(
   status: number,

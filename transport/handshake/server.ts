@@ -27,13 +27,29 @@ const KEY = /^[+/0-9A-Za-z]{22}==$/;
 
 /** What a server accepts and chooses. */
 export interface UpgradePolicy {
-  /** The protocol token to upgrade to, or several. @default "websocket" */
+  /**
+   * The protocol token to upgrade to, or several.
+   *
+   * @default {"websocket"}
+   */
   readonly upgrade?: UpgradeTokens | undefined;
-  /** Subprotocols. @default none is chosen */
+  /**
+   * Subprotocols.
+   *
+   * @default {none is chosen}
+   */
   readonly protocols?: ProtocolChoice | undefined;
-  /** Origins. @default all */
+  /**
+   * Origins.
+   *
+   * @default {all}
+   */
   readonly origins?: OriginChoice | undefined;
-  /** permessage-deflate to agree to. @default none */
+  /**
+   * permessage-deflate to agree to.
+   *
+   * @default {none}
+   */
   readonly compression?: CompressionOptions | undefined;
 }
 
@@ -199,15 +215,31 @@ export function checkUpgradeRequest(
 
 /** What a server's 101 says. */
 export interface UpgradeResponse {
-  /** The protocol token. @default "websocket" */
+  /**
+   * The protocol token.
+   *
+   * @default {"websocket"}
+   */
   readonly upgrade?: string | undefined;
   /** The client's key, which is answered. */
   readonly key?: string | undefined;
-  /** The subprotocol that was chosen. @default none */
+  /**
+   * The subprotocol that was chosen.
+   *
+   * @default {none}
+   */
   readonly protocol?: string | undefined;
-  /** The extensions that were agreed on. @default none */
+  /**
+   * The extensions that were agreed on.
+   *
+   * @default {none}
+   */
   readonly extensions?: string | undefined;
-  /** More headers. @default none */
+  /**
+   * More headers.
+   *
+   * @default {none}
+   */
   readonly headers?: Iterable<readonly [string, string]> | undefined;
 }
 

@@ -13,7 +13,9 @@ export interface ReaderOptions {
   readonly session: number;
   /**
    * The peer has sent more than may wait, and its socket has no backpressure. Called at most once; messages are dropped from then
-   * on. @default closes the connection with 1009
+   * on.
+   *
+   * @default {closes the connection with 1009}
    */
   readonly onOverflow?: ((error: Error) => void) | undefined;
   /** Ends the work: what has arrived is taken over. For a connection that is about to be closed. */

@@ -3,9 +3,17 @@ import { checkCloseArguments } from "../connection/arguments.ts";
 
 /** The close frame that peers get from `remove` and `close` of a pool. */
 export interface PoolCloseOptions {
-  /** The close code. @default 1000 of `remove`, 1001 of `close` */
+  /**
+   * The close code.
+   *
+   * @default {1000 of `remove`, 1001 of `close`}
+   */
   readonly code?: number | undefined;
-  /** The reason, at most 123 bytes of UTF-8. @default "" of `remove`, "The pool is closing" of `close` */
+  /**
+   * The reason, at most 123 bytes of UTF-8.
+   *
+   * @default {"" of `remove`, "The pool is closing" of `close`}
+   */
   readonly reason?: string | undefined;
 }
 

@@ -34,7 +34,11 @@ export type MessageHandler = (message: HandledMessage) => unknown;
 
 /** Options of {@link forEachMessage}. */
 export interface ForEachOptions {
-  /** The maximum number of peers whose messages are handled at the same time. @default 16 */
+  /**
+   * The maximum number of peers whose messages are handled at the same time.
+   *
+   * @default {16}
+   */
   readonly concurrency?: number | undefined;
   /** Ends it: no further message is taken from the inbox. */
   readonly signal?: AbortSignal | undefined;

@@ -73,22 +73,42 @@ export interface PoolOptions<
 > extends LoggingOptions {
   /** Closes the pool, gracefully, when it aborts. */
   readonly signal?: AbortSignal | undefined;
-  /** Where time and chance come from. @default the runtime's own */
+  /**
+   * Where time and chance come from.
+   *
+   * @default {the runtime's own}
+   */
   readonly clock?: Clock | undefined;
-  /** Messages that may wait in the inbox. While it is full, peers get backpressure. @default 256 */
+  /**
+   * Messages that may wait in the inbox. While it is full, peers get backpressure.
+   *
+   * @default {256}
+   */
   readonly inboxBufferSize?: number | undefined;
   /**
    * Bytes that may wait in the inbox before peers get backpressure; a text counts its UTF-16 units. The
-   * last message may exceed it. @default 16 MiB
+   * last message may exceed it.
+   *
+   * @default {16 MiB}
    */
   readonly inboxBufferBytes?: number | undefined;
-  /** Events that may wait. @default 1024 */
+  /**
+   * Events that may wait.
+   *
+   * @default {1024}
+   */
   readonly eventsBufferSize?: number | undefined;
-  /** Errors that may wait; when nobody reads them the oldest go. @default 1024 */
+  /**
+   * Errors that may wait; when nobody reads them the oldest go.
+   *
+   * @default {1024}
+   */
   readonly errorsBufferSize?: number | undefined;
   /**
    * Called synchronously with each event, also when `events` drops it. If it throws or rejects, the error goes to
-   * `errors`. @default none
+   * `errors`.
+   *
+   * @default {none}
    */
   readonly onEvent?: ((event: E) => void) | undefined;
   /** Options of the pool's connections. */

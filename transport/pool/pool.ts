@@ -38,9 +38,17 @@ const GRACE = 1_000;
 export interface Admission<Plugin, E extends PoolEvent> {
   readonly id: string;
   readonly worker: Worker<Plugin>;
-  /** Goes on counting for a peer that gets another worker. @default one that begins at 0 */
+  /**
+   * Goes on counting for a peer that gets another worker.
+   *
+   * @default {one that begins at 0}
+   */
   readonly counter?: TrafficCounter | undefined;
-  /** How long the closing handshake may take, in milliseconds; 0 is no limit. @default that of the pool */
+  /**
+   * How long the closing handshake may take, in milliseconds; 0 is no limit.
+   *
+   * @default {that of the pool}
+   */
   readonly closeTimeout?: number | undefined;
   /** Makes what the worker gets. */
   readonly makePlugin: (peer: Peer<Plugin, E>) => Plugin;

@@ -30,6 +30,10 @@ export interface Worker<Plugin> {
   send(data: Message, options?: SendOptions): Promise<void>;
   /** Sends a message if there is space in the buffer: see {@link Connection.trySend}. Without it the pool's `trySend` returns `false`. */
   trySend?(data: Message): boolean;
-  /** Figures of the present connection, or of the last one. Must not wait. @default undefined */
+  /**
+   * Figures of the present connection, or of the last one. Must not wait.
+   *
+   * @default {undefined}
+   */
   stats?(): ConnectionStats | undefined;
 }

@@ -37,7 +37,11 @@ export class CloseDeadline {
     this.#progressAt = now;
   }
 
-  /** Puts the deadline off, if there was progress. @returns Whether it was put off. */
+  /**
+   * Puts the deadline off, if there was progress.
+   *
+   * @returns Whether it was put off.
+   */
   extend(now: number): boolean {
     const recently = this.#progressAt > this.due - this.timeout / 2;
     if (!recently || this.#extensions === 0) return false;

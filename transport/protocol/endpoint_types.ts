@@ -36,15 +36,35 @@ export interface CloseFrame {
 
 /** Options of an {@link Endpoint}. */
 export interface EndpointOptions extends ReceiverOptions {
-  /** Compresses messages, if permessage-deflate was negotiated. @default nothing is compressed */
+  /**
+   * Compresses messages, if permessage-deflate was negotiated.
+   *
+   * @default {nothing is compressed}
+   */
   readonly deflater?: Deflater | undefined;
-  /** Largest payload of a data frame in bytes; longer messages go out in fragments. @default 0, no limit */
+  /**
+   * Largest payload of a data frame in bytes; longer messages go out in fragments.
+   *
+   * @default {0, no limit}
+   */
   readonly fragmentSize?: number | undefined;
-  /** Source of masking keys, see {@link SenderOptions.maskKey}. @default {crypto.getRandomValues} */
+  /**
+   * Source of masking keys, see {@link SenderOptions.maskKey}.
+   *
+   * @default {crypto.getRandomValues}
+   */
   readonly maskKey?: (() => number) | undefined;
-  /** Longest time in milliseconds for a closing handshake that the peer begins; 0 for no limit. @default 5000 */
+  /**
+   * Longest time in milliseconds for a closing handshake that the peer begins; 0 for no limit.
+   *
+   * @default {5000}
+   */
   readonly closeTimeout?: number | undefined;
-  /** Bytes to write before any frame: a server's response to the opening handshake. @default none */
+  /**
+   * Bytes to write before any frame: a server's response to the opening handshake.
+   *
+   * @default {none}
+   */
   readonly handshakeResponse?: Uint8Array | undefined;
 }
 

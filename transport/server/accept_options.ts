@@ -24,16 +24,24 @@ import type { SocketOptions } from "../socket/socket.ts";
 export interface AcceptOptions extends SocketOptions {
   /**
    * Subprotocols that the server speaks, the preferred one first, or a function that chooses one of those offered. A
-   * peer is accepted without one if there is no match. @default none
+   * peer is accepted without one if there is no match.
+   *
+   * @default {none}
    */
   readonly protocols?: ProtocolChoice | undefined;
   /**
    * Origins that are accepted, such as `https://app.example`, or a function that decides. A list accepts requests
    * without an `Origin` too, which do not come from browsers; a function is asked with `undefined`. The function must
-   * return `true` to accept: anything else refuses with 403, also a promise. @default all
+   * return `true` to accept: anything else refuses with 403, also a promise.
+   *
+   * @default {all}
    */
   readonly origins?: OriginChoice | undefined;
-  /** More headers of the answer. @default none */
+  /**
+   * More headers of the answer.
+   *
+   * @default {none}
+   */
   readonly headers?: HeadersInput | undefined;
 }
 

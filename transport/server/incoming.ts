@@ -28,18 +28,27 @@ import { answerAndClose, refuse, toAnswer } from "./refuse.ts";
 
 /** What goes with a refusal. */
 export interface RejectOptions {
-  /** Headers of the answer, for example `Retry-After`. @default none */
+  /**
+   * Headers of the answer, for example `Retry-After`.
+   *
+   * @default {none}
+   */
   readonly headers?: HeadersInput | undefined;
   /**
    * Its body: a text, which is `text/plain` unless `headers` has a `Content-Type`, or bytes.
-   * @default a description of the problem in JSON (RFC 9457)
+   *
+   * @default {a description of the problem in JSON (RFC 9457)}
    */
   readonly body?: string | Uint8Array | undefined;
 }
 
 /** Options of {@link Incoming.acceptStream}. */
 export interface AcceptStreamOptions {
-  /** More headers of the answer. @default none */
+  /**
+   * More headers of the answer.
+   *
+   * @default {none}
+   */
   readonly headers?: HeadersInput | undefined;
 }
 

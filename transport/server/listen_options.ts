@@ -22,35 +22,74 @@ import { checkTls } from "./tls_options.ts";
 
 /** Options of {@link listen}. Those of {@link AcceptOptions} apply to every peer that is accepted. */
 export interface ListenOptions extends AcceptOptions, LoggingOptions {
-  /** The port; 0 for any that is free. @default 0 */
+  /**
+   * The port; 0 for any that is free.
+   *
+   * @default {0}
+   */
   readonly port?: number | undefined;
-  /** The address to listen on. @default "0.0.0.0" */
+  /**
+   * The address to listen on.
+   *
+   * @default {"0.0.0.0"}
+   */
   readonly hostname?: string | undefined;
-  /** Path of a Unix socket to listen on instead. @default none */
+  /**
+   * Path of a Unix socket to listen on instead.
+   *
+   * @default {none}
+   */
   readonly path?: string | undefined;
-  /** Speaks TLS. @default plain TCP */
+  /**
+   * Speaks TLS.
+   *
+   * @default {plain TCP}
+   */
   readonly tls?: TlsServerOptions | undefined;
-  /** Lets other processes listen on the same port (SO_REUSEPORT). @default false */
+  /**
+   * Lets other processes listen on the same port (SO_REUSEPORT).
+   *
+   * @default {false}
+   */
   readonly reusePort?: boolean | undefined;
   /** Stops accepting when it aborts; what was accepted lives on. */
   readonly signal?: AbortSignal | undefined;
   /**
    * The protocol token to upgrade to, or several: {@link Incoming.upgrade} tells which one a peer asks for.
-   * @default "websocket"
+   *
+   * @default {"websocket"}
    */
   readonly upgrade?: UpgradeTokens | undefined;
   /**
    * Answers requests that do not ask to upgrade, for example a health check. `undefined`, or no handler, answers
-   * 426. A handler that throws, or returns anything else, answers 500. @default 426
+   * 426. A handler that throws, or returns anything else, answers 500.
+   *
+   * @default {426}
    */
   readonly onRequest?: RequestHandler | undefined;
-  /** The maximum size of a request's head in bytes. @default 16384 */
+  /**
+   * The maximum size of a request's head in bytes.
+   *
+   * @default {16384}
+   */
   readonly maxHeadSize?: number | undefined;
-  /** The maximum number of connections that are not accepted yet; a further one is cut. @default 1024 */
+  /**
+   * The maximum number of connections that are not accepted yet; a further one is cut.
+   *
+   * @default {1024}
+   */
   readonly maxPending?: number | undefined;
-  /** How long a connection may take until it is accepted or answered, in milliseconds; 0 for ever. @default 10000 */
+  /**
+   * How long a connection may take until it is accepted or answered, in milliseconds; 0 for ever.
+   *
+   * @default {10000}
+   */
   readonly handshakeTimeout?: number | undefined;
-  /** The maximum number of items in {@link Listener.errors}. Beyond it the oldest are dropped. @default 1024 */
+  /**
+   * The maximum number of items in {@link Listener.errors}. Beyond it the oldest are dropped.
+   *
+   * @default {1024}
+   */
   readonly errorsBufferSize?: number | undefined;
 }
 

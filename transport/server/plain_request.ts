@@ -10,11 +10,23 @@ import { answerHeaders } from "./accept_options.ts";
 
 /** The answer to a request that does not ask to upgrade. */
 export interface PlainAnswer {
-  /** The HTTP status, from 200 to 599. @default 200 */
+  /**
+   * The HTTP status, from 200 to 599.
+   *
+   * @default {200}
+   */
   readonly status?: number | undefined;
-  /** The headers, without those that frame the response. @default none */
+  /**
+   * The headers, without those that frame the response.
+   *
+   * @default {none}
+   */
   readonly headers?: HeadersInput | undefined;
-  /** A text, which is `text/plain` unless `headers` has a `Content-Type`, or bytes. @default none */
+  /**
+   * A text, which is `text/plain` unless `headers` has a `Content-Type`, or bytes.
+   *
+   * @default {none}
+   */
   readonly body?: string | Uint8Array | undefined;
 }
 

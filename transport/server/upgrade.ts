@@ -30,12 +30,22 @@ export interface UpgradeOptions
     Pick<AcceptOptions, "headers" | "origins" | "protocols"> {
   /**
    * How long the peer may send nothing and answer no ping, in milliseconds; 0 for ever. The
-   * runtime pings a peer that has been silent for half of it. @default 30000
+   * runtime pings a peer that has been silent for half of it.
+   *
+   * @default {30000}
    */
   readonly inactivityTimeout?: number | undefined;
-  /** The address of the peer: `info.remoteAddr` of the handler of `Deno.serve`. @default unknown */
+  /**
+   * The address of the peer: `info.remoteAddr` of the handler of `Deno.serve`.
+   *
+   * @default {unknown}
+   */
   readonly remoteAddr?: RemoteAddress | undefined;
-  /** How long the response may take to go out once `upgrade` has returned, in milliseconds. @default 10000 */
+  /**
+   * How long the response may take to go out once `upgrade` has returned, in milliseconds.
+   *
+   * @default {10000}
+   */
   readonly handshakeTimeout?: number | undefined;
 }
 

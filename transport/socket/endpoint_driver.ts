@@ -24,9 +24,17 @@ const FLUSH_AT = 65_536;
 export interface DriverOptions {
   /** Where time comes from. */
   readonly clock: Clock;
-  /** Bytes that came right behind the handshake. @default none */
+  /**
+   * Bytes that came right behind the handshake.
+   *
+   * @default {none}
+   */
   readonly early?: Uint8Array | undefined;
-  /** Has output written soon. @default together with that of other sockets, see `flush.ts` */
+  /**
+   * Has output written soon.
+   *
+   * @default {together with that of other sockets, see `flush.ts`}
+   */
   readonly flushSoon?: ((target: Flushable) => void) | undefined;
   /** Called once, at the end. The reader is told by the owner. */
   readonly onEnd: (end: EndpointEnd) => void;
@@ -104,7 +112,11 @@ export class EndpointDriver
     this.#settle();
   }
 
-  /** Sends a message, whose bytes are copied at once. @throws As {@link Endpoint.message}. */
+  /**
+   * Sends a message, whose bytes are copied at once.
+   *
+   * @throws As {@link Endpoint.message}.
+   */
   send(data: Message): void {
     try {
       this.endpoint.message(data);
@@ -114,7 +126,11 @@ export class EndpointDriver
     this.#queued();
   }
 
-  /** Sends a message without a copy. @returns A promise that settles when its bytes are no longer needed. */
+  /**
+   * Sends a message without a copy.
+   *
+   * @returns A promise that settles when its bytes are no longer needed.
+   */
   lend(data: Uint8Array): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     handled(promise);
@@ -130,7 +146,11 @@ export class EndpointDriver
     return promise;
   }
 
-  /** Sends a fragment. @throws As {@link Endpoint.fragment}. */
+  /**
+   * Sends a fragment.
+   *
+   * @throws As {@link Endpoint.fragment}.
+   */
   sendFragment(
     type: "text" | "binary",
     payload: Uint8Array,
@@ -145,7 +165,11 @@ export class EndpointDriver
     this.#queued();
   }
 
-  /** Sends a ping. @throws As {@link Endpoint.ping}. */
+  /**
+   * Sends a ping.
+   *
+   * @throws As {@link Endpoint.ping}.
+   */
   sendPing(payload: Uint8Array): void {
     this.endpoint.ping(payload);
     this.#queued();

@@ -34,19 +34,35 @@ const EVENTS = ["open", "message", "error", "close"] as const;
  * a buffer of its own, so that every `binary` is kept.
  */
 export interface NativeSocketOptions extends SocketOptions {
-  /** The URL that was dialled or requested. @default the WebSocket's own */
+  /**
+   * The URL that was dialled or requested.
+   *
+   * @default {the WebSocket's own}
+   */
   readonly url?: string | undefined;
   /**
    * Ours. The runtime's client is choosier about close codes than its server.
    *
-   * @default "server" for a WebSocket of `Deno.upgradeWebSocket`, which has no URL
+   * @default {"server" for a WebSocket of `Deno.upgradeWebSocket`, which has no URL}
    */
   readonly role?: "client" | "server" | undefined;
-  /** The subprotocol agreed on: the runtime's server side does not tell. @default the WebSocket's own */
+  /**
+   * The subprotocol agreed on: the runtime's server side does not tell.
+   *
+   * @default {the WebSocket's own}
+   */
   readonly protocol?: string | undefined;
-  /** Where the peer is. @default unknown */
+  /**
+   * Where the peer is.
+   *
+   * @default {unknown}
+   */
   readonly remoteAddr?: PeerAddress | undefined;
-  /** How long a WebSocket that is not open yet may take, in milliseconds; 0 for ever. @default 10000 */
+  /**
+   * How long a WebSocket that is not open yet may take, in milliseconds; 0 for ever.
+   *
+   * @default {10000}
+   */
   readonly handshakeTimeout?: number | undefined;
 }
 

@@ -29,21 +29,53 @@ export interface RawSocketOptions extends Omit<SocketOptions, "compression"> {
   readonly role: Role;
   /** The URL that was dialled or requested. */
   readonly url: string;
-  /** The subprotocol. @default "" */
+  /**
+   * The subprotocol.
+   *
+   * @default {""}
+   */
   readonly protocol?: string | undefined;
-  /** The extensions, as in the header. @default "" */
+  /**
+   * The extensions, as in the header.
+   *
+   * @default {""}
+   */
   readonly extensions?: string | undefined;
-  /** The server's response to the opening handshake, for a client. @default unknown */
+  /**
+   * The server's response to the opening handshake, for a client.
+   *
+   * @default {unknown}
+   */
   readonly response?: SocketResponse | undefined;
-  /** The address of the peer. @default unknown */
+  /**
+   * The address of the peer.
+   *
+   * @default {unknown}
+   */
   readonly remoteAddr?: PeerAddress | undefined;
-  /** Bytes that came right behind the handshake. They become the socket's own. @default none */
+  /**
+   * Bytes that came right behind the handshake. They become the socket's own.
+   *
+   * @default {none}
+   */
   readonly early?: Uint8Array | undefined;
-  /** Bytes that go out before anything else: a server's response to the opening handshake. @default none */
+  /**
+   * Bytes that go out before anything else: a server's response to the opening handshake.
+   *
+   * @default {none}
+   */
   readonly handshakeResponse?: Uint8Array | undefined;
-  /** Compresses what is sent (RFC 7692). @default nothing is compressed */
+  /**
+   * Compresses what is sent (RFC 7692).
+   *
+   * @default {nothing is compressed}
+   */
   readonly deflater?: Deflater | undefined;
-  /** Inflates what arrives. @default compressed frames are violations */
+  /**
+   * Inflates what arrives.
+   *
+   * @default {compressed frames are violations}
+   */
   readonly inflater?: Inflater | undefined;
 }
 

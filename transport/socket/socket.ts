@@ -74,7 +74,8 @@ export interface SocketReader {
 export interface SocketStartOptions {
   /**
    * The longest time in milliseconds that a closing handshake may take, whoever begins it; 0 for no limit.
-   * @default 5000
+   *
+   * @default {5000}
    */
   readonly closeTimeout?: number | undefined;
 }
@@ -83,7 +84,8 @@ export interface SocketStartOptions {
 export interface SocketCloseOptions {
   /**
    * The longest time in milliseconds that the closing handshake may take; 0 for no limit.
-   * @default closeTimeout of {@link Socket.start}
+   *
+   * @default {closeTimeout of Socket.start}
    */
   readonly timeout?: number | undefined;
 }
@@ -185,22 +187,50 @@ export type BinaryDelivery = "view" | "copy" | "borrow";
 
 /** Limits on what a peer may send; 0 is no limit. */
 export interface SocketLimits {
-  /** Most bytes of a message, reassembled and inflated. @default 1 MiB */
+  /**
+   * Most bytes of a message, reassembled and inflated.
+   *
+   * @default {1 MiB}
+   */
   readonly maxMessageSize?: number | undefined;
-  /** Most bytes of a frame's payload. @default 0, none of its own */
+  /**
+   * Most bytes of a frame's payload.
+   *
+   * @default {0, none of its own}
+   */
   readonly maxFrameSize?: number | undefined;
-  /** Most fragments of a message, empty ones too. @default 16384 */
+  /**
+   * Most fragments of a message, empty ones too.
+   *
+   * @default {16384}
+   */
   readonly maxFragments?: number | undefined;
 }
 
 /** What both roles of a socket can be given. */
 export interface SocketOptions extends SocketLimits {
-  /** How binary messages are delivered. @default "copy" */
+  /**
+   * How binary messages are delivered.
+   *
+   * @default {"copy"}
+   */
   readonly binary?: BinaryDelivery | undefined;
-  /** permessage-deflate (RFC 7692): `true` for its defaults. @default false */
+  /**
+   * permessage-deflate (RFC 7692): `true` for its defaults.
+   *
+   * @default {false}
+   */
   readonly compression?: boolean | CompressionOptions | undefined;
-  /** Most payload bytes of an outgoing frame; 0 never fragments. @default 0 */
+  /**
+   * Most payload bytes of an outgoing frame; 0 never fragments.
+   *
+   * @default {0}
+   */
   readonly fragmentSize?: number | undefined;
-  /** Where time and chance come from. @default the runtime's own */
+  /**
+   * Where time and chance come from.
+   *
+   * @default {the runtime's own}
+   */
   readonly clock?: Clock | undefined;
 }

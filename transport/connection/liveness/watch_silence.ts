@@ -18,7 +18,11 @@ const READING_MARGIN = 1.125;
 export interface SilentPeer {
   /** Whether it can ping. */
   readonly controlFrames: boolean;
-  /** What passed through its socket. @default only messages and heartbeats count */
+  /**
+   * What passed through its socket.
+   *
+   * @default {only messages and heartbeats count}
+   */
   readonly activity: SocketActivity | undefined;
   /** When the last message or heartbeat arrived, in milliseconds of the clock. */
   readonly lastSignAt: number;
@@ -40,7 +44,8 @@ export interface SilenceOptions {
   readonly clock: Clock;
   /**
    * When something was last sent, in milliseconds of the clock, if that counts as a sign of life.
-   * @default it does not
+   *
+   * @default {it does not}
    */
   readonly lastSentAt?: (() => number) | undefined;
   /** Ends the watch. */

@@ -59,7 +59,7 @@ export class NodeStream implements ByteStream {
   /**
    * Takes over a duplex.
    *
-   * @param shared The `onread` option that the socket was created with. @default `data` events are used
+   * @param shared The `onread` option that the socket was created with. Default: `data` events are used.
    */
   constructor(duplex: Duplex, shared?: SharedRead) {
     this.#duplex = duplex;

@@ -26,7 +26,7 @@ export interface ByteStreamHandler {
    * With `true` they belong to the handler for good, which may cost a copy into memory that is not shared between
    * connections; the bytes of several calls may still share one `ArrayBuffer`, so a handler must not transfer or resize it.
    *
-   * @default false
+   * @default {false}
    */
   readonly keepsData?: boolean;
   /**

@@ -220,7 +220,7 @@ export class MemoryStream implements ByteStream {
  * Creates both ends of a byte stream in memory.
  *
  * @param capacity Unread bytes that each end holds before a write of the other has to wait; with 0, a write is complete when it is
- * read. @default unlimited
+ * read. Default: unlimited.
  */
 export function memoryStreams(
   capacity = Infinity,

@@ -186,7 +186,7 @@ export interface ReadHead {
 /**
  * Reads the head of a request.
  *
- * @param limit The maximum size of the head in bytes. @default 16384
+ * @param limit The maximum size of the head in bytes. Default: 16384.
  * @throws {HandshakeError} `head-too-large`, `bad-request` or `bad-header`, or `connection-lost` if the stream ends
  * before.
  */

@@ -17,9 +17,17 @@ export interface TlsClientOptions {
 
 /** How a byte stream is opened. */
 export interface OpenOptions extends TlsClientOptions {
-  /** An HTTP proxy to go through, `http://[user:password@]host:port`; `false` for none. @default the environment's, where it may be read */
+  /**
+   * An HTTP proxy to go through, `http://[user:password@]host:port`; `false` for none.
+   *
+   * @default {the environment's, where it may be read}
+   */
   readonly proxy?: string | URL | false | undefined;
-  /** Path of a Unix socket to dial instead of the URL's host. @default none */
+  /**
+   * Path of a Unix socket to dial instead of the URL's host.
+   *
+   * @default {none}
+   */
   readonly unix?: string | undefined;
 }
 
@@ -37,7 +45,11 @@ export interface TlsServerOptions {
   readonly cert: string;
   /** The private key. */
   readonly key: string;
-  /** Require a client certificate that one of these authorities has signed. @default clients are not asked for one */
+  /**
+   * Require a client certificate that one of these authorities has signed.
+   *
+   * @default {clients are not asked for one}
+   */
   readonly caCerts?: readonly string[] | undefined;
 }
 

@@ -59,7 +59,11 @@ export interface ReceiverOptions extends ReceiverLimits {
   readonly role: Role;
   /** How binary messages are handed over. */
   readonly binary: BinaryMode;
-  /** Inflates compressed messages, if permessage-deflate was negotiated. @default compressed frames are violations */
+  /**
+   * Inflates compressed messages, if permessage-deflate was negotiated.
+   *
+   * @default {compressed frames are violations}
+   */
   readonly inflater?: Inflater | undefined;
 }
 
@@ -251,7 +255,11 @@ export class Receiver {
     );
   }
 
-  /** Reads a header. @returns Whether all of it is there. */
+  /**
+   * Reads a header.
+   *
+   * @returns Whether all of it is there.
+   */
   #beginFrame(end: number): boolean {
     const frame = this.#frame;
     const window = this.#window;
@@ -271,7 +279,11 @@ export class Receiver {
     return true;
   }
 
-  /** Takes what is there of a payload. @returns `false` to stop. */
+  /**
+   * Takes what is there of a payload.
+   *
+   * @returns `false` to stop.
+   */
   #readPayload(end: number): boolean {
     const start = this.#pos;
     if (this.#frame.isControl) {

@@ -34,13 +34,29 @@ import { SendQueue } from "./send_queue.ts";
 export interface SenderOptions {
   /** Our role: a client masks its frames, a server does not. */
   readonly role: Role;
-  /** Compresses messages, if permessage-deflate was negotiated. @default nothing is compressed */
+  /**
+   * Compresses messages, if permessage-deflate was negotiated.
+   *
+   * @default {nothing is compressed}
+   */
   readonly deflater?: Deflater | undefined;
-  /** Largest payload of a data frame in bytes; longer messages go out in fragments. @default 0, no limit */
+  /**
+   * Largest payload of a data frame in bytes; longer messages go out in fragments.
+   *
+   * @default {0, no limit}
+   */
   readonly fragmentSize?: number | undefined;
-  /** Returns masking keys as 32-bit integers, with the first byte on the wire lowest. @default {crypto.getRandomValues} */
+  /**
+   * Returns masking keys as 32-bit integers, with the first byte on the wire lowest.
+   *
+   * @default {crypto.getRandomValues}
+   */
   readonly maskKey?: (() => number) | undefined;
-  /** Watches the header of every frame that is queued. @default none */
+  /**
+   * Watches the header of every frame that is queued.
+   *
+   * @default {none}
+   */
   readonly onFrame?: ((header: FrameHeader) => void) | undefined;
 }
 

@@ -62,6 +62,10 @@ export interface CompressionCodec {
   deflater(options: CodecOptions): Deflater | undefined;
   /** A decompressor for what we receive. */
   inflater(options: CodecOptions): Inflater;
-  /** The least window that `deflater` can keep to, as `windowBits`. @default 8 */
+  /**
+   * The least window that `deflater` can keep to, as `windowBits`.
+   *
+   * @default {8}
+   */
   readonly minWindowBits?: number;
 }

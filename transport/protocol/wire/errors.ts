@@ -128,7 +128,11 @@ export class ProtocolError extends Error {
   }
 }
 
-/** The error for text that is not UTF-8. @param offset Where in the stream the bad byte is. */
+/**
+ * The error for text that is not UTF-8.
+ *
+ * @param offset Where in the stream the bad byte is.
+ */
 export function invalidUtf8(offset: number | undefined): ProtocolError {
   return new ProtocolError(
     "invalid-utf8",
