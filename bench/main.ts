@@ -143,7 +143,12 @@ const peers = (await findPeers()).filter(({ name }) =>
     ? full || !FULL_ONLY.has(name)
     : [...wanted, "native", "TCP"].includes(name)
 );
-if (compared !== undefined) peers.push(...await peersOf(compared, checkout));
+if (compared !== undefined) {
+  // Beside those that are measured of the working tree.
+  const names = new Set(peers.map(({ name }) => `${name}, ${compared}`));
+  const others = await peersOf(compared, checkout);
+  peers.push(...others.filter(({ name }) => names.has(name)));
+}
 const outcomes: Outcome[] = [];
 try {
   const certificate = chosen.some(({ tls }) => tls)

@@ -145,6 +145,16 @@ export async function peersOf(
       kind,
       command: command("pool.ts", "--copy"),
     },
+    {
+      name: `pool, upgradeNode, ${revision}`,
+      kind,
+      command: command("pool_node.ts"),
+    },
+    {
+      name: `pool over native, ${revision}`,
+      kind,
+      command: command("pool_native.ts"),
+    },
   ];
 }
 

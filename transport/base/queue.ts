@@ -181,7 +181,7 @@ export class Queue<T> implements AsyncIterable<T> {
       shift: () => this.shift(),
       takeAll: (first) => this.#takeAll(first),
       enqueue: (waiter) => this.#enqueue(waiter),
-      withdraw: (waiter) => this.#withdraw(waiter),
+      withdraw: (owner) => this.#withdrawAll(owner),
     };
   }
 
@@ -235,6 +235,14 @@ export class Queue<T> implements AsyncIterable<T> {
   #enqueue(waiter: Waiter<T>): void {
     (this.#waiters ??= []).push(waiter);
     this.#onIdle?.();
+  }
+
+  #withdrawAll(owner: unknown): void {
+    const left = this.#waiters?.filter((waiter) => waiter.owner === owner);
+    for (const waiter of left ?? []) {
+      this.#withdraw(waiter);
+      waiter.resolve(undefined);
+    }
   }
 
   #withdraw(waiter: Waiter<T>): void {

@@ -212,7 +212,10 @@ export class Outgoing {
   }
 
   get #hasRoom(): boolean {
-    return this.#socket.bufferedAmount < this.#highWaterMark;
+    const socket = this.#socket;
+    return socket.hasRoom === undefined
+      ? socket.bufferedAmount < this.#highWaterMark
+      : socket.hasRoom(this.#highWaterMark);
   }
 
   /** Whether the next message may be buffered. */

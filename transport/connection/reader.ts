@@ -58,7 +58,7 @@ export class ConnectionReader implements SocketReader {
 
   /** Takes a message. */
   message(data: Message, size: number, at: number): boolean {
-    this.#observed?.received(size);
+    this.#observed?.received(size, at);
     return this.#receiving.message(data, size, at);
   }
 
@@ -71,7 +71,7 @@ export class ConnectionReader implements SocketReader {
 
   /** Takes a pong. */
   pong(payload: Uint8Array, at: number): void {
-    this.#observed?.received(payload.length);
+    this.#observed?.received(payload.length, at);
     this.#liveness.pong(payload, at);
     const { onPong } = this.#host.options;
     if (onPong) notify(onPong, this.#host.callbackFailed, payload);

@@ -14,10 +14,30 @@ function setUp(bufferedAmount: number, onDrain: () => void = () => {}) {
   return { clock, buffer, counted, watch };
 }
 
-Deno.test("an empty buffer is not looked at", () => {
-  const { clock, watch } = setUp(0);
+Deno.test("an empty buffer is looked at once, and nothing is left running", () => {
+  const { clock, counted, watch } = setUp(0);
   watch.start();
-  assertEquals(clock.pending, 0);
+  clock.tick(5);
+  assertEquals([clock.pending, counted.drains], [0, 0]);
+});
+
+Deno.test("one timer looks at all buffers, soon again when another one is written to", () => {
+  const clock = new FakeClock();
+  const buffers = [10, 10].map((bufferedAmount) => ({
+    bufferedAmount,
+    sentBytes: bufferedAmount,
+  }));
+  const drained: number[] = [];
+  const [first, second] = buffers.map((buffer, i) =>
+    new DrainWatch(buffer, clock, () => drained.push(i))
+  );
+  first?.start();
+  clock.tick(35);
+  second?.start();
+  assertEquals([clock.pending, clock.nextAt], [1, clock.now() + 5]);
+  for (const buffer of buffers) buffer.bufferedAmount = 0;
+  clock.tick(5);
+  assertEquals([drained, clock.pending], [[0, 1], 0]);
 });
 
 Deno.test("the looks at a buffer that does not move come every 50 ms in the end", () => {

@@ -121,6 +121,8 @@ export class NativeSocket implements Socket {
   #unsent: Message[] = [];
   #unsentBytes = 0;
   #sentBytes = 0;
+  /** How many of these the runtime had written when it was asked last. */
+  #takenBytes = 0;
 
   #openDeadline: Task | undefined;
   #closeDeadline: Task | undefined;
@@ -180,6 +182,15 @@ export class NativeSocket implements Socket {
   get bufferedAmount(): number {
     if (this.#end !== undefined) return 0;
     return this.#opened ? this.#ws.bufferedAmount : this.#unsentBytes;
+  }
+
+  /** Whether fewer bytes than `limit` wait. Asks the runtime only if the answer is not known without. */
+  hasRoom(limit: number): boolean {
+    // What is written after a look can only have become less.
+    if (this.#sentBytes - this.#takenBytes < limit) return true;
+    const waiting = this.bufferedAmount;
+    this.#takenBytes = this.#sentBytes - waiting;
+    return waiting < limit;
   }
 
   /** Payload bytes of all messages written so far. */
@@ -293,7 +304,7 @@ export class NativeSocket implements Socket {
     this.#unsent = [];
     this.#unsentBytes = 0;
     for (const data of unsent) this.#send(data);
-    this.#drains.start();
+    if (unsent.length > 0) this.#drains.start();
     this.#close.send();
   }
 

@@ -605,6 +605,10 @@ Deno.test("what waits is counted, and each time the peer takes some of it that i
     socket.write(new Uint8Array(size));
     socket.write(new Uint8Array(size));
     assertEquals(socket.bufferedAmount, 2 * size);
+    assertEquals([2 * size, 2 * size + 1].map((n) => socket.hasRoom(n)), [
+      false,
+      true,
+    ]);
     await turn();
     assertEquals(socket.bufferedAmount, 2 * size);
     assertEquals(reader.told, []);

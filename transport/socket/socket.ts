@@ -117,6 +117,8 @@ export interface Socket {
   readonly flowControl: boolean;
   /** Bytes that were written and that the peer's side has not taken yet. */
   readonly bufferedAmount: number;
+  /** Whether fewer bytes than `limit` wait. Present if that is cheaper to know than {@link Socket.bufferedAmount}. */
+  hasRoom?(limit: number): boolean;
   /** Payload bytes of all messages written so far, before compression. Only grows. */
   readonly sentBytes: number;
   /** How it ended. Never rejects. */
