@@ -12,10 +12,8 @@ import {
 import { minRetryDelay } from "../transport/client/retry_after.ts";
 import { isRetryable } from "../transport/client/retryable.ts";
 import { Connection } from "../transport/connection/connection.ts";
-import {
-  type ConnectionOptions,
-  resolveRetry,
-} from "../transport/connection/options.ts";
+import type { ConnectionOptions } from "../transport/connection/options.ts";
+import { resolveRetry } from "../transport/connection/retry_settings.ts";
 
 /** Options of {@link runDialer}. */
 export interface DialerOptions {

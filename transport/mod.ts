@@ -60,8 +60,8 @@ export type {
   ConnectionOptions,
   HeadersSource,
   OpenConnectionOptions,
-  RetrySettings,
 } from "./connection/options.ts";
+export type { RetrySettings } from "./connection/retry_settings.ts";
 export type { ConnectionState } from "./connection/lifecycle.ts";
 export type { MessageSink } from "./connection/receiving.ts";
 export type { UnansweredPing } from "./connection/liveness/liveness.ts";

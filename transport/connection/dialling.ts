@@ -7,7 +7,8 @@ import { minRetryDelay } from "../client/retry_after.ts";
 import { isRetryable } from "../client/retryable.ts";
 import type { Socket } from "../socket/socket.ts";
 import { dialOnce } from "./dial_once.ts";
-import { type ConnectionOptions, resolveRetry } from "./options.ts";
+import type { ConnectionOptions } from "./options.ts";
+import { resolveRetry } from "./retry_settings.ts";
 
 /** What {@link dial} needs beside the options of the connection. */
 export interface DiallingOptions {
