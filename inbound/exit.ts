@@ -1,6 +1,6 @@
 import { ConnectionError } from "../transport/base/errors.ts";
 import type { Connection } from "../transport/connection/connection.ts";
-import { lossOf } from "../transport/pool/loss.ts";
+import { lossOf } from "../transport/pool/close_frames.ts";
 import type { SocketEnd } from "../transport/socket/socket.ts";
 import type { InboundExit } from "./plugin.ts";
 

@@ -7,7 +7,7 @@ import type { SendOptions } from "../transport/connection/outgoing.ts";
 import {
   closeFrame,
   type PoolCloseOptions,
-} from "../transport/pool/close_options.ts";
+} from "../transport/pool/close_frames.ts";
 import { resolvePoolOptions } from "../transport/pool/options.ts";
 import type { PoolErrorRecord } from "../transport/pool/error_queue.ts";
 import { PoolCore } from "../transport/pool/pool.ts";

@@ -12,7 +12,7 @@ import type { SendOptions } from "../transport/connection/outgoing.ts";
 import {
   closeFrame,
   type PoolCloseOptions,
-} from "../transport/pool/close_options.ts";
+} from "../transport/pool/close_frames.ts";
 import { resolveConnectionOptions } from "../transport/connection/options.ts";
 import { resolvePoolOptions } from "../transport/pool/options.ts";
 import { makeWorker } from "../transport/pool/peer.ts";

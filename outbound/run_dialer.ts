@@ -13,7 +13,7 @@ import { minRetryDelay } from "../transport/client/retry_after.ts";
 import { isRetryable } from "../transport/client/retryable.ts";
 import { Connection } from "../transport/connection/connection.ts";
 import type { ConnectionOptions } from "../transport/connection/options.ts";
-import { resolveRetry } from "../transport/connection/retry_settings.ts";
+import { resolveRetry } from "../transport/base/retry_policy.ts";
 
 /** Options of {@link runDialer}. */
 export interface DialerOptions {

@@ -6,7 +6,7 @@ import { sleep } from "../transport/base/schedule.ts";
 import type { Connection } from "../transport/connection/connection.ts";
 import type { SendOptions } from "../transport/connection/outgoing.ts";
 import type { ConnectionStats } from "../transport/connection/stats.ts";
-import { lossOf } from "../transport/pool/loss.ts";
+import { lossOf } from "../transport/pool/close_frames.ts";
 import type { SocketEnd } from "../transport/socket/socket.ts";
 import type { PeerState } from "./peer_state.ts";
 import type { OutboundPlugin, OutboundWorker } from "./plugin.ts";

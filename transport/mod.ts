@@ -61,7 +61,6 @@ export type {
   HeadersSource,
   OpenConnectionOptions,
 } from "./connection/options.ts";
-export type { RetrySettings } from "./connection/retry_settings.ts";
 export type { ConnectionState } from "./connection/lifecycle.ts";
 export type { MessageSink } from "./connection/receiving.ts";
 export type { UnansweredPing } from "./connection/liveness/liveness.ts";
@@ -130,7 +129,7 @@ export {
 } from "./pool/for_each.ts";
 
 export { pipe, type PipeOptions } from "./pool/pipe.ts";
-export type { PoolCloseOptions } from "./pool/close_options.ts";
+export type { PoolCloseOptions } from "./pool/close_frames.ts";
 export type {
   PeerStats,
   PoolStats,
@@ -153,7 +152,17 @@ export {
   RetryLimitError,
   type RetryOptions,
 } from "./base/retry.ts";
-export * from "./base/retry_policy.ts";
+export {
+  always,
+  constant,
+  exponential,
+  type JitterOptions,
+  linear,
+  maxAttempts,
+  never,
+  type RetryPolicy,
+  type RetrySettings,
+} from "./base/retry_policy.ts";
 export * from "./client/retryable.ts";
 export { sleep } from "./base/schedule.ts";
 export type { PeerAddress } from "./net/stream/address.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FakeClock } from "../../testing/fake_clock.ts";
-import { resolveRetry } from "../connection/retry_settings.ts";
+import { resolveRetry } from "./retry_policy.ts";
 import { ConfigError, ConnectionError } from "./errors.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import {

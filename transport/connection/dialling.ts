@@ -8,7 +8,7 @@ import { isRetryable } from "../client/retryable.ts";
 import type { Socket } from "../socket/socket.ts";
 import { dialOnce } from "./dial_once.ts";
 import type { ConnectionOptions } from "./options.ts";
-import { resolveRetry } from "./retry_settings.ts";
+import { resolveRetry } from "../base/retry_policy.ts";
 
 /** What {@link dial} needs beside the options of the connection. */
 export interface DiallingOptions {

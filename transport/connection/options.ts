@@ -12,13 +12,16 @@ import {
   refuseOption,
 } from "../base/options.ts";
 import type { RetryInfo } from "../base/retry.ts";
-import type { RetryPolicy } from "../base/retry_policy.ts";
 import { CONNECTION_RULES } from "../base/rules.ts";
 import { type HeadersInput, toHeaders } from "../handshake/headers.ts";
 import type { Dialer, DialGate, DialOptions } from "../client/dialer.ts";
 import type { ConnectionMeter } from "./stats.ts";
 import type { FrameHeader } from "../protocol/wire/frame.ts";
-import { resolveRetry, type RetrySettings } from "./retry_settings.ts";
+import {
+  resolveRetry,
+  type RetryPolicy,
+  type RetrySettings,
+} from "../base/retry_policy.ts";
 import { resolveCompression } from "../socket/compression_options.ts";
 import type { FrameDirection } from "../socket/socket.ts";
 
