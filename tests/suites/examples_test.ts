@@ -8,7 +8,8 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Connection } from "@honeybee/honeybee";
 import { finalizeEvent, generateSecretKey } from "nostr-tools/pure";
 import { Relay, useWebSocketImplementation } from "nostr-tools/relay";
-import { output, ROOT, Running } from "./_support/running.ts";
+import { freePort } from "./_support/install.ts";
+import { output, Running } from "./_support/running.ts";
 
 const decoder = new TextDecoder();
 
@@ -246,63 +247,6 @@ Deno.test("deploy passes messages on in both directions, and ends within 5 s", a
   await relay.interrupt();
 });
 
-function freePort(): number {
-  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
-  listener.close();
-  return listener.addr.port;
-}
-
-/** The version that Deno Deploy documents, and the lowest that the library supports. */
-const OLDEST = "2.5.0";
-
-Deno.test(`deploy runs on Deno ${OLDEST} without what Deno Deploy lacks`, async () => {
-  const folder = await Deno.makeTempDir();
-  try {
-    const deno = await install(
-      folder,
-      `deno@${OLDEST}`,
-      "@deno/linux-x64-glibc/deno",
-    );
-    await Deno.writeTextFile(
-      `${folder}/deno.json`,
-      JSON.stringify({ imports: { "@honeybee/honeybee": `${ROOT}mod.ts` } }),
-    );
-    const run = ["run", "-A", `--config=${folder}/deno.json`];
-    const upgrades = await new Deno.Command(deno, {
-      args: [...run, "tests/suites/deploy_upgrade.ts"],
-      cwd: ROOT,
-      signal: AbortSignal.timeout(60_000),
-    }).output();
-    const decoder = new TextDecoder();
-    assert(upgrades.success, decoder.decode(upgrades.stderr));
-    const port = freePort();
-    const child = new Deno.Command(deno, {
-      args: [...run, "tests/suites/deploy_like.ts"],
-      cwd: ROOT,
-      env: {
-        NO_COLOR: "1",
-        DENO_TLS_CA_STORE: "system",
-        DENO_SERVE_ADDRESS: `tcp:127.0.0.1:${port}`,
-      },
-      stdout: "null",
-      stderr: "inherit",
-    }).spawn();
-    await using connection = new Connection(`ws://127.0.0.1:${port}`, {
-      pingInterval: 0,
-      retry: { initialDelay: 50, maxDelay: 50, maxRetries: 200 },
-    });
-    await connection.connect();
-    await connection.send("to whom it may concern");
-    assertEquals(await connection.incoming.take(), "to whom it may concern");
-    const start = performance.now();
-    child.kill("SIGINT");
-    assertEquals((await child.status).code, 0);
-    assert(performance.now() - start < 5_000);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-});
-
 Deno.test("scale_out passes messages between processes through Redis", {
   ignore: missing("redis-server"),
 }, async () => {
@@ -377,19 +321,6 @@ Deno.test("browser serves a page that talks to the pool", {
   }
   await server.interrupt();
 });
-
-/** Installs an npm package into a folder; gives the path of a file of it. */
-async function install(
-  folder: string,
-  name: string,
-  file: string,
-): Promise<string> {
-  const { code } = await new Deno.Command("npm", {
-    args: ["install", "--prefix", folder, "--silent", "--ignore-scripts", name],
-  }).output();
-  assertEquals(code, 0);
-  return `${folder}/node_modules/${file}`;
-}
 
 /** Whether a program is not there; says so. */
 function missing(program: string): boolean {

@@ -30,6 +30,11 @@ const SUITES: Readonly<Record<string, Suite>> = {
     command:
       "test --trace-leaks --allow-net=127.0.0.1 tests/suites/conformance_test.ts",
   },
+  deploy: {
+    checks:
+      "the limits of Deno Deploy, on this version of Deno and on the one that it documents",
+    command: "test -A --trace-leaks tests/suites/deploy_test.ts",
+  },
   examples: {
     checks: "every example as its user runs it; those that serve are stopped",
     command:
