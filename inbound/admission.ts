@@ -16,7 +16,7 @@ export interface PoolUpgradeNodeOptions extends AcceptOptions {
   /** The id of the peer. */
   readonly id: string;
   /**
-   * Whether the peer takes the place of one with the same id, as by `replace`. Otherwise it is refused.
+   * Whether the peer replaces the peer with the same id. Otherwise it is refused with status 409.
    *
    * @default {false}
    */
@@ -28,7 +28,7 @@ export interface PoolUpgradeOptions extends UpgradeOptions {
   /** The id of the peer. */
   readonly id: string;
   /**
-   * Whether the peer takes the place of one with the same id, as by `replace`. Otherwise it is refused.
+   * Whether the peer replaces the peer with the same id. Otherwise it is refused with status 409.
    *
    * @default {false}
    */

@@ -7,7 +7,7 @@ import type { InboundExit } from "./plugin.ts";
 /**
  * Worker block: waits until a connection has ended, and returns how, for `plugin.onExit`.
  *
- * @param failure What made the worker close the connection, asked for at the end. Default: nothing did.
+ * @param failure Returns why the worker closed the connection, `undefined` if it did not. Called at the end.
  */
 export async function exitOf(
   connection: Connection,

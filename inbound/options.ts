@@ -35,8 +35,8 @@ import type {
 } from "./worker_options.ts";
 
 /**
- * Options of the connections of an inbound pool. Options of the socket, such as `maxMessageSize`, belong to what
- * accepts it: `listen`, `upgrade`, `upgradeNode`.
+ * Options of the connections of an inbound pool. Options of the socket, such as `maxMessageSize`, are given to the
+ * function that accepts it: `listen`, `upgrade`, `upgradeNode`.
  */
 export type InboundConnectionOptions = Omit<
   OpenConnectionOptions,
@@ -47,8 +47,8 @@ export type InboundConnectionOptions = Omit<
 export interface InboundPoolOptions
   extends PoolOptions<InboundEvent, InboundConnectionOptions> {
   /**
-   * The maximum number of peers. Beyond it `add` throws `pool-full`, and `upgrade` and `serve` answer 503.
-   * 0 is no limit.
+   * The maximum number of peers; 0 for no limit. When it is reached, `add` throws `pool-full`, and `upgrade` and
+   * `serve` answer 503.
    *
    * @default {0}
    */

@@ -8,13 +8,15 @@ import type { Worker } from "../transport/pool/worker.ts";
 import type { Socket } from "../transport/socket/socket.ts";
 import type { ResolvedInboundWorkerOptions } from "./worker_options.ts";
 
-/** How an inbound peer's stay ended by itself. */
+/** How the connection of an inbound peer ended, if the pool did not end it. */
 export interface InboundExit {
   /**
+   * How the connection ended:
+   *
    * - `disconnected`: the peer closed cleanly (1000, 1001 or no code).
-   * - `dropped-close`: it closed with another code, or without a close frame (1006).
-   * - `dropped-error`: a reset, a protocol violation or a timeout.
-   * - `evicted-policy`: it was silent for longer than is allowed.
+   * - `dropped-close`: the peer closed with another code, or without a close frame (1006).
+   * - `dropped-error`: a reset, a violation of the protocol or a timeout.
+   * - `evicted-policy`: the peer was silent for longer than `inactivityTimeout`.
    */
   readonly kind:
     | "disconnected"
@@ -33,40 +35,78 @@ export interface InboundExit {
   readonly error?: Error;
 }
 
-/** An inbound peer has left by itself. */
-export interface InboundEvent extends PoolEvent, InboundExit {}
-
-/** What the pool gives an inbound worker. */
-export interface InboundPlugin {
-  /** The peer. */
+/** An event of an inbound pool: a peer has left, or its connection was lost. */
+export interface InboundEvent extends PoolEvent, InboundExit {
+  /** The id of the peer. */
   readonly id: string;
-  /** The number of this stay. */
+  /** When it happened, in epoch milliseconds. */
+  readonly at: number;
+  /** The number of the peer's connection that has ended, from 1. Messages have it, too. */
   readonly session: number;
-  /** The peer's socket, open or about to be; the worker owns it from now on. */
+  /** The number of older events of this peer that were dropped, since `events` was full. Absent if none was. */
+  readonly missed?: number;
+  /**
+   * How the connection ended:
+   *
+   * - `disconnected`: the peer closed cleanly (1000, 1001 or no code).
+   * - `dropped-close`: the peer closed with another code, or without a close frame (1006).
+   * - `dropped-error`: a reset, a violation of the protocol or a timeout.
+   * - `evicted-policy`: the peer was silent for longer than `inactivityTimeout`.
+   */
+  readonly kind:
+    | "disconnected"
+    | "dropped-close"
+    | "dropped-error"
+    | "evicted-policy";
+  /**
+   * With `disconnected` and `dropped-close`: the close code of the peer, 1005 for a close frame without a code, 1006 if
+   * there was no close frame. With `dropped-error`: the code that we sent, such as 1009 for a message above
+   * `maxMessageSize`, else that of the peer.
+   */
+  readonly closeCode?: number;
+  /** With `disconnected` and `dropped-close`: the reason in the close frame of the peer. */
+  readonly reason?: string;
+  /** With `dropped-error`: what went wrong. */
+  readonly error?: Error;
+}
+
+/**
+ * What the pool gives a worker: the socket of one peer, the options, and functions that report to the pool. See
+ * EXTEND.md.
+ */
+export interface InboundPlugin {
+  /** The id of the peer. */
+  readonly id: string;
+  /** The number of the connection, from 1: it grows when a peer with the same id comes again. */
+  readonly session: number;
+  /** The socket of the peer, open or about to open. The worker owns it: it has to close it. */
   readonly socket: Socket;
-  /** Where the peer's messages go: opens the way into the pool's inbox for a connection. */
+  /** Takes the messages of the peer to the inbox of the pool. */
   readonly delivery: MessageDelivery;
   /**
-   * Says how the stay ended. Counted once; after it the peer is gone from the registry. Its event comes
-   * behind all messages that were delivered before.
+   * Reports how the connection ended. Only the first call counts. The pool then removes the peer, and its event follows
+   * all messages that were delivered before.
    */
   onExit(exit: InboundExit): void;
   /** Puts an error into the pool's `errors`. */
   onError(error: Error): void;
-  /** Counts for the peer and its pool. Connections with `connectionOptions` are counted already. */
+  /**
+   * Counts messages and bytes for the statistics of the peer and of the pool. A connection with `connectionOptions`
+   * counts its own.
+   */
   readonly counter: TrafficCounter;
-  /** Options of the connection that the worker makes of the socket. Their `meter` counts what passes through it. */
+  /** The options for `new Connection(socket, options)`. Their `meter` counts messages and bytes for the statistics. */
   readonly connectionOptions: OpenConnectionOptions;
-  /** The pool's `worker` options. */
+  /** The `worker` options of the pool, with defaults filled in. */
   readonly workerOptions: ResolvedInboundWorkerOptions;
-  /** Where time and chance come from. */
+  /** The source of time and randomness. */
   readonly clock: Clock;
-  /** The worker's own logger; absent where nothing is logged. */
+  /** The logger of the worker; `undefined` if nothing is logged. */
   readonly log: Log | undefined;
 }
 
-/** A worker for one inbound peer. */
+/** A worker: does everything that happens on the connection of one inbound peer. See EXTEND.md. */
 export type InboundWorker = Worker<InboundPlugin>;
 
-/** Makes the worker for a peer. What it throws is thrown by `add`. */
+/** Makes the worker of a peer. If it throws, `add` throws `worker-failed`. */
 export type InboundWorkerFactory = (id: string) => InboundWorker;

@@ -31,13 +31,13 @@ import { Registrar } from "./registrar.ts";
 import { serve, type ServeOptions } from "./serve.ts";
 
 /**
- * Peers that connect to you.
+ * A pool of the peers that connect to you.
  *
- * - {@link InboundPool.serve}, {@link InboundPool.upgrade} and {@link InboundPool.upgradeNode} take peers in;
- *   {@link InboundPool.add} takes a socket of any kind.
- * - {@link InboundPool.inbox} has the messages of all peers, in order for each.
- * - {@link InboundPool.events} has an event for each peer that has left by itself, once for each stay. The peer is gone from the
- *   registry then, and its messages are in the inbox.
+ * - {@link InboundPool.serve}, {@link InboundPool.upgrade} and {@link InboundPool.upgradeNode} accept peers;
+ *   {@link InboundPool.add} adds a socket of any kind.
+ * - {@link InboundPool.inbox} contains the messages of all peers. The messages of each peer are in order.
+ * - {@link InboundPool.events} gets one event for each connection that ended, unless you ended it. The peer is no
+ *   longer in the pool then, and all of its messages are in the inbox.
  *
  * @example
  * ```ts
@@ -69,10 +69,10 @@ export class InboundPool implements AsyncDisposable {
   readonly #registrar: Registrar;
 
   /**
-   * Makes an empty pool.
+   * Creates an empty pool.
    *
-   * @param id Its name, on every log record. Not empty.
-   * @throws {ConfigError} When the id or an option cannot be used.
+   * @param id The name of the pool, which every log record has. Must not be empty.
+   * @throws {ConfigError} If the id or an option cannot be used.
    */
   constructor(id: string, options: InboundPoolOptions = {}) {
     const resolved = resolvePoolOptions(
@@ -90,53 +90,59 @@ export class InboundPool implements AsyncDisposable {
     this.#core.follow(options.signal, () => void this.close());
   }
 
-  /** Its name. */
+  /** The name of the pool. */
   get id(): string {
     return this.#core.id;
   }
 
   /**
-   * The messages of all peers, in order for each. While it is full (`inboxBufferSize`, `inboxBufferBytes`), peers are
-   * paused.
+   * The messages of all peers; those of each peer are in order. While it is full (`inboxBufferSize`,
+   * `inboxBufferBytes`), the pool does not read from peers that send.
    */
   get inbox(): Queue<InboxMessage> {
     return this.#core.inbox;
   }
 
-  /** Peers that have left by themselves. If nobody reads, older events of a peer are dropped in favour of its newest. */
+  /**
+   * One event for each connection that ended, unless you ended it. If you do not read them, older events of a peer are
+   * dropped in favour of its newest (`eventsBufferSize`).
+   */
   get events(): Queue<InboundEvent> {
     return this.#core.events.queue;
   }
 
-  /** What went wrong without ending a peer's stay. If nobody reads, the oldest are dropped. */
+  /**
+   * Errors that ended no connection, such as callbacks that threw. If you do not read them, the oldest are dropped
+   * (`errorsBufferSize`).
+   */
   get errors(): Queue<PoolErrorRecord> {
     return this.#core.errors;
   }
 
-  /** The ids of the peers that are registered. */
+  /** The ids of all peers. */
   get peers(): string[] {
     return [...this.#core.peers.keys()];
   }
 
-  /** Resolves when it has closed. */
+  /** Resolves when the pool has closed. Never rejects. */
   get closed(): Promise<void> {
     return this.#core.closed;
   }
 
-  /** Whether a peer is registered. */
+  /** Whether the pool has the peer. */
   has(id: string): boolean {
     return this.#core.peers.has(id);
   }
 
   /**
-   * Takes a peer in. The pool owns the socket from now on.
+   * Adds a peer. The pool owns the socket from now on.
    *
-   * A bare `WebSocket` may be given too, even before it is open. Messages that it received before are lost, so
-   * prefer {@link InboundPool.upgrade}.
+   * The runtime's `WebSocket` may be given as well, even before it is open. Messages that it received before are lost,
+   * so prefer {@link InboundPool.upgrade}.
    *
-   * @throws {PoolError} `peer-exists`, `pool-full`, `pool-closed`, `worker-failed`. The socket is untouched then: the
-   * caller has to close it.
-   * @throws {ConfigError} When the id is empty, or the socket is not one, or was given to a pool before.
+   * @throws {PoolError} `peer-exists`, `pool-full`, `pool-closed`, `worker-failed`. The caller still owns the socket
+   * then, and has to close it.
+   * @throws {ConfigError} If the id is empty, or if the socket cannot be used or was given to a pool before.
    */
   add(id: string, socket: Socket | WebSocket): void {
     this.#registrar.checkSocket("add", id, socket);
@@ -144,12 +150,12 @@ export class InboundPool implements AsyncDisposable {
   }
 
   /**
-   * Puts a new socket in the place of a registered peer's. The old connection is closed with 1000, without an event.
-   * Messages that were read from it come before those of the new one; what it still brings after the first message
-   * of the new one is dropped.
+   * Gives a peer a new socket. The old connection is closed with code 1000, without an event. Messages that were read
+   * from it stay before those of the new connection. Messages that it delivers after the first one of the new
+   * connection are dropped.
    *
    * @throws {PoolError} `peer-not-found`, `pool-closed`, `worker-failed`. Nothing has changed then.
-   * @throws {ConfigError} When the id is empty, or the socket is not one, or was given to a pool before.
+   * @throws {ConfigError} If the id is empty, or if the socket cannot be used or was given to a pool before.
    */
   replace(id: string, socket: Socket | WebSocket): void {
     this.#registrar.checkSocket("replace", id, socket);
@@ -158,11 +164,11 @@ export class InboundPool implements AsyncDisposable {
   }
 
   /**
-   * Takes a request of `Deno.serve` in as a peer, and makes the response to it.
+   * Accepts a request of `Deno.serve` as a WebSocket, adds the peer, and returns the response for the request.
    *
-   * Every request gets the right response, and nothing stays open: 426 or 400 for one that is not an opening
-   * handshake (RFC 6455, section 4.2), 403 for an origin that is not allowed, 409 for an id that is taken, 503 when the
-   * pool is full or closed, 500 when `workerFactory` fails (reported in `errors`).
+   * If the peer cannot be accepted, returns a response with the right status: 400 or 426 if the request is not an
+   * opening handshake (RFC 6455, section 4.2), 403 if its origin is not allowed, 409 if the id is in use, 503 if the
+   * pool is full or closed, 500 if `workerFactory` failed (see `errors`). Nothing stays open then.
    *
    * @example
    * ```ts
@@ -185,10 +191,10 @@ export class InboundPool implements AsyncDisposable {
   }
 
   /**
-   * Takes the request of an `upgrade` event of `node:http` or `node:https` in as a peer.
+   * Accepts a request of an `upgrade` event of `node:http` or `node:https` as a WebSocket, and adds the peer.
    *
-   * A request that cannot be taken in is answered with the right status, as by {@link InboundPool.upgrade}, and its
-   * connection ends.
+   * If the peer cannot be accepted, answers with the right status, as {@link InboundPool.upgrade} does, and closes the
+   * connection.
    *
    * @example
    * ```ts
@@ -203,9 +209,9 @@ export class InboundPool implements AsyncDisposable {
    * await pool.close();
    * ```
    *
-   * @param head What came right behind the request.
-   * @returns Whether the peer was taken in.
-   * @throws {ConfigError} When an option cannot be used. The answer is 500 then.
+   * @param head The first bytes after the request, as the event gives them.
+   * @returns Whether the peer was accepted.
+   * @throws {ConfigError} If an option cannot be used. The peer gets status 500 then.
    */
   upgradeNode(
     request: IncomingMessage,
@@ -217,10 +223,10 @@ export class InboundPool implements AsyncDisposable {
   }
 
   /**
-   * Takes everyone that a listener brings in as a peer, or refuses them with the status that `accept` returned.
+   * Accepts every peer of a listener, or refuses it with the status that the option `accept` returns.
    *
-   * A peer that leaves meanwhile, and a callback that throws, rejects or never settles, costs that peer alone. While
-   * the pool is full or closed, peers are refused with 503, and with 409 if their id is taken.
+   * A peer that leaves meanwhile, and a callback that throws, rejects or never settles, does not affect other peers.
+   * While the pool is full or closed, peers are refused with 503; a peer whose id is in use is refused with 409.
    *
    * @example Peers with a token in their URL
    * ```ts
@@ -239,9 +245,9 @@ export class InboundPool implements AsyncDisposable {
    * await pool.close();
    * ```
    *
-   * @returns A promise that resolves when the listener has ended.
-   * @throws {ConfigError} At once, when an option cannot be used.
-   * @throws What the listener threw. It is in `errors` as well.
+   * @returns A promise that resolves when the listener has closed.
+   * @throws {ConfigError} If an option cannot be used.
+   * @throws The error of the listener. It is in `errors` as well.
    */
   serve(
     listener: AsyncIterable<Incoming>,
@@ -252,10 +258,10 @@ export class InboundPool implements AsyncDisposable {
   }
 
   /**
-   * Takes a peer out at once, closes its connection and waits for the end. No event.
+   * Removes a peer at once, closes its connection and waits for the end. No event follows.
    *
    * @throws {PoolError} `peer-not-found`, `pool-closed`.
-   * @throws {ConfigError} When the code or the reason cannot be sent.
+   * @throws {ConfigError} `invalid-argument` if the code or the reason may not be sent.
    */
   remove(id: string, options: PoolCloseOptions = {}): Promise<void> {
     try {
@@ -268,7 +274,8 @@ export class InboundPool implements AsyncDisposable {
   }
 
   /**
-   * Sends a message to a peer: see {@link Connection.send}.
+   * Sends a message to a peer. Resolves when the message is buffered and the buffer is below `highWaterMark`: see
+   * {@link Connection.send}.
    *
    * @throws {PoolError} `peer-not-found`, `pool-closed`.
    * @throws {ConnectionError} `connection-closed`, `send-timeout`, `write-timeout`.
@@ -279,9 +286,9 @@ export class InboundPool implements AsyncDisposable {
   }
 
   /**
-   * Sends a message to a peer if there is space for it in the buffer now.
+   * Sends a message to a peer unless its buffer is full. Never waits.
    *
-   * @returns `false` when the buffer is full.
+   * @returns `false` if the buffer is full: the message is not sent then.
    * @throws {PoolError} `peer-not-found`, `pool-closed`.
    * @throws {ConnectionError} `connection-closed`.
    */
@@ -289,13 +296,13 @@ export class InboundPool implements AsyncDisposable {
     return this.#core.trySend(id, data);
   }
 
-  /** The present figures. Taking them costs the same for one peer and for ten thousand. */
+  /** Returns the totals of the pool. They never fall, and cost the same for one peer and for ten thousand. */
   stats(): PoolStats {
     return this.#core.stats();
   }
 
   /**
-   * The present figures of a peer, since it was added.
+   * Returns the figures of one peer since it was added.
    *
    * @throws {PoolError} `peer-not-found`, `pool-closed`.
    */
@@ -304,10 +311,12 @@ export class InboundPool implements AsyncDisposable {
   }
 
   /**
-   * Closes: sends every peer a close frame, waits for the closing handshakes for at most `closeTimeout`, then cuts.
-   * Does not wait for a consumer: what has arrived can be read afterwards. The first call counts.
+   * Closes the pool: sends every peer a close frame, waits for the closing handshakes for at most `closeTimeout`, then
+   * cuts. Does not wait until the inbox is read. Calling it again is safe and waits, too; only the first call sets the
+   * code.
    *
-   * @throws {ConfigError} When the code or the reason cannot be sent.
+   * @param options The close frame. Default: 1001, "The pool is closing". Native sockets send 1000 instead of 1001.
+   * @throws {ConfigError} `invalid-argument` if the code or the reason may not be sent.
    */
   close(options: PoolCloseOptions = {}): Promise<void> {
     try {
@@ -318,7 +327,7 @@ export class InboundPool implements AsyncDisposable {
     }
   }
 
-  /** Closes, and waits for the end. */
+  /** Closes the pool and waits for the end. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

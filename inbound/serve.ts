@@ -17,15 +17,15 @@ import type { Incoming, RejectOptions } from "../transport/server/incoming.ts";
 import { REASONS, toRefusal } from "./admission.ts";
 import type { Registrar } from "./registrar.ts";
 
-/** How a peer is refused. */
+/** Refuses a peer: what `accept` of {@link ServeOptions} may return. */
 export interface ServeRefusal extends RejectOptions {
-  /** The HTTP status, 200 to 599. */
+  /** The HTTP status, from 200 to 599. */
   readonly status: number;
 }
 
-/** How a peer is taken in. */
+/** Accepts a peer with options of its own: what `accept` of {@link ServeOptions} may return. */
 export interface ServeAcceptance extends AcceptOptions {
-  /** The id of the peer, in place of the option `id`. */
+  /** The id of the peer. Default: that of the option `id`. */
   readonly id?: string | undefined;
 }
 
@@ -39,34 +39,34 @@ export type ServeDecision =
 /** Options of {@link InboundPool.serve}. */
 export interface ServeOptions {
   /**
-   * Makes the id of a peer that is taken in.
+   * Returns the id of a peer that `accept` accepted without an id.
    *
    * @default {a random UUID}
    */
   readonly id?: ((incoming: Incoming) => string | Promise<string>) | undefined;
   /**
-   * Decides about a peer.
+   * Decides about a peer. It may be async.
    *
-   * - `true`, or an object of accept options: the peer is taken in.
-   * - `false`: it is refused with 403.
-   * - A number, or an object with `status`: it is refused with that status.
+   * - `true`, or an object of accept options: the peer is accepted.
+   * - `false`: the peer is refused with status 403.
+   * - A number, or an object with `status`: the peer is refused with that status.
    *
-   * Anything else, an exception and a rejection refuse the peer with 500 and are reported in `errors`.
+   * If it returns anything else, throws or rejects, the peer is refused with status 500, and the error is in `errors`.
    *
-   * @default {every peer is taken in}
+   * @default {every peer is accepted}
    */
   readonly accept?:
     | ((incoming: Incoming) => ServeDecision | Promise<ServeDecision>)
     | undefined;
   /**
-   * Whether a peer takes the place of one with the same id, as by `replace`. Otherwise it is refused with 409.
+   * Whether a peer replaces the peer with the same id. Otherwise it is refused with status 409.
    *
    * @default {false}
    */
   readonly replace?: boolean | undefined;
   /**
-   * How long `accept` and `id` may take together, in milliseconds; beyond it the peer is refused with 500. 0 is no
-   * limit: the `handshakeTimeout` of the listener ends it then.
+   * The maximum time that `accept` and `id` may take together, in milliseconds. After that, the peer is refused with
+   * status 500. 0 is no limit; `handshakeTimeout` of the listener applies in any case.
    *
    * @default {5000}
    */

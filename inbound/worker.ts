@@ -15,7 +15,10 @@ const EVICTION = 50;
 
 const EVICTED: InboundExit = { kind: "evicted-policy" };
 
-/** The default worker: reads, watches for silence, and reports how the connection ended. */
+/**
+ * The default worker: delivers the messages of the peer, disconnects it if it is silent for too long, and reports how
+ * the connection ended.
+ */
 export class DefaultInboundWorker implements InboundWorker {
   #connection: Connection | undefined;
   #sink: DeliverySink | undefined;
@@ -66,7 +69,7 @@ export class DefaultInboundWorker implements InboundWorker {
     plugin.onExit(exit);
   }
 
-  /** Closes the connection. What had arrived is delivered. */
+  /** Closes the connection. Messages that had arrived are delivered. */
   stop(code: number, reason: string): void {
     if (this.#request !== undefined) return;
     this.#request = { code, reason };
@@ -78,13 +81,13 @@ export class DefaultInboundWorker implements InboundWorker {
     return this.#connection?.send(data, options) ?? rejected(notStarted());
   }
 
-  /** Sends a message if there is space in the buffer. */
+  /** Sends a message unless the buffer is full. */
   trySend(data: Message): boolean {
     if (this.#connection === undefined) throw notStarted();
     return this.#connection.trySend(data);
   }
 
-  /** Figures of the connection. */
+  /** Returns the figures of the connection. */
   stats(): ConnectionStats | undefined {
     return this.#connection?.stats();
   }

@@ -5,30 +5,30 @@ import { Schedule } from "../transport/base/schedule.ts";
 import type { Connection } from "../transport/connection/connection.ts";
 import type { SendOptions } from "../transport/connection/outgoing.ts";
 
-/** A peer that has just been connected: the argument of {@link OnConnected}. It stands for this connection alone. */
+/** The argument of `onConnected`: a peer that has just been connected. It is bound to this one connection. */
 export interface ConnectedPeer {
   /** The peer's id in the pool. */
   readonly id: string;
   /** Its normalised URL. */
   readonly url: string;
-  /** The number of the connection, as in messages and events. */
+  /** The number of the connection, from 1. Messages and events have it, too. */
   readonly session: number;
-  /** The subprotocol agreed on, "" without one. */
+  /** The subprotocol that was agreed on, "" if there is none. */
   readonly protocol: string;
   /** Sends a message on this connection: see `Connection.send`. */
   send(data: Message, options?: SendOptions): Promise<void>;
-  /** Sends a message on this connection if there is room for it: see `Connection.trySend`. */
+  /** Sends a message on this connection unless the buffer is full: see `Connection.trySend`. */
   trySend(data: Message): boolean;
 }
 
 /**
- * Called for each new connection, before the `connected` event and before anything else is sent on it: what it
- * sends goes out first (authentication, subscriptions).
+ * Called for each new connection, before the event `connected` and before anything else is sent on it: what it sends
+ * goes out first (authentication, subscriptions).
  *
- * It may be async. Until its promise settles the peer does not count as connected: the pool's `send`, `trySend`
- * and `whenConnected` wait for it or fail as without a connection. Messages of the peer arrive in the inbox
- * meanwhile. `handshakeTimeout` bounds it. If it throws, rejects or takes longer, that is reported in `errors`, and
- * the peer counts as connected all the same.
+ * It may be async. Until its promise settles, the peer does not count as connected: `send` and `trySend` of the pool
+ * fail with `connection-unavailable`, and `whenConnected` waits. Messages of the peer arrive in the inbox meanwhile. It
+ * may take `handshakeTimeout` at most. If it throws, rejects or takes longer, the error is in `errors`, and the peer
+ * counts as connected all the same.
  */
 export type OnConnected = (peer: ConnectedPeer) => unknown;
 

@@ -36,8 +36,8 @@ export interface OutboundPoolOptions
    */
   readonly workerFactory?: OutboundWorkerFactory | undefined;
   /**
-   * The maximum number of dials in flight in the whole pool. Peers whose last dial did not fail go first, and a
-   * quarter of the dials, at least one of two, is kept for them.
+   * The maximum number of dials that are in progress in the whole pool. Peers whose last dial did not fail are dialled
+   * first, and a quarter of the dials, at least one, is reserved for them.
    *
    * @default {64}
    */

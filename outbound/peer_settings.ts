@@ -40,7 +40,10 @@ import type {
   ResolvedOutboundWorkerOptions,
 } from "./worker_options.ts";
 
-/** Options that may be given for a whole outbound pool, and for one peer in `connect`, where they come first. */
+/**
+ * Options that can be given for a whole outbound pool, and for one peer in `connect`. Those of the peer take
+ * precedence.
+ */
 export interface OutboundPeerOptions {
   /**
    * Makes the sockets.
@@ -55,32 +58,32 @@ export interface OutboundPeerOptions {
    */
   readonly headers?: HeadersSource | undefined;
   /**
-   * Overrules the decision after a loss or a refusal.
+   * Decides what to do after a connection was lost or could not be made.
    *
    * @default {defaultVerdict}
    */
   readonly shouldReconnect?: ShouldReconnect | undefined;
   /**
-   * Called for each new connection before anything else is sent on it.
+   * Called for each new connection, before anything else is sent on it: see {@link OnConnected}.
    *
    * @default {none}
    */
   readonly onConnected?: OnConnected | undefined;
 }
 
-/** The connection options that `connect` takes: those of the pool without the limits that all its peers share. */
+/** The connection options that `connect` accepts: those of the pool, without the limits that all peers share. */
 export type PeerConnectionOptions = Omit<
   PoolConnectionOptions,
   "incomingBufferSize" | "incomingBufferBytes"
 >;
 
-/** The worker options that `connect` takes: those of the pool without the limit that all its peers share. */
+/** The worker options that `connect` accepts: those of the pool, without the limit that all peers share. */
 export type PeerWorkerOptions = Omit<OutboundWorkerOptions, "maxQueueSize">;
 
-/** Options of `connect`. Each comes before the same option of the pool; the others stay as the pool has them. */
+/** Options of `connect`. Each takes precedence over the same option of the pool. */
 export interface ConnectOptions extends OutboundPeerOptions {
   /**
-   * The id of the peer in the pool. With different ids one URL can be held several times.
+   * The id of the peer in the pool. With different ids, a pool can connect to one URL several times.
    *
    * @default {the normalised URL}
    */
@@ -91,9 +94,9 @@ export interface ConnectOptions extends OutboundPeerOptions {
    * @default {those of `connection`}
    */
   readonly protocols?: string | readonly string[] | undefined;
-  /** Options of this peer's connections. */
+  /** Options of the connections of this peer. */
   readonly connection?: PeerConnectionOptions | undefined;
-  /** Options of this peer's worker. */
+  /** Options of the worker of this peer. */
   readonly worker?: PeerWorkerOptions | undefined;
 }
 

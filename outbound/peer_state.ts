@@ -1,10 +1,10 @@
 /**
  * What an outbound peer is doing now.
  *
- * - `connecting`: it is being dialled, or waits for its turn among the dials of the pool.
- * - `connected`: `send` and `trySend` reach it.
- * - `waiting`: the next dial comes later. A connection that is still being closed counts as this, too.
- * - `stopped`: the pool gave up on it. `reconnect(id)` dials it again.
+ * - `connecting`: the peer is being dialled, or waits until `maxConcurrentDials` allows the dial.
+ * - `connected`: `send` and `trySend` reach the peer.
+ * - `waiting`: the next dial follows later. A connection that is still being closed counts as this, too.
+ * - `stopped`: the pool no longer dials the peer. `reconnect(id)` dials it again.
  *
  * `attempt` counts the dials since the peer was last stable (see `stableAfter`), from 1.
  */
@@ -15,27 +15,27 @@ export type PeerState =
   }
   & (
     | {
-      /** It is being dialled. */
+      /** The peer is being dialled. */
       readonly state: "connecting";
       /** The number of this dial. */
       readonly attempt: number;
     }
     | {
-      /** It has a connection. */
+      /** The peer has a connection. */
       readonly state: "connected";
       /** The number of the connection, as in messages and events. */
       readonly session: number;
     }
     | {
-      /** It is dialled later. */
+      /** The peer is dialled later. */
       readonly state: "waiting";
-      /** When, at the earliest, in epoch milliseconds. */
+      /** The earliest time of the next dial, in epoch milliseconds. */
       readonly until: number;
       /** The number of the next dial. */
       readonly attempt: number;
     }
     | {
-      /** It is not dialled any more. */
+      /** The peer is no longer dialled. */
       readonly state: "stopped";
     }
   );

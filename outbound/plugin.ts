@@ -10,37 +10,74 @@ import type { PeerState } from "./peer_state.ts";
 import type { ReconnectInfo, ReconnectVerdict } from "./reconnect.ts";
 import type { ResolvedOutboundWorkerOptions } from "./worker_options.ts";
 
-/** What an outbound worker tells the pool about its peer. `connected` and `disconnected` alternate strictly. */
+/** What an outbound worker reports about its peer. `connected` and `disconnected` alternate. */
 export interface OutboundNotice {
   /**
+   * What happened:
+   *
    * - `connected`: a connection was made.
-   * - `disconnected`: it was lost, whatever the cause.
-   * - `stopped`: the peer is not dialled any more, by decision of `shouldReconnect` or the retry policy. The
-   *   default policy gives up only for errors that cannot heal, such as a wrong option.
+   * - `disconnected`: the connection was lost, for any reason.
+   * - `stopped`: the peer is no longer dialled, because `shouldReconnect` or the retry policy decided so. The default
+   *   policy stops only after errors that cannot heal, such as a wrong option.
    */
   readonly kind: "connected" | "disconnected" | "stopped";
   /** With `disconnected`: the close code, 1006 if there was no close frame. */
   readonly closeCode?: number;
-  /** With `disconnected`: the peer's reason. */
+  /** With `disconnected`: the reason in the close frame of the peer. */
   readonly reason?: string;
-  /** With `disconnected` and `stopped`: what went wrong, if something did. */
+  /** With `disconnected` and `stopped`: what went wrong. Absent after a close without an error. */
   readonly error?: Error;
-  /** With `disconnected`: milliseconds until the next dial. Absent if none follows. */
+  /** With `disconnected`: the time until the next dial, in milliseconds. Absent if none follows. */
   readonly delay?: number;
-  /** With `disconnected`: the number of the next dial, from 1, since the peer was last stable. Absent if none follows. */
+  /**
+   * With `disconnected`: the number of the next dial since the peer was last stable, from 1. Absent if none follows.
+   */
   readonly attempt?: number;
 }
 
-/** An event of an outbound pool: something happened to the connection of a peer. */
-export interface OutboundEvent extends PoolEvent, OutboundNotice {}
+/**
+ * An event of an outbound pool: a peer was connected, lost its connection, or is no longer dialled. `connected` and
+ * `disconnected` alternate for each peer, and `stopped` is the last event of a peer until `reconnect(id)`.
+ */
+export interface OutboundEvent extends PoolEvent, OutboundNotice {
+  /** The id of the peer. */
+  readonly id: string;
+  /** When it happened, in epoch milliseconds. */
+  readonly at: number;
+  /** The number of the peer's connection that the event is about, from 1; 0 if there was none yet. */
+  readonly session: number;
+  /** The number of older events of this peer that were dropped, since `events` was full. Absent if none was. */
+  readonly missed?: number;
+  /**
+   * What happened:
+   *
+   * - `connected`: a connection was made.
+   * - `disconnected`: the connection was lost, for any reason.
+   * - `stopped`: the pool no longer dials the peer, because `shouldReconnect` or the retry policy decided so. The
+   *   default policy stops only after errors that cannot heal, such as a wrong option.
+   */
+  readonly kind: "connected" | "disconnected" | "stopped";
+  /** With `disconnected`: the close code, 1006 if there was no close frame. */
+  readonly closeCode?: number;
+  /** With `disconnected`: the reason in the close frame of the peer. */
+  readonly reason?: string;
+  /** With `disconnected` and `stopped`: what went wrong. Absent after a close without an error. */
+  readonly error?: Error;
+  /** With `disconnected`: the time until the next dial, in milliseconds. Absent if none follows. */
+  readonly delay?: number;
+  /** With `disconnected`: the number of the next dial since the peer was last stable, from 1. Absent if none follows. */
+  readonly attempt?: number;
+}
 
-/** What the pool gives an outbound worker. */
+/**
+ * What the pool gives a worker: the URL of one peer, the options, and functions that report to the pool. See EXTEND.md.
+ */
 export interface OutboundPlugin {
   /** The peer's id in the pool. */
   readonly id: string;
   /** The peer's normalised URL. */
   readonly url: string;
-  /** Where the peer's messages go: opens the way into the pool's inbox for a connection. */
+  /** Takes the messages of the peer to the inbox of the pool. */
   readonly delivery: MessageDelivery;
   /** Puts an event into the pool's `events`, behind the messages of the peer that arrived before it. */
   notify(notice: OutboundNotice, session: number): void;
@@ -49,17 +86,20 @@ export interface OutboundPlugin {
   /** Returns the number of the peer's next connection. */
   nextSession(): number;
   /**
-   * Calls the user's `onConnected` for a new connection. To be called before anything else is sent on it and before
-   * the notice `connected`.
+   * Calls `onConnected` for a new connection. Call it before anything else is sent on the connection, and before the
+   * notice `connected`.
    *
    * @returns A promise to wait for before the connection is used, or `undefined`. It never rejects.
    */
   prepare(connection: Connection, session: number): Promise<void> | undefined;
-  /** Returns the decision after a loss or a refusal. */
+  /**
+   * Decides what to do after a connection was lost or could not be made: asks `shouldReconnect`, or takes the default
+   * decision.
+   */
   judge(info: ReconnectInfo): ReconnectVerdict;
-  /** Counts for the peer and its pool. */
+  /** Counts for the statistics of the peer and of the pool. */
   readonly counter: TrafficCounter;
-  /** Options of connections. Their `dialGate` has them wait for their turn among all dials of the pool. */
+  /** The options for connections. Their `dialGate` limits the dials of the whole pool (`maxConcurrentDials`). */
   readonly connectionOptions: ConnectionOptions;
   /** The `worker` options of the pool and the peer. */
   readonly workerOptions: ResolvedOutboundWorkerOptions;
@@ -69,7 +109,7 @@ export interface OutboundPlugin {
   readonly log: Log | undefined;
 }
 
-/** A worker for one outbound peer. */
+/** A worker: dials one outbound peer, and does everything that happens on its connections. See EXTEND.md. */
 export interface OutboundWorker extends Worker<OutboundPlugin> {
   /**
    * Whether `send` and `trySend` reach the peer now. Without it the pool goes by the worker's notices.
@@ -81,5 +121,5 @@ export interface OutboundWorker extends Worker<OutboundPlugin> {
   reconnect?(): void;
 }
 
-/** Makes the worker for a peer. What it throws is thrown by `connect`. */
+/** Makes the worker of a peer. If it throws, `connect` throws `worker-failed`. */
 export type OutboundWorkerFactory = (id: string, url: string) => OutboundWorker;

@@ -34,16 +34,16 @@ import type { OutboundEvent, OutboundWorker } from "./plugin.ts";
 import { DefaultOutboundWorker } from "./worker.ts";
 
 /**
- * Peers that you connect to and that must stay connected.
+ * A pool of the peers that you connect to and that are kept connected.
  *
- * - Every peer is kept connected until it is removed: a connection that is lost is dialled again.
- * - A peer is known by its id: the one given to {@link OutboundPool.connect}, else its normalised URL, in place of
- *   which every other form of that URL is accepted.
- * - {@link OutboundPool.inbox} has the messages of all peers, in order for each.
- * - {@link OutboundPool.events}: `connected` and `disconnected` alternate strictly for each peer, and stand behind
- *   the messages that arrived before. {@link OutboundPool.isConnected} and {@link OutboundPool.peerState} tell how
- *   it is now.
- * - {@link OutboundPool.errors} has the dials that failed.
+ * - The pool dials a peer again whenever its connection is lost, until you remove the peer.
+ * - Each peer has an id: the one given to {@link OutboundPool.connect}, or else its normalised URL. Methods that take
+ *   an id accept every form of that URL.
+ * - {@link OutboundPool.inbox} contains the messages of all peers. The messages of each peer are in order.
+ * - {@link OutboundPool.events}: `connected` and `disconnected` alternate for each peer. An event comes after the
+ *   messages that arrived before it. {@link OutboundPool.isConnected} and {@link OutboundPool.peerState} return the
+ *   present state.
+ * - {@link OutboundPool.errors} contains every dial that failed.
  *
  * @example
  * ```ts
@@ -79,7 +79,7 @@ export class OutboundPool implements AsyncDisposable {
   /**
    * Creates an empty pool.
    *
-   * @param id The name of the pool, on every log record. Not empty.
+   * @param id The name of the pool, which every log record has. Must not be empty.
    * @throws {ConfigError} If the id or an option cannot be used.
    */
   constructor(id: string, options: OutboundPoolOptions = {}) {
@@ -105,17 +105,26 @@ export class OutboundPool implements AsyncDisposable {
     return this.#core.id;
   }
 
-  /** The messages of all peers, in order for each. Peers are held back while it is full. */
+  /**
+   * The messages of all peers; those of each peer are in order. While it is full (`inboxBufferSize`,
+   * `inboxBufferBytes`), the pool does not read from peers that send.
+   */
   get inbox(): Queue<InboxMessage> {
     return this.#core.inbox;
   }
 
-  /** What happens to connections. If nobody reads, a peer's older events give way to its newest. */
+  /**
+   * What happens to the connections of all peers. If you do not read them, older events of a peer are dropped in favour
+   * of its newest (`eventsBufferSize`).
+   */
   get events(): Queue<OutboundEvent> {
     return this.#core.events.queue;
   }
 
-  /** Dials that failed, and other errors. If nobody reads, the oldest are dropped. */
+  /**
+   * Dials that failed, and errors that ended no connection, such as callbacks that threw. If you do not read them, the
+   * oldest are dropped (`errorsBufferSize`).
+   */
   get errors(): Queue<PoolErrorRecord> {
     return this.#core.errors;
   }
@@ -135,7 +144,7 @@ export class OutboundPool implements AsyncDisposable {
     return this.#peers.has(this.#find(id));
   }
 
-  /** Whether `send` and `trySend` reach the peer now; `false` for an unknown one. */
+  /** Whether `send` and `trySend` reach the peer now; `false` for a peer that the pool does not have. */
   isConnected(id: string | URL): boolean {
     return this.#peers.get(this.#find(id))?.presence.connected ?? false;
   }
@@ -150,7 +159,8 @@ export class OutboundPool implements AsyncDisposable {
   }
 
   /**
-   * Adds a peer and keeps it connected from now on.
+   * Adds a peer and keeps it connected until it is removed. Returns at once: {@link OutboundPool.whenConnected} waits
+   * for the connection.
    *
    * @returns Its id: `options.id`, or the normalised URL.
    * @throws {PoolError} `peer-exists`, `pool-closed`, `worker-failed`.
@@ -188,11 +198,11 @@ export class OutboundPool implements AsyncDisposable {
   }
 
   /**
-   * Drops the peer's connection, dial or delay, and dials at once; also after `stopped`. Its attempts are counted
-   * from 1 again. A present connection gets 50 ms for the closing handshake, with code 1000.
+   * Drops the present connection, dial or delay of a peer, and dials at once; also after `stopped`. The attempts are
+   * counted from 1 again. A present connection gets 50 ms for the closing handshake, with code 1000.
    *
    * @throws {PoolError} `peer-not-found`, `pool-closed`, `worker-failed`.
-   * @throws {ConfigError} `unsupported` if the peer's worker cannot do that.
+   * @throws {ConfigError} `unsupported` if the worker of the peer has no method `reconnect`.
    */
   reconnect(id: string | URL): void {
     this.#peer("reconnect", id).reconnect();
@@ -216,7 +226,8 @@ export class OutboundPool implements AsyncDisposable {
   }
 
   /**
-   * Sends a message to a peer and resolves as soon as it is buffered and the buffer has room for more.
+   * Sends a message to a peer. Resolves when the message is buffered and the buffer is below `highWaterMark`: see
+   * {@link Connection.send}. Messages are not queued for a peer that has no connection.
    *
    * @throws {PoolError} `peer-not-found`, `pool-closed`, `connection-unavailable`.
    * @throws {ConnectionError} `connection-closed`, `send-timeout`, `write-timeout`.
@@ -237,9 +248,9 @@ export class OutboundPool implements AsyncDisposable {
   }
 
   /**
-   * Sends a message to a peer if there is room for it now.
+   * Sends a message to a peer unless its buffer is full. Never waits.
    *
-   * @returns `false` if the buffer is full.
+   * @returns `false` if the buffer is full: the message is not sent then.
    * @throws {PoolError} `peer-not-found`, `pool-closed`, `connection-unavailable`.
    */
   trySend(id: string | URL, data: Message): boolean {
@@ -247,7 +258,7 @@ export class OutboundPool implements AsyncDisposable {
   }
 
   /**
-   * Waits for the peer's next connection, or for the present one: {@link OutboundPool.isConnected} is true when it
+   * Waits until the peer is connected; resolves at once if it is. {@link OutboundPool.isConnected} is `true` when it
    * resolves.
    *
    * @throws {PoolError} `peer-not-found`, `peer-removed`, `peer-stopped`, `pool-closed`.
@@ -266,13 +277,13 @@ export class OutboundPool implements AsyncDisposable {
     }
   }
 
-  /** Returns the present figures. */
+  /** Returns the totals of the pool. They never fall, and cost the same for one peer and for ten thousand. */
   stats(): PoolStats {
     return this.#core.stats();
   }
 
   /**
-   * Returns the present figures of a peer.
+   * Returns the figures of one peer since it was added.
    *
    * @throws {PoolError} `peer-not-found`, `pool-closed`.
    */
@@ -281,10 +292,11 @@ export class OutboundPool implements AsyncDisposable {
   }
 
   /**
-   * Closes the pool: sends every peer a close frame, waits for the closing handshakes for at most `closeTimeout`,
-   * then cuts. Never waits for a consumer. Calling it again is safe and waits, too.
+   * Closes the pool: sends every peer a close frame, waits for the closing handshakes for at most `closeTimeout`, then
+   * cuts. Does not wait until the inbox is read. Calling it again is safe and waits, too; only the first call sets the
+   * code.
    *
-   * @param options The close frame. Native sockets send 1000 instead of 1001. Default: 1001.
+   * @param options The close frame. Default: 1001, "The pool is closing". Native sockets send 1000 instead of 1001.
    * @throws {ConfigError} `invalid-argument` if the code or the reason may not be sent.
    */
   close(options: PoolCloseOptions = {}): Promise<void> {
@@ -302,7 +314,7 @@ export class OutboundPool implements AsyncDisposable {
     }
   }
 
-  /** Closes the pool, and waits for the end. */
+  /** Closes the pool and waits for the end. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -13,46 +13,52 @@ import {
 } from "../transport/client/retry_after.ts";
 import type { ResolvedOutboundWorkerOptions } from "./worker_options.ts";
 
-/** The delay after a refusal that another attempt does not mend, in milliseconds, times a random number from 1 to 2. */
+/** The delay after a refusal that a quick retry cannot mend, in milliseconds, times a random number from 1 to 2. */
 export const LONG_WAIT = 60_000;
 
-/** Describes a connection that was lost or could not be made, for the decision whether to dial again. */
+/** Describes a connection that was lost or could not be made: the argument of `shouldReconnect`. */
 export interface ReconnectInfo {
   /** The peer's id in the pool. */
   readonly id: string;
   /** Its normalised URL. */
   readonly url: string;
-  /** `lost`: there was a connection. `refused`: none could be made, and the retry policy has given up. */
+  /** `lost`: there was a connection. `refused`: no connection could be made, and the retry policy gave up. */
   readonly cause: "lost" | "refused";
   /** With `lost`: the close code, 1006 if there was no close frame. */
   readonly closeCode: number | undefined;
-  /** With `lost`: the peer's reason. */
+  /** With `lost`: the reason in the close frame of the peer. */
   readonly reason: string | undefined;
   /** What went wrong. For a refused handshake a `HandshakeError` with `status` and `headers`. */
   readonly error: Error | undefined;
-  /** The number of connections in a row that did not hold for `stableAfter`, and of dials that were given up. */
+  /**
+   * The number of failures in a row: connections that lasted less than `stableAfter`, and dials that the retry policy
+   * gave up.
+   */
   readonly failures: number;
 }
 
 /**
- * What to do: `reconnect` dials after the usual delay, a number after that many milliseconds, times a random number
- * from 1 to 2, and `stop` does not dial any more and emits `stopped`.
+ * What to do next: `"reconnect"` dials after the usual delay, a number dials after that many milliseconds times a
+ * random number from 1 to 2, and `"stop"` stops dialling and emits the event `stopped`.
  */
 export type ReconnectVerdict = "reconnect" | "stop" | number;
 
-/** Decides what to do after a loss or a refusal. `undefined` leaves the decision to {@link defaultVerdict}. */
+/**
+ * Decides what to do after a connection was lost or could not be made. `undefined` is the decision of
+ * {@link defaultVerdict}.
+ */
 export type ShouldReconnect = (
   info: ReconnectInfo,
 ) => ReconnectVerdict | undefined;
 
 /**
- * Returns the decision of a pool without `shouldReconnect`.
+ * Returns the decision of a pool that has no `shouldReconnect`.
  *
- * - After a loss: `reconnect`; after a close with 1008 (policy violation), {@link LONG_WAIT}.
- * - After a refusal that retrying does not mend (401, 403 and so on, a wrong certificate): {@link LONG_WAIT}, since
+ * - After a loss: `"reconnect"`. After a close with code 1008 (policy violation): 60,000 ms.
+ * - After a refusal that a quick retry cannot mend (status 401, 403 and similar, a wrong certificate): 60,000 ms, since
  *   servers and credentials change.
- * - After an error that cannot heal (a wrong URL or option), a `DoNotRetryError`, and a retry policy that gave up:
- *   `stop`.
+ * - After an error that cannot heal (a wrong URL or option), a `DoNotRetryError`, or when the retry policy gave up:
+ *   `"stop"`.
  */
 export function defaultVerdict(info: ReconnectInfo): ReconnectVerdict {
   if (info.cause === "lost") {

@@ -31,7 +31,7 @@ export interface DialerOptions {
   readonly onFailure?:
     | ((info: RetryInfo & { readonly error: Error }) => void)
     | undefined;
-  /** Receives what callbacks of the user threw, such as a retry policy. */
+  /** Receives errors of the user's callbacks, such as a retry policy that throws. */
   readonly onError: CallbackErrorHandler;
 }
 

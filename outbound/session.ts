@@ -37,7 +37,7 @@ export interface SessionOptions extends
   readonly connection: Connection;
   /** The number of the connection. */
   readonly session: number;
-  /** Called when the connection may be used: after the user's `onConnected`. */
+  /** Called when the connection may be used, after `onConnected` has finished. */
   readonly onOpen: () => void;
   /** When a message was last sent, in milliseconds of the clock: a sign of life if the socket cannot ping. */
   readonly lastSentAt?: (() => number) | undefined;
@@ -53,7 +53,7 @@ export interface SessionEnd {
   readonly error: Error | undefined;
 }
 
-/** Worker block: everything that happens on one open connection. Resolves when that has ended. */
+/** Worker block: does everything that happens on one open connection. Resolves when the connection has ended. */
 export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   const { connection, session, clock, workerOptions, signal } = options;
   let failure: Error | undefined;

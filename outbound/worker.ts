@@ -23,7 +23,7 @@ interface Loss {
   readonly heldFor: number;
 }
 
-/** The shipped worker: dials, runs a session on each connection, and dials again when that has ended. */
+/** The default worker: dials, runs a session on each connection, and dials again when the connection has ended. */
 export class DefaultOutboundWorker implements OutboundWorker {
   /** Ends the present dial, delay or session. Another one takes its place after `reconnect`, none after `stop`. */
   #present = new AbortController();
@@ -76,7 +76,7 @@ export class DefaultOutboundWorker implements OutboundWorker {
     return this.#open?.state === "connected";
   }
 
-  /** What the peer is doing. */
+  /** Returns what the peer is doing. */
   state(): PeerState {
     const { state, error } = this.#state;
     if (state !== "connected" || this.connected) return this.#state;
@@ -95,7 +95,7 @@ export class DefaultOutboundWorker implements OutboundWorker {
     return sent;
   }
 
-  /** Sends a message on the present connection if there is room for it. */
+  /** Sends a message on the present connection unless its buffer is full. */
   trySend(data: Message): boolean {
     const connection = this.#open;
     if (connection?.state !== "connected") throw unavailable();
@@ -104,7 +104,7 @@ export class DefaultOutboundWorker implements OutboundWorker {
     return sent;
   }
 
-  /** Figures of the present connection, or of the latest one. */
+  /** Returns the figures of the present connection, or of the latest one. */
   stats(): ConnectionStats | undefined {
     return this.#connection?.stats();
   }

@@ -5,17 +5,17 @@ export interface OutboundWorkerOptions extends Omit<LoggingOptions, "logger"> {
   /**
    * Replaces the connection if the peer gave no sign of life for this long, in milliseconds; 0 never does.
    *
-   * Signs of life are messages, pongs that answer a ping, and bytes that arrive at 1 KiB/s or more. A slow peer to
-   * which much was sent gets the time to read it at 64 KiB/s, at most 72 s.
-   * After half of this time without one the peer gets a ping, whatever `pingInterval` is. On native sockets,
-   * which cannot ping, a message that was sent counts as well.
+   * Signs of life are messages, pongs that answer a ping, and bytes that arrive at 1 KiB/s or more. After half of this
+   * time without one, the peer gets a ping, whatever `pingInterval` is. A slow peer to which much was sent gets the
+   * time that it needs to read at 64 KiB/s, at most 72 s. Native sockets cannot ping: there, a message that was sent
+   * counts as well.
    *
    * @default {60000 for sockets that ping (see `pingInterval`), else 0}
    */
   readonly keepaliveTimeout?: number | undefined;
   /**
-   * Replaces the connection if no message arrived for this long, in milliseconds, even though the peer answers
-   * pings; 0 never does. A message that is arriving with at least 1 KiB/s counts.
+   * Replaces the connection if no message arrived for this long, in milliseconds, although the peer answers pings; 0
+   * never does. A message that is arriving at 1 KiB/s or more counts.
    *
    * @default {0}
    */
@@ -35,13 +35,14 @@ export interface OutboundWorkerOptions extends Omit<LoggingOptions, "logger"> {
    */
   readonly maxReconnectDelay?: number | undefined;
   /**
-   * How long a connection has to hold until earlier losses are forgotten, in milliseconds.
+   * How long a connection has to last until earlier losses no longer count, in milliseconds.
    *
    * @default {30000}
    */
   readonly stableAfter?: number | undefined;
   /**
-   * As for inbound workers.
+   * The maximum number of a peer's messages that wait while the inbox is full, before the oldest is dropped;
+   * `incomingBufferBytes` limits their bytes. With 0, no message is dropped: the pool stops reading from the peer.
    *
    * @default {0}
    */

@@ -1,28 +1,27 @@
 import { Queue } from "../base/queue.ts";
 
-/** What every event of a pool has. */
+/** The fields that the events of both pools have. */
 export interface PoolEvent {
-  /** The peer. */
+  /** The id of the peer. */
   readonly id: string;
   /** When it happened, in epoch milliseconds. */
   readonly at: number;
-  /** The peer's session that it is about. */
+  /** The number of the peer's connection that the event is about, from 1. */
   readonly session: number;
-  /** How many older events of this peer gave way, when nobody read them. */
+  /** The number of older events of this peer that were dropped, since `events` was full. Absent if none was. */
   readonly missed?: number;
 }
 
 /**
- * Events that never hold anything up: when nobody reads and the buffer is full, a
- * peer's older events give way to its newest, which says how many were missed.
- * Where the peer has none there, the oldest event of all goes.
+ * A queue of events that never makes anything wait. If it is full, older events of a peer are dropped in favour of its
+ * newest, which says how many were dropped. If the peer has none in it, the oldest event of all is dropped.
  */
 export class EventQueue<E extends PoolEvent> {
   readonly #queue: Queue<E>;
   readonly #known: (id: string) => boolean;
-  /** Missed events of known peers, to be counted in their next one. */
+  /** Dropped events of known peers, to be counted in the next event of each. */
   readonly #owed = new Map<string, number>();
-  /** Events that nobody read, of all peers. */
+  /** Events that were dropped, of all peers. */
   missed = 0;
 
   /** Makes an empty queue that holds `capacity` events; `known` returns whether there may be another one of a peer. */
@@ -31,7 +30,7 @@ export class EventQueue<E extends PoolEvent> {
     this.#queue = new Queue({ capacity });
   }
 
-  /** What users read. */
+  /** The queue that users read. */
   get queue(): Queue<E> {
     return this.#queue;
   }
@@ -50,7 +49,7 @@ export class EventQueue<E extends PoolEvent> {
     this.#queue.push(missed === 0 ? event : { ...event, missed });
   }
 
-  /** The peer is gone for good: nobody is owed anything about it. */
+  /** Forgets the dropped events of a peer that does not come again. */
   forget(id: string): void {
     this.#owed.delete(id);
   }
