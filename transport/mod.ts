@@ -36,7 +36,7 @@ export {
   type ReleasedStream,
 } from "./net/stream/pull_stream.ts";
 export type { CallbackErrorHandler } from "./base/callbacks.ts";
-export * from "./base/clock.ts";
+export { type Clock, systemClock } from "./base/clock.ts";
 export { COMPRESSION_RULES } from "./socket/compression_options.ts";
 export {
   CONNECTION_RULES,

@@ -1,3 +1,6 @@
+import process from "node:process";
+import { decide, type DecisionRules, notify } from "./callbacks.ts";
+
 /**
  * The library's source of time and randomness.
  *
@@ -31,3 +34,103 @@ export const systemClock: Clock = {
   },
   random: Math.random,
 };
+
+/** Guards by the clock that they guard; a guard stands for itself. */
+const guards = new WeakMap<Clock, Clock>([[systemClock, systemClock]]);
+
+/**
+ * Returns the clock of a scope: the caller's, guarded, or the runtime's own.
+ *
+ * A method of the caller's clock that throws or returns something else than described in {@link Clock} gives way to the
+ * runtime's own for that call, and the first time is reported as a warning of the process. Time goes on from the last
+ * good value of `now`.
+ */
+export function clockOf(clock: Clock | undefined): Clock {
+  // Anything else than an object is refused where options are checked.
+  if (typeof clock !== "object" || clock === null) return systemClock;
+  let guard = guards.get(clock);
+  if (guard === undefined) {
+    guard = guardClock(clock);
+    guards.set(clock, guard);
+    guards.set(guard, guard);
+  }
+  return guard;
+}
+
+function guardClock(clock: Clock): Clock {
+  const reported = new Set<string>();
+  const rulesOf = <T>(
+    name: string,
+    rule: string,
+    fallback: T,
+    accepts: (value: unknown) => value is T,
+  ): DecisionRules<T> => ({
+    name: `clock.${name}`,
+    rule,
+    fallback,
+    accepts,
+    onError: (error) => {
+      if (reported.has(name)) return;
+      reported.add(name);
+      process.emitWarning(
+        new Error(
+          `Cannot use clock.${name}: it failed. The runtime's own is used instead.`,
+          { cause: error },
+        ),
+      );
+    },
+  });
+  const ofNow = rulesOf("now()", "a finite number", NaN, isFinite);
+  const ofDate = rulesOf("date()", "a finite number", NaN, isFinite);
+  const ofRandom = rulesOf("random()", "a number from 0 to 1", NaN, isPart);
+  const ofTimer = rulesOf("timer()", "a function", undefined, isCancel);
+  const readNow = () => clock.now();
+  const readDate = () => clock.date();
+  const readRandom = () => clock.random();
+  // The last good value, and when that was.
+  let last = systemClock.now();
+  let readAt = last;
+  return {
+    now() {
+      const now = decide(readNow, ofNow);
+      if (Number.isNaN(now)) return last + systemClock.now() - readAt;
+      last = now;
+      readAt = systemClock.now();
+      return now;
+    },
+    date() {
+      const date = decide(readDate, ofDate);
+      return Number.isNaN(date) ? systemClock.date() : date;
+    },
+    random() {
+      const random = decide(readRandom, ofRandom);
+      return Number.isNaN(random) ? systemClock.random() : random;
+    },
+    timer(callback, delay) {
+      let waits = true;
+      const once = () => {
+        if (!waits) return;
+        waits = false;
+        callback();
+      };
+      const cancel = decide(() => clock.timer(once, delay), ofTimer) ??
+        systemClock.timer(once, delay);
+      return () => {
+        waits = false;
+        notify(cancel, ofTimer.onError);
+      };
+    },
+  };
+}
+
+function isFinite(value: unknown): value is number {
+  return Number.isFinite(value);
+}
+
+function isPart(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && value <= 1;
+}
+
+function isCancel(value: unknown): value is (() => void) | undefined {
+  return typeof value === "function";
+}

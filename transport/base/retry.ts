@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "./clock.ts";
+import { type Clock, clockOf } from "./clock.ts";
 import { reasonOf } from "./errors.ts";
 import {
   checkFunction,
@@ -113,7 +113,8 @@ export async function retry<T>(
   checkCallable("fn", fn);
   checkCallable("policy", policy);
   const signal = signalOf(options, NAMES);
-  const { clock = systemClock, isRetryable = () => true } = options;
+  const { isRetryable = () => true } = options;
+  const clock = clockOf(options.clock);
   const { onRetry, onError = () => {}, minDelay = 0 } = options;
   const shortest = typeof minDelay === "function"
     ? minDelay

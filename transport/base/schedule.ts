@@ -1,6 +1,6 @@
 import process from "node:process";
 import { clearImmediate, setImmediate } from "node:timers";
-import type { Clock } from "./clock.ts";
+import { type Clock, clockOf } from "./clock.ts";
 import { toError } from "./errors.ts";
 
 /** Longest delay a runtime's timer takes; a later task is reached in steps. */
@@ -56,10 +56,11 @@ export class Schedule {
 
   /** The schedule of a clock. */
   static of(clock: Clock): Schedule {
-    let schedule = schedules.get(clock);
+    const guarded = clockOf(clock);
+    let schedule = schedules.get(guarded);
     if (schedule === undefined) {
-      schedule = new Schedule(clock);
-      schedules.set(clock, schedule);
+      schedule = new Schedule(guarded);
+      schedules.set(guarded, schedule);
     }
     return schedule;
   }

@@ -1,3 +1,4 @@
+import { clockOf } from "../base/clock.ts";
 import {
   checkFields,
   checkScope,
@@ -5,7 +6,6 @@ import {
   refuseOption,
 } from "../base/options.ts";
 import { CONNECTION_RULES, SOCKET_RULES } from "../base/rules.ts";
-import { systemClock } from "../base/clock.ts";
 import { ConfigError, toError } from "../base/errors.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import {
@@ -185,9 +185,9 @@ function opening(
   timeout: number,
   options: DialOptions,
 ): Promise<NativeSocket> {
-  const { signal, clock = systemClock } = options;
+  const { signal } = options;
   return new Promise((resolve, reject) => {
-    const schedule = Schedule.of(clock);
+    const schedule = Schedule.of(clockOf(options.clock));
     const listening = new AbortController();
     const settle = () => {
       listening.abort();

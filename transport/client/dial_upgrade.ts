@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "../base/clock.ts";
+import { type Clock, clockOf } from "../base/clock.ts";
 
 import {
   checkFields,
@@ -183,7 +183,7 @@ export async function openUpgrade(
   const request = makeRequest(parsed, options, offer);
   const bytes = encodeRequest(request);
   options.signal?.throwIfAborted();
-  const { clock = systemClock } = options;
+  const clock = clockOf(options.clock);
   const abort = new AbortController();
   const schedule = Schedule.of(clock);
   const task = timeout === 0

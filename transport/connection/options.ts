@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "../base/clock.ts";
+import { type Clock, clockOf } from "../base/clock.ts";
 import type { LogAttributes, LoggingOptions } from "../base/logging.ts";
 import {
   checkFields,
@@ -349,7 +349,7 @@ function resolveCommon(
   const number = (name: Exclude<keyof ResolvedConnectionOptions, "clock">) =>
     numberOption(prefix + name, CONNECTION_RULES[name], options[name]);
   return {
-    clock: options.clock ?? systemClock,
+    clock: clockOf(options.clock),
     pingInterval: number("pingInterval"),
     pingTimeout: number("pingTimeout"),
     writeTimeout: number("writeTimeout"),

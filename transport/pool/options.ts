@@ -7,7 +7,7 @@ import {
   type OptionNames,
 } from "../base/options.ts";
 import { POOL_RULES } from "../base/rules.ts";
-import { type Clock, systemClock } from "../base/clock.ts";
+import { type Clock, clockOf } from "../base/clock.ts";
 import type {
   ConnectionOptions,
   ResolvedConnectionOptions,
@@ -184,7 +184,7 @@ export function resolvePoolOptions<E extends PoolEvent, C>(
     numberOption(name, POOL_RULES[name], options[name]);
   const connection = resolveConnection(options.connection);
   return {
-    clock: options.clock ?? systemClock,
+    clock: clockOf(options.clock),
     inboxBufferSize: number("inboxBufferSize"),
     inboxBufferBytes: number("inboxBufferBytes"),
     eventsBufferSize: number("eventsBufferSize"),

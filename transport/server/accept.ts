@@ -1,4 +1,4 @@
-import type { Clock } from "../base/clock.ts";
+import { type Clock, clockOf } from "../base/clock.ts";
 import type { RequestHead } from "../handshake/head.ts";
 import {
   checkUpgradeRequest,
@@ -82,7 +82,9 @@ export function acceptRaw(
     handshakeResponse,
     early,
     remoteAddr: received.remoteAddr,
-    clock: options.clock ?? received.clock,
+    clock: options.clock === undefined
+      ? received.clock
+      : clockOf(options.clock),
     ...makeCodecs("server", deflate, compression),
   });
   // A peer that has left meanwhile is no fault of the request.

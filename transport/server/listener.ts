@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "../base/clock.ts";
+import { type Clock, clockOf } from "../base/clock.ts";
 import {
   ConfigError,
   ConnectionError,
@@ -62,7 +62,7 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
   constructor(options: ListenOptions) {
     this.#limits = resolveListenOptions(options);
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = clockOf(options.clock);
     this.#log = createLog(options, {});
     this.#incoming = new Queue({ capacity: this.#limits.maxPending });
     this.#errors = new Queue({ capacity: this.#limits.errorsBufferSize });

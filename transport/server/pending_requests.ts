@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "../base/clock.ts";
+import { type Clock, clockOf } from "../base/clock.ts";
 import { reasonOf, toError } from "../base/errors.ts";
 import { handled } from "../base/promise.ts";
 import { Schedule, type Task } from "../base/schedule.ts";
@@ -55,7 +55,7 @@ export class PendingRequests {
     this.#options = options;
     this.#limits = limits;
     this.#handler = handler;
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = clockOf(options.clock);
     this.#schedule = Schedule.of(this.#clock);
   }
 

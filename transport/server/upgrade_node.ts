@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { acceptRaw, type ReceivedRequest } from "./accept.ts";
 import { type AcceptOptions, checkAcceptFields } from "./accept_options.ts";
-import { systemClock } from "../base/clock.ts";
+import { clockOf } from "../base/clock.ts";
 import { ConfigError } from "../base/errors.ts";
 import { keepServerAccepting } from "../net/node/node_on_deno.ts";
 import { NodeStream, peerOf } from "../net/node/node_stream.ts";
@@ -97,7 +97,7 @@ export function upgradeNodeIf(
     early: new Uint8Array(head),
     secure: Reflect.get(connection, "encrypted") === true,
     remoteAddr: peerOf(connection),
-    clock: options?.clock ?? systemClock,
+    clock: clockOf(options?.clock),
   };
   try {
     checkAcceptFields(options);

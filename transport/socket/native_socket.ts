@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "../base/clock.ts";
+import { type Clock, clockOf } from "../base/clock.ts";
 import { numberOption } from "../base/options.ts";
 import { CONNECTION_RULES, SOCKET_RULES } from "../base/rules.ts";
 import { DrainWatch } from "./drain_watch.ts";
@@ -152,7 +152,7 @@ export class NativeSocket implements Socket {
     this.#role = options.role ?? (ws.url === "" ? "server" : "client");
     this.#close = new NativeClose(ws, this.#role);
     this.#protocol = options.protocol;
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = clockOf(options.clock);
     this.#schedule = Schedule.of(this.#clock);
     this.#drains = new DrainWatch(this, this.#clock, () => this.#drained());
     this.#opened = ws.readyState !== WebSocket.CONNECTING;

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "../base/clock.ts";
+import { type Clock, clockOf } from "../base/clock.ts";
 import type { Message } from "../base/message.ts";
 import { SOCKET_RULES } from "../base/rules.ts";
 import type { PeerAddress } from "../net/stream/address.ts";
@@ -121,7 +121,7 @@ export class RawSocket implements Socket {
     this.binary = options.binary ?? "copy";
     this.#deflater = options.deflater;
     this.#inflater = options.inflater;
-    const clock: Clock = options.clock ?? systemClock;
+    const clock: Clock = clockOf(options.clock);
     this.#driver = new EndpointDriver(stream, endpointOptions(options), {
       clock,
       early: options.early,
