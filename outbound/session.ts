@@ -110,7 +110,7 @@ function observed(
           return sink.message(data, size, at);
         },
         finish: () => sink.finish(),
-        end: () => sink.end(),
+        end: (dropped) => sink.end(dropped),
       };
     },
   };

@@ -382,7 +382,7 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
       const { code, reason } = end.received;
       notify(this.options.onClose, this.callbackFailed, code, reason);
     }
-    this.receiving.close();
+    this.receiving.close(end.dropped);
     if (error !== undefined) this.errors.push(error);
     this.errors.close();
     this.heartbeats.close();

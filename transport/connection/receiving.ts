@@ -17,8 +17,12 @@ export interface MessageSink {
    * flow control goes on delivering.
    */
   message(data: Message, size: number, at: number): boolean;
-  /** The connection has ended: no message follows. Called once. Must not throw. */
-  end?(): void;
+  /**
+   * The connection has ended: no message follows. Called once. Must not throw.
+   *
+   * @param dropped How many messages arrived while the connection was closing and could not be handed over.
+   */
+  end?(dropped: number): void;
 }
 
 /** What a {@link Receiving} needs. */
@@ -60,8 +64,10 @@ export class Receiving {
   messages = 0;
   /** Their payload bytes, before compression. */
   bytes = 0;
-  /** Messages that were dropped, since `incoming` was full and reading could not be paused. */
+  /** Messages that were dropped, since they found no space. */
   dropped = 0;
+  /** How many of these the socket dropped while it was closing. */
+  #droppedAtEnd = 0;
   /** When the last message arrived, in epoch milliseconds; 0 before the first. */
   lastAt = 0;
   /** The same in milliseconds of the clock. */
@@ -135,7 +141,7 @@ export class Receiving {
     if (this.#pausedBySink) this.resume();
     else this.#pump();
     // The connection has ended already.
-    if (this.#ended) sink.end?.();
+    if (this.#ended) sink.end?.(this.#droppedAtEnd);
   }
 
   /** Reads on after the sink answered `false`. */
@@ -146,13 +152,19 @@ export class Receiving {
     this.#goOn();
   }
 
-  /** The connection has ended: what waits goes to the sink, or stays readable. */
-  close(): void {
+  /**
+   * The connection has ended: what waits goes to the sink, or stays readable.
+   *
+   * @param dropped Messages that the socket dropped while it was closing.
+   */
+  close(dropped: number): void {
+    this.dropped += dropped;
+    this.#droppedAtEnd = dropped;
     this.#socket = undefined;
     this.#ended = true;
     this.#incoming?.close();
     this.#pump();
-    this.#sink?.end?.();
+    this.#sink?.end?.(dropped);
   }
 
   /** Hands over the messages of `incoming`. That may resume reading: messages that arrive in this way queue behind them. */

@@ -15,7 +15,10 @@ export interface ConnectionStats {
   readonly receivedMessages: number;
   /** Payload bytes that arrived, before compression. */
   readonly receivedBytes: number;
-  /** Messages that were dropped, since `incoming` was full and reading could not be paused. */
+  /**
+   * Messages that were dropped, since `incoming` was full and reading could not be paused, as with sockets without backpressure and
+   * while the connection is closing.
+   */
   readonly droppedMessages: number;
   /** Messages that were buffered for sending, streamed ones when they are whole. */
   readonly sentMessages: number;

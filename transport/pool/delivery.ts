@@ -22,8 +22,12 @@ export interface DeliverySink extends MessageSink {
    * not fit within the limits are dropped. For a connection that is about to be closed.
    */
   finish(): void;
-  /** The connection has ended: no message follows. */
-  end(): void;
+  /**
+   * The connection has ended: no message follows.
+   *
+   * @param dropped Messages that the connection itself dropped at its end. They are counted and reported. @default 0
+   */
+  end(dropped?: number): void;
 }
 
 /** Where the messages of one peer go in: what a pool gives a worker. */
@@ -227,8 +231,10 @@ class ConnectionSink<E extends PoolEvent> implements DeliverySink, Inlet {
     this.resume();
   }
 
-  end(): void {
+  end(dropped = 0): void {
     if (this.#ended) return;
+    this.countDropped(dropped);
+    this.#dropped += dropped;
     this.#ended = this.#finishing = this.refuses = true;
     this.paused = false;
     this.#delivery.connectionEnded(this, this.#dropped);

@@ -189,7 +189,7 @@ export class Endpoint {
 
   /** Takes note that the stream cannot be written any more. What was queued is lost; reading goes on for a bounded time. */
   writeFailed(error: Error, now: number): void {
-    this.#lifecycle.writeFailed(error, now);
+    this.#lifecycle.writeFailed(this.#sending.pieceError ?? error, now);
   }
 
   /**
@@ -296,6 +296,8 @@ export class Endpoint {
   /** Takes note that the piece taken last was written. */
   written(now: number): void {
     if (this.state === "ended") return;
+    const error = this.#sending.pieceError;
+    if (error !== undefined) return this.#lifecycle.terminate(error);
     this.#sending.written(now);
     this.#lifecycle.written(now);
   }

@@ -60,6 +60,9 @@ const send = (rig: Rig, call: () => void): string => {
   }
 };
 
+/** Later than every deadline. */
+const NEVER = 1e9;
+
 /** Everything that can happen to an endpoint. */
 const INPUTS = {
   "message": (rig: Rig) => rig.receive(TEXT, "hello"),
@@ -86,6 +89,13 @@ const INPUTS = {
   "written": (rig: Rig) => void rig.write(),
   "resume": ({ endpoint, now }: Rig) => endpoint.resume(now),
   "early deadline": ({ endpoint, now }: Rig) => endpoint.deadlineReached(now),
+  "deadline": ({ endpoint }: Rig) =>
+    endpoint.deadlineReached(Math.min(endpoint.deadline, NEVER)),
+  "bytes, taken in place": ({ endpoint, now }: Rig) => {
+    // There is a place for them only in the middle of a large message.
+    assertEquals(endpoint.target(), undefined);
+    endpoint.filled(0, now);
+  },
 } as const;
 
 type Input = keyof typeof INPUTS;
@@ -115,6 +125,8 @@ const OPEN: Row = {
   "written": "open",
   "resume": "open",
   "early deadline": "open",
+  "deadline": "open",
+  "bytes, taken in place": "open",
 };
 
 /** A state in which nothing can be sent any more, and in which bytes are ignored. */
@@ -165,6 +177,8 @@ const TABLE: Readonly<Record<Start, Row>> = {
     "written": "closing",
     "resume": `closing: ${QUEUED}`,
     "early deadline": `closing: ${QUEUED}`,
+    "deadline": "ended",
+    "bytes, taken in place": `closing: ${QUEUED}`,
   }),
   "closing, written": silent("closing", {
     "message": "closing: text hello",
@@ -173,6 +187,7 @@ const TABLE: Readonly<Record<Start, Row>> = {
     "end of stream": "ended",
     "write error": "closing",
     "fail": "ended",
+    "deadline": "ended",
   }),
   "closing, broken": silent("closing", {
     "message": "closing: text hello",
@@ -181,6 +196,7 @@ const TABLE: Readonly<Record<Start, Row>> = {
     "end of stream": "ended",
     "write error": "closing",
     "fail": "ended",
+    "deadline": "ended",
   }),
   "peer-closing": silent("peer-closing", {
     "send": "peer-closing: text m",
@@ -188,11 +204,18 @@ const TABLE: Readonly<Record<Start, Row>> = {
     "close": "finishing: close 1000",
     "fail": "finishing: close 1011",
     "answers done": "finishing: close 4000",
+    "deadline": "finishing: close 4000",
   }),
   "finishing": queued("finishing", "close 4000"),
-  "finishing, written": silent("finishing", { "end of stream": "ended" }),
+  "finishing, written": silent("finishing", {
+    "end of stream": "ended",
+    "deadline": "ended",
+  }),
   "failing": queued("failing", "close 1002"),
-  "failing, written": silent("failing", { "end of stream": "ended" }),
+  "failing, written": silent("failing", {
+    "end of stream": "ended",
+    "deadline": "ended",
+  }),
   "draining": silent("draining", {
     "message": "draining: text hello",
     "ping": "draining: ping 70",
@@ -203,6 +226,7 @@ const TABLE: Readonly<Record<Start, Row>> = {
     "write error": "draining",
     "close": "closing",
     "fail": "ended",
+    "deadline": "ended",
   }),
   "ended": silent("ended"),
 };
@@ -210,7 +234,11 @@ const TABLE: Readonly<Record<Start, Row>> = {
 /** A state in which only our close frame is still to be written. */
 function queued(state: EndpointState, close: string): Row {
   const row: Record<string, string> = {};
-  for (const [input, cell] of Object.entries(silent(state))) {
+  for (
+    const [input, cell] of Object.entries(
+      silent(state, { "deadline": "ended" }),
+    )
+  ) {
     const [next, more] = cell.split(": ");
     row[input] = next === "ended" || input === "written"
       ? cell

@@ -371,6 +371,31 @@ for (const role of ["client", "server"] as const) {
     assertEquals(rig.endpoint.bufferedAmount, 0);
   });
 
+  test("lent memory that is detached while it is being written counts as unsent, whatever the stream says", () => {
+    // A client writes masked copies, which cannot vanish.
+    const inPlace = role === "server";
+    for (const fails of [false, true]) {
+      const rig = new Rig(role);
+      const data = new Uint8Array(66_000);
+      const results: boolean[] = [];
+      rig.endpoint.lend(data, (written) => void results.push(written));
+      rig.endpoint.take();
+      rig.endpoint.written(rig.now);
+      // The last piece.
+      rig.endpoint.take();
+      data.buffer.transfer();
+      if (fails) rig.endpoint.writeFailed(new Error("EFAULT"), rig.now);
+      else rig.endpoint.written(rig.now);
+      rig.endpoint.streamEnded(rig.now);
+      const { end } = rig.endpoint;
+      assertEquals(results, [!inPlace && !fails]);
+      if (inPlace) {
+        assert(end?.error instanceof ConnectionError);
+        assertEquals(end.error.code, "buffer-changed");
+      } else assertEquals(end?.error?.message, fails ? "EFAULT" : undefined);
+    }
+  });
+
   test("views of a buffer that was detached end it with an error, not with garbage", () => {
     for (const binary of ["view", "borrow"] as const) {
       const rig = new Rig(role, { binary });

@@ -100,6 +100,11 @@ export class SendingSide {
     return piece;
   }
 
+  /** Why the piece taken last is not what it was. */
+  get pieceError(): Error | undefined {
+    return this.sender.pieceError;
+  }
+
   /** Takes note that the piece taken last was written. */
   written(now: number): void {
     this.#activity.wroteAt = now;

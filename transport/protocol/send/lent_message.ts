@@ -62,11 +62,18 @@ class Payload {
 
   slice(from: number, to: number): Uint8Array {
     if (this.#data.length === this.length) return this.#data.subarray(from, to);
-    throw new ConnectionError(
-      "buffer-changed",
-      `Cannot send the message: its buffer was detached when ${from} of ${this.length} bytes were written. Keep the buffer until send() has resolved.`,
+    throw bufferChanged(
+      `when ${from} of ${this.length} bytes were written`,
     );
   }
+}
+
+/** Returns the error for lent memory that has vanished. */
+export function bufferChanged(when: string): ConnectionError {
+  return new ConnectionError(
+    "buffer-changed",
+    `Cannot send the message: its buffer was detached ${when}. Keep the buffer until send() has resolved.`,
+  );
 }
 
 /** The rest of a payload that goes out as it is. */

@@ -1,5 +1,6 @@
 import { giveBuffer, LARGE_BUFFER, takeBuffer } from "./buffer_pool.ts";
-import type { LentMessage } from "./lent_message.ts";
+import type { ConnectionError } from "../../base/errors.ts";
+import { bufferChanged, type LentMessage } from "./lent_message.ts";
 import type { MaskView } from "../wire/mask.ts";
 
 /** Something that waits to be written: a buffer that is full, or a message in its owner's memory. */
@@ -111,6 +112,13 @@ export class SendQueue {
     this.#piece = piece;
     this.#pieceSize = piece.length;
     return piece;
+  }
+
+  /** The error of a piece whose memory has vanished since it was taken, so that anything may have been written. */
+  get pieceError(): ConnectionError | undefined {
+    return this.#piece === undefined || this.#piece.length === this.#pieceSize
+      ? undefined
+      : bufferChanged("while a part of it was being written");
   }
 
   /** Takes note that the piece has been written. */

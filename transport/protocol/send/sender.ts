@@ -5,6 +5,7 @@
  */
 
 import { Buffer } from "node:buffer";
+import type { ConnectionError } from "../../base/errors.ts";
 import { LARGE_BUFFER } from "./buffer_pool.ts";
 import { encodeCloseBody } from "../wire/close.ts";
 import type { Deflater } from "../wire/compression.ts";
@@ -301,6 +302,14 @@ export class Sender {
    */
   take(): Uint8Array | undefined {
     return this.#queue.take();
+  }
+
+  /**
+   * A `buffer-changed` error if the buffer of a lent message was detached since the piece was taken: then anything may have been
+   * written in its place, and no more can be sent.
+   */
+  get pieceError(): ConnectionError | undefined {
+    return this.#queue.pieceError;
   }
 
   /** Takes note that the piece taken last was written. */

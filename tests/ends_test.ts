@@ -1,0 +1,154 @@
+/** How connections end over every kind of stream: what we say about the end is what went over the wire. */
+
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { Connection, ConnectionError, InboundPool, PoolError } from "../mod.ts";
+import { eventually } from "../testing/mod.ts";
+import { CLOSE, closeBody, TEXT } from "../transport/_support/raw.ts";
+import { HAND_DOORS, meetByHand } from "./_support/hand_doors.ts";
+
+/** More than the buffers of the system take. */
+const STALLING = 24 * 2 ** 20;
+/** A bound on what takes a few hundred milliseconds, on a busy machine. Version 0.1 took 5 s. */
+const SOON = 4_000;
+
+for (const door of HAND_DOORS) {
+  for (
+    const [what, first, body, answer, clean] of [
+      ["close frame", CLOSE, closeBody(1000, "bye"), 1000, true],
+      ["violation", 0x83, new Uint8Array(0), 1002, false],
+    ] as const
+  ) {
+    Deno.test(`${door}: after the peer's ${what} sends fail at the call, and nothing follows our close frame`, async () => {
+      await using met = await meetByHand(door);
+      const { ours, peer } = met;
+      const connection = Connection.fromSocket(ours, { closeTimeout: 60_000 });
+      await peer.send(first, body);
+      await eventually(() => connection.state === "closed");
+      for (let i = 0; i < 3; i++) {
+        const thrown = assertThrows(
+          () => connection.trySend("late"),
+          ConnectionError,
+        );
+        const rejected = await assertRejects(
+          () => connection.send("late"),
+          ConnectionError,
+        );
+        assertEquals([thrown.code, rejected.code], [
+          "connection-closed",
+          "connection-closed",
+        ]);
+      }
+      assertEquals(connection.stats().failedSends, 6);
+      assertEquals((await peer.nextClose())[0], answer);
+      await peer.stream.closeWrite?.();
+      const end = await connection.closed;
+      assertEquals(
+        [end.clean, end.received?.code, end.sent?.code],
+        [clean, clean ? 1000 : undefined, answer],
+      );
+      assertEquals(await peer.next(), undefined);
+    });
+  }
+
+  Deno.test(`${door}: a close frame that did not go out is not called sent, and closeTimeout bounds the end`, async () => {
+    await using met = await meetByHand(door);
+    const { ours, peer } = met;
+    const connection = Connection.fromSocket(ours, { closeTimeout: 200 });
+    const sent = assertRejects(
+      () => connection.send(new Uint8Array(STALLING)),
+      ConnectionError,
+    );
+    const started = performance.now();
+    await peer.send(CLOSE, closeBody(1000));
+    const end = await connection.closed;
+    const took = performance.now() - started;
+    assert(took > 190 && took < SOON, `it took ${took} ms`);
+    assertEquals(
+      [end.clean, end.initiator, end.received?.code, end.sent],
+      [false, "peer", 1000, undefined],
+    );
+    assertEquals((await sent).delivered, "unknown");
+    assertEquals(await peer.next(), undefined, "no frame is complete");
+  });
+
+  Deno.test(`${door}: a pool closes in time while a peer that has closed takes nothing`, async () => {
+    await using met = await meetByHand(door);
+    const { ours, peer } = met;
+    const pool = new InboundPool("pool", {
+      connection: { closeTimeout: 200 },
+    });
+    pool.add("peer", ours);
+    const sent = assertRejects(() =>
+      pool.send("peer", new Uint8Array(STALLING))
+    );
+    await peer.send(CLOSE, closeBody(1000));
+    const started = performance.now();
+    await pool.close();
+    const took = performance.now() - started;
+    assert(took < SOON, `it took ${took} ms`);
+    await sent;
+    assertEquals(await Array.fromAsync(pool.errors), []);
+  });
+
+  Deno.test(`${door}: what the peer had sent is delivered through a small inbox although writing fails, and its close is known`, async () => {
+    await using met = await meetByHand(door);
+    const { ours, peer } = met;
+    await using pool = new InboundPool("pool", {
+      inboxBufferSize: 4,
+      connection: { incomingBufferSize: 4 },
+    });
+    // Unread at the peer, so that its system resets the connection.
+    ours.write(new Uint8Array(100_000));
+    pool.add("peer", ours);
+    const count = 100;
+    for (let i = 0; i < count; i++) await peer.send(TEXT, `${i}`);
+    await peer.send(CLOSE, closeBody(1000, "bye"));
+    await eventually(() => ours.bufferedAmount === 0);
+    peer[Symbol.dispose]();
+    await eventually(async () => {
+      await pool.send("peer", "anybody there?").catch(() => {});
+      return pool.stats().failedSends > 0;
+    });
+    for (let i = 0; i < count; i++) {
+      assertEquals((await pool.inbox.take())?.data, `${i}`);
+    }
+    await eventually(() => !pool.has("peer"));
+    const event = await pool.events.take();
+    assertEquals([event?.kind, event?.closeCode], ["disconnected", 1000]);
+    assertEquals(pool.stats().droppedMessages, 0);
+  });
+
+  // Each takes a second, and the streams of clients are the same.
+  if (door.startsWith("client")) continue;
+
+  Deno.test(`${door}: if nobody reads, what is left when writing has failed is dropped, counted and reported`, async () => {
+    await using met = await meetByHand(door);
+    const { ours, peer } = met;
+    await using pool = new InboundPool("pool", {
+      inboxBufferSize: 4,
+      connection: { incomingBufferSize: 4 },
+    });
+    ours.write(new Uint8Array(100_000));
+    pool.add("peer", ours);
+    const count = 100;
+    for (let i = 0; i < count; i++) await peer.send(TEXT, `${i}`);
+    await eventually(() => ours.bufferedAmount === 0);
+    peer[Symbol.dispose]();
+    await eventually(async () => {
+      await pool.send("peer", "anybody there?").catch(() => {});
+      return !pool.has("peer");
+    });
+    const { receivedMessages, droppedMessages, inboxDepth, waitingMessages } =
+      pool.stats();
+    assertEquals(inboxDepth + waitingMessages, receivedMessages);
+    assert(receivedMessages < count);
+    assertEquals(receivedMessages + droppedMessages, count);
+    const reported = await pool.errors.take();
+    assert(reported?.error instanceof PoolError);
+    assertEquals(reported.error.code, "messages-dropped");
+    assert(reported.error.message.includes(`${droppedMessages} messages`));
+    for (let i = 0; i < receivedMessages; i++) {
+      assertEquals((await pool.inbox.take())?.data, `${i}`);
+    }
+  });
+}
