@@ -7,6 +7,7 @@ const MAX_PASSED_OVER = 3;
 const KEPT_FREE = 4;
 
 type Leave = (connected: boolean) => void;
+type Enter = (failing: boolean, signal: AbortSignal) => Promise<() => void>;
 
 /**
  * Bounds the dials in flight of all peers of a pool, and orders those that wait.
@@ -35,8 +36,12 @@ export class DialLimiter {
 
   /** Returns the gate of one peer. */
   gate(): PeerGate {
-    return new PeerGate((failing, signal) => this.#enter(failing, signal));
+    return new PeerGate(this.#enterGate);
   }
+
+  /** One for all gates, since idle peers are many. */
+  readonly #enterGate: Enter = (failing, signal) =>
+    this.#enter(failing, signal);
 
   #enter(failing: boolean, signal: AbortSignal): Promise<() => void> {
     if (signal.aborted) return rejected(signal.reason);
@@ -89,16 +94,11 @@ export class DialLimiter {
 
 /** The gate of one peer: knows whether its last dial failed. */
 export class PeerGate implements DialGate {
-  readonly #enter: (
-    failing: boolean,
-    signal: AbortSignal,
-  ) => Promise<() => void>;
+  readonly #enter: Enter;
   #failing = false;
 
   /** Use {@link DialLimiter.gate}. */
-  constructor(
-    enter: (failing: boolean, signal: AbortSignal) => Promise<() => void>,
-  ) {
+  constructor(enter: Enter) {
     this.#enter = enter;
   }
 

@@ -20,7 +20,8 @@ export class Presence {
   #session = 0;
   #stopped: PoolError | undefined;
   #error: Error | undefined;
-  readonly #waiting = new Set<Settle>();
+  /** Made on demand: idle peers are many. */
+  #waiting: Set<Settle> | undefined;
 
   readonly #name: string;
   readonly #onError: (error: Error) => void;
@@ -113,10 +114,10 @@ export class Presence {
           else reject(error);
         };
         const removeListener = onAbort(signal, () => {
-          this.#waiting.delete(settle);
+          this.#waiting?.delete(settle);
           reject(signal?.reason);
         });
-        this.#waiting.add(settle);
+        (this.#waiting ??= new Set()).add(settle);
       }),
     );
   }
@@ -134,9 +135,9 @@ export class Presence {
   }
 
   #settle(error: PoolError | undefined): void {
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
-    for (const settle of waiting) settle(error);
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    for (const settle of waiting ?? []) settle(error);
   }
 }
 

@@ -1,7 +1,10 @@
 import { onAbort } from "../transport/base/promise.ts";
 import type { Connection } from "../transport/connection/connection.ts";
 import { runReader } from "../transport/pool/blocks.ts";
-import type { MessageDelivery } from "../transport/pool/delivery.ts";
+import type {
+  DeliverySink,
+  MessageDelivery,
+} from "../transport/pool/delivery.ts";
 import type { SocketEnd } from "../transport/socket/socket.ts";
 import type { OutboundPlugin } from "./plugin.ts";
 import { watchKeepalive, watchMessages, type WatchOptions } from "./watch.ts";
@@ -55,45 +58,87 @@ export interface SessionEnd {
 
 /** Worker block: does everything that happens on one open connection. Resolves when the connection has ended. */
 export async function runSession(options: SessionOptions): Promise<SessionEnd> {
-  const { connection, session, clock, workerOptions, signal } = options;
-  let failure: Error | undefined;
-  let lastMessageAt = 0;
-  const delivery = workerOptions.messageTimeout === 0
-    ? options.delivery
-    : observed(options.delivery, () => lastMessageAt = clock.now());
-  const sink = runReader({
-    connection,
-    session,
-    delivery,
-    onOverflow: (error) => {
-      failure ??= error;
-      void connection.close(1009, "Too many messages");
-    },
-  });
-  const removeListener = onAbort(signal, () => {
-    const { code, reason, timeout }: EndRequest = signal.reason;
-    sink.finish();
-    void connection.close(code, reason, { timeout });
-  });
-  const ended = new AbortController();
-  const watch: WatchOptions = {
-    ...options,
-    lastMessageAt: () => lastMessageAt,
-    signal: ended.signal,
-    onSilence: (error) => {
-      failure ??= error;
-      void connection.close(1001, error.message, { timeout: REPLACE_TIMEOUT });
-    },
-  };
-  watchKeepalive(watch);
-  watchMessages(watch);
-  const preparing = options.prepare(connection, session);
-  if (preparing !== undefined) await preparing;
-  options.onOpen();
-  const end = await connection.closed;
-  ended.abort();
+  const { signal } = options;
+  const session = new Session(options);
+  const removeListener = onAbort(signal, () => session.end(signal.reason));
+  const end = await session.run();
   removeListener();
-  return { end, error: failure ?? await connection.errors.take() };
+  return end;
+}
+
+/**
+ * What {@link runSession} does, with a method in place of a signal.
+ *
+ * Idle peers are many, so this has no signals and no asynchronous functions that wait for the end of the connection:
+ * each takes 500 to 700 bytes.
+ */
+export class Session {
+  readonly #options: Omit<SessionOptions, "signal">;
+  readonly #sink: DeliverySink;
+  readonly #stopKeepalive: () => void;
+  #stopMessages: (() => void) | undefined;
+  #failure: Error | undefined;
+  #lastMessageAt = 0;
+
+  /** Begins to read. */
+  constructor(options: Omit<SessionOptions, "signal">) {
+    this.#options = options;
+    const { connection, session, delivery, clock, workerOptions } = options;
+    const watchesMessages = workerOptions.messageTimeout > 0;
+    this.#sink = runReader({
+      connection,
+      session,
+      delivery: watchesMessages
+        ? observed(delivery, () => this.#lastMessageAt = clock.now())
+        : delivery,
+      onOverflow: (error) => this.#fail(error, 1009, "Too many messages"),
+    });
+    const watch: WatchOptions = {
+      connection,
+      connectionOptions: options.connectionOptions,
+      workerOptions,
+      clock,
+      lastSentAt: options.lastSentAt,
+      lastMessageAt: () => this.#lastMessageAt,
+      onSilence: (error) => this.#fail(error, 1001, error.message),
+    };
+    this.#stopKeepalive = watchKeepalive(watch);
+    if (watchesMessages) this.#stopMessages = watchMessages(watch);
+  }
+
+  /** Opens the session, and resolves when the connection has ended. */
+  run(): Promise<SessionEnd> {
+    const { connection, session, prepare } = this.#options;
+    const preparing = prepare(connection, session);
+    return preparing === undefined
+      ? this.#open()
+      : preparing.then(() => this.#open());
+  }
+
+  /** Ends the session. */
+  end({ code, reason, timeout }: EndRequest): void {
+    this.#sink.finish();
+    void this.#options.connection.close(code, reason, { timeout });
+  }
+
+  #open(): Promise<SessionEnd> {
+    const { connection, onOpen } = this.#options;
+    onOpen();
+    return connection.closed.then((end) => this.#finish(end));
+  }
+
+  async #finish(end: SocketEnd): Promise<SessionEnd> {
+    this.#stopKeepalive();
+    this.#stopMessages?.();
+    const error = this.#failure ?? await this.#options.connection.errors.take();
+    return { end, error };
+  }
+
+  #fail(error: Error, code: number, reason: string): void {
+    this.#failure ??= error;
+    const timeout = code === 1009 ? undefined : REPLACE_TIMEOUT;
+    void this.#options.connection.close(code, reason, { timeout });
+  }
 }
 
 /** Calls `onMessage` for each message that goes through `delivery`. */

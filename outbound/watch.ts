@@ -31,20 +31,21 @@ export interface WatchOptions {
   readonly lastMessageAt: () => number;
   /** The source of time. */
   readonly clock: Clock;
-  /** Ends the watch. */
-  readonly signal: AbortSignal;
   /** Called at most once, with what the peer failed to do. */
   readonly onSilence: (error: ConnectionError) => void;
 }
 
-/** Watches for a peer that gives no sign of life for `keepaliveTimeout`. */
-export function watchKeepalive(options: WatchOptions): void {
+/** Watches for a peer that gives no sign of life for `keepaliveTimeout`. Returns a function that ends the watch. */
+export function watchKeepalive(options: WatchOptions): () => void {
   const timeout = keepaliveTimeout(options);
-  watchSilence({
-    ...options,
+  const { connection, clock, lastSentAt, onSilence } = options;
+  return watchSilence({
+    connection,
     timeout,
+    clock,
+    lastSentAt,
     onSilence: () =>
-      options.onSilence(
+      onSilence(
         new ConnectionError(
           "keepalive-timeout",
           `Cannot keep the connection: the peer gave no sign of life within keepaliveTimeout (${timeout} ms).`,
@@ -53,16 +54,14 @@ export function watchKeepalive(options: WatchOptions): void {
   });
 }
 
-/** Watches for a peer that sends no message for `messageTimeout`. */
-export function watchMessages(options: WatchOptions): void {
-  const { clock, signal, onSilence } = options;
+/** Watches for a peer that sends no message for `messageTimeout`. Returns a function that ends the watch. */
+export function watchMessages(options: WatchOptions): () => void {
+  const { clock, onSilence } = options;
   const timeout = options.workerOptions.messageTimeout;
-  if (timeout === 0) return;
-  watchSilence({
+  return watchSilence({
     connection: new MessageSource(options),
     timeout,
     clock,
-    signal,
     onSilence: () =>
       onSilence(
         new ConnectionError(

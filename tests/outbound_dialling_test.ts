@@ -21,7 +21,8 @@ function tcpServer(answer: () => string | undefined): {
       await conn.read(new Uint8Array(4_096));
       await conn.write(new TextEncoder().encode(text));
     }
-  })();
+    // Closing interrupts what is being read.
+  })().catch(() => {});
   return {
     port: portOf(server.addr),
     acceptedAt,

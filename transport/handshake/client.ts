@@ -204,8 +204,33 @@ export function checkUpgradeResponse(
   return {
     ...agreement,
     upgrade,
-    response: { status, headers: headers.toHeaders() },
+    response: new KeptResponse(status, headers),
   };
+}
+
+/**
+ * A server's answer that is kept with its connection. Its headers are kept as text until somebody asks for them: a
+ * `Headers` and its lines take 600 bytes, and of most connections nobody asks.
+ */
+class KeptResponse implements HandshakeResponse {
+  readonly status: number;
+  readonly #lines: string;
+  #headers: Headers | undefined;
+
+  constructor(status: number, headers: HeaderLines) {
+    this.status = status;
+    this.#lines = [...headers].map((line) => line.join(":")).join("\n");
+  }
+
+  get headers(): Headers {
+    if (this.#headers !== undefined) return this.#headers;
+    const headers = new Headers();
+    for (const line of this.#lines.split("\n")) {
+      const colon = line.indexOf(":");
+      headers.append(line.slice(0, colon), line.slice(colon + 1));
+    }
+    return this.#headers = headers;
+  }
 }
 
 function refused(response: HttpResponse): HandshakeError {

@@ -2,6 +2,7 @@ import {
   assert,
   assertEquals,
   assertInstanceOf,
+  assertStrictEquals,
   assertThrows,
 } from "@std/assert";
 import { NONSENSE } from "./_support/nonsense.ts";
@@ -175,7 +176,7 @@ function response(
 
 Deno.test("client handshake: a good answer is taken, with its headers", () => {
   const { response: answer, ...agreement } = checkUpgradeResponse(
-    response({ "X-Served-By": "a" }),
+    response({ "X-Served-By": "a:1", "Set-Cookie": ["b=1", "c=2"], "X": "" }),
     REQUEST,
   );
   assertEquals(agreement, {
@@ -185,7 +186,10 @@ Deno.test("client handshake: a good answer is taken, with its headers", () => {
     deflate: undefined,
   });
   assertEquals(answer.status, 101);
-  assertEquals(answer.headers.get("x-served-by"), "a");
+  assertEquals(answer.headers.get("x-served-by"), "a:1");
+  assertEquals(answer.headers.getSetCookie(), ["b=1", "c=2"]);
+  assertEquals(answer.headers.get("x"), "");
+  assertStrictEquals(answer.headers, answer.headers);
 });
 
 const GOOD_ANSWERS: Readonly<Record<string, Fields>> = {

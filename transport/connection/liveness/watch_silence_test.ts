@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { FakeClock } from "../../../testing/fake_clock.ts";
+import { countListeners } from "../../base/_support/signals.ts";
 import { ActiveSocket } from "./_support/active_socket.ts";
 import type { UnansweredPing } from "./liveness.ts";
 import { watchSilence } from "./watch_silence.ts";
@@ -45,8 +46,9 @@ function setUp(
   };
   const silences: number[] = [];
   const stop = new AbortController();
+  const listeners = countListeners(stop.signal);
   let sentAt = 0;
-  watchSilence({
+  const end = watchSilence({
     connection: peer,
     timeout,
     clock,
@@ -72,6 +74,8 @@ function setUp(
     pings,
     silences,
     stop,
+    end,
+    listeners,
     every,
     sent: () => sentAt = clock.now(),
   };
@@ -187,10 +191,16 @@ Deno.test("On a socket that cannot ping what it takes counts, and nobody is aske
   assertEquals(silences[0], last + 1_500 + 64_000);
 });
 
-Deno.test("The watch ends with its signal, and a timeout of 0 watches nothing", async () => {
+Deno.test("The watch ends with its signal or by the function, and a timeout of 0 watches nothing", async () => {
   const { clock, silences, stop } = setUp();
   stop.abort();
   assertEquals(clock.pending, 0);
+  const ended = setUp();
+  assertEquals(ended.listeners(), 1);
+  ended.end();
+  assertEquals([ended.clock.pending, ended.listeners()], [0, 0]);
+  await ended.clock.advance(100_000);
+  assertEquals(ended.silences, []);
   const endless = setUp({ timeout: 0 });
   assertEquals(endless.clock.pending, 0);
   await clock.advance(100_000);
