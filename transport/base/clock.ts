@@ -1,26 +1,22 @@
 import process from "node:process";
 import { decide, type DecisionRules, notify } from "./callbacks.ts";
 
-/**
- * The library's source of time and randomness.
- *
- * Every scope takes one as its `clock` option. `testing` has a `FakeClock` that a test moves by hand.
- */
+/** The source of time and randomness. `./testing` has a `FakeClock` that only moves when a test advances it. */
 export interface Clock {
   /**
-   * Monotonic milliseconds since an arbitrary origin, with fractions: for deadlines and durations. Setting the
-   * time of day does not change them.
+   * Returns monotonic milliseconds since an arbitrary origin, with fractions: for deadlines and durations. Setting the
+   * system's clock does not change them.
    */
   now(): number;
-  /** The time of day, in epoch milliseconds: for time stamps. It jumps when the time of day is set. */
+  /** Returns the time of day in epoch milliseconds: for time stamps. It jumps when the system's clock is set. */
   date(): number;
   /**
-   * Calls `callback` once, `delay` milliseconds from now.
+   * Calls `callback` once, after `delay` milliseconds.
    *
-   * @returns A function that cancels the call; harmless when it is too late.
+   * @returns A function that cancels the call. Calling it later has no effect.
    */
   timer(callback: () => void, delay: number): () => void;
-  /** A number from 0 up to but not including 1. */
+  /** Returns a random number from 0 up to but not including 1. */
   random(): number;
 }
 

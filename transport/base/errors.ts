@@ -9,26 +9,26 @@
  */
 
 /**
- * What a {@link ConnectionError} says.
+ * The codes of a {@link ConnectionError}.
  *
  * - `connection-closed`: the connection is closed, or was closed while the call waited.
- * - `not-connected`: `connect()` has not been called, or has not finished.
- * - `invalid-state`: `connect()` on a connection that is connecting, connected or closed.
- * - `dial-failed`: no connection could be made; the last failure is the cause.
- * - `listen-failed`: the system does not let a listener listen, or not any longer; its error is the cause.
- * - `peer-closed-clean`: the peer closed with 1000, 1001 or no code (1005).
- * - `peer-closed-unexpected`: the peer closed with any other code, or without a
- *   close frame (1006).
- * - `read-error`: a reset, a protocol violation or a timeout ended the connection.
- * - `write-timeout`: the peer took nothing for `writeTimeout`.
- * - `ping-timeout`: nothing arrived from the peer for `pingTimeout` after a ping.
+ * - `not-connected`: `connect()` was not called, or has not finished.
+ * - `invalid-state`: `connect()` was called on a connection that is connecting, connected or closed.
+ * - `dial-failed`: no connection could be made. The last failure is the `cause`.
+ * - `listen-failed`: the listener cannot listen, or can no longer listen. The error of the system is the `cause`.
+ * - `peer-closed-clean`: the peer closed with code 1000, 1001 or without a code (1005).
+ * - `peer-closed-unexpected`: the peer closed with any other code, or without a close frame (1006).
+ * - `read-error`: a reset, a violation of the protocol, a broken limit or a fault of the socket ended the connection.
+ * - `write-timeout`: the peer accepted none of our output for `writeTimeout`.
+ * - `ping-timeout`: nothing arrived from the peer within `pingTimeout` after a ping.
  * - `keepalive-timeout`: an outbound peer gave no sign of life for `keepaliveTimeout`.
  * - `message-timeout`: an outbound peer sent no message for `messageTimeout`.
- * - `send-timeout`: the message could not be buffered within the call's `timeout`.
- * - `stream-aborted`: a streamed message broke off in the middle, which ends the connection.
- * - `close-timeout`: the closing handshake was not over within `closeTimeout`.
+ * - `send-timeout`: the message could not be buffered within the `timeout` of the call.
+ * - `stream-aborted`: the source of a streamed message failed or was aborted after its first fragment was sent, which
+ *   ends the connection.
+ * - `close-timeout`: the closing handshake took longer than `closeTimeout`.
  * - `buffer-changed`: the buffer of a message was detached before the message was sent.
- * - `unread-overflow`: too many messages arrived on a native socket before anybody read them.
+ * - `unread-overflow`: too many messages arrived on a native socket before it was started.
  * - `ping-unsupported`: the socket cannot ping (native sockets).
  */
 export type ConnectionErrorCode =
@@ -53,27 +53,27 @@ export type ConnectionErrorCode =
 
 /** Details of a {@link ConnectionError}. */
 export interface ConnectionErrorOptions extends ErrorOptions {
-  /** The close code (RFC 6455, section 7.4) where the peer's close is the reason. */
+  /** The close code (RFC 6455, section 7.4), if a close frame is the reason. */
   readonly closeCode?: number | undefined;
-  /** The reason in the peer's close frame. */
+  /** The reason in the close frame of the peer. */
   readonly reason?: string | undefined;
   /** `"unknown"` if a message was buffered already, so that the peer may have received it. */
   readonly delivered?: "unknown" | undefined;
 }
 
-/** A connection failed, or cannot do what was asked of it. */
+/** A connection failed, or a call on it cannot be done. */
 export class ConnectionError extends Error {
   /** The name of the class. */
   override readonly name = "ConnectionError";
   /** What went wrong. */
   readonly code: ConnectionErrorCode;
-  /** The close code where there is one; 1006 when the stream ended without a close frame. */
+  /** The close code, if there is one; 1006 if the stream ended without a close frame. */
   readonly closeCode: number | undefined;
-  /** The reason that the peer gave, where there is one. */
+  /** The reason in the close frame of the peer, if there is one. */
   readonly reason: string | undefined;
   /**
-   * Of a failed `send`: `"unknown"` if the message was buffered already, so that the peer may have received it.
-   * `undefined` if the message was not sent.
+   * Set by `send`: `"unknown"` if the message was buffered, so that the peer may have received it. `undefined` if the
+   * message was not sent.
    */
   readonly delivered: "unknown" | undefined;
 
@@ -92,18 +92,18 @@ export class ConnectionError extends Error {
 }
 
 /**
- * What a {@link PoolError} says.
+ * The codes of a {@link PoolError}.
  *
- * - `peer-exists`: the pool knows a peer of that id or URL already.
- * - `peer-not-found`: the pool knows no such peer.
+ * - `peer-exists`: the pool has a peer with this id or URL already.
+ * - `peer-not-found`: the pool has no such peer.
  * - `pool-closed`: the pool is closed or closing.
  * - `connection-unavailable`: the peer has no connection at present.
  * - `peer-removed`: the peer was removed while the call waited.
- * - `peer-stopped`: the policy gave the peer up; the cause says why.
- * - `pool-full`: the pool holds `maxPeers` peers already.
- * - `worker-failed`: the worker, or its factory, threw; see the cause.
- * - `decision-timeout`: a callback of `serve` did not decide about a peer in time.
- * - `messages-dropped`: messages found no room in the inbox and were dropped.
+ * - `peer-stopped`: the pool no longer dials the peer. The `cause` says why.
+ * - `pool-full`: the pool has `maxPeers` peers already.
+ * - `worker-failed`: the worker of a peer, or `workerFactory`, threw. Its error is the `cause`.
+ * - `decision-timeout`: `accept` or `id` of `serve` did not decide about a peer in time.
+ * - `messages-dropped`: messages were dropped, because the inbox and the buffers in front of it were full.
  */
 export type PoolErrorCode =
   | "peer-exists"
@@ -117,7 +117,7 @@ export type PoolErrorCode =
   | "decision-timeout"
   | "worker-failed";
 
-/** A pool cannot do what was asked of it. */
+/** A call on a pool cannot be done, or something in the pool failed. */
 export class PoolError extends Error {
   /** The name of the class. */
   override readonly name = "PoolError";
@@ -132,14 +132,14 @@ export class PoolError extends Error {
 }
 
 /**
- * What a {@link ConfigError} says.
+ * The codes of a {@link ConfigError}.
  *
  * - `invalid-option`: an option has a value that is not allowed.
- * - `unknown-option`: an option that does not exist in this place.
- * - `misplaced-option`: an option that has no effect in this place, but in another.
+ * - `unknown-option`: there is no such option.
+ * - `misplaced-option`: the option has no effect in this place, and belongs to another.
  * - `invalid-argument`: an argument has a value that is not allowed.
- * - `invalid-url`: a URL cannot be used for a WebSocket.
- * - `unsupported`: the value is fine, but this runtime or socket cannot do it.
+ * - `invalid-url`: the URL cannot be used for a WebSocket.
+ * - `unsupported`: this runtime or this kind of socket does not support the option.
  */
 export type ConfigErrorCode =
   | "invalid-option"
@@ -149,13 +149,13 @@ export type ConfigErrorCode =
   | "invalid-url"
   | "unsupported";
 
-/** An option or argument that cannot be used: names the field, what it got and what is allowed. */
+/** An option or an argument cannot be used. The message says which one, what its value is, and what is allowed. */
 export class ConfigError extends Error {
   /** The name of the class. */
   override readonly name = "ConfigError";
-  /** What kind of value was wrong. */
+  /** What is wrong with the value. */
   readonly code: ConfigErrorCode;
-  /** The option or argument, for example `connection.pingInterval`. */
+  /** The name of the option or argument, for example `connection.pingInterval`. */
   readonly field: string;
 
   /** Makes an error with a code, the field's name and a message. */

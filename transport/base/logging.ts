@@ -1,44 +1,43 @@
 import { notify } from "./callbacks.ts";
 
-/** Levels of a record, from the least to the most important. */
+/** The levels of log records, from the least to the most important. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-/** What goes with a record, beside its message. */
+/** The attributes of a log record. */
 export type LogAttributes = Readonly<Record<string, unknown>>;
 
 /**
- * Takes records: a logger of LogTape or of `@std/log`, or `console`.
+ * Receives log records: a logger of LogTape or of `@std/log`, or `console`.
  *
- * One that throws hurts nobody.
+ * If a method throws, the library ignores that.
  */
 export interface Logger {
-  /** For whoever looks for a fault. */
+  /** Receives details for finding faults. */
   debug(message: string, attributes: LogAttributes): unknown;
-  /** What happens in the ordinary course. */
+  /** Receives what normally happens. */
   info(message: string, attributes: LogAttributes): unknown;
-  /** What an operator may want to know. */
+  /** Receives what an operator may want to know. */
   warn(message: string, attributes: LogAttributes): unknown;
-  /** What an operator has to know. */
+  /** Receives what an operator has to know. */
   error(message: string, attributes: LogAttributes): unknown;
 }
 
 /** The logging options of a scope: a pool, its workers or its connections. */
 export interface LoggingOptions {
   /**
-   * Where records go.
+   * Receives the log records.
    *
-   * @default {none: no logging, and no cost}
+   * @default {no logging}
    */
   readonly logger?: Logger | undefined;
   /**
-   * Whether this scope logs.
+   * Whether this scope writes log records.
    *
    * @default {true}
    */
   readonly loggingEnabled?: boolean | undefined;
   /**
-   * The least level of this scope's records. It narrows: what the logger itself
-   * drops stays dropped.
+   * The lowest level that this scope writes. What the logger itself drops stays dropped.
    *
    * @default {the logger's own}
    */
@@ -53,7 +52,7 @@ export const LOG_LEVELS: readonly LogLevel[] = [
   "error",
 ];
 
-/** The logger of one scope. Absent (`undefined`) where nothing is logged. */
+/** The logger of one scope. `undefined` stands for a scope that logs nothing. */
 export class Log {
   readonly #logger: Logger;
   readonly #least: number;
@@ -66,12 +65,12 @@ export class Log {
     this.#attributes = attributes;
   }
 
-  /** Logs for whoever looks for a fault. */
+  /** Logs details for finding faults. */
   debug(message: string, attributes?: LogAttributes): void {
     if (this.#least <= 0) this.#write("debug", message, attributes);
   }
 
-  /** Logs what happens in the ordinary course. */
+  /** Logs what normally happens. */
   info(message: string, attributes?: LogAttributes): void {
     if (this.#least <= 1) this.#write("info", message, attributes);
   }

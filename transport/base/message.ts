@@ -7,7 +7,7 @@ import { ConfigError } from "./errors.ts";
  */
 export type Message = string | Uint8Array;
 
-/** The length of a message's payload in bytes: of a text, that of its UTF-8. */
+/** Returns the length of a message's payload in bytes; of a text, that of its UTF-8. */
 export function messageSize(message: Message): number {
   return typeof message === "string"
     ? Buffer.byteLength(message)

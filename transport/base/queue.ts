@@ -10,18 +10,18 @@ import { Ring } from "./ring.ts";
 
 /** Options of a {@link Queue}. */
 export interface QueueOptions<T> {
-  /** How many items it holds before it is full. */
+  /** The number of items that it holds before it is full. */
   readonly capacity: number;
   /**
-   * How much it holds before it is full, in the unit of `weigh`.
+   * The total weight that it holds before it is full, in the unit of `weigh`.
    *
    * @default {Infinity}
    */
   readonly maxWeight?: number;
   /**
-   * What an item weighs; must give the same each time.
+   * Returns the weight of an item; must return the same for each call.
    *
-   * @default {nothing weighs anything}
+   * @default {no item weighs anything}
    */
   readonly weigh?: (item: T) => number;
   /** Called when a reader finds the queue empty, before it waits. */
@@ -29,14 +29,13 @@ export interface QueueOptions<T> {
 }
 
 /**
- * A first-in, first-out queue between a producer that must not wait and
- * consumers that read asynchronously.
+ * A first-in, first-out queue. The producer never waits, and consumers read asynchronously.
  *
- * - Each item is delivered once, shared by however many loops read.
- * - Leaving a loop (`break`) withdraws its waiting read; what is there stays for the next.
- * - {@link Queue.take} that is cancelled loses nothing.
- * - After {@link Queue.close} what is left can still be read; then readers end.
- * - `push` never refuses: it says when the producer should hold back.
+ * - Each item is delivered once, even if several loops read.
+ * - Leaving a loop (`break`) loses nothing: the next loop goes on with the next item.
+ * - Cancelling {@link Queue.take} loses nothing.
+ * - After {@link Queue.close}, the items that are left can still be read. Then loops end.
+ * - `push` never refuses an item. Its result tells the producer when to pause.
  */
 export class Queue<T> implements AsyncIterable<T> {
   readonly #capacity: number;
@@ -50,7 +49,7 @@ export class Queue<T> implements AsyncIterable<T> {
   #spaceCallbacks: (() => void)[] | undefined;
   #closed = false;
 
-  /** Makes an empty queue. */
+  /** Creates an empty queue. */
   constructor(options: QueueOptions<T>) {
     this.#capacity = options.capacity;
     this.#maxWeight = options.maxWeight ?? Infinity;
@@ -58,22 +57,22 @@ export class Queue<T> implements AsyncIterable<T> {
     this.#onIdle = options.onIdle;
   }
 
-  /** How many items wait to be read. */
+  /** The number of items that wait to be read. */
   get size(): number {
     return this.#ring.size;
   }
 
-  /** Whether a producer should hold back. */
+  /** Whether a producer should pause. */
   get full(): boolean {
     return this.#ring.size >= this.#capacity || this.#weight >= this.#maxWeight;
   }
 
-  /** Whether {@link Queue.close} was called. What is left may still be read. */
+  /** Whether {@link Queue.close} was called. Items that are left may still be read. */
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** Adds an item, or hands it straight to a waiting reader. After `close` it is dropped. */
+  /** Adds an item, or gives it to a reader that waits. After `close`, the item is dropped. */
   push(item: T): boolean {
     if (this.#closed) return false;
     if (this.#ring.size === 0) {
@@ -87,20 +86,20 @@ export class Queue<T> implements AsyncIterable<T> {
     return !this.full;
   }
 
-  /** Calls `callback` once, when readers have made room; at once when there is room. */
+  /** Calls `callback` once, when the queue has space again; at once if it has space. */
   onSpace(callback: () => void): void {
     if (!this.full) callback();
     else (this.#spaceCallbacks ??= []).push(callback);
   }
 
-  /** Takes the oldest item without waiting, `undefined` when there is none. */
+  /** Removes and returns the oldest item, `undefined` if there is none. Never waits. */
   shift(): T | undefined {
     const item = this.#remove();
     if (item !== undefined) this.#afterRead();
     return item;
   }
 
-  /** Takes out, without reading them, all items that `matches` picks; the others keep their order. */
+  /** Removes and returns all items for which `matches` returns `true`. The others keep their order. */
   extract(matches: (item: T) => boolean): T[] {
     const taken: T[] = [];
     for (let left = this.#ring.size; left > 0; left--) {
@@ -116,8 +115,8 @@ export class Queue<T> implements AsyncIterable<T> {
   /**
    * Waits for one item.
    *
-   * @returns The item, `undefined` once the queue is closed and empty.
-   * @throws The signal's reason when it aborts first; no item is lost by that.
+   * @returns The item, or `undefined` once the queue is closed and empty.
+   * @throws The signal's reason when it aborts first. No item is lost then.
    * @throws {ConfigError} `invalid-option`.
    */
   take(
@@ -154,12 +153,15 @@ export class Queue<T> implements AsyncIterable<T> {
     return new ItemIterator(this.#waitable());
   }
 
-  /** Reads in arrays of all the items that are there, never empty ones. This is the cheapest way to read. */
+  /** Iterates over arrays of all the items that are there, which are never empty. This is the cheapest way to read. */
   batches(): AsyncIterableIterator<T[], undefined> {
     return new BatchIterator(this.#waitable());
   }
 
-  /** Takes no more items. What is left can be read, then readers end. Safe to call twice. */
+  /**
+   * Closes the queue: it accepts no more items. Items that are left can still be read, then readers end. Calling it
+   * again has no effect.
+   */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

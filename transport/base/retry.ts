@@ -11,8 +11,8 @@ import { exponential, type RetryPolicy } from "./retry_policy.ts";
 import { sleep } from "./schedule.ts";
 
 /**
- * Ends the attempts of {@link retry} when the function throws it, or throws an error that has it anywhere in
- * its chain of causes.
+ * Ends the attempts of {@link retry} and the dials of a pool, if the function throws it, or throws an error that has it
+ * anywhere in its chain of causes.
  */
 export class DoNotRetryError extends Error {
   /** The name of the class. */
@@ -23,7 +23,7 @@ export class DoNotRetryError extends Error {
 export class RetryLimitError extends Error {
   /** The name of the class. */
   override readonly name = "RetryLimitError";
-  /** The number of attempts, all of which failed. */
+  /** The number of attempts. All of them failed. */
   readonly attempts: number;
 
   /** Makes an error with the number of attempts and the last failure as its cause. */

@@ -11,18 +11,18 @@ import {
 import { RETRY_RULES } from "./rules.ts";
 
 /**
- * Decides how long to wait before the next attempt, in milliseconds.
+ * Returns how long to wait before the next attempt, in milliseconds.
  *
- * `attempt` counts the failures so far, from 1, and `error` is the last one. 0 retries at once, a negative
- * number gives up.
+ * `attempt` is the number of failures so far, from 1, and `error` is the last one. 0 retries at once, a negative number
+ * gives up.
  */
 export type RetryPolicy = (attempt: number, error?: unknown) => number;
 
 /** Options of {@link exponential}. */
 export interface JitterOptions {
   /**
-   * The share of each delay that is random, from 0 (none) to 1 (full jitter: from 0 to the nominal delay). It
-   * keeps clients that lost the same server from returning in one wave.
+   * The part of each delay that is random, from 0 (none) to 1 (full jitter: from 0 to the whole delay). Jitter prevents
+   * many clients that lost the same server from returning at the same time.
    *
    * @default {1}
    */
@@ -50,8 +50,8 @@ function check(field: string, value: number, max = Infinity): void {
 }
 
 /**
- * Doubles the delay from `initial` up to `max` milliseconds, with full jitter by default. Jitter is applied
- * after the cap.
+ * Returns a policy whose delay doubles, from `initial` up to `max` milliseconds, with full jitter by default. Jitter is
+ * applied after the maximum.
  *
  * @throws {ConfigError} `invalid-argument` if an argument is not a number in its range.
  */
@@ -74,7 +74,7 @@ export function exponential(
 }
 
 /**
- * Waits `delay` milliseconds before each attempt.
+ * Returns a policy that waits `delay` milliseconds before each attempt.
  *
  * @throws {ConfigError} `invalid-argument` if `delay` is not a number from 0.
  */
@@ -84,7 +84,7 @@ export function constant(delay: number): RetryPolicy {
 }
 
 /**
- * Waits `step` milliseconds longer before each attempt, up to `max`.
+ * Returns a policy that waits `step` milliseconds longer before each attempt, up to `max`.
  *
  * @throws {ConfigError} `invalid-argument` if an argument is not a number from 0.
  */
@@ -94,18 +94,18 @@ export function linear(step: number, max = Infinity): RetryPolicy {
   return (attempt) => Math.min(max, step * attempt);
 }
 
-/** Retries at once, without a limit. */
+/** Returns a policy that retries at once, without a limit. */
 export function always(): RetryPolicy {
   return () => 0;
 }
 
-/** Never retries. */
+/** Returns a policy that never retries. */
 export function never(): RetryPolicy {
   return () => -1;
 }
 
 /**
- * Allows `attempts` attempts in all, the first one included; between them `policy` decides.
+ * Returns a policy that allows `attempts` attempts in all, the first one included. Between them, `policy` decides.
  *
  * @throws {ConfigError} `invalid-argument` if `attempts` is not a number from 0, or `policy` not a function.
  */
@@ -125,28 +125,28 @@ export function maxAttempts(
   return (attempt, error) => attempt >= attempts ? -1 : policy(attempt, error);
 }
 
-/** The usual retry policy: the first retry at once, then doubling delays. */
+/** Settings of the default retry policy: the first retry follows at once, then the delay doubles. */
 export interface RetrySettings {
   /**
-   * Retries before it gives up.
+   * The maximum number of retries.
    *
    * @default {no limit}
    */
   readonly maxRetries?: number | undefined;
   /**
-   * Delay before the second retry, in milliseconds.
+   * The delay before the second retry, in milliseconds.
    *
    * @default {1000}
    */
   readonly initialDelay?: number | undefined;
   /**
-   * Longest delay, in milliseconds.
+   * The maximum delay, in milliseconds, before the jitter.
    *
    * @default {60000}
    */
   readonly maxDelay?: number | undefined;
   /**
-   * How far a delay may stray to either side, as a part of it, 0 to 1.
+   * The maximum random change of a delay in either direction, as a part of the delay, from 0 to 1.
    *
    * @default {0.2}
    */

@@ -4,13 +4,13 @@ import { ConfigError } from "./errors.ts";
 const ABSOLUTE = /^[a-z][-a-z\d+.]*:[\\/]{2}[^\\/]/i;
 
 /**
- * Returns the normal form of a WebSocket URL (RFC 6455, section 3), by which pools know a peer. Every dialer
+ * Returns the normal form of a WebSocket URL (RFC 6455, section 3). Pools identify a peer by it, and every dialer
  * requests exactly this URL.
  *
- * It is the form that `URL` gives (the WHATWG standard): scheme and host in lower case, no default port, dot
- * segments resolved, backslashes in the path turned to slashes, and characters percent-encoded that a request must
- * not contain. The slash of an empty path and an empty query are removed. `http:` and `https:` become `ws:` and `wss:`,
- * as with the WebSockets of browsers.
+ * It is the form that `URL` gives (the WHATWG standard): scheme and host in lower case, no default port, dot segments
+ * resolved, backslashes in the path replaced by slashes, and characters percent-encoded that a request must not
+ * contain. The slash of an empty path and an empty query are removed. `http:` and `https:` become `ws:` and `wss:`, as
+ * with the WebSockets of browsers.
  *
  * @example
  * ```ts
@@ -21,8 +21,8 @@ const ABSOLUTE = /^[a-z][-a-z\d+.]*:[\\/]{2}[^\\/]/i;
  * assertEquals(normalizeUrl("https://a.example/b c"), "wss://a.example/b%20c");
  * ```
  *
- * @throws {ConfigError} `invalid-url` if the scheme is none of these, if there is no host, if there is a fragment, a
- * user name or a password, or if the text is not well-formed Unicode.
+ * @throws {ConfigError} `invalid-url` if the scheme is none of these four, if there is no host, if there is a fragment,
+ * a user name or a password, or if the text is not well-formed Unicode.
  */
 export function normalizeUrl(url: string | URL): string {
   const given = String(url);

@@ -46,14 +46,14 @@ import type { ConnectionStats, Heartbeat } from "./stats.ts";
 import { readableOf, writableOf } from "./web_streams.ts";
 
 /**
- * One WebSocket connection, over whatever kind of socket.
+ * One WebSocket connection, over any kind of socket.
  *
- * - Messages arrive in order in {@link Connection.incoming}; those that came before a
- *   close are still delivered after it.
- * - The end because of the peer or the network gives exactly one error in
- *   {@link Connection.errors}; the user's own close gives none.
+ * - {@link Connection.incoming} contains the messages in the order in which they arrived. Messages that arrived before
+ *   the end can still be read after it.
+ * - If the peer or the network ends the connection, {@link Connection.errors} gets exactly one error. Your own `close`
+ *   gives none.
  * - {@link Connection.send} keeps the order of its calls, and waits while the buffer is full.
- * - A peer that answers no ping, or takes no output, is cut: see `pingTimeout` and `writeTimeout`.
+ * - A peer that answers no ping or accepts no output is disconnected: see `pingTimeout` and `writeTimeout`.
  *
  * @example
  * ```ts
@@ -82,17 +82,18 @@ export class Connection implements AsyncDisposable {
   #readable: ReadableStream<Message> | undefined;
   #writable: WritableStream<Message> | undefined;
 
-  /** The URL it connects to, or that of the request that was accepted. */
+  /** The URL to which the connection connects, or the URL of the request that was accepted. */
   readonly url: string;
 
   /**
-   * Makes a connection that is not connected yet.
+   * Creates a connection. Call {@link Connection.connect} to connect it.
    *
+   * @param target The URL to connect to, with the scheme `ws:`, `wss:`, `http:` or `https:`.
    * @throws {ConfigError} If the URL or an option cannot be used.
    */
   constructor(target: string | URL, options?: ConnectionOptions);
   /**
-   * Makes a connection of a socket that is open already. It begins to read at once.
+   * Creates a connection over a socket that is open already, and begins to read.
    *
    * @throws {ConfigError} If an option cannot be used.
    */
@@ -109,7 +110,7 @@ export class Connection implements AsyncDisposable {
     else if (options.signal?.aborted) void this.close();
   }
 
-  /** Makes a connection of a socket that is open already. It begins to read at once. */
+  /** Creates a connection over a socket that is open already, and begins to read. */
   static fromSocket(
     socket: Socket,
     options?: OpenConnectionOptions,
@@ -117,88 +118,88 @@ export class Connection implements AsyncDisposable {
     return new Connection(socket, options);
   }
 
-  /** Messages in the order in which they arrived. Ends when the connection has. */
+  /** The messages in the order in which they arrived. Ends when the connection has ended. */
   get incoming(): Queue<Message> {
     return this.#life.receiving.incoming;
   }
 
-  /** Pongs that answered our pings. If nobody reads them the oldest are dropped. */
+  /** The pongs that answered our pings. If you do not read them, the oldest are dropped. */
   get heartbeats(): Queue<Heartbeat> {
     return this.#life.heartbeats.queue;
   }
 
-  /** At most one classified error, then the end. */
+  /** Contains at most one error: the reason why the connection ended, unless you closed it. */
   get errors(): Queue<ConnectionError> {
     return this.#life.errors;
   }
 
-  /** Where it is in its life. */
+  /** The state of the connection. */
   get state(): ConnectionState {
     return this.#life.state;
   }
 
-  /** The subprotocol that was agreed on, "" without one. */
+  /** The subprotocol that was agreed on, "" if there is none. */
   get protocol(): string {
     return this.#life.socket?.protocol ?? "";
   }
 
-  /** The extensions that were agreed on, "" without any. */
+  /** The extensions that were agreed on, "" if there are none. */
   get extensions(): string {
     return this.#life.socket?.extensions ?? "";
   }
 
-  /** The server's response to the opening handshake, if this is the client's side and it is known. */
+  /** The response of the server to the opening handshake, on the client's side, if it is known. */
   get response(): SocketResponse | undefined {
     return this.#life.socket?.response;
   }
 
-  /** Where the peer is, if that is known. */
+  /** The address of the peer, if it is known. */
   get remoteAddr(): PeerAddress | undefined {
     return this.#life.socket?.remoteAddr;
   }
 
-  /** Whether it can ping, and sees pings and pongs. */
+  /** Whether the connection can ping, and sees pings and pongs. */
   get controlFrames(): boolean {
     return this.#life.socket?.controlFrames ?? false;
   }
 
-  /** Whether reading from the peer can be paused, so that the peer has to wait. */
+  /** Whether reading from the peer can be paused, so that a fast peer has to wait. */
   get flowControl(): boolean {
     return this.#life.socket?.flowControl ?? false;
   }
 
   /**
-   * How many bytes passed through the socket, and when. Estimated from the messages if the socket does not count.
-   * `undefined` before it is connected.
+   * The number of bytes that passed through the socket, and when. Estimated from the messages if the socket does not
+   * count. `undefined` before the connection is connected.
    */
   get activity(): SocketActivity | undefined {
     return this.#life.activity;
   }
 
   /**
-   * When reading from the peer was last resumed, in milliseconds of the clock: `Infinity` while it is paused, 0 if it
-   * never was. A peer that is not read is not to blame for its silence.
+   * The time at which reading from the peer was last resumed, in milliseconds of the clock: `Infinity` while it is
+   * paused, 0 if it never was. The silence of a peer does not count while it is not read.
    */
   get pausedUntil(): number {
     return this.#life.receiving.pausedUntil;
   }
 
-  /** The oldest of our pings that no byte of the peer has followed. */
+  /** The oldest of our pings after which no byte has arrived from the peer. */
   get unanswered(): UnansweredPing | undefined {
     return this.#life.liveness?.unanswered;
   }
 
-  /** When the last message or heartbeat arrived, in epoch milliseconds; 0 before the first. */
+  /** The time at which the last message or heartbeat arrived, in epoch milliseconds; 0 before the first. */
   get lastHeardAt(): number {
     return this.#life.lastHeardAt;
   }
 
-  /** When the last message or heartbeat arrived, in milliseconds of the clock; 0 before the first. */
+  /** The time at which the last message or heartbeat arrived, in milliseconds of the clock; 0 before the first. */
   get lastSignAt(): number {
     return this.#life.lastSignAt;
   }
 
-  /** How it ended. Never rejects. */
+  /** Resolves with how the connection ended: close codes, reasons, which side began, and the error. Never rejects. */
   get closed(): Promise<SocketEnd> {
     return this.#life.closed;
   }
@@ -212,30 +213,30 @@ export class Connection implements AsyncDisposable {
   }
 
   /**
-   * Sends what is written to it, with the backpressure of {@link Connection.send}. It fails when the connection
-   * ends. Closing it closes the connection; aborting it closes the connection with 1011.
+   * A stream that sends the messages written to it, with the backpressure of {@link Connection.send}. It fails when the
+   * connection ends. Closing it closes the connection; aborting it closes the connection with code 1011.
    */
   get writable(): WritableStream<Message> {
     return this.#writable ??= writableOf(this, () => this.#life.endError);
   }
 
   /**
-   * Dials under the retry policy until there is a connection.
+   * Dials until there is a connection, as the option `retry` says.
    *
-   * @throws {ConnectionError} `invalid-state` if it is connecting, connected or closed; `dial-failed` if the policy
-   * gives up or another attempt cannot help; `connection-closed` if it is closed meanwhile.
-   * @throws The signal's reason when it aborts. It is disconnected then, and may try again.
+   * @throws {ConnectionError} `invalid-state` if it is connecting, connected or closed; `dial-failed` if the retry
+   * policy gives up or a retry cannot help; `connection-closed` if it is closed meanwhile.
+   * @throws The signal's reason when it aborts. The connection is disconnected then, and can connect again.
    */
   connect(options: WaitOptions = {}): Promise<void> {
     return handled(this.#life.connect(options));
   }
 
   /**
-   * Sends a message. Resolves when the message is buffered and the buffer is below `highWaterMark`, which is mostly
-   * at once: to await it is enough to keep to the peer's pace.
+   * Sends a message. Resolves when the message is buffered and the buffer is below `highWaterMark`, which is usually at
+   * once. Awaiting it is enough to respect the peer's pace.
    *
-   * - The bytes belong to the caller again when it has resolved. Binary messages of 64 KiB and more are sent from
-   *   the caller's memory and resolve when they are written, unless a signal or a timeout is given.
+   * - The bytes belong to the caller again when the promise has resolved. Binary messages of 64 KiB and more are sent
+   *   from the caller's memory and resolve when they are written, unless a signal or a timeout is given.
    * - The signal and the timeout end the wait. A message that is not buffered yet is not sent then.
    * - If both sides await `send` in the loop in which they read, and both send more than the buffers hold, neither
    *   reads any more, until `writeTimeout` ends the connection.
@@ -260,9 +261,9 @@ export class Connection implements AsyncDisposable {
   }
 
   /**
-   * Sends a message if the buffer is not full. The bytes belong to the caller again at once.
+   * Sends a message unless the buffer is full. Never waits. The bytes belong to the caller again at once.
    *
-   * @returns `false` if the buffer is full, or other messages wait.
+   * @returns `false` if the buffer is full or other messages wait: the message is not sent then.
    * @throws {ConnectionError} `not-connected`, `connection-closed`.
    * @throws {ConfigError} `invalid-argument` if it is not a message.
    */
@@ -279,12 +280,12 @@ export class Connection implements AsyncDisposable {
   }
 
   /**
-   * Sends a message of unknown length in fragments (RFC 6455, section 5.4) of `chunkSize` bytes, each as soon as it
-   * is full and the buffer has room. Other sends wait behind it, control frames do not. On a socket that cannot stream
-   * the message is gathered and sent whole.
+   * Sends a message of unknown length in fragments (RFC 6455, section 5.4) of `chunkSize` bytes. Each fragment is sent
+   * as soon as it is full and the buffer has space. Other messages wait until the stream has ended; control frames do
+   * not. On a socket that cannot stream, the message is collected and sent whole.
    *
-   * Once the first fragment is out a message cannot be withdrawn: if the stream fails or the signal aborts after
-   * that, the connection ends. However the call fails, and as soon as the connection ends, the stream is cancelled.
+   * After the first fragment a message cannot be withdrawn: if the stream fails or the signal aborts then, the
+   * connection ends. If the call fails for any reason, or if the connection ends, the stream is cancelled.
    *
    * @throws {ConnectionError} `not-connected`, `connection-closed`, `write-timeout`, `ping-timeout`.
    * @throws {ConfigError} `invalid-argument` if the stream contains something that cannot be sent.
@@ -300,8 +301,9 @@ export class Connection implements AsyncDisposable {
   }
 
   /**
-   * Sends a ping and waits for its pong (RFC 6455, section 5.5.2): gives the round trip in milliseconds.
+   * Sends a ping and waits for its pong (RFC 6455, section 5.5.2).
    *
+   * @returns The round trip in milliseconds.
    * @throws {ConnectionError} `ping-unsupported` on a socket that cannot ping, `not-connected`, `connection-closed`.
    * @throws The signal's reason when it aborts.
    */
@@ -323,11 +325,12 @@ export class Connection implements AsyncDisposable {
   }
 
   /**
-   * Closes: the closing handshake (RFC 6455, section 7.1.2), after `closeTimeout` a cut. What has arrived can still
-   * be read. Closing twice is safe, and both calls wait for the end.
+   * Closes the connection: sends what is buffered and a close frame, and waits for the close frame of the peer (RFC
+   * 6455, section 7.1.2). Cuts the connection after `closeTimeout`. Messages that have arrived can still be read.
+   * Closing twice is safe, and both calls wait for the end.
    *
-   * A connection of `dialNative` can send only 1000 and 3000 to 4999: it sends 1000 in place of other codes. `sent` in the
-   * {@link SocketEnd} is the close frame that went out.
+   * A connection of `dialNative` can send only the codes 1000 and 3000 to 4999, and sends 1000 in place of others.
+   * `sent` in the {@link SocketEnd} is the close frame that was sent.
    *
    * @param code A code that may be sent, or 1005 for a close frame without a code. Default: 1000.
    * @param reason At most 123 bytes of UTF-8. Default: "".
@@ -346,33 +349,33 @@ export class Connection implements AsyncDisposable {
     return this.closed;
   }
 
-  /** Cuts the connection at once. What was sent and is still buffered is lost. */
+  /** Cuts the connection at once. Messages that are still buffered are lost. */
   terminate(): void {
     this.#life.terminate();
   }
 
-  /** The present figures. */
+  /** Returns the present figures. */
   stats(): ConnectionStats {
     return { ...this.#life.stats(), failedSends: this.#failedSends };
   }
 
   /**
-   * Hands every message to `sink` inside the call that read it, without a queue in between.
+   * Gives every message to `sink` synchronously, as soon as it has been read, without a queue.
    *
-   * Messages that wait in {@link Connection.incoming} are handed over first, as far as the sink has room, and all
-   * of them when the connection ends. From then on `incoming` gets no message and only ends with the connection. A second call
-   * replaces the sink.
+   * Messages that wait in {@link Connection.incoming} are given first, as far as the sink has space, and all of them
+   * when the connection ends. After this call, `incoming` gets no message and only ends with the connection. A second
+   * call replaces the sink.
    */
   deliverTo(sink: MessageSink): void {
     this.#life.receiving.deliverTo(sink);
   }
 
-  /** Reads on after the sink of {@link Connection.deliverTo} answered `false`. Harmless otherwise. */
+  /** Goes on reading after the sink of {@link Connection.deliverTo} returned `false`. Has no effect otherwise. */
   resume(): void {
     this.#life.receiving.resume();
   }
 
-  /** Closes, and waits for the end. */
+  /** Closes the connection and waits for the end. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

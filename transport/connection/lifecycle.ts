@@ -20,7 +20,7 @@ import { ConnectionReader, type ReaderHost } from "./reader.ts";
 import { Receiving, type ReceivingHost } from "./receiving.ts";
 import { type ConnectionStats, Heartbeats } from "./stats.ts";
 
-/** Where a connection is in its life. A closed one is not used again. */
+/** The state of a connection. A closed connection is not used again. */
 export type ConnectionState =
   | "disconnected"
   | "connecting"

@@ -25,19 +25,18 @@ import {
 import { resolveCompression } from "../socket/compression_options.ts";
 import type { FrameDirection } from "../socket/socket.ts";
 
-/** Headers of a request, or a function that is called for those of each attempt. */
+/** Headers of a request, or a function that is called for each attempt and returns them. */
 export type HeadersSource =
   | HeadersInput
   | (() => HeadersInput | Promise<HeadersInput>);
 
 /**
- * Options of a {@link Connection} over a socket that is open already. Durations are milliseconds, and 0 disables
- * them.
+ * Options of a {@link Connection} over a socket that is open already. Durations are milliseconds, and 0 disables them.
  *
- * A callback that throws or rejects is logged, and changes nothing.
+ * If a callback throws or rejects, that is logged, and has no other effect.
  */
 export interface OpenConnectionOptions extends LoggingOptions {
-  /** Closes the connection, gracefully, when it aborts while the connection is connecting or connected. */
+  /** Closes the connection with code 1000 when it aborts, also while the connection is connecting. */
   readonly signal?: AbortSignal | undefined;
   /**
    * The source of time and randomness.
@@ -46,42 +45,43 @@ export interface OpenConnectionOptions extends LoggingOptions {
    */
   readonly clock?: Clock | undefined;
   /**
-   * How often to ping, with 10% jitter either way; 0 never.
+   * The time between pings, in milliseconds, with 10% jitter in either direction; 0 sends none. With 0, `dialAuto` uses
+   * native sockets.
    *
    * @default {20000}
    */
   readonly pingInterval?: number | undefined;
   /**
-   * The connection ends if no byte arrives within this time after a ping. A slow peer to which much was sent gets up
-   * to 64 s more.
+   * The maximum time in milliseconds from a ping until a byte arrives from the peer; 0 for no limit. After that, the
+   * connection ends with `ping-timeout`. A slow peer to which much was sent gets up to 64 s more.
    *
    * @default {20000}
    */
   readonly pingTimeout?: number | undefined;
   /**
-   * The connection ends if the peer takes none of our output for this long. A slow peer to which much was sent gets
-   * up to 64 s more.
+   * The maximum time in milliseconds for which the peer may accept none of our output; 0 for no limit. After that, the
+   * connection ends with `write-timeout`. A slow peer to which much was sent gets up to 64 s more.
    *
    * @default {30000}
    */
   readonly writeTimeout?: number | undefined;
   /**
-   * The longest time that a closing handshake may take, whoever begins it, before the socket is cut; 0 for no limit.
-   * In a pool it bounds the wait for workers too: with 0, a worker of your own that never ends keeps `close()`
-   * waiting.
+   * The maximum time of a closing handshake, in milliseconds, whichever side begins it; 0 for no limit. After that, the
+   * socket is cut. In a pool it also limits the wait for workers: with 0, a worker of your own that never ends keeps
+   * `close()` waiting.
    *
    * @default {5000}
    */
   readonly closeTimeout?: number | undefined;
   /**
-   * While this many bytes or more wait to go out, messages are not buffered.
+   * The buffer is full while this many bytes or more wait to be sent: `send` waits then, and `trySend` returns `false`.
    *
-   * @default {1 MiB}
+   * @default {1048576}
    */
   readonly highWaterMark?: number | undefined;
   /**
-   * Messages that may wait in `incoming` before reading is paused. If it cannot be paused (native sockets), the
-   * connection ends with 1009.
+   * The maximum number of messages that wait in `incoming` before reading from the peer is paused. If it cannot be
+   * paused (native sockets), the connection ends with close code 1009.
    *
    * @default {100}
    */
@@ -89,16 +89,16 @@ export interface OpenConnectionOptions extends LoggingOptions {
   /**
    * The same in bytes; a text counts its UTF-16 units.
    *
-   * @default {4 MiB}
+   * @default {4194304}
    */
   readonly incomingBufferBytes?: number | undefined;
   /**
-   * Errors that may wait in `errors`.
+   * The maximum number of errors that wait in `errors`.
    *
    * @default {10}
    */
   readonly errorsBufferSize?: number | undefined;
-  /** Called for each ping of the peer. The socket answers it by itself. */
+  /** Called for each ping of the peer. The socket answers it automatically. */
   readonly onPing?: ((payload: Uint8Array) => void) | undefined;
   /** Called for each pong of the peer, whether it answers a ping or not. */
   readonly onPong?: ((payload: Uint8Array) => void) | undefined;
@@ -106,15 +106,15 @@ export interface OpenConnectionOptions extends LoggingOptions {
   readonly onFrame?:
     | ((direction: FrameDirection, header: FrameHeader) => void)
     | undefined;
-  /** Called at the end with the peer's close frame, if there was one; the code is 1005 if the frame had none. */
+  /** Called at the end with the close frame of the peer, if there was one. The code is 1005 if the frame had none. */
   readonly onClose?: ((code: number, reason: string) => void) | undefined;
   /**
-   * Counts what passes through, also for several connections together.
+   * Counts messages and bytes, also of several connections together.
    *
    * @default {none}
    */
   readonly meter?: ConnectionMeter | undefined;
-  /** What goes with each log record of this connection. */
+  /** Attributes of each log record of this connection. */
   readonly logAttributes?: LogAttributes | undefined;
 }
 
@@ -139,19 +139,23 @@ export interface ConnectionOptions extends
    */
   readonly dialer?: Dialer | undefined;
   /**
-   * Makes dials wait for each other, also those of several connections.
+   * Limits how many dials are in progress, also those of several connections.
    *
    * @default {none}
    */
   readonly dialGate?: DialGate | undefined;
   /**
-   * Headers of the request, or a function that is called for each attempt. `handshakeTimeout` includes the time
-   * that the function takes.
+   * Headers of the request, or a function that is called for each attempt. The time that the function takes counts for
+   * `handshakeTimeout`.
    *
    * @default {none}
    */
   readonly headers?: HeadersSource | undefined;
-  /** What to do when a dial fails: a policy, its settings, or `false` for one attempt only. */
+  /**
+   * What to do when a dial fails: a policy, settings of the default policy, or `false` to try only once.
+   *
+   * @default {the defaults of RetrySettings}
+   */
   readonly retry?: RetryPolicy | RetrySettings | false | undefined;
   /** Called for each failed dial that is followed by another attempt. */
   readonly onRetry?: ((info: RetryInfo) => void) | undefined;

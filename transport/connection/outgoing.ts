@@ -11,11 +11,12 @@ import { Waiters } from "./waiters.ts";
 /** Options of one send. */
 export interface SendOptions {
   /**
-   * Ends the wait when it aborts. A message that was not buffered yet is not sent; one that was buffered goes out.
+   * Ends the wait when it aborts. A message that was not buffered yet is not sent. A message that was buffered is sent
+   * all the same.
    */
   readonly signal?: AbortSignal | undefined;
   /**
-   * The longest wait in milliseconds, with the same effect as `signal`; 0 for no limit.
+   * The maximum wait in milliseconds, with the same effect as `signal`; 0 for no limit.
    *
    * @default {0}
    */

@@ -26,12 +26,14 @@ export interface SendStreamOptions {
    */
   readonly type?: "text" | "binary" | undefined;
   /**
-   * The size of a fragment in bytes; the last one may be smaller.
+   * The size of a fragment in bytes. The last fragment may be smaller.
    *
    * @default {65536}
    */
   readonly chunkSize?: number | undefined;
-  /** Ends the stream: before its first fragment the message is not sent, later the connection ends. */
+  /**
+   * Ends the stream when it aborts. Before the first fragment, the message is not sent; after it, the connection ends.
+   */
   readonly signal?: AbortSignal | undefined;
 }
 

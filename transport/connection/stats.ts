@@ -9,45 +9,48 @@ export interface Heartbeat {
   readonly latency: number;
 }
 
-/** Figures of a connection. The counters only grow. */
+/** The figures of a connection. Counters never fall. */
 export interface ConnectionStats {
-  /** Messages that arrived. */
+  /** The number of messages that arrived. */
   readonly receivedMessages: number;
-  /** Payload bytes that arrived, before compression. */
+  /** The number of payload bytes that arrived, before compression. */
   readonly receivedBytes: number;
   /**
-   * Messages that were dropped, since `incoming` was full and reading could not be paused, as with sockets without backpressure and
-   * while the connection is closing.
+   * The number of messages that were dropped, because `incoming` was full and reading could not be paused: on sockets
+   * without backpressure, and while the connection is closing.
    */
   readonly droppedMessages: number;
-  /** Messages that were buffered for sending, streamed ones when they are whole. */
+  /** The number of messages that were buffered for sending. Streamed messages count when they are complete. */
   readonly sentMessages: number;
-  /** Payload bytes that were buffered for sending, before compression. */
+  /** The number of payload bytes that were buffered for sending, before compression. */
   readonly sentBytes: number;
-  /** Pongs that answered our pings. */
+  /** The number of pongs that answered our pings. */
   readonly heartbeats: number;
-  /** The last round trip in milliseconds, with fractions. */
+  /** The latest round trip in milliseconds, with fractions. */
   readonly latency: number | undefined;
-  /** Messages that wait in `incoming`. */
+  /** The number of messages that wait in `incoming`. */
   readonly incomingDepth: number;
-  /** Errors that wait in `errors`. */
+  /** The number of errors that wait in `errors`. */
   readonly errorsDepth: number;
-  /** Bytes that were sent and that the peer's side has not taken yet. */
+  /** The number of bytes that wait to be sent. */
   readonly bufferedBytes: number;
-  /** Sends that failed, withdrawn ones too. */
+  /** The number of sends that failed, including those that were withdrawn. */
   readonly failedSends: number;
 }
 
 /** Heartbeats that are kept for a reader that is late; older ones say nothing new. */
 const KEPT = 16;
 
-/** Counts what passes through a connection, or through several together. Its methods must not throw. */
+/** Counts what passes through a connection, or through several connections. Its methods must not throw. */
 export interface ConnectionMeter {
-  /** A message has arrived, of so many payload bytes before compression. */
+  /** Called for each message that arrived, with its payload size in bytes before compression. */
   received(bytes: number): void;
-  /** Payload bytes, before compression, were buffered for sending; with them, so many messages are complete. */
+  /**
+   * Called when payload bytes were buffered for sending, with the number of messages that are complete with them and
+   * the number of bytes before compression.
+   */
   sent(messages: number, bytes: number): void;
-  /** A pong has answered one of our pings. */
+  /** Called for each pong that answered one of our pings. */
   heartbeat(): void;
 }
 
