@@ -3,6 +3,7 @@
 import { Buffer } from "node:buffer";
 import { isToken } from "../transport/handshake/token.ts";
 import { MAX_CLOSE_REASON } from "../transport/protocol/wire/close.ts";
+import { toText } from "./payload.ts";
 
 /**
  * The URL that a constructor was given; `http:` becomes `ws:`, `https:` becomes `wss:`.
@@ -10,14 +11,13 @@ import { MAX_CLOSE_REASON } from "../transport/protocol/wire/close.ts";
  * @throws {DOMException} `SyntaxError` if it is not an absolute URL of one of these schemes without a fragment.
  */
 export function parseUrl(given: string | URL): URL {
+  const text = toText(given);
   let url: URL;
   try {
-    url = new URL(given);
+    url = new URL(text);
   } catch {
     throw syntaxError(
-      `Cannot connect: ${
-        JSON.stringify(String(given))
-      } is not an absolute URL.`,
+      `Cannot connect: ${JSON.stringify(text)} is not an absolute URL.`,
     );
   }
   if (url.protocol === "http:") url.protocol = "ws:";
@@ -43,8 +43,8 @@ export function parseProtocols(
   given: string | Iterable<string> | null,
 ): string[] {
   const protocols = typeof given === "object"
-    ? [...given ?? []].map(String)
-    : [String(given)];
+    ? [...given ?? []].map(toText)
+    : [toText(given)];
   const seen = new Set<string>();
   for (const protocol of protocols) {
     const key = protocol.toLowerCase();
@@ -83,7 +83,7 @@ export function parseCloseCode(given: unknown): number | undefined {
  * @throws {DOMException} `SyntaxError` if it has more than 123 bytes of UTF-8.
  */
 export function parseCloseReason(given: unknown): string {
-  const reason = given === undefined ? "" : String(given);
+  const reason = given === undefined ? "" : toText(given);
   const size = Buffer.byteLength(reason);
   if (size > MAX_CLOSE_REASON) {
     throw syntaxError(

@@ -1,8 +1,13 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ConfigError } from "../transport/base/errors.ts";
 import { next, recordEvents } from "./_support/events.ts";
 import { HandServer } from "./_support/hand_server.ts";
-import { parseCloseCode, parseProtocols, parseUrl } from "./arguments.ts";
+import {
+  parseCloseCode,
+  parseCloseReason,
+  parseProtocols,
+  parseUrl,
+} from "./arguments.ts";
 import { resolveOptions } from "./options.ts";
 import { WebSocket } from "./websocket.ts";
 
@@ -171,4 +176,26 @@ Deno.test("A close code is clamped as Web IDL asks", () => {
   for (const code of [NaN, null, -1, 70_000, 2 ** 16 + 1000, Infinity]) {
     assertThrows(() => parseCloseCode(code), DOMException);
   }
+});
+
+Deno.test("A symbol is a TypeError as a URL, a subprotocol and a reason", () => {
+  for (
+    const args of [[Symbol("x")], ["ws://host", Symbol("x")], ["ws://host", [
+      Symbol("x"),
+    ]]]
+  ) {
+    assertThrows(() => Reflect.construct(WebSocket, args), TypeError);
+  }
+  assertThrows(() => parseCloseReason(Symbol("x")), TypeError);
+});
+
+Deno.test("The error for an unknown option lists those of a WebSocket", () => {
+  const args = ["ws://host", [], { pingIntervall: 1 }];
+  const { message, code } = assertThrows(
+    () => Reflect.construct(WebSocket, args),
+    ConfigError,
+  );
+  assertEquals(code, "unknown-option");
+  assert(message.includes("maxBufferedAmount"), message);
+  assert(!message.includes("highWaterMark"), message);
 });

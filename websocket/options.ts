@@ -1,24 +1,30 @@
-import { ConfigError } from "../transport/base/errors.ts";
 import {
+  checkFields,
   checkSignal,
   numberOption,
+  type OptionHomes,
+  type OptionNames,
   refuseArgument,
   refuseOption,
 } from "../transport/base/options.ts";
 import { CONNECTION_RULES, type NumberRule } from "../transport/base/rules.ts";
 import { dialRaw } from "../transport/client/dial_raw.ts";
-import type { ConnectionOptions } from "../transport/connection/options.ts";
+import {
+  type ConnectionOptions,
+  DIALLING_NAMES,
+} from "../transport/connection/options.ts";
 import { parseProtocols } from "./arguments.ts";
 import { authorize } from "./credentials.ts";
 
+const ALWAYS_SET = "Connection: a WebSocket always sets it";
 /** Options of a connection that a `WebSocket` decides by itself. */
-const DECIDED = [
-  "retry",
-  "onRetry",
-  "binary",
-  "highWaterMark",
-  "errorsBufferSize",
-] as const;
+const DECIDED: OptionHomes = {
+  retry: ALWAYS_SET,
+  onRetry: ALWAYS_SET,
+  binary: ALWAYS_SET,
+  highWaterMark: ALWAYS_SET,
+  errorsBufferSize: ALWAYS_SET,
+};
 
 /** Options of a `WebSocket` that are numbers. */
 export const WEBSOCKET_RULES: Readonly<
@@ -44,6 +50,19 @@ export interface WebSocketOptions extends
   readonly maxBufferedAmount?: number | undefined;
 }
 
+const {
+  retry: _retry,
+  onRetry: _onRetry,
+  binary: _binary,
+  highWaterMark: _highWaterMark,
+  errorsBufferSize: _errorsBufferSize,
+  ...CONNECTION_NAMES
+} = DIALLING_NAMES;
+const NAMES: OptionNames<WebSocketOptions> = {
+  ...CONNECTION_NAMES,
+  maxBufferedAmount: true,
+};
+
 /** What the constructor's second and third argument come to. */
 export interface ResolvedOptions {
   readonly maxBufferedAmount: number;
@@ -57,7 +76,7 @@ export interface ResolvedOptions {
  * that is not an object is ignored, as by every other `WebSocket`.
  *
  * @throws {DOMException} `SyntaxError` for subprotocols that cannot be offered.
- * @throws {ConfigError} `invalid-option`, `misplaced-option` for one that a `WebSocket` decides by itself.
+ * @throws {ConfigError} `invalid-option`, `unknown-option`, `misplaced-option` for one that a `WebSocket` decides by itself.
  */
 export function resolveOptions(
   url: URL,
@@ -73,14 +92,7 @@ export function resolveOptions(
     );
   }
   const options = isOptions(second) ? second : isOptions(third) ? third : {};
-  for (const name of DECIDED) {
-    if (Reflect.get(options, name) === undefined) continue;
-    throw new ConfigError(
-      "misplaced-option",
-      name,
-      `Cannot use option ${name}: a WebSocket always sets it. It is an option of Connection.`,
-    );
-  }
+  checkFields("", NAMES, options, DECIDED);
   const { maxBufferedAmount, signal, protocols, ...rest } = options;
   const offered = isOptions(second) ? [] : parseProtocols(second);
   if (offered.length > 0 && protocols !== undefined) {

@@ -6,6 +6,15 @@ export type Payload = Message | Blob;
 /** What binary messages are handed over as. */
 export type BinaryType = "blob" | "arraybuffer";
 
+/**
+ * A value as a text, as Web IDL converts it.
+ *
+ * @throws {TypeError} For a symbol, which `String` would describe.
+ */
+export function toText(value: unknown): string {
+  return `${value}`;
+}
+
 /** What `send` was given: bytes as they are, and whatever has none as its text. */
 export function toPayload(data: unknown): Payload {
   if (data instanceof Blob) return data;
@@ -14,7 +23,7 @@ export function toPayload(data: unknown): Payload {
   }
   const isBuffer = data instanceof ArrayBuffer ||
     data instanceof SharedArrayBuffer;
-  return isBuffer ? new Uint8Array(data) : String(data);
+  return isBuffer ? new Uint8Array(data) : toText(data);
 }
 
 /** What a message event hands over as `data`. */

@@ -1,4 +1,9 @@
-import { assert, assertEquals, assertInstanceOf } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertThrows,
+} from "@std/assert";
 import { fromMessage, toPayload } from "./payload.ts";
 
 Deno.test("A message that has a buffer of its own is handed over without a copy", () => {
@@ -29,4 +34,9 @@ Deno.test("What is sent is a view of the bytes that were given", () => {
   const blob = new Blob([]);
   assert(toPayload(blob) === blob);
   assertEquals(toPayload([1, 2]), "1,2");
+  assertEquals(toPayload(null), "null");
+});
+
+Deno.test("A symbol has no text, and is a TypeError", () => {
+  assertThrows(() => toPayload(Symbol("text")), TypeError);
 });
