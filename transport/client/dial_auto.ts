@@ -18,8 +18,8 @@ const RAW_ONLY = [
 ] as const;
 
 /**
- * The default dialer. It dials raw if the connection is to ping or if an option needs it, otherwise with the runtime's
- * own `WebSocket`: if `pingInterval` is 0 and nothing special is asked for.
+ * The default dialer. Uses {@link dialRaw} if the connection pings (`pingInterval` is not 0) or if an option needs it;
+ * otherwise uses {@link dialNative}.
  */
 export const dialAuto: Dialer = (
   url: string,

@@ -42,18 +42,19 @@ const UNSUPPORTED = {
  * Dials with the runtime's own `WebSocket`.
  *
  * - The request is the same as that of {@link dialRaw}: the path is that of {@link normalizeUrl}.
- * - A refused handshake rejects with its status: a {@link HandshakeError} `refused`, or `redirected` for a redirect,
- *   which is not followed. Headers and body of that response are lost, and those of an accepted one are not shown.
- * - The runtime itself may connect for ever; `handshakeTimeout` ends that.
- * - A subprotocol or an extension that was not offered fails the handshake (RFC 6455, section 4.1), which the runtime
- *   does not check. It does not check `Sec-WebSocket-Accept` either.
- * - `headers` may not be `Host` or those of the handshake. A `User-Agent` is added to that of the runtime.
- * - The runtime by itself uses the HTTP proxy of the environment. Another proxy or none, certificates, a Unix socket,
+ * - If the server refuses the handshake, the error has its status: a {@link HandshakeError} `refused`, or `redirected`
+ *   for a redirect, which is not followed. The runtime does not show the headers and the body of the response.
+ * - The runtime has no time limit for connecting; `handshakeTimeout` sets one.
+ * - A subprotocol or an extension that was not offered fails the handshake (RFC 6455, section 4.1). The runtime does
+ *   not check that, and it does not check `Sec-WebSocket-Accept` either.
+ * - `headers` may not contain `Host` or headers of the handshake. A `User-Agent` is added to that of the runtime.
+ * - The runtime uses the HTTP proxy of the environment. Another proxy or none, certificates, a Unix socket,
  *   compression, fragments, and limits on frames need `dialRaw`.
- * - The runtime can send only the close codes 1000 and 3000 to 4999. For every other code (1001 and 1009, for example) it
- *   sends 1000 with the same reason; `sent` in the end of the socket is what went out. If the peer breaks a limit of ours,
- *   the error says 1009 all the same.
- * - `pingInterval` has no effect: the runtime cannot ping. `maxMessageSize` applies once a message has arrived.
+ * - The runtime can send only the close codes 1000 and 3000 to 4999. For every other code (1001 and 1009, for example)
+ *   it sends 1000 with the same reason; `sent` in the {@link SocketEnd} is the close frame that was sent. If the peer
+ *   exceeds a limit, the error has the code 1009 all the same.
+ * - `pingInterval` has no effect, since the runtime cannot ping. `maxMessageSize` is checked when a message has
+ *   arrived.
  *
  * @example
  * ```ts

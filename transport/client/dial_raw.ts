@@ -14,7 +14,8 @@ import { DIAL_HOMES, DIAL_NAMES, type DialRawOptions } from "./dialer.ts";
 const RAW_NAMES: OptionNames<DialRawOptions> = { ...DIAL_NAMES, stream: true };
 
 /**
- * Dials over TCP, TLS or a Unix socket, through an HTTP proxy if there is one, and speaks RFC 6455 itself.
+ * Dials over TCP, TLS or a Unix socket, through an HTTP proxy if there is one, with the library's own implementation of
+ * RFC 6455: pings, backpressure, limits, compression.
  *
  * Redirects are not followed: they are refusals, with status, headers and body.
  *

@@ -39,11 +39,11 @@ import { dialFailure } from "./dial_failure.ts";
 import { DIAL_HOMES, type DialRawOptions } from "./dialer.ts";
 import { encodeRequest, protocolList, requestHeaders } from "./request.ts";
 
-/** A stream that speaks another protocol, and what was agreed on. */
+/** The stream of an upgraded connection, and what was agreed on. */
 export interface UpgradedStream extends UpgradeAgreement {
-  /** The stream. Its first reads give what came right behind the server's answer. */
+  /** The stream. Bytes that arrived together with the server's response are read first. */
   readonly stream: Duplex;
-  /** The address at its other end: the proxy's, if there is one. */
+  /** The address of the other end, which is the proxy if there is one. */
   readonly remoteAddr: PeerAddress | undefined;
 }
 
@@ -72,7 +72,7 @@ export interface DialUpgradeOptions extends
   /** The protocol token to upgrade to, or several, the preferred one first. */
   readonly upgrade: UpgradeTokens;
   /**
-   * Decides on a 101 that fits so far: only `true` accepts it.
+   * Checks the server's response with status 101. Only if it returns `true`, the response is accepted.
    *
    * @default {accepts all}
    */
@@ -108,8 +108,8 @@ const HOMES: OptionHomes = {
 };
 
 /**
- * Dials, and upgrades the connection to another protocol by a 101 (RFC 9110, section 7.8). The stream belongs to the
- * caller then, who has to close it.
+ * Dials, and upgrades the connection to another protocol with status 101 (RFC 9110, section 7.8). The caller owns the
+ * stream then, and has to close it.
  *
  * @example
  * ```ts

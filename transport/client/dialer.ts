@@ -28,13 +28,13 @@ export interface DialOptions extends SocketOptions, OpenOptions {
    */
   readonly headers?: HeadersInput | undefined;
   /**
-   * How long connecting may take, the TLS and WebSocket handshakes included, in milliseconds.
+   * The maximum time for connecting, including the TLS and WebSocket handshakes, in milliseconds; 0 for no limit.
    *
    * @default {10000}
    */
   readonly handshakeTimeout?: number | undefined;
   /**
-   * How often the connection will ping, in milliseconds: `dialAuto` dials raw where it is not 0.
+   * The time between pings of the connection, in milliseconds. `dialAuto` uses raw sockets unless it is 0.
    *
    * @default {20000}
    */
@@ -44,10 +44,10 @@ export interface DialOptions extends SocketOptions, OpenOptions {
 /** Options of {@link dialRaw}. */
 export interface DialRawOptions extends DialOptions {
   /**
-   * Performs the handshake over this stream, for example a tunnel, instead of opening one to the URL's host. It must be
-   * new: nothing was read from it, and nobody else uses it. It belongs to the dialer, who destroys it if the dial
-   * fails. TLS has to be inside of it, also for `wss:` URLs, and `proxy`, `unix`, `caCerts`, `cert` and `key` must be
-   * left out.
+   * A stream over which the handshake is performed, for example a tunnel, instead of opening one to the host of the
+   * URL. It must be new: nothing was read from it, and nothing else uses it. It belongs to the dialer, which destroys
+   * it if the dial fails. TLS has to be inside the stream, also for `wss:` URLs. `proxy`, `unix`, `caCerts`, `cert` and
+   * `key` must be left out.
    *
    * @default {none}
    */
@@ -111,10 +111,10 @@ export function pickDialOptions<T extends DialOptions>(
  */
 export type Dialer = (url: string, options: DialOptions) => Promise<Socket>;
 
-/** Limits how many dials are in flight at the same time. */
+/** Limits how many dials are in progress at the same time. */
 export interface DialGate {
   /**
-   * Waits until the caller may dial. `handshakeTimeout` does not bound this wait.
+   * Waits until the caller may dial. This wait does not count for `handshakeTimeout`.
    *
    * @returns A function that the caller calls when its dial has ended, with whether it gave a socket.
    * @throws The signal's reason, as soon as it aborts.

@@ -7,8 +7,9 @@ const TEMPORARY = [408, 425, 429];
 /**
  * Whether another attempt may succeed after a failed dial.
  *
- * `false` if the URL or an option is wrong, if the runtime does not permit the dial, if the handshake was refused with a
- * 3xx or a 4xx other than 408, 425 and 429, and if the server's certificate is wrong. The causes of the error count too.
+ * `false` if the URL or an option is wrong, if the runtime does not permit the dial, if the handshake was refused with
+ * a 3xx or a 4xx other than 408, 425 and 429, and if the certificate of the server is wrong. The causes of the error
+ * are looked at as well.
  */
 export function isRetryable(error: unknown): boolean {
   const seen = new Set<unknown>();

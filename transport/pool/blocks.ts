@@ -5,25 +5,27 @@ import type { DeliverySink, MessageDelivery } from "./delivery.ts";
 
 /** Options of {@link runReader}. */
 export interface ReaderOptions {
-  /** Where messages come from. */
+  /** The connection whose messages are delivered. */
   readonly connection: Connection;
-  /** Where messages go: `plugin.delivery`. */
+  /** Where the messages go: `plugin.delivery`. */
   readonly delivery: MessageDelivery;
-  /** The number that every message carries. */
+  /** The number that every message has as `session`. */
   readonly session: number;
   /**
-   * The peer has sent more than may wait, and its socket has no backpressure. Called at most once; messages are dropped from then
-   * on.
+   * Called at most once, if more messages of the peer wait than allowed, and its socket has no backpressure. Further
+   * messages are dropped.
    *
-   * @default {closes the connection with 1009}
+   * @default {closes the connection with code 1009}
    */
   readonly onOverflow?: ((error: Error) => void) | undefined;
-  /** Ends the work: what has arrived is taken over. For a connection that is about to be closed. */
+  /**
+   * Ends the work when it aborts; messages that have arrived are delivered. Abort it before you close the connection.
+   */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Worker block: hands each message of a connection to the pool's inbox, from now until the connection ends.
+ * Worker block: delivers each message of a connection to the inbox of the pool, until the connection ends.
  *
  * @returns The sink. Its {@link DeliverySink.finish} does what the signal does.
  */
@@ -44,7 +46,7 @@ export function runReader(options: ReaderOptions): DeliverySink {
 
 /** Options of {@link runHeartbeats}. */
 export interface HeartbeatsOptions {
-  /** Where heartbeats come from: pongs that answered a ping. */
+  /** The connection whose heartbeats are reported: pongs that answered a ping. */
   readonly connection: Connection;
   /** Receives each heartbeat. */
   readonly onHeartbeat: (heartbeat: Heartbeat) => void;
@@ -52,7 +54,7 @@ export interface HeartbeatsOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Worker block: hands on each heartbeat of a connection, until it ends or the signal aborts. */
+/** Worker block: reports each heartbeat of a connection, until the connection ends or the signal aborts. */
 export async function runHeartbeats(options: HeartbeatsOptions): Promise<void> {
   const { connection, onHeartbeat, signal } = options;
   try {

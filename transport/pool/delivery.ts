@@ -7,19 +7,19 @@ import type { PoolEvent } from "./events.ts";
 import type { TrafficCounter } from "./statistics.ts";
 import type { InboxMessage } from "./worker.ts";
 
-/** Where a {@link DeliverySink} takes messages from: a connection. */
+/** What a {@link DeliverySink} needs of a connection. */
 export interface MessageSource {
-  /** Whether reading can be paused: the socket has backpressure. */
+  /** Whether reading can be paused, because the socket has backpressure. */
   readonly flowControl: boolean;
-  /** Reads on after {@link DeliverySink.message} returned `false`. */
+  /** Goes on reading after {@link DeliverySink.message} returned `false`. */
   resume(): void;
 }
 
 /** Takes the messages of one connection. Made by {@link MessageDelivery.open}. */
 export interface DeliverySink extends MessageSink {
   /**
-   * Takes what the connection has read and could not hand over, and no longer pauses it. Messages that do
-   * not fit within the limits are dropped. For a connection that is about to be closed.
+   * Accepts messages that the connection has read and could not deliver, and no longer pauses it. Messages that exceed
+   * the limits are dropped. Call it before you close a connection.
    */
   finish(): void;
   /**
@@ -30,7 +30,7 @@ export interface DeliverySink extends MessageSink {
   end(dropped?: number): void;
 }
 
-/** Where the messages of one peer go in: what a pool gives a worker. */
+/** Delivers the messages of one peer to the inbox: what a pool gives a worker. */
 export interface MessageDelivery {
   /**
    * Makes the sink for one connection of the peer.

@@ -1,12 +1,12 @@
 import { Queue } from "../base/queue.ts";
 
-/** An error that did not end anything by itself, such as a failed dial. */
+/** An error that ended no peer, such as a failed dial or a callback that threw. */
 export interface PoolErrorRecord {
-  /** The peer; `undefined` if the error concerns none, or none that is known yet. */
+  /** The id of the peer; `undefined` if the error concerns no peer, or none that is known yet. */
   readonly id: string | undefined;
   /** What went wrong. */
   readonly error: Error;
-  /** When, in epoch milliseconds. */
+  /** When it happened, in epoch milliseconds. */
   readonly at: number;
 }
 

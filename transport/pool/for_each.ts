@@ -15,15 +15,15 @@ import type { InboxMessage } from "./worker.ts";
 
 /** What {@link forEachMessage} needs of a pool. */
 export interface MessagePool {
-  /** Where the messages come from. */
+  /** The inbox whose messages are handled. */
   readonly inbox: Queue<InboxMessage>;
-  /** Where errors of handlers go. */
+  /** Receives the errors of handlers. */
   readonly errors: Queue<PoolErrorRecord>;
   /** Sends a message to a peer. */
   send(id: string, data: Message, options?: SendOptions): Promise<void>;
 }
 
-/** A message of a pool's inbox, and the way back to its peer: what a handler gets. */
+/** The argument of a handler: a message of the inbox, and a function that answers its peer. */
 export interface HandledMessage extends InboxMessage {
   /** Sends a message to the peer: `send` of the pool with its id. */
   reply(data: Message, options?: SendOptions): Promise<void>;
@@ -40,17 +40,18 @@ export interface ForEachOptions {
    * @default {16}
    */
   readonly concurrency?: number | undefined;
-  /** Ends it: no further message is taken from the inbox. */
+  /** Stops when it aborts: no further message is taken from the inbox. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Calls `handler` for each message of a pool's inbox: in order for each peer, and for several peers at the same time.
+ * Calls `handler` for each message of the inbox of a pool: in order for each peer, and for several peers at the same
+ * time.
  *
- * - At most `concurrency` handlers run, and as many messages wait for the handler of their peer. While that is so,
- *   no message is taken from the inbox, so that peers get backpressure as if nobody read it.
- * - A handler that throws or rejects is reported in the pool's `errors`, and the next message is handled. One that
- *   never settles keeps its place for ever.
+ * - At most `concurrency` handlers run, and as many messages wait for the handler of their peer. Meanwhile no message
+ *   is taken from the inbox, so peers get backpressure as if nothing read the inbox.
+ * - If a handler throws or rejects, its error is in `errors` of the pool, and the next message is handled. A handler
+ *   that never settles keeps its place for ever.
  * - It must be the only reader of the inbox.
  *
  * @example

@@ -71,42 +71,42 @@ export interface PoolOptions<
   E extends PoolEvent = PoolEvent,
   C = PoolConnectionOptions,
 > extends LoggingOptions {
-  /** Closes the pool, gracefully, when it aborts. */
+  /** Closes the pool with code 1001 when it aborts. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Where time and chance come from.
+   * The source of time and randomness.
    *
    * @default {the runtime's own}
    */
   readonly clock?: Clock | undefined;
   /**
-   * Messages that may wait in the inbox. While it is full, peers get backpressure.
+   * The maximum number of messages that wait in the inbox. While it is full, peers get backpressure.
    *
    * @default {256}
    */
   readonly inboxBufferSize?: number | undefined;
   /**
-   * Bytes that may wait in the inbox before peers get backpressure; a text counts its UTF-16 units. The
-   * last message may exceed it.
+   * The maximum number of bytes that wait in the inbox before peers get backpressure; a text counts its UTF-16 units.
+   * The last message may exceed it.
    *
-   * @default {16 MiB}
+   * @default {16777216}
    */
   readonly inboxBufferBytes?: number | undefined;
   /**
-   * Events that may wait.
+   * The maximum number of events that wait. If it is exceeded, older events of a peer are dropped in favour of its
+   * newest.
    *
    * @default {1024}
    */
   readonly eventsBufferSize?: number | undefined;
   /**
-   * Errors that may wait; when nobody reads them the oldest go.
+   * The maximum number of errors that wait. If it is exceeded, the oldest are dropped.
    *
    * @default {1024}
    */
   readonly errorsBufferSize?: number | undefined;
   /**
-   * Called synchronously with each event, also when `events` drops it. If it throws or rejects, the error goes to
-   * `errors`.
+   * Called synchronously with each event, also if `events` drops it. If it throws or rejects, the error is in `errors`.
    *
    * @default {none}
    */

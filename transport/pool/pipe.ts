@@ -16,15 +16,15 @@ const LOST = 1011;
 const GOING_AWAY = 1001;
 
 /**
- * Connects two connections both ways, as a gateway does: what arrives on one is sent on the other.
+ * Connects two connections in both directions, as a gateway does: messages that arrive on one are sent on the other.
  *
- * - Messages keep their order and their type. While one side does not read, the other gets backpressure: at most
- *   `incomingBufferBytes` of one connection, `highWaterMark` of the other and one message are under way in each
- *   direction, beside what the system buffers.
+ * - Messages keep their order and their type. While one side does not read, the other side gets backpressure. In each
+ *   direction, at most `incomingBufferBytes` of one connection, `highWaterMark` of the other and one message are
+ *   buffered, besides what the system buffers.
  * - When one side closes, its messages are sent first, and then the same close frame: code and reason, 1005 as a close
- *   frame without a code. A side that ends without a close frame (1006), or because of an error of ours, closes the
- *   other with 1011. Native sockets of clients send 1000 in place of codes below 3000.
- * - Both must be connected, or have been. Nobody else may read their `incoming`.
+ *   frame without a code. A side that ends without a close frame (1006), or because of an error, closes the other with
+ *   code 1011. Native sockets of clients send 1000 in place of codes below 3000.
+ * - Both must be connected, or have been connected. Nothing else may read their `incoming`.
  *
  * @example A gateway from one port to another server
  * ```ts

@@ -1,52 +1,55 @@
 import type { ConnectionMeter, ConnectionStats } from "../connection/stats.ts";
 
-/** What is counted for one peer, and for a whole pool. The counters never fall. */
+/** Counters of one peer or of a whole pool. They never fall. */
 export interface TrafficStats {
-  /** Messages that arrived. */
+  /** The number of messages that arrived. */
   readonly receivedMessages: number;
-  /** Payload bytes that arrived, before compression. */
+  /** The number of payload bytes that arrived, before compression. */
   readonly receivedBytes: number;
-  /** Messages that arrived and were dropped, since they did not fit: see `maxQueueSize` and `incomingBufferSize`. */
+  /**
+   * The number of messages that arrived and were dropped, because too many waited: see `maxQueueSize` and
+   * `incomingBufferSize`.
+   */
   readonly droppedMessages: number;
-  /** Messages that were buffered for sending. */
+  /** The number of messages that were buffered for sending. */
   readonly sentMessages: number;
-  /** Payload bytes that were buffered for sending, before compression. */
+  /** The number of payload bytes that were buffered for sending, before compression. */
   readonly sentBytes: number;
-  /** Calls of `send` and `trySend` that failed. */
+  /** The number of calls of `send` and `trySend` that failed. */
   readonly failedSends: number;
-  /** Pongs that answered our pings. */
+  /** The number of pongs that answered our pings. */
   readonly heartbeats: number;
-  /** Connections that were made. */
+  /** The number of connections that were made. */
   readonly connections: number;
-  /** Connections of these that ended without our `remove`, `replace` or `close`. */
+  /** The number of connections that ended without a call of `remove`, `replace` or `close`. */
   readonly lostConnections: number;
-  /** Dials that failed. Only outbound. */
+  /** The number of dials that failed (outbound pools only). */
   readonly failedDials: number;
 }
 
-/** Figures of a pool. Counters include all peers that there ever were. */
+/** The figures of a pool. Counters include peers that have left. */
 export interface PoolStats extends TrafficStats {
-  /** Peers that are registered. */
+  /** The number of peers. */
   readonly peerCount: number;
-  /** Messages that wait in the inbox. */
+  /** The number of messages that wait in the inbox. */
   readonly inboxDepth: number;
-  /** Messages that wait for space in the inbox. */
+  /** The number of messages that wait for space in the inbox. */
   readonly waitingMessages: number;
-  /** Events that wait to be read. */
+  /** The number of events that wait to be read. */
   readonly eventsDepth: number;
-  /** Errors that wait to be read. */
+  /** The number of errors that wait to be read. */
   readonly errorsDepth: number;
-  /** Errors that were dropped in favour of newer ones. */
+  /** The number of errors that were dropped in favour of newer ones. */
   readonly droppedErrors: number;
-  /** Events that were dropped in favour of newer ones. */
+  /** The number of events that were dropped in favour of newer ones. */
   readonly missedEvents: number;
 }
 
-/** Figures of a peer, since it was added. */
+/** The figures of one peer since it was added. */
 export interface PeerStats extends TrafficStats {
-  /** Messages that wait for space in the inbox. */
+  /** The number of messages that wait for space in the inbox. */
   readonly waitingMessages: number;
-  /** Figures of the present connection, or of the last one. */
+  /** The figures of the present connection, or of the latest one. */
   readonly connection: ConnectionStats | undefined;
 }
 

@@ -9,12 +9,13 @@ import { Listener } from "./listener.ts";
 import type { ListenOptions } from "./listen_options.ts";
 
 /**
- * Listens for WebSocket connections with the library's own sockets: pings, backpressure, limits, and connections that
- * can really be cut.
+ * Listens for WebSocket connections with the library's own sockets: pings, backpressure, limits and compression.
  *
- * Requests that do not ask to upgrade are answered by `onRequest`, otherwise with 426. Requests that break the rules of
- * HTTP are refused with the right status. The body of a refusal is `application/problem+json`. The size, the number and
- * the duration of handshakes are bounded.
+ * Requests that do not ask for an upgrade are answered by `onRequest`, or else with status 426. Requests that break the
+ * rules of HTTP are refused with the right status. The body of a refusal is `application/problem+json`. The size, the
+ * number and the duration of handshakes are limited.
+ *
+ * On Node.js and Bun, {@link Listener.port} is known when {@link Listener.ready} resolves.
  *
  * @example
  * ```ts
@@ -46,8 +47,8 @@ import type { ListenOptions } from "./listen_options.ts";
  * ```
  *
  * @throws {ConfigError} If an option cannot be used.
- * @throws {ConnectionError} `listen-failed` if the system does not let it listen. On other runtimes than Deno, and with
- * `reusePort`, this is known later: {@link Listener.ready}, {@link Listener.closed} and the iterator throw it.
+ * @throws {ConnectionError} `listen-failed` if the system does not allow it. On runtimes other than Deno, and with
+ * `reusePort`, this is known later: {@link Listener.ready}, {@link Listener.closed} and the iterator throw it then.
  */
 export function listen(options: ListenOptions = {}): Listener {
   return new Listener(options);

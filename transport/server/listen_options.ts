@@ -23,7 +23,7 @@ import { checkTls } from "./tls_options.ts";
 /** Options of {@link listen}. Those of {@link AcceptOptions} apply to every peer that is accepted. */
 export interface ListenOptions extends AcceptOptions, LoggingOptions {
   /**
-   * The port; 0 for any that is free.
+   * The port; 0 for any that is free: see {@link Listener.port}.
    *
    * @default {0}
    */
@@ -35,13 +35,13 @@ export interface ListenOptions extends AcceptOptions, LoggingOptions {
    */
   readonly hostname?: string | undefined;
   /**
-   * Path of a Unix socket to listen on instead.
+   * The path of a Unix socket to listen on. Not together with `hostname`, `port`, `tls` or `reusePort`.
    *
    * @default {none}
    */
   readonly path?: string | undefined;
   /**
-   * Speaks TLS.
+   * The certificate and the key, for TLS (`wss:`). {@link Listener.setTls} replaces them later.
    *
    * @default {plain TCP}
    */
@@ -52,19 +52,19 @@ export interface ListenOptions extends AcceptOptions, LoggingOptions {
    * @default {false}
    */
   readonly reusePort?: boolean | undefined;
-  /** Stops accepting when it aborts; what was accepted lives on. */
+  /** Closes the listener when it aborts. Connections that were accepted stay open. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * The protocol token to upgrade to, or several: {@link Incoming.upgrade} tells which one a peer asks for.
+   * The protocol to upgrade to, or several. {@link Incoming.upgrade} says which one a peer asks for.
    *
    * @default {"websocket"}
    */
   readonly upgrade?: UpgradeTokens | undefined;
   /**
-   * Answers requests that do not ask to upgrade, for example a health check. `undefined`, or no handler, answers
-   * 426. A handler that throws, or returns anything else, answers 500.
+   * Answers requests that do not ask for an upgrade, for example a health check. If it returns `undefined`, the answer
+   * has status 426. If it throws or returns anything else than an answer, the status is 500.
    *
-   * @default {426}
+   * @default {every such request gets status 426}
    */
   readonly onRequest?: RequestHandler | undefined;
   /**
@@ -74,19 +74,19 @@ export interface ListenOptions extends AcceptOptions, LoggingOptions {
    */
   readonly maxHeadSize?: number | undefined;
   /**
-   * The maximum number of connections that are not accepted yet; a further one is cut.
+   * The maximum number of connections that are not accepted yet. A further one is cut.
    *
    * @default {1024}
    */
   readonly maxPending?: number | undefined;
   /**
-   * How long a connection may take until it is accepted or answered, in milliseconds; 0 for ever.
+   * The maximum time until a connection is accepted or answered, in milliseconds; 0 for no limit.
    *
    * @default {10000}
    */
   readonly handshakeTimeout?: number | undefined;
   /**
-   * The maximum number of items in {@link Listener.errors}. Beyond it the oldest are dropped.
+   * The maximum number of items in {@link Listener.errors}. If it is exceeded, the oldest are dropped.
    *
    * @default {1024}
    */

@@ -21,7 +21,7 @@ import {
 import { PendingRequests } from "./pending_requests.ts";
 import { type Certificate, checkCertificate } from "./tls_options.ts";
 
-/** A connection that the listener refused or lost, or a failure to accept at all. */
+/** A connection that the listener refused or lost, or a failure of the listener. */
 export interface ListenErrorRecord {
   /**
    * The reason: a {@link HandshakeError} with the `status` that was answered, if there was an answer. `timeout` for a
@@ -36,7 +36,7 @@ export interface ListenErrorRecord {
   readonly at: number;
 }
 
-/** Listens, and hands over requests to upgrade. Made by {@link listen}. */
+/** A listener: an async iterable of the requests to upgrade. Made by {@link listen}. */
 export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
   readonly #streams: StreamListener;
   readonly #options: ListenOptions;
@@ -49,7 +49,7 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
   readonly #accepting: Promise<void>;
   readonly #errors: Queue<ListenErrorRecord>;
   /**
-   * Resolves when the system accepts connections, and {@link Listener.port} is known.
+   * Resolves when the listener accepts connections, and {@link Listener.port} is known.
    *
    * @throws {ConnectionError} `listen-failed` if the system does not let it listen, or if it is closed before.
    */
@@ -108,14 +108,17 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
     return this.#streams.addr;
   }
 
-  /** The TCP port that it listens on, also if the system chose it; 0 for a Unix socket. */
+  /**
+   * The TCP port, also if the system chose it; 0 for a Unix socket. On Node.js and Bun it is 0 until
+   * {@link Listener.ready} has resolved.
+   */
   get port(): number {
     const { addr } = this;
     return addr.transport === "tcp" ? addr.port : 0;
   }
 
   /**
-   * Resolves when it has stopped accepting.
+   * Resolves when the listener has stopped accepting.
    *
    * @throws {ConnectionError} `listen-failed` if the system did not let it listen, or not any longer.
    */
@@ -124,23 +127,23 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
   }
 
   /**
-   * Handshakes that failed, with the reason. Does not include requests that you rejected yourself. Never delays the
-   * listener: if nobody reads, the oldest are dropped. Ends when the listener is closed.
+   * Handshakes that failed, with the reason. Does not include requests that you rejected yourself. If you do not read
+   * them, the oldest are dropped. Ends when the listener is closed.
    */
   get errors(): Queue<ListenErrorRecord> {
     return this.#errors;
   }
 
-  /** How many items of {@link Listener.errors} were dropped. Never falls. */
+  /** The number of items of {@link Listener.errors} that were dropped. Never falls. */
   get droppedErrors(): number {
     return this.#droppedErrors;
   }
 
   /**
-   * Gives the requests to upgrade, each once. Ends when the listener is closed.
+   * Iterates over the requests to upgrade, each once. Ends when the listener is closed.
    *
-   * @throws {ConnectionError} `listen-failed` if the system did not let it listen, or not any longer: its port is
-   * closed then, and all who wait for it learn it.
+   * @throws {ConnectionError} `listen-failed` if the listener cannot listen, or can no longer listen. Its port is
+   * closed then.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Incoming, undefined> {
     const requests = this.#incoming[Symbol.asyncIterator]();
@@ -179,7 +182,10 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
     this.#streams.setTls({ ...tls, ...certificate });
   }
 
-  /** Stops accepting, and cuts connections that are not accepted yet. Those that were accepted live on. Safe to call twice. */
+  /**
+   * Stops accepting, and cuts connections that are not accepted yet. Connections that were accepted stay open. Safe to
+   * call twice.
+   */
   async close(): Promise<void> {
     if (!this.#stopped) this.#log?.info("Listener closed");
     this.#stop();

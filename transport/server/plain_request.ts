@@ -8,7 +8,7 @@ import type { PeerAddress } from "../net/stream/address.ts";
 import { requestUrl } from "./accept.ts";
 import { answerHeaders } from "./accept_options.ts";
 
-/** The answer to a request that does not ask to upgrade. */
+/** The answer to a request that does not ask for an upgrade. */
 export interface PlainAnswer {
   /**
    * The HTTP status, from 200 to 599.
@@ -33,15 +33,15 @@ export interface PlainAnswer {
 /** What a {@link RequestHandler} may return. */
 export type RequestAnswer = Response | PlainAnswer | undefined;
 
-/** Where a request came from. */
+/** The second argument of a {@link RequestHandler}. */
 export interface RequestInfo {
   /** The address of the peer. */
   readonly remoteAddr: PeerAddress | undefined;
 }
 
 /**
- * Answers a request that does not ask to upgrade. The request has a method, a URL and headers, but no body: it is not
- * read. The connection closes after the answer.
+ * Answers a request that does not ask for an upgrade. The request has a method, a URL and headers. It has no body,
+ * since the body is not read. The connection closes after the answer.
  */
 export type RequestHandler = (
   request: Request,

@@ -29,7 +29,7 @@ export interface UpgradeOptions
     Pick<SocketOptions, "binary" | "clock" | "maxMessageSize">,
     Pick<AcceptOptions, "headers" | "origins" | "protocols"> {
   /**
-   * How long the peer may send nothing and answer no ping, in milliseconds; 0 for ever. The
+   * The maximum time for which the peer may send nothing and answer no ping, in milliseconds; 0 for no limit. The
    * runtime pings a peer that has been silent for half of it.
    *
    * @default {30000}
@@ -42,7 +42,7 @@ export interface UpgradeOptions
    */
   readonly remoteAddr?: RemoteAddress | undefined;
   /**
-   * How long the response may take to go out once `upgrade` has returned, in milliseconds.
+   * The maximum time until the response has been returned and sent, in milliseconds; 0 for no limit.
    *
    * @default {10000}
    */
@@ -69,7 +69,7 @@ const UNSUPPORTED: Readonly<Record<string, unknown>> = {
   maxFrameSize: 0,
 };
 
-/** An address as the runtime has it. */
+/** An address as the runtime gives it. */
 export interface RemoteAddress {
   /** The kind of the address. */
   readonly transport: string;
@@ -83,18 +83,17 @@ export interface RemoteAddress {
 
 /** A WebSocket, and the response that opens it. */
 export interface Upgrade {
-  /** Opens once the response has been returned; until then it keeps what is written. */
+  /** The socket. It opens when the response has been returned. Messages that are written before are sent then. */
   readonly socket: Socket;
-  /** What the handler has to return. */
+  /** The response that the handler has to return. */
   readonly response: Response;
 }
 
 /**
- * Makes a WebSocket of a request to `Deno.serve` (RFC 6455, section 4.2).
+ * Upgrades a request of `Deno.serve` to a WebSocket (RFC 6455, section 4.2).
  *
- * The request is checked first, more strictly than the runtime does. A request that is refused throws an error, and
- * {@link refusal} makes the right response of it. Needs nothing of the runtime beyond `Deno.upgradeWebSocket`, so it works
- * on Deno Deploy.
+ * The request is checked more strictly than by the runtime. If it is refused, an error is thrown, and {@link refusal}
+ * makes the right response of it. The function only needs `Deno.upgradeWebSocket`, so it works on Deno Deploy.
  *
  * @example
  * ```ts
@@ -113,10 +112,10 @@ export interface Upgrade {
  * };
  * ```
  *
- * @throws {HandshakeError} If the request is refused; `status` and `headers` are those of the response.
+ * @throws {HandshakeError} If the request is refused. `status` and `headers` are those of the response.
  * @throws {ConfigError} `invalid-option`, `unknown-option`, `misplaced-option`; `unsupported` for an option that the
- * runtime cannot honour, and on other runtimes than Deno; `invalid-argument` if the request does not come from
- * `Deno.serve` or was upgraded or answered before.
+ * runtime does not support, and on runtimes other than Deno; `invalid-argument` if the request does not come from
+ * `Deno.serve`, or was upgraded or answered before.
  */
 export function upgrade(
   request: Request,
@@ -183,10 +182,10 @@ function upgradeChecked(
 }
 
 /**
- * Returns the response to a request that {@link upgrade} refused: with the status and headers that RFC 6455, section 4.2.2
- * requires, and a body that describes the problem (RFC 9457).
+ * Returns the response to a request that {@link upgrade} refused: with the status and headers that RFC 6455, section
+ * 4.2.2 requires, and a body that describes the problem (RFC 9457).
  *
- * @throws What it was given, if that is not a {@link HandshakeError}.
+ * @throws The error itself, if it is not a {@link HandshakeError}.
  */
 export function refusal(error: unknown): Response {
   if (!(error instanceof HandshakeError)) throw error;

@@ -14,14 +14,14 @@ import { refuse, toAnswer } from "./refuse.ts";
 import type { Socket } from "../socket/socket.ts";
 
 /**
- * Makes a socket of the `upgrade` event of a `node:http` or `node:https` server: HTTP and
- * WebSockets on one port, with pings, backpressure, and connections that can really be cut.
+ * Upgrades a request of an `upgrade` event of `node:http` or `node:https` to a WebSocket, on the same port as other
+ * HTTP, with pings, backpressure, limits and compression.
  *
- * A request that is refused is answered with the right status and a body that describes the problem (RFC 9457), and the
- * error is thrown. If an option cannot be used, the answer is 500.
+ * If the request is refused, it is answered with the right status and a body that describes the problem (RFC 9457), and
+ * the error is thrown. If an option cannot be used, the status is 500.
  *
- * On Deno, a server of `node:http` accepts nothing more once the process has had no file descriptors left. From its first
- * call on, `upgradeNode` has the server accept again within a second of the end of the shortage.
+ * On Deno, a server of `node:http` stops accepting when the process has no file descriptors left. From its first call
+ * on, `upgradeNode` makes the server accept again within a second after the shortage has ended.
  *
  * @example
  * ```ts
@@ -53,7 +53,7 @@ import type { Socket } from "../socket/socket.ts";
  * await once(server, "close");
  * ```
  *
- * @param head The third argument of the event: what came right behind the request.
+ * @param head The third argument of the event: the first bytes after the request.
  * @throws {HandshakeError} If the request is refused.
  * @throws {ConfigError} If an option cannot be used.
  */

@@ -36,10 +36,10 @@ export interface SocketActivity {
   readonly writtenBytes: number;
 }
 
-/** The server's answer to the opening handshake. */
+/** The server's response to the opening handshake. */
 export type SocketResponse = HandshakeResponse;
 
-/** What a socket tells whoever reads it. None of these may throw. */
+/** Receives what happens on a socket. No method may throw. */
 export interface SocketReader {
   /**
    * A message has arrived.
@@ -50,9 +50,9 @@ export interface SocketReader {
    * more until {@link Socket.resume}; one without goes on.
    */
   message(data: Message, size: number, at: number): boolean;
-  /** A ping has arrived. The socket answers it by itself. */
+  /** A ping has arrived. The socket answers it automatically. */
   ping(payload: Uint8Array): void;
-  /** A pong has arrived, asked for or not. */
+  /** A pong has arrived, whether it answers a ping or not. */
   pong(payload: Uint8Array, at: number): void;
   /** The peer has taken bytes: {@link Socket.bufferedAmount} has fallen. */
   drain(): void;
@@ -73,7 +73,7 @@ export interface SocketReader {
 /** Options of {@link Socket.start}. */
 export interface SocketStartOptions {
   /**
-   * The longest time in milliseconds that a closing handshake may take, whoever begins it; 0 for no limit.
+   * The maximum time of a closing handshake, in milliseconds, whichever side begins it; 0 for no limit.
    *
    * @default {5000}
    */
@@ -83,7 +83,7 @@ export interface SocketStartOptions {
 /** Options of {@link Socket.close}. */
 export interface SocketCloseOptions {
   /**
-   * The longest time in milliseconds that the closing handshake may take; 0 for no limit.
+   * The maximum time of the closing handshake, in milliseconds; 0 for no limit.
    *
    * @default {closeTimeout of Socket.start}
    */
@@ -91,44 +91,44 @@ export interface SocketCloseOptions {
 }
 
 /**
- * One open WebSocket, in either role: what everything above stands on.
+ * One open WebSocket, in either role.
  *
- * A socket delivers nothing before {@link Socket.start}, and loses nothing by that.
+ * A socket delivers nothing before {@link Socket.start}, and loses nothing until then.
  */
 export interface Socket {
-  /** The URL it was dialled by, or that of the request that was accepted. */
+  /** The URL that was dialled, or the URL of the request that was accepted. */
   readonly url: string;
-  /** The subprotocol agreed on, "" without one. */
+  /** The subprotocol that was agreed on, "" if there is none. */
   readonly protocol: string;
-  /** The extensions agreed on, as in `Sec-WebSocket-Extensions`, "" without any. */
+  /** The extensions that were agreed on, as in `Sec-WebSocket-Extensions`, "" if there are none. */
   readonly extensions: string;
   /**
-   * The server's answer to the opening handshake. Absent on a server, and on native sockets, whose runtime does not
+   * The server's response to the opening handshake. Absent on a server, and on native sockets, whose runtime does not
    * show it.
    */
   readonly response?: SocketResponse | undefined;
-  /** Where the peer is, when known. */
+  /** The address of the peer, if it is known. */
   readonly remoteAddr: PeerAddress | undefined;
   /** How it delivers binary messages. Absent if each has a buffer of its own. */
   readonly binary?: BinaryDelivery | undefined;
-  /** Whether it can ping, and shows pings and pongs. */
+  /** Whether the socket can ping, and reports pings and pongs. */
   readonly controlFrames: boolean;
-  /** Whether a peer that sends can be held back. */
+  /** Whether reading from the peer can be paused. */
   readonly flowControl: boolean;
-  /** Bytes that were written and that the peer's side has not taken yet. */
+  /** The number of bytes that wait to be sent. */
   readonly bufferedAmount: number;
   /** Whether fewer bytes than `limit` wait. Present if that is cheaper to know than {@link Socket.bufferedAmount}. */
   hasRoom?(limit: number): boolean;
-  /** Payload bytes of all messages written so far, before compression. Only grows. */
+  /** The number of payload bytes of all messages written so far, before compression. Never falls. */
   readonly sentBytes: number;
-  /** How it ended. Never rejects. */
+  /** Resolves with how the socket ended. Never rejects. */
   readonly closed: Promise<SocketEnd>;
-  /** What passed through it. Absent if it cannot tell. */
+  /** How many bytes passed through the socket, and when. Absent if it cannot tell. */
   readonly activity?: SocketActivity | undefined;
 
   /** Begins reading. Called once. */
   start(reader: SocketReader, options?: SocketStartOptions): void;
-  /** Goes on after the reader's `message` answered `false`. */
+  /** Goes on delivering after `message` of the reader returned `false`. */
   resume(): void;
   /**
    * Queues a message. Never refuses because too much waits: the caller looks at {@link Socket.bufferedAmount}.
@@ -159,7 +159,10 @@ export interface Socket {
    * @param code None for a close frame without a code.
    */
   close(code?: number, reason?: string, options?: SocketCloseOptions): void;
-  /** Cuts the connection, without a handshake; the end may come before this returns. What is buffered is lost. */
+  /**
+   * Cuts the connection without a handshake. The end may be reported before this returns. Messages that are buffered
+   * are lost.
+   */
   terminate(error?: Error): void;
 }
 
@@ -179,37 +182,37 @@ export interface Fragment {
  * How binary messages are delivered.
  *
  * - `"copy"`: each message has a buffer of its own.
- * - `"view"`: a view of the memory that it was read into, without a copy. It may share that memory with other messages of the same
- *   connection, which is never written again: a message that is kept keeps its neighbours' memory, at most 64 KiB, and a buffer that
- *   is transferred empties its neighbours.
- * - `"borrow"`: a view that is valid until {@link SocketReader.message} returns. Only for those who use a socket without a
- *   connection.
+ * - `"view"`: each message is a view of the memory into which it was read, without a copy. It may share that memory
+ *   with other messages of the same connection. The memory is never written again. A message that you keep also keeps
+ *   its neighbours in memory (at most 64 KiB), and transferring its buffer empties its neighbours.
+ * - `"borrow"`: each message is a view that is valid until {@link SocketReader.message} returns. Only for sockets that
+ *   are used without a connection.
  */
 export type BinaryDelivery = "view" | "copy" | "borrow";
 
-/** Limits on what a peer may send; 0 is no limit. */
+/** Limits on what a peer may send; 0 for no limit. */
 export interface SocketLimits {
   /**
-   * Most bytes of a message, reassembled and inflated.
+   * The maximum size of a message in bytes, reassembled and decompressed.
    *
-   * @default {1 MiB}
+   * @default {1048576}
    */
   readonly maxMessageSize?: number | undefined;
   /**
-   * Most bytes of a frame's payload.
+   * The maximum payload of a frame in bytes. Raw sockets only.
    *
-   * @default {0, none of its own}
+   * @default {0}
    */
   readonly maxFrameSize?: number | undefined;
   /**
-   * Most fragments of a message, empty ones too.
+   * The maximum number of fragments of a message, including empty ones. Raw sockets only.
    *
    * @default {16384}
    */
   readonly maxFragments?: number | undefined;
 }
 
-/** What both roles of a socket can be given. */
+/** Options that the sockets of both roles have. */
 export interface SocketOptions extends SocketLimits {
   /**
    * How binary messages are delivered.
@@ -224,13 +227,13 @@ export interface SocketOptions extends SocketLimits {
    */
   readonly compression?: boolean | CompressionOptions | undefined;
   /**
-   * Most payload bytes of an outgoing frame; 0 never fragments.
+   * The maximum payload of an outgoing frame in bytes; 0 never divides a message. Raw sockets only.
    *
    * @default {0}
    */
   readonly fragmentSize?: number | undefined;
   /**
-   * Where time and chance come from.
+   * The source of time and randomness.
    *
    * @default {the runtime's own}
    */
