@@ -1,7 +1,7 @@
 /**
  * Makes the dependencies from JSR there for the other tasks.
  *
- * Where jsr.io answers, Deno fetches them by itself and this script only takes
+ * Where jsr.io answers, Deno fetches them and this script only takes
  * its own stand-ins away. Where it does not, but the npm registry does, it puts
  * stand-ins into `vendor/`: the code of the npm package `deno-std` under
  * hand-written types, with versions that no real package has.

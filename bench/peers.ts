@@ -216,7 +216,7 @@ export async function start(
     try {
       child.kill("SIGKILL");
     } catch {
-      // It has ended by itself.
+      // It has ended already.
     }
     await reader.cancel();
     await child.status;

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
  * Both pools at work on loopback: peers connect, talk, lose their connections and get them back. It
- * ends by itself, and checks itself: everything that was sent on a connection that lived came
+ * stops after some seconds, and checks itself: everything that was sent on a connection that stayed open came
  * back, in order, and nothing twice.
  *
  * `deno task demo`, or each half alone until interrupted:

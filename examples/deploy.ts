@@ -33,7 +33,7 @@ const server = Deno.serve((request, { remoteAddr }) => {
   return peers.upgrade(request, { id: crypto.randomUUID(), remoteAddr });
 });
 
-/** What peers say goes to the relay. While it is away the message is lost, and the peer is told. */
+/** What peers say goes to the relay. While it is away the message is lost, and the peer gets an answer that says so. */
 const up = forEachMessage(peers, async ({ data, reply }) => {
   if (relay === undefined) return await reply(data);
   await upstream.send(relay, data).catch(() => reply("not delivered"));

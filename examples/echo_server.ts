@@ -28,7 +28,7 @@ console.log(`ws://127.0.0.1:${listener.port}`);
 
 async function echo(): Promise<void> {
   for await (const { id, data } of pool.inbox) {
-    // trySend: whoever awaits a send in the loop that reads waits for that one peer, and two
+    // trySend: a loop that reads and awaits send waits for that one peer, and two
     // sides that both do so can wait for each other.
     try {
       pool.trySend(id, data);

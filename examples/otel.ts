@@ -1,5 +1,5 @@
 /**
- * A pool's statistics as OpenTelemetry metrics. Deno exports them by itself when it is told to:
+ * A pool's statistics as OpenTelemetry metrics. Deno exports them if it is started with these settings:
  *
  * `OTEL_DENO=true deno run --allow-net --allow-env examples/otel.ts [PORT]`
  *

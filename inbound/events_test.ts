@@ -124,7 +124,7 @@ Deno.test("When nobody reads events, a peer's newest one says how many were miss
   assertEquals(pool.stats().missedEvents, 4);
 });
 
-Deno.test("What was missed of a peer's earlier stays is told with its next event", async () => {
+Deno.test("The next event of a peer counts the events of its earlier connections that were dropped", async () => {
   await using pool = new InboundPool("pool", { eventsBufferSize: 1 });
   addPeer(pool, "a").terminate();
   await eventually(() => !pool.has("a"));

@@ -177,7 +177,7 @@ Deno.test("reconnect dials a peer again that was stopped", async () => {
   await pool.close();
 });
 
-/** A worker that ends when it is told to, and one that can do no more than it must. */
+/** A worker that ends when it is stopped, and one that has only the methods that it must have. */
 function plainWorker(parts: Partial<OutboundWorker> = {}): OutboundWorker {
   return {
     start: () => Promise.resolve(),

@@ -146,7 +146,7 @@ Deno.test("shouldReconnect overrules the verdict; one that throws does not count
 });
 
 for (const verdict of [NaN, Infinity, -1]) {
-  Deno.test(`shouldReconnect that says ${verdict} does not count, and is told of`, async () => {
+  Deno.test(`shouldReconnect that says ${verdict} does not count, and is reported`, async () => {
     const { pool, dialer, clock, sockets } = setUp([], {
       shouldReconnect: () => verdict,
     });
@@ -280,7 +280,7 @@ Deno.test("A second connection's messages carry its number, behind all of the fi
   await pool.close();
 });
 
-Deno.test("A worker that ends by itself is said to be stopped", async () => {
+Deno.test("A worker that ends before it is stopped gives the event stopped", async () => {
   const pool = new OutboundPool("pool", {
     workerFactory: () => ({
       start: () => Promise.reject(new Error("broken")),

@@ -127,7 +127,7 @@ export class Presence {
     this.#settle(error);
   }
 
-  /** Reported once: whoever asks for the state asks again and again. */
+  /** Reported once, since a caller asks for the state again and again. */
   #report(error: Error): void {
     if (this.#reported) return;
     this.#reported = true;

@@ -27,7 +27,7 @@ export interface SocketTraits {
   readonly flowControl?: boolean;
 }
 
-/** Returns a reader that is told only what a socket with these traits tells. */
+/** Returns a reader that gets only what a socket with these traits reports. */
 export function limitReader(
   reader: SocketReader,
   { controlFrames = true, flowControl = true }: SocketTraits,

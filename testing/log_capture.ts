@@ -40,7 +40,7 @@ export type LogPattern = string | RegExp | Expected<LogRecord>;
 export type LogSource = LogCapture | readonly LogRecord[];
 
 /**
- * A logger that keeps what it is told.
+ * A logger that keeps its records.
  *
  * @example
  * ```ts

@@ -43,7 +43,7 @@ export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
 
 const LONGEST = 400;
 
-/** A value as it stands in the message of an {@link AssertionError}. */
+/** A value, written as in the message of an {@link AssertionError}. */
 export function show(value: unknown): string {
   const text = typeof value === "string" ? JSON.stringify(value) : inspect(
     value,

@@ -12,7 +12,7 @@
  * | check what is logged | {@linkcode LogCapture}, {@linkcode assertLogSequence}, {@linkcode findLogRecord}, {@linkcode assertAttribute} |
  * | break a real network | {@linkcode FaultProxy} |
  *
- * Nothing here needs another package, a flag, or a permission, save that the proxy needs
+ * Nothing here needs another package, a flag or a permission. Only the proxy needs
  * the network. Every helper can be closed so that nothing is left of it: tests may run
  * with the sanitizers of operations and resources on.
  *

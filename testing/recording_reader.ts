@@ -13,7 +13,7 @@ export interface RecordingReaderOptions {
 }
 
 /**
- * A reader for a bare socket, that keeps what it is told: the other end of a
+ * A reader for a socket without a connection that records every call: the other end of a
  * `socketPair`, for example.
  *
  * @example
@@ -41,7 +41,7 @@ export class RecordingReader implements SocketReader {
   readonly pongs: Uint8Array[] = [];
   /** How often the peer has taken bytes. */
   drains = 0;
-  /** The ends it was told of: one at most, if the socket is sound. */
+  /** The ends that were reported: at most one, if the socket is correct. */
   readonly ends: SocketEnd[] = [];
 
   readonly #untaken: Queue<Message>;

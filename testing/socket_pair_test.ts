@@ -27,7 +27,7 @@ function startedPair(
   return { clock, client, server, atClient, atServer };
 }
 
-Deno.test("messages arrive at the other end, later and in order, whatever the writer does with his bytes", async () => {
+Deno.test("messages arrive at the other end, later and in order, whatever the writer does with its bytes", async () => {
   const { clock, client, server, atClient, atServer } = startedPair();
   const bytes = new Uint8Array([1, 2]);
   client.write(bytes);
@@ -162,7 +162,7 @@ Deno.test("both ends close at once", async () => {
   assertEquals(clock.pending, 0);
 });
 
-Deno.test("who closes reads on and drops what he reads, also when he was holding back", async () => {
+Deno.test("the side that closes reads on and drops what it reads, also when reading was paused", async () => {
   const { client, server, atServer, clock } = startedPair({}, 1);
   client.write("a");
   client.write("b");

@@ -63,7 +63,7 @@ for (const door of DOORS) {
     assertEquals((await ours.errors.take())?.closeCode, 4_000);
   });
 
-  Deno.test(`${door}: a close frame without a code can be sent and is told`, async () => {
+  Deno.test(`${door}: a close frame without a code can be sent and is reported`, async () => {
     await using pair = await connect(door);
     const { ours, other } = pair;
     const end = await ours.close(1005);

@@ -23,7 +23,7 @@ interface Server extends AsyncDisposable {
   readonly port: number;
 }
 
-/** Puts whoever connects into a pool under one id, in the place of whoever has it. */
+/** Adds every peer that connects to a pool under one id, where it replaces the peer before. */
 function serve(kind: Kind, pool: InboundPool, id: string): Server {
   if (kind === "raw") {
     const listener = listen({ hostname: "127.0.0.1" });

@@ -107,7 +107,7 @@ for (const [door, open] of Object.entries(DOORS)) {
   });
 
   for (const code of [undefined, 1000, 1001, 1008, 4000]) {
-    Deno.test(`A pool behind ${door} tells of npm ws closing with ${code}`, async () => {
+    Deno.test(`A pool behind ${door} reports npm ws closing with ${code}`, async () => {
       const pool = new InboundPool("server");
       const { url, close } = await open(pool);
       const socket = new WebSocket(url);
@@ -126,7 +126,7 @@ for (const [door, open] of Object.entries(DOORS)) {
     });
   }
 
-  Deno.test(`A pool behind ${door} tells of npm ws cutting the stream`, async () => {
+  Deno.test(`A pool behind ${door} reports npm ws cutting the stream`, async () => {
     const pool = new InboundPool("server");
     const { url, close } = await open(pool);
     const socket = new WebSocket(url);

@@ -90,7 +90,7 @@ for (const [kind, dialer] of Object.entries(KINDS)) {
   });
 
   for (const code of [undefined, 1000, 1001, 1008, 4000]) {
-    Deno.test(`A ${kind} outbound pool tells of npm ws closing with ${code}`, async () => {
+    Deno.test(`A ${kind} outbound pool reports npm ws closing with ${code}`, async () => {
       await using server = await Foreign.listen((socket) => socket.close(code));
       await using pool = quickPool(dialer);
       pool.connect(server.url);
@@ -117,7 +117,7 @@ for (const [kind, dialer] of Object.entries(KINDS)) {
   });
 
   for (const status of [401, 503]) {
-    Deno.test(`A ${kind} outbound pool tells of a refusal with ${status} by its number`, async () => {
+    Deno.test(`A ${kind} outbound pool reports a refusal with ${status} by its number`, async () => {
       const server = createServer((_request, response) => response.end());
       server.on("upgrade", (_request, tcp) => {
         tcp.end(`HTTP/1.1 ${status} No\r\nConnection: close\r\n\r\n`);

@@ -103,7 +103,7 @@ Deno.test("A peer's life leaves a record of each thing that happens, with its at
   );
 });
 
-Deno.test("Each scope is switched and narrowed by itself", async () => {
+Deno.test("Each scope is switched and narrowed separately", async () => {
   const logger = new LogCapture();
   const pool = new InboundPool("pool", {
     logger,

@@ -164,7 +164,7 @@ function checkEvents({ in: ends, out }: World["events"]): void {
 
 Deno.test("Whatever happens in whatever order, nothing is lost, doubled or swapped, and events alternate", async () => {
   const seed = Math.floor(Math.random() * 1e9);
-  // deno-lint-ignore no-console -- whoever sees it fail needs the seed
+  // deno-lint-ignore no-console -- a failure can be repeated with the seed
   console.log(`seed ${seed}`);
   const random = seededRandom(seed);
   let messages = 0;

@@ -123,7 +123,7 @@ Deno.test("Subprotocols are taken from where they are given, and need not be str
   assertEquals(offered({}), []);
 });
 
-Deno.test("An option that a WebSocket decides by itself, or that is given twice, is refused", () => {
+Deno.test("An option that a WebSocket sets itself, or that is given twice, is refused", () => {
   const cases: readonly [string, readonly unknown[]][] = [
     ["retry", [{ retry: false }]],
     ["onRetry", [{ onRetry: () => {} }]],

@@ -327,7 +327,7 @@ Deno.test("An empty close frame of the server reads 1005", async () => {
   assertEquals(message, undefined);
 });
 
-Deno.test("A server that breaks the protocol fails the connection, and is told why", async () => {
+Deno.test("A server that breaks the protocol fails the connection, and gets a close frame that says why", async () => {
   let told = 0;
   const { close, message = "" } = await endOf(async (peer) => {
     peer.send(0x83, "reserved opcode");
@@ -371,7 +371,7 @@ Deno.test("A server that does not answer a close frame is cut after closeTimeout
   assertEquals(message, undefined);
 });
 
-Deno.test("A server that answers a close frame with none is told from one that was never asked", async () => {
+Deno.test("A server that answers a close frame with none is distinguished from one that was never asked", async () => {
   const { close, message } = await endOf(async (peer) => {
     await peer.frames.take();
     peer.cut();

@@ -27,7 +27,7 @@ export function authorize(
   };
 }
 
-/** A part of a URL without its percent-encoding; as it stands if that is malformed. */
+/** A part of a URL without its percent-encoding; unchanged if the encoding is malformed. */
 function decode(text: string): string {
   try {
     return decodeURIComponent(text);

@@ -98,7 +98,7 @@ Deno.test("nostr-tools publishes and subscribes through a relay", async () => {
   await left;
 });
 
-Deno.test("nostr-tools is told of a relay that cannot be reached", async () => {
+Deno.test("nostr-tools learns that a relay cannot be reached", async () => {
   const server = await Server.listen();
   const { url } = server;
   await server[Symbol.asyncDispose]();

@@ -17,7 +17,7 @@ import { parseProtocols } from "./arguments.ts";
 import { authorize } from "./credentials.ts";
 
 const ALWAYS_SET = "Connection: a WebSocket always sets it";
-/** Options of a connection that a `WebSocket` decides by itself. */
+/** Options of a connection that a `WebSocket` sets itself. */
 const DECIDED: OptionHomes = {
   retry: ALWAYS_SET,
   onRetry: ALWAYS_SET,
@@ -34,7 +34,7 @@ export const WEBSOCKET_RULES: Readonly<
 };
 
 /**
- * Options of a {@link WebSocket}: those of a connection, without what a `WebSocket` decides by itself. Durations are
+ * Options of a {@link WebSocket}: those of a connection, without those that a `WebSocket` sets itself. Durations are
  * milliseconds, and 0 disables them.
  */
 export interface WebSocketOptions extends
@@ -76,7 +76,7 @@ export interface ResolvedOptions {
  * that is not an object is ignored, as by every other `WebSocket`.
  *
  * @throws {DOMException} `SyntaxError` for subprotocols that cannot be offered.
- * @throws {ConfigError} `invalid-option`, `unknown-option`, `misplaced-option` for one that a `WebSocket` decides by itself.
+ * @throws {ConfigError} `invalid-option`, `unknown-option`, `misplaced-option` for one that a `WebSocket` sets itself.
  */
 export function resolveOptions(
   url: URL,

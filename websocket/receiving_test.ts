@@ -206,7 +206,7 @@ Deno.test("A message that is larger than maxMessageSize fails the connection", a
   assertEquals((await server.closes.take())?.code, 1009);
 });
 
-Deno.test("Pings go out by themselves, and those of the server are answered", async () => {
+Deno.test("Pings are sent automatically, and those of the server are answered", async () => {
   const pings: number[] = [];
   await withPeer(async (_, peer) => {
     assertEquals((await peer.frames.take())?.first, PING);

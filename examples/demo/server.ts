@@ -54,7 +54,7 @@ export class DemoServer {
       if (id.startsWith("/peer/")) this.tally.take(id, data);
       else this.tally.count++;
       try {
-        // trySend, since whoever awaits a send in the loop that reads makes all peers wait for one,
+        // trySend, since a loop that reads and awaits send makes all peers wait for one,
         // and two sides that both do so can wait for each other.
         this.pool.trySend(id, data);
       } catch {

@@ -62,7 +62,7 @@ async function runtime(version: string | undefined): Promise<Runtime> {
   };
 }
 
-/** Interrupts a process, which has to end by itself, in time and without an error. */
+/** Interrupts a process, which then has to end in time and without an error. */
 async function interrupt(child: Deno.ChildProcess): Promise<void> {
   const start = performance.now();
   child.kill("SIGINT");

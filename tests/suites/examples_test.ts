@@ -26,7 +26,7 @@ Deno.test("The echo server answers the echo client, and drains when interrupted"
   await server.interrupt();
 });
 
-Deno.test("The demo ends by itself, in time, and finds nothing wrong", async () => {
+Deno.test("The demo ends in time, and finds nothing wrong", async () => {
   const start = performance.now();
   const said = await output(["--allow-net"], "demo", []);
   assertStringIncludes(said, "All that was sent on connections that lived");
@@ -328,7 +328,7 @@ function missing(program: string): boolean {
     args: [program],
     stdout: "null",
   }).outputSync();
-  // deno-lint-ignore no-console -- whoever reads the output should know
+  // deno-lint-ignore no-console -- a reader of the output should know
   if (!success) console.log(`skipped: ${program} is not installed`);
   return !success;
 }

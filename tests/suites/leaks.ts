@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
  * Connections made and closed by the thousand, raw and native, each with a message there and back:
- * the heap must come back to where it was, nothing may stay open, and the process must exit by itself.
+ * the heap must come back to where it was, nothing may stay open, and the process must exit without a call of exit.
  *
  * `deno task suite leaks [--full] [--connections N]`
  *
@@ -94,7 +94,7 @@ console.log(`${broken.length === 0 ? 1 : 0} passed, ${broken.length} failed`);
 if (broken.length > 0) Deno.exitCode = 1;
 // Nothing may be left that holds the process; this timer does not.
 Deno.unrefTimer(setTimeout(() => {
-  console.log("BROKEN the process does not exit by itself");
+  console.log("BROKEN the process does not exit");
   Deno.exit(1);
 }, 2_000));
 

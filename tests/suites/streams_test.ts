@@ -104,7 +104,7 @@ for (const kind of ["tcp", "tls", "reusePort", "unix"] as const) {
       try {
         process.kill("SIGKILL");
       } catch {
-        // It has ended by itself, and the test has failed before.
+        // It has ended already, and the test has failed before.
       }
       await Promise.all([process.status, reading]);
       if (kind === "unix") await Deno.remove(PATH).catch(() => {});

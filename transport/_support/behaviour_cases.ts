@@ -179,7 +179,7 @@ export function behaviour(
     assertEquals((await peer.closed).code, 1_006);
   }, traits.cuts);
 
-  test("a reader that comes after the end is told of it", async ({ socket, peer }) => {
+  test("a reader that is given after the end gets the end", async ({ socket, peer }) => {
     socket.terminate();
     const end = await socket.closed;
     const late = new RecordingReader();

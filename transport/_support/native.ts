@@ -19,7 +19,7 @@ export function closeBody(code: number, reason = ""): Uint8Array {
   return new Uint8Array([code >> 8, code & 255, ...Buffer.from(reason)]);
 }
 
-/** One end of a TCP connection that speaks WebSocket by hand, and does nothing by itself. */
+/** One end of a TCP connection that speaks WebSocket by hand, and does nothing automatically. */
 export class WirePeer implements Disposable {
   readonly #conn: Deno.Conn;
   readonly #masks: boolean;

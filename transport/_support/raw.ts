@@ -51,7 +51,7 @@ export interface SeenFrame {
   readonly payload: Uint8Array;
 }
 
-/** A peer that does nothing by itself. */
+/** A peer that does nothing automatically. */
 export class HandPeer implements Disposable {
   readonly #role: Role;
   #bytes = new Uint8Array(0);

@@ -174,7 +174,7 @@ Deno.test("dialRaw: a proxy that cannot be reached is named, with where it was s
   assertMatch(error.cause.message, /ECONNREFUSED/);
 });
 
-Deno.test("dialRaw: the environment names the proxy, save for loopback and NO_PROXY", async () => {
+Deno.test("dialRaw: the environment names the proxy, except for loopback and NO_PROXY", async () => {
   await using proxy = proxyTo(1, "nobody");
   const before = ["HTTP_PROXY", "NO_PROXY"].map((name) =>
     [name, Deno.env.get(name)] as const

@@ -1,7 +1,7 @@
 import { ConfigError } from "../base/errors.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 
-/** Client errors that pass by themselves: too slow, too early, too many. */
+/** Client errors after which a retry may succeed: too slow, too early, too many. */
 const TEMPORARY = [408, 425, 429];
 
 /**

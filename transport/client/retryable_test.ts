@@ -7,7 +7,7 @@ function refused(status?: number): HandshakeError {
   return new HandshakeError("refused", "no", { status });
 }
 
-Deno.test("statuses that cannot change by themselves are final", () => {
+Deno.test("statuses after which a retry cannot succeed are final", () => {
   for (const status of [300, 301, 307, 400, 401, 403, 404, 407, 426, 451]) {
     assertEquals(isRetryable(refused(status)), false, `${status}`);
   }

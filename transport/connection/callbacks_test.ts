@@ -71,7 +71,7 @@ for (const [name, callback, reported] of MISCHIEF) {
   });
 }
 
-Deno.test("Callbacks get what they are told", async () => {
+Deno.test("Callbacks get their arguments", async () => {
   const seen: unknown[] = [];
   const options: ConnectionOptions = {
     onPing: (payload) => void seen.push(["ping", [...payload]]),

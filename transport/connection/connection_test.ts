@@ -67,7 +67,7 @@ Deno.test("connect is refused while connecting, when connected and after close",
   await refused();
 });
 
-Deno.test("connect dials again under the retry policy, and tells of each failure", async () => {
+Deno.test("connect dials again under the retry policy, and reports each failure", async () => {
   const clock = new FakeClock();
   const dialer = new MockDialer([new Error("one"), new Error("two")]);
   const told: unknown[] = [];

@@ -58,7 +58,7 @@ export async function dial(
       `Cannot connect to ${urlForLog(url)}: ${reasonOf(cause)}`,
       { cause },
     );
-    // A caller that retries by itself sees to the record.
+    // A caller with retries of its own writes the record.
     log?.[options.retry === false ? "debug" : "warn"]("Gave up dialling", {
       error,
     });

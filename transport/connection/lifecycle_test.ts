@@ -170,7 +170,7 @@ Deno.test("More messages than may wait end a connection that cannot hold the pee
   assertEquals(connection.stats().droppedMessages > 0, true);
 });
 
-/** A mock socket that tells of a peer that is closing. */
+/** A mock socket that reports that its peer is closing. */
 class ClosingSocket extends MockSocket {
   reader: SocketReader | undefined;
 
@@ -271,7 +271,7 @@ Deno.test("Two programs that await send in their reading loops stall until write
   await Promise.allSettled(loops);
 });
 
-Deno.test("A socket that throws when it is to end counts as ended, and that is told once", async () => {
+Deno.test("A socket that throws when it should end counts as ended, which is reported once", async () => {
   const fail = () => {
     throw new Error("broken");
   };

@@ -174,7 +174,7 @@ Deno.test("A message that is sent from the caller's memory resolves when it is w
   await sent;
 });
 
-Deno.test("When the connection is gone all who wait are told, and who comes later too", async () => {
+Deno.test("When the connection has ended, all calls that wait fail, and later ones too", async () => {
   const { clock, socket, outgoing } = setUp();
   const lent = Promise.withResolvers<void>();
   socket.behaviour.write = () => lent.promise;

@@ -9,7 +9,7 @@ export interface ExtensionParameter {
   readonly value: string | undefined;
 }
 
-/** An extension as it stands in `Sec-WebSocket-Extensions` (RFC 6455, section 9.1). */
+/** An extension of a `Sec-WebSocket-Extensions` header (RFC 6455, section 9.1). */
 export interface Extension {
   /** Its name, a token. */
   readonly name: string;

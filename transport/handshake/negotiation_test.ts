@@ -119,7 +119,7 @@ const ANSWERS: readonly (readonly [
     15,
     10,
   ]],
-  // A client that cannot be told its window is told nothing (section 7.1.2.2).
+  // The window of a client that does not allow one in the answer is not answered (section 7.1.2.2).
   [{ clientMaxWindowBits: 10 }, NAME, undefined],
   [
     { clientMaxWindowBits: 10 },

@@ -227,7 +227,7 @@ for (
   });
 }
 
-Deno.test("server handshake: an ordinary request is told to upgrade", () => {
+Deno.test("server handshake: an ordinary request gets 426", () => {
   const headers = new HeaderLines([["Host", "a"]]);
   for (const method of ["GET", "POST"]) {
     assertEquals(refusalOf(request({}, { method, headers })).status, 426);

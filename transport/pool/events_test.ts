@@ -26,14 +26,14 @@ Deno.test("While there is room nothing is missed", () => {
   assertEquals(queue.missed, 0);
 });
 
-Deno.test("A peer's older events give way to its newest, which says how many", () => {
+Deno.test("A peer's older events are dropped in favour of its newest, which says how many", () => {
   const { queue, push, rest } = setUp(3);
   for (const id of ["a", "b", "a", "a"]) push(id);
   assertEquals(rest(), [["b", 2, undefined], ["a", 4, 2]]);
   assertEquals(queue.missed, 2);
 });
 
-Deno.test("Where a peer has none the oldest of all goes, and its peer is told with the next one", () => {
+Deno.test("If a peer has none, the oldest of all is dropped, and the next event of its peer counts it", () => {
   const { queue, push, rest } = setUp(2);
   for (const id of ["a", "b", "c"]) push(id);
   assertEquals(rest(), [["b", 2, undefined], ["c", 3, undefined]]);

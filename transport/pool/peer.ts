@@ -59,7 +59,7 @@ export class Peer<Plugin, E extends PoolEvent> {
   /**
    * Starts the worker.
    *
-   * @param ended Called once, when the worker has ended by itself, with what it threw.
+   * @param ended Called once, when the worker has ended without being stopped, with what it threw.
    */
   start(
     makePlugin: () => Plugin,
@@ -156,7 +156,7 @@ export class Peer<Plugin, E extends PoolEvent> {
     return false;
   }
 
-  /** Reported once: whoever asks for statistics asks again and again. */
+  /** Reported once, since a caller asks for statistics again and again. */
   #wrongStats(error: Error): void {
     if (this.#statsReported) return;
     this.#statsReported = true;

@@ -107,7 +107,7 @@ Deno.test("While one side does not read, no more than the buffers hold is under 
   await piped;
 });
 
-Deno.test("A side that takes nothing is cut by writeTimeout, and the other is told", async () => {
+Deno.test("A side that reads nothing is cut by writeTimeout, and the other side is closed", async () => {
   const clock = new FakeClock();
   const from = new MockSocket({ clock });
   const to = new MockSocket({ clock, buffering: true });

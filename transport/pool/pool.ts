@@ -52,7 +52,7 @@ export interface Admission<Plugin, E extends PoolEvent> {
   readonly closeTimeout?: number | undefined;
   /** Makes what the worker gets. */
   readonly makePlugin: (peer: Peer<Plugin, E>) => Plugin;
-  /** Called once, when the worker has ended by itself and the peer is still registered, with what it threw. */
+  /** Called once, when the worker has ended without being stopped and the peer is still registered, with what it threw. */
   readonly ended: (peer: Peer<Plugin, E>, error: Error | undefined) => void;
   /** Called once when the worker has ended in whatever way, or was given up. */
   readonly release?: (error: Error | undefined) => void;
@@ -216,7 +216,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     this.#lastLeaving.set(peer.id, peer);
   }
 
-  /** A peer has left by itself: its event comes behind its messages. */
+  /** A peer has left: its event comes behind its messages. */
   leave(peer: Peer<Plugin, E>, event: E): void {
     this.retire(peer);
     peer.delivery.leave();

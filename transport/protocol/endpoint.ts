@@ -257,7 +257,7 @@ export class Endpoint {
   }
 
   /**
-   * Ends the connection because of a fault. The peer is told by a close frame, if that is still possible.
+   * Ends the connection because of a fault. The peer gets a close frame, if that is still possible.
    *
    * @param code The code of the close frame.
    */

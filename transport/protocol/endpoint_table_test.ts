@@ -100,7 +100,7 @@ const INPUTS = {
 
 type Input = keyof typeof INPUTS;
 
-/** The state that follows, and after a colon what the handler is told, what is queued and what is thrown. */
+/** The state that follows, and after a colon what the handler gets, what is queued and what is thrown. */
 type Row = Readonly<Record<Input, string>>;
 
 const CLOSED = "connection-closed";

@@ -600,7 +600,7 @@ for (const role of ["client", "server"] as const) {
     assertEquals(rig.events.length, 100);
   });
 
-  test("after a write error the end comes with 250 ms of silence, and the error is told", () => {
+  test("after a write error the end comes with 250 ms of silence, and the error is reported", () => {
     const rig = new Rig(role);
     const error = new Error("EPIPE");
     rig.endpoint.writeFailed(error, rig.now);

@@ -225,7 +225,7 @@ export class Lifecycle {
     if (this.#sending.closeWritten) this.#awaitEnd(now);
   }
 
-  /** Nothing more comes from the peer. Our last words still go out if the peer has closed, or is told of a fault. */
+  /** Nothing more comes from the peer. What is queued still goes out if the peer has closed, or if it gets a close frame because of a fault. */
   #streamOver(): void {
     const told = this.#state === "peer-closing" ||
       this.#state === "finishing" || this.#state === "failing";

@@ -67,7 +67,7 @@ Deno.test("bytes right behind the request reach the socket, and those right behi
   for (const each of [socket, other, client]) each.terminate();
 });
 
-Deno.test("origins and protocols choose who is let in", async () => {
+Deno.test("origins and protocols decide which peers are accepted", async () => {
   await using server = listenHere({
     origins: ["https://good.test"],
     protocols: ["b", "a"],
@@ -277,7 +277,7 @@ Deno.test("a peer that leaves before it is accepted costs nothing", async () => 
   assertInstanceOf(server.listener.close(), Promise);
 });
 
-Deno.test("accept() with an option that cannot be used throws, and the peer is told 500", async () => {
+Deno.test("accept() with an option that cannot be used throws, and the peer gets 500", async () => {
   for (
     const options of [{ protocols: "chat" }, { clock: 1 }, { binary: "x" }]
   ) {

@@ -34,7 +34,7 @@ Deno.test("options that cannot be used throw", () => {
   ) assertThrows(() => listen({ hostname: HOST, ...options }), ConfigError);
 });
 
-Deno.test("listen refuses at once what no peer could be let in with", () => {
+Deno.test("listen refuses at once options with which no peer could be accepted", () => {
   const bad: readonly [field: string, options: object][] = [
     ["upgrade", { upgrade: "a b" }],
     ["upgrade", { upgrade: "" }],

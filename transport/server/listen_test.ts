@@ -90,7 +90,7 @@ for (
   });
 }
 
-Deno.test("who has not sent his request after the deadline is cut, exactly", async () => {
+Deno.test("a peer that has not sent its request at the deadline is cut, exactly then", async () => {
   const clock = new FakeClock();
   await using server = listenHere({ clock });
   using conn = await Deno.connect({ hostname: HOST, port: server.port });
@@ -152,7 +152,7 @@ Deno.test("more than maxPending connections are cut at once", async () => {
   });
 });
 
-Deno.test("refusals that nobody reads give way to newer ones, and are counted", async () => {
+Deno.test("refusals that nobody reads are dropped in favour of newer ones, and counted", async () => {
   await using server = listenHere({ errorsBufferSize: 2 });
   for (const start of ["POST / HTTP/1.1", "GET / HTTP/1.0", "nonsense"]) {
     await ask(server.port, request({ start }));

@@ -107,7 +107,7 @@ Deno.test("TLS: more handshakes than maxPending are cut, and all when it closes"
   assertEquals(await readAll(one), "");
 });
 
-Deno.test("TLS: a client without the certificate that is asked for is not let in", async () => {
+Deno.test("TLS: a client without the required certificate is not accepted", async () => {
   await using server = listenHere({ tls: { ...TLS, caCerts: [CA] } });
   await server.listener.ready;
   await assertRejects(() => dialRaw(server.url, { caCerts: [CA] }));

@@ -79,7 +79,7 @@ Deno.test("a plain request is answered with a Response, also later", async () =>
   assertEquals(nothing, "");
 });
 
-Deno.test("a plain request that the handler leaves alone is told to upgrade", async () => {
+Deno.test("a plain request that the handler does not answer gets 426", async () => {
   for (const nothing of [() => undefined, () => Promise.resolve(undefined)]) {
     const [head, body] = await answerTo(nothing);
     assert(head.startsWith("HTTP/1.1 426 Upgrade Required\r\n"), head);

@@ -58,7 +58,7 @@ export async function answerAndClose(
   close();
 }
 
-/** Returns what a peer is told that was not accepted: mistakes on this side are none of its business. */
+/** Returns the answer to a peer that was not accepted. It does not describe mistakes on this side. */
 export function toAnswer(thrown: unknown): HandshakeError {
   return thrown instanceof HandshakeError ? thrown : new HandshakeError(
     "refused",

@@ -17,7 +17,7 @@ import type { AcceptOptions } from "./accept_options.ts";
 
 const HOST = "127.0.0.1";
 
-/** A server of HTTP that upgrades whoever asks for it. */
+/** An HTTP server that upgrades every request that asks for it. */
 async function serve(secure: boolean, options?: AcceptOptions) {
   const server: Server = secure
     ? createSecureServer({ cert: SERVER_CERT, key: SERVER_KEY })
@@ -148,7 +148,7 @@ for (const [what, origins] of Object.entries(NONSENSE)) {
   });
 }
 
-Deno.test("upgradeNode: an option that cannot be used is thrown, and the peer is told 500", async () => {
+Deno.test("upgradeNode: an option that cannot be used is thrown, and the peer gets 500", async () => {
   for (
     const [options, code] of [
       [{ protcols: ["a"] }, "unknown-option"],

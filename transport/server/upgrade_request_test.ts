@@ -25,7 +25,7 @@ Deno.test("the server prefers, and finds its subprotocol with and without blanks
   }
 });
 
-Deno.test("a peer without a subprotocol that the server speaks is let in without one", async () => {
+Deno.test("a peer without a subprotocol that the server speaks is accepted without one", async () => {
   await using server = serve({ protocols: ["b"] });
   using peer = await WirePeer.connect(
     server.port,

@@ -54,7 +54,7 @@ Deno.test("the looks at a buffer that does not move come every 50 ms in the end"
   assertEquals(counted.drains, 0);
 });
 
-Deno.test("what is taken is told, and looked for soon again", () => {
+Deno.test("bytes that were taken are reported, and looked for again soon", () => {
   const { clock, buffer, counted, watch } = setUp(10);
   watch.start();
   clock.tick(15);
@@ -64,7 +64,7 @@ Deno.test("what is taken is told, and looked for soon again", () => {
   assertEquals(clock.nextAt, clock.now() + 5);
 });
 
-Deno.test("what is taken is told even where more was written than that", () => {
+Deno.test("bytes that were taken are reported even if more was written meanwhile", () => {
   const { clock, buffer, counted, watch } = setUp(10);
   watch.start();
   buffer.sentBytes += 100;
@@ -86,7 +86,7 @@ Deno.test("once the buffer is empty nothing is left running", () => {
   assertEquals(clock.pending, 0);
 });
 
-Deno.test("it stops when it is told to, also by the one whom it tells", () => {
+Deno.test("it stops when asked to, also from within its callback", () => {
   const outer = setUp(10);
   outer.watch.start();
   outer.watch.stop();

@@ -36,7 +36,7 @@ export interface DriverOptions {
    * @default {together with that of other sockets, see `flush.ts`}
    */
   readonly flushSoon?: ((target: Flushable) => void) | undefined;
-  /** Called once, at the end. The reader is told by the owner. */
+  /** Called once, at the end. The owner reports the end to the reader. */
   readonly onEnd: (end: EndpointEnd) => void;
 }
 

@@ -10,7 +10,7 @@ const STATUS = /Invalid status code: (\d{3})/;
 /** Redirects, which a WebSocket client need not follow (RFC 6455, section 4.1). */
 const REDIRECTS = [301, 302, 303, 307, 308];
 
-/** The error of an `ErrorEvent` of the runtime's WebSocket: the only place where a cause is told. */
+/** The error of an `ErrorEvent` of the runtime's WebSocket: the only place where the runtime gives a cause. */
 export function eventError(event: Event): Error {
   // Node 22 has such events, and no name for them.
   const error: unknown = Reflect.get(event, "error");

@@ -76,7 +76,7 @@ export interface NativeSocketOptions extends SocketOptions {
  *
  * What the runtime cannot do is not done here either:
  *
- * - It answers pings by itself, and shows neither pings nor pongs.
+ * - It answers pings automatically, and shows neither pings nor pongs.
  * - A peer that sends too much cannot be held back. Its message is measured only once it has arrived; the runtime refuses
  *   a frame of more than 64 MiB.
  * - A client sends only the close codes 1000 and 3000 to 4999. In place of every other code it sends 1000 with the same
@@ -278,7 +278,7 @@ export class NativeSocket implements Socket {
     this.#reader?.closing?.(false);
   }
 
-  /** Ends it for us at once; the peer is told as far as the runtime goes. */
+  /** Ends the socket at once; whether the peer gets a close frame depends on the runtime. */
   terminate(error?: Error): void {
     if (this.#end !== undefined) return;
     this.#close.cut(error);
@@ -340,7 +340,7 @@ export class NativeSocket implements Socket {
     }
   }
 
-  /** The connection cannot go on. The peer is told why, and nobody waits for its answer. */
+  /** The connection cannot go on. The peer gets a close frame, and its answer is not waited for. */
   #fail(error: Error): void {
     if (this.#end !== undefined) return;
     const code = error instanceof ProtocolError

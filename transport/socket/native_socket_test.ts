@@ -236,7 +236,7 @@ Deno.test("a reset connection reads as 1006 with the error of the system", () =>
     assertInstanceOf(end.error, Error);
   }));
 
-Deno.test("nothing is told after the end, and nothing is done", () =>
+Deno.test("nothing is reported after the end, and nothing is done", () =>
   withOpenClient(({ ws, socket, reader }) => {
     socket.terminate();
     const told = [...reader.told];
@@ -599,7 +599,7 @@ Deno.test("a limit of 0 is none", () =>
     assertInstanceOf(reader.told[0], Uint8Array);
   }, { maxMessageSize: 0 }));
 
-Deno.test("what waits is counted, and each time the peer takes some of it that is told", () =>
+Deno.test("bytes that wait are counted, and reported each time the peer takes some", () =>
   withOpenClient(async ({ socket, peer, reader }) => {
     const size = 1 << 23;
     socket.write(new Uint8Array(size));
@@ -654,7 +654,7 @@ Deno.test("it cannot ping, and says so", () =>
     return Promise.resolve();
   }));
 
-Deno.test("the runtime answers a ping by itself, and shows neither pings nor pongs", () =>
+Deno.test("the runtime answers a ping, and shows neither pings nor pongs", () =>
   withOpenClient(async ({ peer, reader }) => {
     await peer.send(PING, "are you there");
     const answer = await peer.next();

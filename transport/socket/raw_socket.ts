@@ -166,7 +166,7 @@ export class RawSocket implements Socket {
   /**
    * Queues a message. Binary messages of 64 KiB and more are not copied, unless `copy` is set.
    *
-   * @returns Nothing if the caller may change the bytes at once, else a promise that resolves when he may, and rejects if the
+   * @returns Nothing if the caller may change the bytes at once, else a promise that resolves when the caller may, and rejects if the
    * connection ends before all of them are written.
    * @throws {ConnectionError} `connection-closed` if the message can no longer be sent.
    */

@@ -267,7 +267,7 @@ for (const role of ["client", "server"] as const) {
     assertEquals(clock.pending, 0);
   });
 
-  test("who closes before he has a reader sees the answer, and a reader that comes late the end", async () => {
+  test("a socket that is closed before it has a reader sees the answer, and a late reader gets the end", async () => {
     const { socket, peer } = rawWithPeer(role);
     socket.close(1000);
     assertEquals(await peer.nextClose(), [1000, ""]);
@@ -279,7 +279,7 @@ for (const role of ["client", "server"] as const) {
     assertEquals(reader.ends.length, 1);
   });
 
-  test("a cut before the start is told to the reader", async () => {
+  test("a cut before the start is reported to the reader", async () => {
     const { socket } = rawWithPeer(role);
     socket.terminate();
     const reader = new RecordingReader();
@@ -577,7 +577,7 @@ for (const role of ["client", "server"] as const) {
     socket.terminate();
   });
 
-  test("a large message goes out from the caller's memory, which stays as it is, and is his when it is out", async () => {
+  test("a large message goes out from the caller's memory, which is not changed, and belongs to the caller again when it is written", async () => {
     const { socket, peer } = rawWithPeer(role, {}, 100_000);
     socket.start(new RecordingReader());
     const data = new Uint8Array(1_000_000).map((_, i) => i * 7);
@@ -714,7 +714,7 @@ for (const role of ["client", "server"] as const) {
     ]);
   });
 
-  test("large output is written in pieces, and each of them is told", async () => {
+  test("large output is written in pieces, and each of them is reported", async () => {
     const { socket, peer, stream } = rawWithPeer(role, {}, 10_000);
     const reader = new RecordingReader();
     socket.start(reader);

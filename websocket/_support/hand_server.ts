@@ -1,4 +1,4 @@
-/** A server that does nothing by itself after the opening handshake: the test writes and reads its frames. */
+/** A server that does nothing automatically after the opening handshake: the test writes and reads its frames. */
 
 import { createHash } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";

@@ -14,7 +14,7 @@ export interface PeerOptions {
   readonly tls?: { readonly cert: string; readonly key: string };
 }
 
-/** What a peer is told. */
+/** A command to a peer. */
 export interface Command {
   readonly do: "connect" | "listen";
   readonly id: string;

@@ -11,5 +11,5 @@ await drive(library, {
   })(),
   report: (report) => process.stdout.write(`${JSON.stringify(report)}\n`),
 });
-// The input has ended: whoever started this program has gone.
+// The input has ended: the process that started this program has gone.
 process.exit();

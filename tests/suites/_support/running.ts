@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 export const ROOT = new URL("../../../", import.meta.url).pathname;
 const decoder = new TextDecoder();
 
-/** An example that runs until it is told to stop. */
+/** An example that runs until it is stopped. */
 export class Running implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
@@ -31,7 +31,7 @@ export class Running implements AsyncDisposable {
     }
   }
 
-  /** Interrupts it: it has to end by itself, in time and without an error. */
+  /** Interrupts it. It then has to end in time and without an error. */
   async interrupt(signal: "SIGINT" | "SIGTERM" = "SIGINT"): Promise<void> {
     const start = performance.now();
     this.#child.kill(signal);
@@ -68,7 +68,7 @@ export function command(
   });
 }
 
-/** What an example prints that ends by itself, without an error. */
+/** Returns what an example prints that ends without being stopped, and without an error. */
 export async function output(
   flags: string[],
   name: string,

@@ -89,7 +89,7 @@ export class HealthyPeers {
       this.#sentAt.set(id, performance.now());
       pool.trySend(id, "how are you?");
     } catch {
-      // It was lost, which the victim tells of.
+      // It was lost, which the victim reports.
     }
   }
 }

@@ -36,7 +36,7 @@ async function ask(
   return await wire.verdict(PATIENCE);
 }
 
-/** The attacks by those who are not let in, by name. */
+/** The attacks by peers that are not accepted, by name. */
 export const ON_LISTENERS: Readonly<Record<string, ServerAttack>> = {
   "head, a byte at a time": {
     attackers: 50,

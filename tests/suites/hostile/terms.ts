@@ -34,7 +34,7 @@ export interface AttackTerms {
 
 /** An attack on a listener and an inbound pool. */
 export interface ServerAttack extends AttackTerms {
-  /** One attacker's part. Gives how it ended for him. */
+  /** The actions of one attacker. Returns how its connection ended. */
   run(doors: Doors, number: number): Promise<string>;
 }
 

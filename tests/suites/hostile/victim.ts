@@ -2,7 +2,7 @@
 /**
  * The victim of the hostile suite, in a process of its own, so that its memory and processor time can
  * be weighed: an inbound pool behind a plain, a TLS and a patient listener, and an outbound pool that
- * dials whom it is told to. Says its ports, then answers questions.
+ * dials the addresses that it is given. Prints its ports, then answers questions.
  *
  * @module
  */

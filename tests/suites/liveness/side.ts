@@ -1,5 +1,5 @@
 // deno-lint-ignore-file no-console -- the other process reads it
-/** One side in a process of its own: reports after each line that it is told. */
+/** One side in a process of its own: reports after each line that it reads. */
 
 import { Crowd } from "./crowd.ts";
 

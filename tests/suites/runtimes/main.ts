@@ -9,7 +9,7 @@
  */
 
 const CACHE = new URL("../.runtimes/", import.meta.url).pathname;
-/** A program that does not end by itself is broken. */
+/** A program that does not end is broken. */
 const LIMIT_MS = 200_000;
 const RUNTIMES = [
   ["Deno", Deno.execPath(), "run", "-A"],

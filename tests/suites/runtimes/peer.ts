@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- it reports to the program that started it
 /**
  * The library on whatever runtime runs this: raw sockets and both pools over each kind of stream, the
- * native client, and what is refused. Must end by itself.
+ * native client, and what is refused. Must end without a call of exit.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console -- it reports to the program that started it
 /**
- * The contract of byte streams on whatever runtime runs this, for every kind of stream. Must end by itself.
+ * The contract of byte streams on whatever runtime runs this, for every kind of stream. Must end without a call of exit.
  *
  * @module
  */

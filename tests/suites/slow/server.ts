@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- it reports to the program that started it
 /**
  * The server of the slow consumers, in a process of its own, so that its memory can be weighed. Prints its
- * ports; does what it is told on the third one: `/report`, `/read`, `/flood`, `/close`.
+ * ports; obeys commands on the third one: `/report`, `/read`, `/flood`, `/close`.
  *
  * @module
  */
@@ -37,7 +37,7 @@ const ends: Record<string, number> = {};
 const sends: Record<string, number> = {};
 void (async () => {
   for await (const { kind, error } of pool.events) {
-    // A connection that ended by itself says why in the cause.
+    // If a connection ended for another reason, the cause says why.
     const cause = error?.cause ?? error;
     const word = String(cause instanceof Error && Reflect.get(cause, "code"));
     ends[`${kind}, ${word}`] = (ends[`${kind}, ${word}`] ?? 0) + 1;

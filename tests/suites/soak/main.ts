@@ -72,7 +72,7 @@ for (const [kind, count] of [["raw", raw], ["native", native]] as const) {
   if (full && after > GROWTH * before) broken.push(`${kind}: memory grows`);
   if (result.lost !== 0) broken.push(`${kind}: ${result.lost} lost`);
   if (result.ended !== 0) {
-    broken.push(`${kind}: ${result.ended} connections ended by themselves`);
+    broken.push(`${kind}: ${result.ended} connections ended unexpectedly`);
   }
   if (result.broken !== 0) broken.push(`${kind}: order was not kept`);
 

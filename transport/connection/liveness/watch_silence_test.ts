@@ -81,7 +81,7 @@ function setUp(
   };
 }
 
-Deno.test("A peer that is silent for too long is told of once, and no timer stays", async () => {
+Deno.test("A peer that is silent for too long is reported once, and no timer stays", async () => {
   const { clock, silences } = setUp();
   await clock.advance(9_999);
   assertEquals(silences, []);

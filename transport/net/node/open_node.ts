@@ -54,7 +54,7 @@ export async function openNodeThrough(
   signal: AbortSignal,
   clock: Clock,
 ): Promise<OpenedStream> {
-  // TLS reads from the socket by itself, which shared reads would get in the way of.
+  // TLS reads from the socket itself, which shared reads would disturb.
   const { stream, socket } = await openSocket(
     address(proxy),
     signal,

@@ -51,7 +51,7 @@ export class SharedRead {
   );
   /** Receives what was read; the bytes are valid until it returns. The socket is paused until it is set. */
   receive: (bytes: Uint8Array<ArrayBuffer>) => void = () => {};
-  /** Called by the runtime. Always reads on: whoever wants a pause pauses the socket. */
+  /** Called by the runtime. Always reads on: a pause is made by pausing the socket. */
   readonly callback = (count: number): boolean => {
     this.receive(this.buffer.subarray(0, count));
     return true;

@@ -13,7 +13,7 @@ const CHUNK = 4_096;
 /** How long the body of a refusal is waited for after its head, in milliseconds. */
 const BODY_TIMEOUT = 1_000;
 
-/** A duplex stream of bytes that is read on demand. A `Deno.Conn` is one as it stands. */
+/** A duplex stream of bytes that is read on demand. A `Deno.Conn` is one. */
 export interface PullStream {
   /**
    * Reads into `buffer`.

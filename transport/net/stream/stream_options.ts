@@ -70,7 +70,7 @@ export interface StreamListener {
   /**
    * Waits for the next stream.
    *
-   * Errors that concern one peer or pass by themselves are not thrown: see {@link StreamListenerOptions.onError}.
+   * Errors that concern one peer or that are temporary are not thrown: see {@link StreamListenerOptions.onError}.
    *
    * @returns `undefined` once the listener was closed.
    * @throws {Error} When the listener cannot listen, or not any longer. It has closed its port then.

@@ -43,7 +43,7 @@ export class Assembly {
   /**
    * Takes a copy of a piece, and unmasks the copy.
    *
-   * @param key The key as it stands at the piece's first byte; 0 for none.
+   * @param key The key, rotated for the first byte of the piece; 0 for none.
    * @param expected How large the message is expected to become, so far as is known.
    * @throws {ProtocolError} `message-too-large` when there is no memory for it.
    */

@@ -18,7 +18,7 @@ export class MessageReader {
   readonly #copies: boolean;
   readonly #assembly = new Assembly();
   #fin = false;
-  /** The masking key as it stands at the next byte of the payload. */
+  /** The masking key, rotated for the next byte of the payload. */
   #key = 0;
   #fragments = 0;
   #compressed = false;

@@ -19,7 +19,7 @@ import {
 const ROLES: readonly Role[] = ["client", "server"];
 const SEED = Number(new Date());
 
-/** Inflates each message by itself, when it is whole. It keeps no limit: the receiver must. */
+/** Inflates each message separately, when it is complete. It checks no limit: the receiver must. */
 class PlainInflater implements Inflater {
   #pieces: Uint8Array[] = [];
 

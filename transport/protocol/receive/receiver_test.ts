@@ -178,7 +178,7 @@ check(
   { maxMessageSize: 1000 },
 );
 
-/** A binary header with a length as it stands there. */
+/** A binary header with exactly this length field. */
 function withLength(from: Role, digits: string): Uint8Array {
   const bytes = hex("82" + digits + (from === "client" ? MASKED : ""));
   if (from === "client") bytes[1] = (bytes[1] ?? 0) | 0x80;

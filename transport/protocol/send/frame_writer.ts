@@ -182,7 +182,7 @@ export class FrameWriter {
   }
 
   /**
-   * Encodes a control frame by itself.
+   * Encodes a control frame, in a buffer of its own.
    *
    * @throws {ProtocolError} `control-too-long` for more than 125 bytes.
    */

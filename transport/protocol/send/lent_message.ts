@@ -120,7 +120,7 @@ export class MaskedMessage implements LentMessage {
   #offset: number;
   #key: number;
 
-  /** @param key The key as it stands at `offset`. */
+  /** @param key The key, rotated for `offset`. */
   constructor(
     data: Uint8Array,
     offset: number,

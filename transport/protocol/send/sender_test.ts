@@ -386,7 +386,7 @@ for (const role of ROLES) {
   });
 }
 
-Deno.test("sender: pieces are of at most 64 KiB, but for the caller's own memory", () => {
+Deno.test("sender: pieces have at most 64 KiB, except in the caller's own memory", () => {
   const sender = make("client");
   for (let i = 0; i < 3000; i++) sender.message(pattern(125));
   sender.message("€".repeat(100_000));
