@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
- * `node:http` with WebSockets on the same port, and with control frames: who is there, and how far
- * away, is known from pings.
+ * `node:http` with WebSockets on the same port, and with pings, which tell which peers are
+ * alive and how far away they are.
  *
  * `deno run --allow-net examples/node_http.ts [PORT]`
  *

@@ -71,7 +71,7 @@ Deno.test("replace puts what the old peer had sent before anything of the new on
   ]);
 });
 
-Deno.test("A send right after a replace or a removal does not go to who was there before", async () => {
+Deno.test("A send right after a replace or a removal does not go to the previous peer", async () => {
   await using pool = new InboundPool("pool");
   const old = addPeer(pool, "a");
   await pool.send("a", "one");

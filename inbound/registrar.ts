@@ -214,7 +214,7 @@ const EXITS: Readonly<Record<InboundExit["kind"], true>> = {
   "evicted-policy": true,
 };
 
-/** Sockets that a pool has taken, to tell who gives one twice. */
+/** Sockets that were given to a pool, to notice one that is given twice. */
 const taken = new WeakSet<object>();
 
 function isSocket(value: unknown): value is object {

@@ -73,7 +73,7 @@ export class OutboundPeer {
     this.#presence = this.#newPresence();
   }
 
-  /** Whether it is connected, and who waits for that. */
+  /** Whether it is connected, and the calls that wait for that. */
   get presence(): Presence {
     return this.#presence;
   }

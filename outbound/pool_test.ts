@@ -178,7 +178,7 @@ Deno.test("Headers are asked for before each attempt", async () => {
   await pool.close();
 });
 
-Deno.test("Never more dials in flight than maxConcurrentDials, and who waits between tries holds no place", async () => {
+Deno.test("Never more dials in flight than maxConcurrentDials, and a peer that waits between attempts takes no place", async () => {
   const { pool, dialer, clock } = setUp([], { maxConcurrentDials: 3 });
   dialer.otherwise = "never";
   for (let i = 0; i < 10; i++) pool.connect(`ws://host-${i}.example`);

@@ -7,7 +7,7 @@ import type { OutboundNotice, OutboundWorker } from "./plugin.ts";
 type Settle = (error?: PoolError) => void;
 
 /**
- * Whether a peer is connected, and who waits for that.
+ * Whether a peer is connected, and the calls that wait for that.
  *
  * There is one answer at every moment: the worker's `connected`, which is the one that its `send` and `trySend` go
  * by. Events may come later, behind messages that wait for room in the inbox. A worker without `connected` is
@@ -122,7 +122,7 @@ export class Presence {
     );
   }
 
-  /** Tells everybody who waits that there will be no connection. */
+  /** Rejects all calls that wait: there will be no connection. */
   end(error: PoolError): void {
     this.#settle(error);
   }

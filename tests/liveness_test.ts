@@ -1,4 +1,4 @@
-/** Who is kept and who is cut, over real sockets. The long forms are in suites/liveness. */
+/** Which peers are kept and which are cut, over real sockets. The long forms are in suites/liveness. */
 
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async";

@@ -26,7 +26,7 @@ for (const compression of [false, true]) {
     const listener = listen({ hostname: "127.0.0.1", compression });
     const { addr } = listener;
     const port = addr.transport === "tcp" ? addr.port : 0;
-    // The path says who is who.
+    // The path identifies the peer.
     const accepting = (async () => {
       for await (const incoming of listener) {
         server.add(new URL(incoming.request.url).pathname, incoming.accept());

@@ -63,7 +63,7 @@ Deno.test("feeds: subscribes on each connection, and again after a loss", async 
   await client.interrupt();
 });
 
-Deno.test("signed_url: takes in who has a valid URL, and refuses others with 403", async () => {
+Deno.test("signed_url: accepts peers with a valid URL, and refuses others with 403", async () => {
   await using server = new Running(NET, "signed_url", []);
   const url = await server.says(WS);
   await using connection = new Connection(url, { retry: false });

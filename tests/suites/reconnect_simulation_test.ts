@@ -60,7 +60,7 @@ class CrowdClock implements Clock {
   }
 }
 
-/** A server that may be away, and counts who dials it in which second. */
+/** A server that may be away, and counts the dials of each second. */
 class Server {
   readonly sockets = new Set<MockSocket>();
   readonly dials: number[] = [];

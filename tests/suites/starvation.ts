@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
  * What thousands of busy sockets meet in the runtime, without this library: each peer writes, and
- * waits for the echo; after some seconds it is counted who has had one in the last of them.
+ * waits for the echo; after some seconds the peers are counted that got one in the last second.
  *
  * `deno task suite starvation [PEERS] [SECONDS]`
  *

@@ -96,7 +96,7 @@ async function stop(served: Served): Promise<void> {
   await Promise.all([flood, reading]);
 }
 
-/** A peer whose handshake is done, and who reads nothing after it. */
+/** A peer that reads nothing after its handshake. */
 async function open(
   port: number,
   path: string,

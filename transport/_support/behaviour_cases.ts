@@ -215,7 +215,7 @@ export function behaviour(
   );
 
   test(
-    "who closes while holding back still ends clean",
+    "a socket that is closed while reading is paused still ends cleanly",
     async ({ socket, peer }) => {
       peer.start(new RecordingReader());
       const mine = new RecordingReader({ capacity: 1 });

@@ -63,7 +63,7 @@ export const KEY: readonly number[] = [0x37, 0xfa, 0x21, 0x3d];
  * A frame, put together byte by byte as RFC 6455, section 5.2 draws it, by other means
  * than the code under test.
  *
- * @param from Who sends it: a client masks.
+ * @param from The sender: a client masks.
  * @param first The first byte: FIN, RSV and opcode.
  */
 export function frame(

@@ -227,7 +227,7 @@ export class Queue<T> implements AsyncIterable<T> {
     let called = 0;
     while (called < callbacks.length && !this.full) callbacks[called++]?.();
     if (called < callbacks.length) {
-      // Those who did not get their turn come before those who just had it.
+      // Callbacks that were not called yet come before those that were just added.
       this.#spaceCallbacks = callbacks.slice(called).concat(
         this.#spaceCallbacks ?? [],
       );

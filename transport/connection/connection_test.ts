@@ -336,7 +336,7 @@ Deno.test("A send waits for room, and is withdrawn by its signal or its timeout"
   await connection.close();
 });
 
-Deno.test("A peer that takes nothing for writeTimeout ends the connection, and all who wait", async () => {
+Deno.test("A peer that reads nothing for writeTimeout ends the connection, and all calls that wait", async () => {
   const clock = new FakeClock();
   const socket = new MockSocket({ clock, buffering: true });
   const connection = Connection.fromSocket(socket, {

@@ -22,7 +22,7 @@ for (const opening of OPENINGS) {
 
 Deno.test("an opening that fails leaves nothing open", async () => {
   const { signal } = new AbortController();
-  // Who speaks no TLS, whose certificate nobody knows, and who has another name.
+  // A server without TLS, one with an unknown certificate, and one with another name.
   await using plainServer = new CountingServer(
     false,
     "HTTP/1.1 400 Bad Request\r\n\r\n",

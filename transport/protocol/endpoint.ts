@@ -23,7 +23,7 @@ const CLOSE_TIMEOUT = 5_000;
  * - {@link Endpoint.take} gives bytes to write, one piece at a time, until {@link Endpoint.written}.
  * - {@link Endpoint.reading} says whether to read.
  * - {@link Endpoint.deadline} is the time at which {@link Endpoint.deadlineReached} has to be called.
- * - {@link Endpoint.awaitsAnswers} asks for a call of {@link Endpoint.answersDone}, as soon as those who were handed messages have had
+ * - {@link Endpoint.awaitsAnswers} asks for a call of {@link Endpoint.answersDone}, as soon as the receivers of messages have had
  *   time to answer.
  * - {@link Endpoint.endsOurSide} asks for the end of our side of the stream (a half-close).
  * - {@link Endpoint.end} is set when everything is over: the stream can be closed.
@@ -270,7 +270,7 @@ export class Endpoint {
     this.#lifecycle.terminate(error);
   }
 
-  /** Takes note that everyone who was handed a message has had time to answer it. */
+  /** Reports that the receivers of all messages have had time to answer. */
   answersDone(now: number): void {
     this.#lifecycle.answersDone(now);
   }

@@ -179,7 +179,7 @@ export class Lifecycle {
     this.#finish();
   }
 
-  /** Everyone who was handed a message has had time to answer it. */
+  /** The receivers of all messages have had time to answer. */
   answersDone(now: number): void {
     if (this.#state === "peer-closing") {
       const { closeFrame } = this.#receiving;

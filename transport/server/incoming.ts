@@ -125,7 +125,7 @@ export class Incoming {
 
   /**
    * Accepts the peer, and gives the stream for the caller to speak the protocol, which is {@link Incoming.upgrade}. Its
-   * first reads give what came right behind the request. The stream belongs to the caller, who has to close it.
+   * first reads give the bytes that came right after the request. The caller owns the stream, and has to close it.
    *
    * @throws {HandshakeError} `connection-lost` as with {@link Incoming.accept}, and if the peer has left.
    * @throws {ConfigError} If an option cannot be used. The request stays open.

@@ -110,7 +110,7 @@ Deno.test("a peer that has not sent its request at the deadline is cut, exactly 
   assertEquals(refusals(server.listener), ["timeout"]);
 });
 
-Deno.test("who is not accepted before the deadline is cut, and waits in no queue", async () => {
+Deno.test("a peer that is not accepted before the deadline is cut, and waits in no queue", async () => {
   const clock = new FakeClock();
   await using server = listenHere({ clock, handshakeTimeout: 500 });
   using conn = await Deno.connect({ hostname: HOST, port: server.port });
@@ -163,7 +163,7 @@ Deno.test("refusals that nobody reads are dropped in favour of newer ones, and c
   assertEquals(await server.listener.errors.take(), undefined);
 });
 
-Deno.test("a signal stops the accepting and cuts who is not accepted; who is lives on", async () => {
+Deno.test("a signal stops accepting and cuts peers that are not accepted; accepted peers stay", async () => {
   const abort = new AbortController();
   const server = listenHere({ signal: abort.signal });
   const dialled = dialRaw(server.url, {});

@@ -212,7 +212,7 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
     }
   }
 
-  /** Returns the error that everybody gets who waits for the listener, of which there is one. */
+  /** Returns the error for all calls that wait for the listener. It is the same one for all. */
   #fail(thrown: unknown): ConnectionError {
     if (this.#failure !== undefined) return this.#failure;
     const cause = toError(thrown);

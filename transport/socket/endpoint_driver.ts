@@ -347,7 +347,7 @@ export class EndpointDriver
       : schedule.deadlineAt(deadline, run);
   }
 
-  /** Lets everyone who was handed a message answer it first. */
+  /** Waits until the receivers of messages have had time to answer. */
   #awaitAnswers(): void {
     this.#answers ??= setImmediate(() => {
       this.#answers = undefined;

@@ -7,7 +7,7 @@ import {
   type ServerAttack,
 } from "./terms.ts";
 
-/** Header lines that would end early, or hide another one, for who is lenient. */
+/** Header lines that would end early, or hide another one, if the reader is lenient. */
 const INJECTIONS = [
   "X-Line: a\nX-Injected: b",
   "X-Return: a\rX-Injected: b",

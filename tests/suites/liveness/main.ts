@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
- * Who is kept and who is cut: two processes with connections of every kind between them, of which one is stopped
+ * Which peers are kept and which are cut: two processes with connections of every kind between them, of which one is stopped
  * (SIGSTOP) or blocks its event loop, while the other goes on sending; and slow transfers in both directions.
  *
  * `deno task suite liveness [--full]`: the full form has the default timeouts, stops processes for longer than these, and

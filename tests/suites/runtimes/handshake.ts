@@ -42,7 +42,7 @@ async function refusalOf(url: string, options = {}): Promise<HandshakeError> {
 }
 
 export const handshakeChecks: Record<string, () => Promise<void>> = {
-  async "an address that is taken is an error for everyone who waits"() {
+  async "an address that is in use fails every call that waits"() {
     const first = listen({ hostname: HOST });
     await first.ready;
     let second;

@@ -357,7 +357,7 @@ const checks: Record<string, () => Promise<void>> = {
         code: "timeout",
       });
     }
-    // Who has the port lets nobody else have it.
+    // As long as it listens, no other socket can have the port.
     const late = await (async () => {
       try {
         const listener = listen({ hostname: HOST, port: address.port });

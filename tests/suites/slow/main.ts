@@ -2,7 +2,7 @@
 /**
  * Slow consumers: a server whose inbox nobody reads while peers flood it, raw and native; peers that stop
  * reading while they are sent to; and pools that are closed meanwhile. Memory must stay bounded,
- * nothing may be lost, who waits must be told in time, and the others must not feel it.
+ * nothing may be lost, calls that wait must fail in time, and other peers must not be affected.
  *
  * `deno task suite slow`
  *
@@ -237,7 +237,7 @@ async function connect(
   }));
 }
 
-/** A peer whose handshake is done, and who reads nothing after it. */
+/** A peer that reads nothing after its handshake. */
 async function openDeaf(port: number, i: number): Promise<Deno.TcpConn> {
   const conn = await Deno.connect({ hostname: "127.0.0.1", port });
   const head = HEAD.replace("/deaf", `/deaf${i}`);

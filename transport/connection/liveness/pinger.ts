@@ -13,7 +13,7 @@ interface Ping {
   readonly payload: Uint8Array;
   /** Monotonic milliseconds. */
   readonly sentAt: number;
-  /** Settles the call of a user who waits for the pong: with the round trip, or without one at the end. */
+  /** Settles the call that waits for the pong: with the round trip, or without one at the end. */
   readonly settle: ((latency: number | undefined) => void) | undefined;
 }
 
@@ -90,7 +90,7 @@ export class Pinger {
     for (const ping of answered) ping.settle?.(now - ping.sentAt);
   }
 
-  /** Tells those who wait for a pong that there will be none. */
+  /** Rejects the calls that wait for a pong: there will be none. */
   stop(): void {
     const unanswered = this.#unanswered;
     this.#unanswered = NONE;

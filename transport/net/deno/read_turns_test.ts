@@ -92,7 +92,7 @@ withReaders(
   },
 );
 
-withReaders("who is admitted may have to wait again", async () => {
+withReaders("a reader that was admitted may have to wait again", async () => {
   let admitted = 0;
   const target = { readOn: () => admitted++ };
   for (let round = 1; round <= 3; round++) {

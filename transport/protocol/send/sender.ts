@@ -130,7 +130,7 @@ export class Sender {
     return this.#writer.onFrame;
   }
 
-  /** Changes who is shown the headers. */
+  /** Changes the function that gets the headers. */
   set onFrame(watcher: ((header: FrameHeader) => void) | undefined) {
     this.#writer.onFrame = watcher;
   }
