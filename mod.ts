@@ -107,13 +107,13 @@ export {
 export {
   type ConnectedPeer,
   type ConnectOptions,
-  defaultVerdict,
+  defaultReconnectDecision,
   type OutboundEvent,
   OutboundPool,
   type OutboundPoolOptions,
   type OutboundWorkerOptions,
   type PeerState,
+  type ReconnectDecision,
   type ReconnectInfo,
-  type ReconnectVerdict,
   type ShouldReconnect,
 } from "./outbound/mod.ts";

@@ -88,7 +88,7 @@ export interface ServeContext {
 }
 
 /** A decision that was checked. */
-type Verdict =
+type Outcome =
   | { readonly refuse: ServeRefusal }
   | { readonly accept: AcceptOptions; readonly id: string };
 
@@ -144,23 +144,23 @@ class Server {
     const { remoteAddr } = incoming;
     try {
       registrar.checkRoom("serve");
-      const verdict = await this.#bounded(this.#ask(incoming));
+      const outcome = await this.#bounded(this.#ask(incoming));
       if (!incoming.open) {
         return log?.debug("A peer left before it was decided", { remoteAddr });
       }
-      if ("refuse" in verdict) {
-        const { status, ...answer } = verdict.refuse;
+      if ("refuse" in outcome) {
+        const { status, ...answer } = outcome.refuse;
         await incoming.reject(status, answer);
         return;
       }
-      const admit = registrar.reserve("serve", verdict.id, this.#replace);
-      admit(incoming.accept(verdict.accept));
+      const admit = registrar.reserve("serve", outcome.id, this.#replace);
+      admit(incoming.accept(outcome.accept));
     } catch (error) {
       await this.#refuse(incoming, error);
     }
   }
 
-  async #ask(incoming: Incoming): Promise<Verdict> {
+  async #ask(incoming: Incoming): Promise<Outcome> {
     const { accept, id } = this.#options;
     const decision = accept === undefined || await accept(incoming);
     const refuse = refusalOf(decision);
@@ -174,9 +174,9 @@ class Server {
   }
 
   /** Bounds what a user's function may take. What it does later is ignored. */
-  async #bounded(verdict: Promise<Verdict>): Promise<Verdict> {
+  async #bounded(outcome: Promise<Outcome>): Promise<Outcome> {
     const timeout = this.#timeout;
-    if (timeout === 0) return await verdict;
+    if (timeout === 0) return await outcome;
     const done = new AbortController();
     const late = sleep(this.#context.clock, timeout, done.signal).then(() => {
       throw new PoolError(
@@ -185,7 +185,7 @@ class Server {
       );
     });
     try {
-      return await Promise.race([handled(verdict), handled(late)]);
+      return await Promise.race([handled(outcome), handled(late)]);
     } finally {
       done.abort();
     }

@@ -27,11 +27,11 @@ export type { PeerState } from "./peer_state.ts";
 export * from "./plugin.ts";
 export * from "./pool.ts";
 export {
-  defaultVerdict,
+  defaultReconnectDecision,
   LONG_WAIT,
+  type ReconnectDecision,
   reconnectDelay,
   type ReconnectInfo,
-  type ReconnectVerdict,
   type ShouldReconnect,
 } from "./reconnect.ts";
 export { type DialerOptions, runDialer } from "./run_dialer.ts";

@@ -60,7 +60,7 @@ export interface OutboundPeerOptions {
   /**
    * Decides what to do after a connection was lost or could not be made.
    *
-   * @default {defaultVerdict}
+   * @default {defaultReconnectDecision}
    */
   readonly shouldReconnect?: ShouldReconnect | undefined;
   /**

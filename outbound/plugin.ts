@@ -7,7 +7,7 @@ import type { PoolEvent } from "../transport/pool/events.ts";
 import type { TrafficCounter } from "../transport/pool/statistics.ts";
 import type { Worker } from "../transport/pool/worker.ts";
 import type { PeerState } from "./peer_state.ts";
-import type { ReconnectInfo, ReconnectVerdict } from "./reconnect.ts";
+import type { ReconnectDecision, ReconnectInfo } from "./reconnect.ts";
 import type { ResolvedOutboundWorkerOptions } from "./worker_options.ts";
 
 /** What an outbound worker reports about its peer. `connected` and `disconnected` alternate. */
@@ -96,7 +96,7 @@ export interface OutboundPlugin {
    * Decides what to do after a connection was lost or could not be made: asks `shouldReconnect`, or takes the default
    * decision.
    */
-  judge(info: ReconnectInfo): ReconnectVerdict;
+  judge(info: ReconnectInfo): ReconnectDecision;
   /** Counts for the statistics of the peer and of the pool. */
   readonly counter: TrafficCounter;
   /** The options for connections. Their `dialGate` limits the dials of the whole pool (`maxConcurrentDials`). */

@@ -118,16 +118,16 @@ Deno.test("When the policy gives up the peer is stopped, stays known, and can be
   await pool.close();
 });
 
-Deno.test("shouldReconnect overrules the verdict; one that throws does not count", async () => {
-  const verdicts = [5_000, "stop"] as const;
+Deno.test("shouldReconnect overrules the decision; one that throws does not count", async () => {
+  const decisions = [5_000, "stop"] as const;
   let calls = 0;
   const { pool, dialer, clock, sockets } = setUp([], {
     shouldReconnect: ({ cause, closeCode, failures }) => {
       assertEquals([cause, closeCode], ["lost", 4_000]);
       assertEquals(failures, calls + 1);
-      const verdict = verdicts[calls++];
-      if (verdict === undefined) throw new Error("cannot say");
-      return verdict;
+      const decision = decisions[calls++];
+      if (decision === undefined) throw new Error("cannot say");
+      return decision;
     },
   });
   clock.setRandom(() => 0);
@@ -145,10 +145,10 @@ Deno.test("shouldReconnect overrules the verdict; one that throws does not count
   await pool.close();
 });
 
-for (const verdict of [NaN, Infinity, -1]) {
-  Deno.test(`shouldReconnect that says ${verdict} does not count, and is reported`, async () => {
+for (const decision of [NaN, Infinity, -1]) {
+  Deno.test(`shouldReconnect that says ${decision} does not count, and is reported`, async () => {
     const { pool, dialer, clock, sockets } = setUp([], {
-      shouldReconnect: () => verdict,
+      shouldReconnect: () => decision,
     });
     clock.setRandom(() => 0);
     pool.connect(URL_A);

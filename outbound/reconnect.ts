@@ -41,15 +41,15 @@ export interface ReconnectInfo {
  * What to do next: `"reconnect"` dials after the usual delay, a number dials after that many milliseconds times a
  * random number from 1 to 2, and `"stop"` stops dialling and emits the event `stopped`.
  */
-export type ReconnectVerdict = "reconnect" | "stop" | number;
+export type ReconnectDecision = "reconnect" | "stop" | number;
 
 /**
  * Decides what to do after a connection was lost or could not be made. `undefined` is the decision of
- * {@link defaultVerdict}.
+ * {@link defaultReconnectDecision}.
  */
 export type ShouldReconnect = (
   info: ReconnectInfo,
-) => ReconnectVerdict | undefined;
+) => ReconnectDecision | undefined;
 
 /**
  * Returns the decision of a pool that has no `shouldReconnect`.
@@ -60,7 +60,9 @@ export type ShouldReconnect = (
  * - After an error that cannot heal (a wrong URL or option), a `DoNotRetryError`, or when the retry policy gave up:
  *   `"stop"`.
  */
-export function defaultVerdict(info: ReconnectInfo): ReconnectVerdict {
+export function defaultReconnectDecision(
+  info: ReconnectInfo,
+): ReconnectDecision {
   if (info.cause === "lost") {
     return info.closeCode === 1008 ? LONG_WAIT : "reconnect";
   }
@@ -72,30 +74,30 @@ export function defaultVerdict(info: ReconnectInfo): ReconnectVerdict {
 }
 
 /** What a {@link ShouldReconnect} may return. */
-function isVerdict(value: unknown): value is ReconnectVerdict | undefined {
+function isDecision(value: unknown): value is ReconnectDecision | undefined {
   if (typeof value === "number") return Number.isFinite(value) && value >= 0;
   return value === undefined || value === "reconnect" || value === "stop";
 }
 
 /**
- * Returns the verdict on a loss or a refusal. If the user's function throws or returns anything else than a
- * verdict, that is reported and the default verdict counts.
+ * Returns the decision on a loss or a refusal. If the user's function throws or returns anything else than a
+ * decision, that is reported and the default decision counts.
  */
 export function judge(
   shouldReconnect: ShouldReconnect | undefined,
   info: ReconnectInfo,
   onError: CallbackErrorHandler,
-): ReconnectVerdict {
-  if (shouldReconnect === undefined) return defaultVerdict(info);
-  const verdict = decide(shouldReconnect, {
+): ReconnectDecision {
+  if (shouldReconnect === undefined) return defaultReconnectDecision(info);
+  const decision = decide(shouldReconnect, {
     name: "shouldReconnect",
     rule:
       '"reconnect", "stop", undefined or a number of milliseconds from 0 (finite)',
-    accepts: isVerdict,
+    accepts: isDecision,
     fallback: undefined,
     onError,
   }, info);
-  return verdict ?? defaultVerdict(info);
+  return decision ?? defaultReconnectDecision(info);
 }
 
 /** The second delay if `reconnectDelay` is 0, in milliseconds; it doubles from there. */
@@ -121,8 +123,8 @@ export function reconnectDelay(
 /** What {@link nextDelay} needs. */
 export interface NextDelayOptions
   extends Pick<ReconnectInfo, "error" | "failures"> {
-  /** The verdict: `reconnect` or a number. */
-  readonly verdict: Exclude<ReconnectVerdict, "stop">;
+  /** The decision: `reconnect` or a number. */
+  readonly decision: Exclude<ReconnectDecision, "stop">;
   /** How long the connection held, in milliseconds; 0 if there was none. */
   readonly heldFor: number;
   /** The delays. */
@@ -137,16 +139,16 @@ export interface NextDelayOptions
 /**
  * Returns the delay before the next dial, in milliseconds. Two dials are never closer together than
  * {@link MIN_RETRY_DELAY}, so that a server which closes each connection at once leads to no hot loop; a server
- * that answered 429 or 503 is not dialled before it asks to be, unless the verdict is a number.
+ * that answered 429 or 503 is not dialled before it asks to be, unless the decision is a number.
  */
 export function nextDelay(options: NextDelayOptions): number {
-  const { verdict, failures, error, heldFor, workerOptions, clock } = options;
+  const { decision, failures, error, heldFor, workerOptions, clock } = options;
   const random = () => clock.random();
   const floor = failures > 1
     ? MIN_RETRY_DELAY
     : Math.max(0, MIN_RETRY_DELAY - heldFor);
-  if (typeof verdict === "number") {
-    return Math.max(floor, verdict * (1 + random()));
+  if (typeof decision === "number") {
+    return Math.max(floor, decision * (1 + random()));
   }
   const { reconnectDelay: base, maxReconnectDelay: longest } = workerOptions;
   return Math.max(

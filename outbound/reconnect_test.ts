@@ -6,7 +6,7 @@ import { FakeClock, MockSocket } from "../testing/mod.ts";
 import { setUp } from "./_support/set_up.ts";
 import type { OutboundPoolOptions } from "./options.ts";
 import {
-  defaultVerdict,
+  defaultReconnectDecision,
   LONG_WAIT,
   nextDelay,
   reconnectDelay,
@@ -30,26 +30,26 @@ function refused(error: Error): ReconnectInfo {
   return info({ cause: "refused", error });
 }
 
-Deno.test("After a loss the verdict is to reconnect, but to leave a peer alone that closed with 1008", () => {
+Deno.test("After a loss the decision is to reconnect, but to leave a peer alone that closed with 1008", () => {
   for (const closeCode of [1000, 1001, 1006, 1011, 1012, 4000]) {
-    assertEquals(defaultVerdict(info({ closeCode })), "reconnect");
+    assertEquals(defaultReconnectDecision(info({ closeCode })), "reconnect");
   }
-  assertEquals(defaultVerdict(info({ closeCode: 1008 })), LONG_WAIT);
+  assertEquals(defaultReconnectDecision(info({ closeCode: 1008 })), LONG_WAIT);
 });
 
 Deno.test("A refusal that retrying does not mend is a long wait, what cannot work or was given up a stop", () => {
   for (const status of [301, 401, 403, 404]) {
     const error = new HandshakeError("refused", "no", { status });
-    assertEquals(defaultVerdict(refused(error)), LONG_WAIT);
+    assertEquals(defaultReconnectDecision(refused(error)), LONG_WAIT);
   }
   const certificate = new ConnectionError("dial-failed", "no", {
     cause: new Error("invalid peer certificate: UnknownIssuer"),
   });
-  assertEquals(defaultVerdict(refused(certificate)), LONG_WAIT);
+  assertEquals(defaultReconnectDecision(refused(certificate)), LONG_WAIT);
   const option = new ConfigError("invalid-option", "proxy", "no");
-  assertEquals(defaultVerdict(refused(option)), "stop");
+  assertEquals(defaultReconnectDecision(refused(option)), "stop");
   const limit = new RetryLimitError(3, new Error("refused"));
-  assertEquals(defaultVerdict(refused(limit)), "stop");
+  assertEquals(defaultReconnectDecision(refused(limit)), "stop");
 });
 
 Deno.test("The delay doubles up to the longest, and is spread from one to two times its length", () => {
@@ -128,9 +128,9 @@ Deno.test("A decision in milliseconds comes before what a busy server asks for, 
     status: 503,
     headers: new Headers({ "retry-after": "60" }),
   });
-  const delay = (verdict: "reconnect" | number, part = {}) =>
+  const delay = (decision: "reconnect" | number, part = {}) =>
     nextDelay({
-      verdict,
+      decision,
       error,
       failures: 2,
       heldFor: 0,

@@ -191,7 +191,7 @@ export class DefaultOutboundWorker implements OutboundWorker {
     const stable = end !== undefined && heldFor >= workerOptions.stableAfter;
     if (stable) this.#attempt = 0;
     const failures = this.#failures = stable ? 1 : this.#failures + 1;
-    const verdict = plugin.judge({
+    const decision = plugin.judge({
       id,
       url,
       cause: end === undefined ? "refused" : "lost",
@@ -200,7 +200,7 @@ export class DefaultOutboundWorker implements OutboundWorker {
       error,
       failures,
     });
-    if (verdict === "stop") {
+    if (decision === "stop") {
       this.#notifyLoss(plugin, loss);
       this.#state = { state: "stopped", error };
       plugin.notify(
@@ -210,7 +210,7 @@ export class DefaultOutboundWorker implements OutboundWorker {
       return await aborted(signal);
     }
     const delay = nextDelay({
-      verdict,
+      decision,
       failures,
       error,
       heldFor,

@@ -328,11 +328,11 @@ const HIVE: UpgradeRequest = { host: "a", target: "/", upgrade: "hive/1" };
 
 Deno.test("client handshake: another protocol has no key, and its own check", () => {
   const seen: ResponseHead[] = [];
-  const request = (verdict: boolean): UpgradeRequest => ({
+  const request = (decision: boolean): UpgradeRequest => ({
     ...HIVE,
     check(head) {
       seen.push(head);
-      return verdict;
+      return decision;
     },
   });
   const head = response({ Upgrade: "HIVE/1", "X-Hive": "7" });
