@@ -80,7 +80,7 @@ export function checkTarget(target: unknown): void {
   );
 }
 
-/** A connection keeps messages, so they must not be lent until the handler returns. */
+/** A connection keeps messages, so they must not be borrowed until the handler returns. */
 function checkDelivery(binary: unknown): void {
   if (binary !== "borrow") return;
   throw new ConfigError(

@@ -244,9 +244,9 @@ export class Outgoing {
     // A call that may end early must not leave its caller's memory in use: its message is copied.
     const limited = options?.signal !== undefined ||
       (options?.timeout ?? 0) > 0;
-    const lent = this.#socket.write(data, limited);
+    const borrowed = this.#socket.write(data, limited);
     this.#sent(1);
-    if (lent !== undefined) return this.#untilWritten(lent, options);
+    if (borrowed !== undefined) return this.#untilWritten(borrowed, options);
     return this.#hasRoom ? DONE : this.#buffered.wait(options);
   }
 
@@ -268,13 +268,13 @@ export class Outgoing {
     });
   }
 
-  /** The socket sends from the caller's memory until `lent` settles. */
+  /** The socket sends from the caller's memory until `borrowed` settles. */
   #untilWritten(
-    lent: Promise<void>,
+    borrowed: Promise<void>,
     options: SendOptions | undefined,
   ): Promise<void> {
     return handled(
-      lent.then(
+      borrowed.then(
         () => this.#hasRoom ? undefined : this.#buffered.wait(options),
         (cause) => {
           throw new ConnectionError(

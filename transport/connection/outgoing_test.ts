@@ -165,20 +165,20 @@ Deno.test("A send that may take only so long has its message copied", async () =
 
 Deno.test("A message that is sent from the caller's memory resolves when it is written and there is room", async () => {
   const { socket, outgoing } = setUp();
-  const lent = Promise.withResolvers<void>();
-  socket.behaviour.write = () => lent.promise;
+  const borrowed = Promise.withResolvers<void>();
+  socket.behaviour.write = () => borrowed.promise;
   const sent = outgoing.send("0123456789");
   socket.drain(0);
   assertEquals(await stateOf(sent), "pending");
-  lent.resolve();
+  borrowed.resolve();
   await sent;
 });
 
 Deno.test("When the connection has ended, all calls that wait fail, and later ones too", async () => {
   const { clock, socket, outgoing } = setUp();
-  const lent = Promise.withResolvers<void>();
-  socket.behaviour.write = () => lent.promise;
-  const lending = outgoing.send("lent");
+  const borrowed = Promise.withResolvers<void>();
+  socket.behaviour.write = () => borrowed.promise;
+  const lending = outgoing.send("borrowed");
   socket.behaviour.write = () => undefined;
   const buffered = [
     outgoing.send("0123456789"),
@@ -195,7 +195,7 @@ Deno.test("When the connection has ended, all calls that wait fail, and later on
   const { ended } = outgoing;
   const gone = new ConnectionError("write-timeout", "gone");
   outgoing.fail(gone);
-  lent.reject(gone);
+  borrowed.reject(gone);
   for (const result of await Promise.allSettled(waiting)) {
     assertEquals(result, { status: "rejected", reason: gone });
   }

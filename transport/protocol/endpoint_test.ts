@@ -354,7 +354,7 @@ for (const role of ["client", "server"] as const) {
     ]);
   });
 
-  test("lent memory that is detached cuts the connection with an error", () => {
+  test("borrowed memory that is detached cuts the connection with an error", () => {
     const rig = new Rig(role);
     const data = new Uint8Array(700_000);
     const results: boolean[] = [];
@@ -371,7 +371,7 @@ for (const role of ["client", "server"] as const) {
     assertEquals(rig.endpoint.bufferedAmount, 0);
   });
 
-  test("lent memory that is detached while it is being written counts as unsent, whatever the stream says", () => {
+  test("borrowed memory that is detached while it is being written counts as unsent, whatever the stream says", () => {
     // A client writes masked copies, which cannot vanish.
     const inPlace = role === "server";
     for (const fails of [false, true]) {
@@ -657,7 +657,7 @@ for (const role of ["client", "server"] as const) {
     assertEquals(rig.endpoint.end?.sent, undefined);
   });
 
-  test("messages that were lent are given back when writing breaks", () => {
+  test("messages that were borrowed are given back when writing breaks", () => {
     const rig = new Rig(role);
     const results: string[] = [];
     for (const name of ["first", "second"]) {

@@ -609,7 +609,7 @@ for (const role of ["client", "server"] as const) {
     socket.terminate();
   });
 
-  test("a lent message that cannot go out rejects, also when nobody awaits it", async () => {
+  test("a borrowed message that cannot go out rejects, also when nobody awaits it", async () => {
     const { socket } = rawWithPeer(role, {}, 1_000);
     socket.start(new RecordingReader());
     const sent = socket.write(new Uint8Array(100_000));
@@ -668,7 +668,7 @@ for (const role of ["client", "server"] as const) {
     socket.start(reader);
     stream.breakWriting(new Error("Connection reset"));
     socket.write("x");
-    const lent = socket.write(new Uint8Array(100_000));
+    const borrowed = socket.write(new Uint8Array(100_000));
     await turns();
     assertThrows(() => socket.write("y"), ConnectionError, "draining");
     peer.stream.close();
@@ -680,7 +680,7 @@ for (const role of ["client", "server"] as const) {
     ]);
     assertEquals(reader.ends.length, 1);
     const error = await assertRejects(
-      () => Promise.resolve(lent),
+      () => Promise.resolve(borrowed),
       ConnectionError,
     );
     assertEquals(error.code, "connection-closed");

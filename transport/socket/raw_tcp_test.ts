@@ -60,7 +60,7 @@ Deno.test("a reader that says stop closes the TCP window: the sender's buffer gr
   await Promise.all([from.closed, to.closed]);
 });
 
-Deno.test("a sender's lent message stays unresolved while the peer takes nothing, and its cut rejects it", async () => {
+Deno.test("a sender's borrowed message stays unresolved while the peer takes nothing, and its cut rejects it", async () => {
   const [from, to] = await pair();
   from.start(new RecordingReader());
   const data = new Uint8Array(32 * MIB);

@@ -1,6 +1,6 @@
 import { giveBuffer, LARGE_BUFFER, takeBuffer } from "./buffer_pool.ts";
 import type { ConnectionError } from "../../base/errors.ts";
-import { bufferChanged, type LentMessage } from "./lent_message.ts";
+import { type BorrowedMessage, bufferChanged } from "./borrowed_message.ts";
 import type { MaskView } from "../wire/mask.ts";
 
 /** Something that waits to be written: a buffer that is full, or a message in its owner's memory. */
@@ -9,7 +9,7 @@ interface Pending {
   readonly length: number;
   /** Whether a frame ends where the buffer ends, so that a control frame may follow. */
   readonly endsFrame: boolean;
-  readonly lent: LentMessage | undefined;
+  readonly borrowed: BorrowedMessage | undefined;
 }
 
 /** Largest number of pongs that wait, each for its own ping. When more are due, only the newest ping is answered. */
@@ -64,10 +64,15 @@ export class SendQueue {
    *
    * @param endsFrame Whether what is in the buffer ends with the end of a frame.
    */
-  append(lent: LentMessage, endsFrame: boolean): void {
+  append(borrowed: BorrowedMessage, endsFrame: boolean): void {
     this.#seal(endsFrame);
-    this.buffered += lent.left;
-    this.#queue.push({ buffer: undefined, length: 0, endsFrame: true, lent });
+    this.buffered += borrowed.left;
+    this.#queue.push({
+      buffer: undefined,
+      length: 0,
+      endsFrame: true,
+      borrowed,
+    });
   }
 
   /** Queues a ping ahead of data, at the next end of a frame. */
@@ -102,7 +107,7 @@ export class SendQueue {
   /**
    * Returns the next piece to write, the same one until `release`.
    *
-   * @throws {ConnectionError} `buffer-changed` if a lent message has vanished.
+   * @throws {ConnectionError} `buffer-changed` if a borrowed message has vanished.
    */
   take(): Uint8Array | undefined {
     if (this.#piece !== undefined) return this.#piece;
@@ -152,7 +157,7 @@ export class SendQueue {
     if (done !== undefined) done(false);
     for (const pending of queue) {
       if (pending.buffer !== undefined) giveBuffer(pending.buffer);
-      pending.lent?.done(false);
+      pending.borrowed?.done(false);
     }
   }
 
@@ -177,7 +182,7 @@ export class SendQueue {
   #seal(endsFrame: boolean): void {
     const { buffer, length } = this;
     if (buffer === undefined) return;
-    this.#queue.push({ buffer, length, endsFrame, lent: undefined });
+    this.#queue.push({ buffer, length, endsFrame, borrowed: undefined });
     this.buffer = undefined;
     this.length = 0;
   }
@@ -194,7 +199,9 @@ export class SendQueue {
 
   #takeData(): Uint8Array {
     const pending = this.#queue[0];
-    if (pending?.lent !== undefined) return this.#takeLent(pending.lent);
+    if (pending?.borrowed !== undefined) {
+      return this.#takeBorrowed(pending.borrowed);
+    }
     let { buffer, length } = this;
     if (pending === undefined) {
       this.buffer = undefined;
@@ -209,17 +216,17 @@ export class SendQueue {
     return buffer?.bytes.subarray(0, length) ?? new Uint8Array(0);
   }
 
-  #takeLent(lent: LentMessage): Uint8Array {
-    let piece = lent.direct?.();
+  #takeBorrowed(borrowed: BorrowedMessage): Uint8Array {
+    let piece = borrowed.direct?.();
     if (piece === undefined) {
       const buffer = takeBuffer(LARGE_BUFFER);
       this.#pieceBuffer = buffer;
-      piece = buffer.bytes.subarray(0, lent.fill(buffer));
+      piece = buffer.bytes.subarray(0, borrowed.fill(buffer));
     }
-    this.#atFrameEnd = lent.atFrameEnd;
-    if (lent.left === 0) {
+    this.#atFrameEnd = borrowed.atFrameEnd;
+    if (borrowed.left === 0) {
       this.#queue.shift();
-      this.#pieceDone = lent.done;
+      this.#pieceDone = borrowed.done;
     }
     return piece;
   }

@@ -27,7 +27,7 @@ import {
   MaskedMessage,
   MAX_FRAGMENT,
   PlainMessage,
-} from "./lent_message.ts";
+} from "./borrowed_message.ts";
 import { randomMaskKey, rotateKey } from "../wire/mask.ts";
 import { SendQueue } from "./send_queue.ts";
 
@@ -200,14 +200,14 @@ export class Sender {
     const queue = this.#queue;
     const writer = this.#writer;
     if (length > this.#fragmentSize) {
-      const lent = new FragmentedMessage(
+      const borrowed = new FragmentedMessage(
         data,
         Math.min(this.#fragmentSize, MAX_FRAGMENT),
         this.#masked ? this.#maskKey : undefined,
         (first, size) => writer.show(first, size),
         done,
       );
-      queue.append(lent, true);
+      queue.append(borrowed, true);
       return;
     }
     // The header shares its buffer with what goes before and with the beginning of the payload:
@@ -215,10 +215,10 @@ export class Sender {
     const key = writer.header(FIN | OPCODE_BINARY, length);
     const room = (queue.buffer?.bytes.length ?? 0) - queue.length;
     writer.payload(data, 0, room, key);
-    const lent = this.#masked
+    const borrowed = this.#masked
       ? new MaskedMessage(data, room, rotateKey(key, room), done)
       : new PlainMessage(data, room, done);
-    queue.append(lent, false);
+    queue.append(borrowed, false);
   }
 
   /**
@@ -298,14 +298,14 @@ export class Sender {
   /**
    * Returns the next piece to write, `undefined` if there is none. It stays as it is until `release`.
    *
-   * @throws {ConnectionError} `buffer-changed` if the buffer of a lent message was detached. No more can be sent then.
+   * @throws {ConnectionError} `buffer-changed` if the buffer of a borrowed message was detached. No more can be sent then.
    */
   take(): Uint8Array | undefined {
     return this.#queue.take();
   }
 
   /**
-   * A `buffer-changed` error if the buffer of a lent message was detached since the piece was taken: then anything may have been
+   * A `buffer-changed` error if the buffer of a borrowed message was detached since the piece was taken: then anything may have been
    * written in its place, and no more can be sent.
    */
   get pieceError(): ConnectionError | undefined {

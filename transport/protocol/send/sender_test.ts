@@ -462,7 +462,7 @@ Deno.test("sender: clear drops everything and calls every done once, also of wha
   }
 });
 
-Deno.test("sender: lent memory that is detached is an error of take, not a loop", () => {
+Deno.test("sender: borrowed memory that is detached is an error of take, not a loop", () => {
   for (const role of ROLES) {
     for (const fragmentSize of [0, 10_000]) {
       for (const before of [0, 1, 2]) {
@@ -514,7 +514,7 @@ Deno.test("sender: memory that can change its size is copied at once", () => {
   }
 });
 
-Deno.test("sender: a lent message is written in pieces of at most 256 KiB", () => {
+Deno.test("sender: a borrowed message is written in pieces of at most 256 KiB", () => {
   const sender = make("server");
   sender.lend(pattern(1_000_000), () => {});
   const sizes = pieces(sender).map(({ length }) => length);

@@ -21,7 +21,7 @@ export const MAX_FRAGMENT = LARGE_BUFFER - MAX_HEADER_SIZE;
 const MAX_PIECE = 262_144;
 
 /** A message of which there is more to write. */
-export interface LentMessage {
+export interface BorrowedMessage {
   /** How many bytes are still to be written, headers included. */
   readonly left: number;
   /** Called once the memory is no longer needed, with whether all of it was written. */
@@ -50,7 +50,7 @@ export function isLendable({ buffer }: Uint8Array): boolean {
   return buffer instanceof ArrayBuffer && !buffer.resizable;
 }
 
-/** A payload that has to be as long as it was when it was lent. */
+/** A payload that has to be as long as it was when it was borrowed. */
 class Payload {
   readonly length: number;
   readonly #data: Uint8Array;
@@ -68,7 +68,7 @@ class Payload {
   }
 }
 
-/** Returns the error for lent memory that has vanished. */
+/** Returns the error for borrowed memory that has vanished. */
 export function bufferChanged(when: string): ConnectionError {
   return new ConnectionError(
     "buffer-changed",
@@ -77,7 +77,7 @@ export function bufferChanged(when: string): ConnectionError {
 }
 
 /** The rest of a payload that goes out as it is. */
-export class PlainMessage implements LentMessage {
+export class PlainMessage implements BorrowedMessage {
   readonly done: (written: boolean) => void;
   readonly #payload: Payload;
   #offset: number;
@@ -114,7 +114,7 @@ export class PlainMessage implements LentMessage {
 }
 
 /** The rest of a payload that is masked as it goes out. */
-export class MaskedMessage implements LentMessage {
+export class MaskedMessage implements BorrowedMessage {
   readonly done: (written: boolean) => void;
   readonly #payload: Payload;
   #offset: number;
@@ -153,7 +153,7 @@ export class MaskedMessage implements LentMessage {
 }
 
 /** A binary message in fragments, each of which is whole in one buffer. */
-export class FragmentedMessage implements LentMessage {
+export class FragmentedMessage implements BorrowedMessage {
   readonly done: (written: boolean) => void;
   readonly atFrameEnd = true;
   readonly #payload: Payload;

@@ -90,7 +90,7 @@ for (const door of HAND_DOORS) {
     }
   });
 
-  Deno.test(`${door}: memory that vanishes while it is lent ends that connection with an error, and nothing else`, async () => {
+  Deno.test(`${door}: memory that vanishes while it is borrowed ends that connection with an error, and nothing else`, async () => {
     await using met = await meetByHand(door);
     const { ours, peer } = met;
     const connection = Connection.fromSocket(ours);
