@@ -35,7 +35,7 @@ Deno.test("messageTimeout replaces a connection without messages, although pongs
   }
   await clock.advance(9_999);
   assertEquals(pool.events.size, 0);
-  await clock.advance(1 + 50);
+  await clock.advance(1);
   const [lost] = drain(pool);
   assertEquals(lost?.kind, "disconnected");
   assertEquals(
@@ -69,7 +69,7 @@ Deno.test("messageTimeout does not run while we hold the peer back, and starts a
   while (pool.inbox.shift());
   await clock.advance(9_990);
   assertEquals(pool.events.size, 0);
-  await clock.advance(60);
+  await clock.advance(10);
   assertEquals(drain(pool)[0]?.kind, "disconnected");
   await pool.close();
 });
@@ -91,7 +91,7 @@ Deno.test("A silent connection is replaced after keepaliveTimeout, also while we
     await clock.advance(i < 9 ? 1_000 : 999);
   }
   assertEquals(pool.events.size, 0);
-  await clock.advance(1 + 50);
+  await clock.advance(1);
   const [event] = drain(pool);
   assertEquals(event?.kind, "disconnected");
   assert(event?.error?.message.includes("keepaliveTimeout"));
@@ -157,7 +157,7 @@ Deno.test("A silent peer is replaced after keepaliveTimeout, and was asked after
     assertEquals((sockets[0]?.pings.length ?? 0) >= 1, true);
     await clock.advance(4_990);
     assertEquals(pool.events.size, 0);
-    await clock.advance(60);
+    await clock.advance(10);
     assertEquals(drain(pool)[0]?.kind, "disconnected");
     await pool.close();
   }
@@ -178,7 +178,7 @@ Deno.test("The usual keepaliveTimeout leaves time for three pings", async () => 
     drain(pool);
     await clock.advance(timeout - 1);
     assertEquals(pool.events.size, 0);
-    await clock.advance(51);
+    await clock.advance(1);
     assertEquals(drain(pool)[0]?.kind, "disconnected");
     await pool.close();
   }

@@ -319,3 +319,16 @@ for (
     assert(event?.reason?.includes(limit), event?.reason);
   });
 }
+
+Deno.test("A listener that lends its messages cannot stall a pool: each peer ends, with an error that says why", async () => {
+  await using listener = listen({ hostname: "127.0.0.1", binary: "borrow" });
+  await using pool = new InboundPool("pool");
+  void pool.serve(listener, { id: () => "peer" });
+  await using peer = await connect(listener.port);
+  peer.trySend(new Uint8Array(10));
+  const event = await pool.events.take();
+  assertEquals([event?.kind, pool.has("peer")], ["dropped-error", false]);
+  assert(event?.error instanceof PoolError);
+  assert(event.error.message.includes('binary "borrow"'));
+  await peer.closed;
+});

@@ -11,13 +11,13 @@ import { signalOf, type WaitOptions } from "../base/options.ts";
 import { DONE, handled, rejected } from "../base/promise.ts";
 import type { Queue } from "../base/queue.ts";
 import { normalizeUrl } from "../base/url.ts";
+import type { HandshakeResponse } from "../handshake/client.ts";
 import type { PeerAddress } from "../net/stream/address.ts";
 import type {
   Socket,
   SocketActivity,
   SocketCloseOptions,
   SocketEnd,
-  SocketResponse,
 } from "../socket/socket.ts";
 import { checkStream, type MessageStream } from "./chunk_source.ts";
 import {
@@ -149,7 +149,7 @@ export class Connection implements AsyncDisposable {
   }
 
   /** The response of the server to the opening handshake, on the client's side, if it is known. */
-  get response(): SocketResponse | undefined {
+  get response(): HandshakeResponse | undefined {
     return this.#life.socket?.response;
   }
 

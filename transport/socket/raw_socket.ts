@@ -1,6 +1,7 @@
 import { type Clock, clockOf } from "../base/clock.ts";
 import type { Message } from "../base/message.ts";
 import { SOCKET_RULES } from "../base/rules.ts";
+import type { HandshakeResponse } from "../handshake/client.ts";
 import type { PeerAddress } from "../net/stream/address.ts";
 import type { ByteStream } from "../net/stream/byte_stream.ts";
 import type { Deflater, Inflater } from "../protocol/wire/compression.ts";
@@ -16,7 +17,6 @@ import type {
   SocketEnd,
   SocketOptions,
   SocketReader,
-  SocketResponse,
   SocketStartOptions,
 } from "./socket.ts";
 
@@ -46,7 +46,7 @@ export interface RawSocketOptions extends Omit<SocketOptions, "compression"> {
    *
    * @default {unknown}
    */
-  readonly response?: SocketResponse | undefined;
+  readonly response?: HandshakeResponse | undefined;
   /**
    * The address of the peer.
    *
@@ -93,7 +93,7 @@ export class RawSocket implements Socket {
   /** The extensions agreed on, "" without any. */
   readonly extensions: string;
   /** The server's response to the opening handshake, on a client where it is known. */
-  readonly response: SocketResponse | undefined;
+  readonly response: HandshakeResponse | undefined;
   /** The address of the peer, if it is known. */
   readonly remoteAddr: PeerAddress | undefined;
   /** How binary messages are delivered. */

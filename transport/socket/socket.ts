@@ -36,9 +36,6 @@ export interface SocketActivity {
   readonly writtenBytes: number;
 }
 
-/** The server's response to the opening handshake. */
-export type SocketResponse = HandshakeResponse;
-
 /** Receives what happens on a socket. No method may throw. */
 export interface SocketReader {
   /**
@@ -106,7 +103,7 @@ export interface Socket {
    * The server's response to the opening handshake. Absent on a server, and on native sockets, whose runtime does not
    * show it.
    */
-  readonly response?: SocketResponse | undefined;
+  readonly response?: HandshakeResponse | undefined;
   /** The address of the peer, if it is known. */
   readonly remoteAddr: PeerAddress | undefined;
   /** How it delivers binary messages. Absent if each has a buffer of its own. */

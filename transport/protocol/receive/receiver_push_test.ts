@@ -1,0 +1,220 @@
+import {
+  assert,
+  assertEquals,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import { ProtocolError } from "../wire/errors.ts";
+import { describeFrame, type FrameHeader } from "../wire/frame.ts";
+import { Receiver, type ReceiverOptions } from "./receiver.ts";
+import {
+  feed,
+  frame,
+  hex,
+  join,
+  NO_LIMITS,
+  toHex,
+} from "../../_support/bytes.ts";
+import { pattern } from "../_support/receiver.ts";
+
+// How it is driven.
+
+function quiet(
+  message: (data: string | Uint8Array) => boolean,
+  close: () => void = () => {},
+) {
+  return { message, ping: () => {}, pong: () => {}, close };
+}
+
+Deno.test("receiver: push says how far it came when told to stop, and leaves the rest as it was", () => {
+  for (const binary of ["view", "copy", "borrow"] as const) {
+    const seen: string[] = [];
+    const receiver = new Receiver(
+      quiet((data) => {
+        seen.push(
+          typeof data === "string" ? data : new TextDecoder().decode(data),
+        );
+        return false;
+      }),
+      { ...NO_LIMITS, role: "server", binary },
+    );
+    const one = frame("client", 0x82, "one");
+    const two = frame("client", 0x81, "two");
+    const three = frame("client", 0x82, "three");
+    const bytes = join(one, two, three, hex("82"));
+    assertEquals(receiver.push(bytes), one.length);
+    const rest = bytes.slice(one.length);
+    assertEquals(rest, join(two, three, hex("82")));
+    // The rest may come from elsewhere.
+    assertEquals(receiver.push(rest), two.length);
+    assertEquals(receiver.push(rest.subarray(two.length)), three.length);
+    assertEquals(receiver.push(hex("82")), 1);
+    assertEquals(seen, ["one", "two", "three"]);
+  }
+});
+
+Deno.test("receiver: push says where the close frame ends, and swallows what comes later", () => {
+  const receiver = new Receiver(quiet(() => true), {
+    ...NO_LIMITS,
+    role: "client",
+  });
+  assertEquals(receiver.push(hex("88 00 81 00")), 2);
+  assertEquals(receiver.state, "closed");
+  assertEquals(receiver.push(hex("81 00")), 2);
+});
+
+Deno.test("receiver: after a violation it throws the same error again", () => {
+  const receiver = new Receiver(quiet(() => true), {
+    ...NO_LIMITS,
+    role: "client",
+  });
+  const error = assertThrows(() => receiver.push(hex("83 00")), ProtocolError);
+  assertEquals(receiver.state, "failed");
+  assertStrictEquals(assertThrows(() => receiver.push(hex("81 00"))), error);
+  assertEquals(
+    error.message,
+    "Cannot receive: opcode 3 is reserved (at byte 0 of the stream).",
+  );
+});
+
+Deno.test("receiver: views and borrowed messages lie in the bytes that were pushed, copies do not", () => {
+  for (const binary of ["view", "borrow", "copy"] as const) {
+    const got: Uint8Array[] = [];
+    const receiver = new Receiver(
+      quiet((data) => {
+        if (typeof data !== "string") got.push(data);
+        return true;
+      }),
+      { ...NO_LIMITS, role: "client", binary },
+    );
+    const bytes = hex("82 01 61 82 01 62 82 01 63");
+    receiver.push(bytes);
+    assertEquals(got.map((data) => toHex(data)), ["61", "62", "63"]);
+    for (const data of got) {
+      assertEquals(data.buffer === bytes.buffer, binary !== "copy");
+      if (binary === "copy") assertEquals(data.buffer.byteLength, 1);
+    }
+  }
+});
+
+Deno.test("receiver: a copied message has a buffer of exactly its size, also in fragments", () => {
+  const got: Uint8Array[] = [];
+  const receiver = new Receiver(
+    quiet((data) => {
+      if (typeof data !== "string") got.push(data);
+      return true;
+    }),
+    { ...NO_LIMITS, role: "client", binary: "copy" },
+  );
+  receiver.push(hex("02 03 616263 00 01 64 80 01 65"));
+  assertEquals(got[0]?.buffer.byteLength, 5);
+});
+
+Deno.test("receiver: a buffer that its receiver detaches is an error of ours if there is more in it", () => {
+  for (const binary of ["view", "borrow"] as const) {
+    for (const more of ["", "82", "8203 616263", "0100 8003 616263"]) {
+      let messages = 0;
+      const receiver = new Receiver(
+        quiet((data) => {
+          messages++;
+          const { buffer } = typeof data === "string" ? hex("") : data;
+          if (buffer instanceof ArrayBuffer) buffer.transfer();
+          return true;
+        }),
+        { ...NO_LIMITS, role: "client", binary },
+      );
+      const push = () => receiver.push(hex(`8201 61 ${more}`));
+      if (more === "") push();
+      else {
+        const error = assertThrows(push, Error, "detached");
+        assert(!(error instanceof ProtocolError));
+      }
+      assertEquals(messages, 1);
+    }
+  }
+});
+
+Deno.test("receiver: the error of a limit names its option and value", () => {
+  const cases: [string, string, Partial<ReceiverOptions>][] = [
+    ["8205", "maxMessageSize (4 bytes)", { maxMessageSize: 4 }],
+    ["0203 616161 0003", "maxMessageSize (4 bytes)", { maxMessageSize: 4 }],
+    ["8205", "maxFrameSize (4 bytes)", { maxFrameSize: 4 }],
+    ["0200 0000 0000", "maxFragments (2)", { maxFragments: 2 }],
+  ];
+  for (const [bytes, text, limit] of cases) {
+    const receiver = new Receiver(quiet(() => true), {
+      ...NO_LIMITS,
+      ...limit,
+      role: "client",
+    });
+    assertThrows(() => receiver.push(hex(bytes)), ProtocolError, text);
+  }
+});
+
+Deno.test("receiver: a header alone earns no memory, 64 KiB earn the message's own buffer", () => {
+  let got: Uint8Array | undefined;
+  const receiver = new Receiver(
+    quiet((data) => {
+      if (typeof data !== "string") got = data;
+      return true;
+    }),
+    { ...NO_LIMITS, role: "server" },
+  );
+  const payload = pattern(1_000_000);
+  const bytes = frame("client", 0x82, payload);
+  receiver.push(bytes.slice(0, 14));
+  assertEquals(receiver.target(), undefined);
+  receiver.push(bytes.slice(14, 14 + 65_535));
+  assertEquals(receiver.target(), undefined);
+  receiver.push(bytes.slice(14 + 65_535, 14 + 65_536));
+  const target = receiver.target();
+  assertEquals(target?.length, 1_000_000 - 65_536);
+  assertEquals(target?.buffer.byteLength, 1_000_000);
+  target?.set(bytes.subarray(14 + 65_536, bytes.length - 10));
+  receiver.filled(1_000_000 - 65_536 - 10);
+  assertEquals(receiver.target(), undefined);
+  receiver.push(bytes.slice(-10));
+  assertEquals(got, payload);
+  assertStrictEquals(got?.buffer, target?.buffer);
+});
+
+Deno.test("receiver: a frame of terabytes gets room for 32 times what has come", () => {
+  const receiver = new Receiver(quiet(() => true), {
+    ...NO_LIMITS,
+    role: "client",
+  });
+  receiver.push(hex("82 7f 00 00 10 00 00 00 00 00"));
+  receiver.push(new Uint8Array(65_536));
+  assertEquals(receiver.target()?.buffer.byteLength, 32 * 65_536);
+});
+
+Deno.test("receiver: every frame that comes in can be watched", () => {
+  const frames: FrameHeader[] = [];
+  const bytes = join(
+    frame("client", 0x01, "ab"),
+    frame("client", 0x89, ""),
+    frame("client", 0x80, pattern(200)),
+  );
+  feed(
+    bytes,
+    { ...NO_LIMITS, role: "server", maxMessageSize: 300 },
+    { sizes: () => 2, stops: false, direct: false, watched: true },
+    frames,
+  );
+  assertEquals(frames.map(describeFrame), [
+    "text masked 2 B",
+    "ping fin masked 0 B",
+    "continuation fin masked 200 B",
+  ]);
+});
+
+Deno.test("receiver: what a handler throws comes out, and nothing goes on", () => {
+  const receiver = new Receiver(
+    quiet(() => {
+      throw new Error("mine");
+    }),
+    { ...NO_LIMITS, role: "client" },
+  );
+  assertThrows(() => receiver.push(hex("81 01 61")), Error, "mine");
+  assertEquals(receiver.state, "failed");
+});
