@@ -180,10 +180,10 @@ export class Registrar {
     };
   }
 
-  #leave(peer: InboundPeer, session: number, told: InboundExit): void {
+  #leave(peer: InboundPeer, session: number, given: InboundExit): void {
     if (peer.retired) return;
     const { id } = peer;
-    const exit = checkExit(peer, told);
+    const exit = checkExit(peer, given);
     const at = this.#core.options.clock.date();
     peer.counter.lost();
     this.#core.log?.info("Peer left", { peer_id: id, session, ...exit });
@@ -192,8 +192,8 @@ export class Registrar {
 }
 
 /** How the stay ended, as the worker says, unless that makes no sense. */
-function checkExit(peer: InboundPeer, told: unknown): InboundExit {
-  if (isExit(told)) return told;
+function checkExit(peer: InboundPeer, given: unknown): InboundExit {
+  if (isExit(given)) return given;
   const cause = new TypeError(
     `onExit must be given an object whose kind is one of ${
       Object.keys(EXITS).join(", ")

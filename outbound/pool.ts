@@ -155,7 +155,7 @@ export class OutboundPool implements AsyncDisposable {
    * @throws {PoolError} `peer-not-found`, `pool-closed`.
    */
   peerState(id: string | URL): PeerState {
-    return this.#peer("tell the state", id).presence.state;
+    return this.#peer("read the state", id).presence.state;
   }
 
   /**

@@ -10,7 +10,7 @@ type Settle = (error?: PoolError) => void;
  * Whether a peer is connected, and the calls that wait for that.
  *
  * There is one answer at every moment: the worker's `connected`, which is the one that its `send` and `trySend` go
- * by. Events may come later, behind messages that wait for room in the inbox. A worker without `connected` is
+ * by. Events may come later, behind messages that wait for space in the inbox. A worker without `connected` is
  * judged by its notices.
  */
 export class Presence {
@@ -54,7 +54,7 @@ export class Presence {
   get state(): PeerState {
     const error = this.#error;
     if (this.#stopped !== undefined) return { state: "stopped", error };
-    const told = this.#worker.state && decide(
+    const state = this.#worker.state && decide(
       () => this.#worker.state?.(),
       {
         name: "state",
@@ -64,7 +64,7 @@ export class Presence {
         onError: (error) => this.#report(error),
       },
     );
-    if (told !== undefined) return told;
+    if (state !== undefined) return state;
     return this.connected
       ? { state: "connected", session: this.#session, error }
       : { state: "connecting", attempt: 1, error };

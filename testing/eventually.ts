@@ -7,20 +7,19 @@ import { FakeClock } from "./fake_clock.ts";
 /** Options of {@link eventually} and {@link never}. */
 export interface EventuallyOptions {
   /**
-   * How long to look, in milliseconds.
+   * The maximum time to wait for the condition, in milliseconds.
    *
    * @default {5000; of `never` 100}
    */
   readonly timeout?: number;
   /**
-   * Milliseconds between looks.
+   * The time between two checks, in milliseconds.
    *
    * @default {10}
    */
   readonly interval?: number;
   /**
-   * What the time is measured by. A `FakeClock` is moved, `interval` by
-   * `interval`.
+   * The clock that measures the time. A `FakeClock` is advanced by `interval` before each check.
    *
    * @default {the runtime's own time}
    */

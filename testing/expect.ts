@@ -8,7 +8,7 @@ import { type Expected, matches, show } from "./match.ts";
 /** Options of {@link expectWrite} and {@link expectIncoming}. */
 export interface ExpectOptions {
   /**
-   * How long to wait, in milliseconds of the runtime's own time.
+   * The maximum time to wait, in milliseconds of the runtime's own clock.
    *
    * @default {5000}
    */

@@ -7,13 +7,13 @@ import { seededRandom } from "./seeded_random.ts";
 /** Options of a {@link FakeClock}. */
 export interface FakeClockOptions {
   /**
-   * What it reads at first, in epoch milliseconds.
+   * The time that it shows at first, in epoch milliseconds.
    *
    * @default {1_000_000_000_000}
    */
   readonly now?: number;
   /**
-   * What its chance begins with.
+   * The seed of its random numbers.
    *
    * @default {1}
    */
@@ -113,7 +113,7 @@ export class FakeClock implements Clock {
     return this.#random();
   }
 
-  /** Replaces chance: by a function, or by numbers that come round again and again. */
+  /** Replaces the random numbers: by a function, or by numbers that are repeated. */
   setRandom(source: readonly number[] | (() => number)): void {
     if (typeof source === "function") {
       this.#random = source;

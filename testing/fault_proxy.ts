@@ -27,33 +27,33 @@ export type Accepting = "open" | "stall" | "refuse";
 /** Options of a {@link FaultProxy}. */
 export interface FaultProxyOptions {
   /**
-   * Where to listen.
+   * The address to listen on.
    *
    * @default {"127.0.0.1"}
    */
   readonly hostname?: string;
   /**
-   * The port to listen at.
+   * The port to listen on; 0 for any that is free.
    *
-   * @default {0, one that is free}
+   * @default {0}
    */
   readonly port?: number;
   /**
-   * What its chance begins with.
+   * The seed of its random numbers.
    *
    * @default {1}
    */
   readonly seed?: number;
   /**
-   * What delays are measured by.
+   * The clock that measures delays.
    *
    * @default {the runtime's own time}
    */
   readonly clock?: Clock;
   /**
-   * What is wrong from the start, on both ways.
+   * The faults from the start on, in both directions.
    *
-   * @default {nothing}
+   * @default {none}
    */
   readonly faults?: Faults;
 }
@@ -287,7 +287,7 @@ export class FaultProxy implements AsyncDisposable {
 
   #accept(client: Socket): void {
     const number = ++this.#accepted;
-    // Each way has a chance of its own: what happens on one changes nothing on the other.
+    // Each direction has random numbers of its own, so that neither changes those of the other.
     const seed = this.#seed * 65_537 + 2 * number;
     const connection = new ProxiedConnection({
       client,

@@ -20,13 +20,13 @@ export type StallKind = "hold" | "swallow";
 /** What is wrong with one way of a connection. Offsets count the bytes that came through it. */
 export interface Faults {
   /**
-   * Milliseconds by which each byte comes later.
+   * The time by which each byte is delayed, in milliseconds.
    *
    * @default {0}
    */
   readonly delay?: number;
   /**
-   * Most bytes a second; 0 is no limit.
+   * The maximum number of bytes per second; 0 for no limit.
    *
    * @default {0}
    */
@@ -38,25 +38,25 @@ export interface Faults {
    */
   readonly stall?: StallKind | false;
   /**
-   * Part of the bytes that are changed, from 0 to 1; which ones depends on the proxy's seed.
+   * The part of the bytes that are changed, from 0 to 1. Which ones depends on the seed of the proxy.
    *
    * @default {0}
    */
   readonly corruption?: number;
   /**
-   * Offsets of bytes all of whose bits are flipped.
+   * The offsets of bytes whose bits are all flipped.
    *
    * @default {none}
    */
   readonly corruptAt?: readonly number[];
   /**
-   * Cut the connection when so many bytes have come through: in the middle of a frame, for example.
+   * The number of bytes after which the connection is cut, for example in the middle of a frame.
    *
    * @default {Infinity}
    */
   readonly cutAt?: number;
   /**
-   * How it is cut then.
+   * How the connection is cut then.
    *
    * @default {"reset"}
    */

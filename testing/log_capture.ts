@@ -20,15 +20,15 @@ export interface LogRecord {
 /** Options of a {@link LogCapture}. */
 export interface LogCaptureOptions {
   /**
-   * Where records are kept: loggers that share it keep one order.
+   * The array that gets the records. Captures that share it keep a common order.
    *
    * @default {a new array}
    */
   readonly records?: LogRecord[];
   /**
-   * What is added to each record.
+   * Attributes that are added to each record.
    *
-   * @default {nothing}
+   * @default {none}
    */
   readonly attributes?: LogAttributes;
 }

@@ -34,7 +34,7 @@ export type DialStep =
 /** Options of a {@link MockDialer}. */
 export interface MockDialerOptions {
   /**
-   * What dials do when the script has come to its end.
+   * What dials do when the script has ended.
    *
    * @default {a new MockSocket each time}
    */

@@ -33,7 +33,7 @@ export class MockPeer implements ByteStream {
 
   readonly writing = false;
 
-  /** Creates a peer that tells `handler` what the socket sends. */
+  /** Creates a peer that gives `handler` what the socket sends. */
   constructor(handler: MockPeerHandler) {
     this.#receiver = new Receiver({
       message: (data) => {

@@ -27,7 +27,7 @@ import { socketEnd } from "./socket_end.ts";
  *
  * - It decides like a raw socket: what it sends, in which order, and how it ends.
  * - What the test says (`receive`, `end`, ...) is delivered inside the call, or waits while the socket has not been started or its
- *   reader holds the peer back.
+ *   reader has paused reading.
  * - Every call is noted, and then does the usual, or what {@link MockSocket.behaviour} has for it.
  * - The peer answers a close at once, in a microtask. `terminate` ends inside the call.
  *
@@ -51,7 +51,7 @@ export class MockSocket implements Socket {
   readonly remoteAddr: PeerAddress | undefined;
   /** Whether it can ping. */
   readonly controlFrames: boolean;
-  /** Whether the peer can be held back. */
+  /** Whether reading can be paused. */
   readonly flowControl: boolean;
 
   /** How many bytes passed, and when. */
@@ -139,7 +139,7 @@ export class MockSocket implements Socket {
     return this.#reader !== undefined;
   }
 
-  /** Whether the reader holds the peer back. */
+  /** Whether the reader has paused reading. */
   get heldBack(): boolean {
     return this.#driver.endpoint.end === undefined &&
       !this.#driver.endpoint.reading;
@@ -157,7 +157,7 @@ export class MockSocket implements Socket {
     }
   }
 
-  /** Goes on after the reader held the peer back. */
+  /** Goes on after the reader paused reading. */
   resume(): void {
     this.resumed++;
     if (this.behaviour.resume !== undefined) return this.behaviour.resume();

@@ -54,39 +54,39 @@ export interface MockSocketOptions {
    */
   readonly extensions?: string;
   /**
-   * Where the peer is.
+   * The address of the peer.
    *
    * @default {undefined}
    */
   readonly remoteAddr?: PeerAddress | undefined;
   /**
-   * Whether it can ping, and shows pings and pongs.
+   * Whether it can ping, and reports pings and pongs.
    *
    * @default {true}
    */
   readonly controlFrames?: boolean;
   /**
-   * Whether a reader can hold the peer back.
+   * Whether a reader can pause reading.
    *
    * @default {true}
    */
   readonly flowControl?: boolean;
   /**
-   * Whether what is written stays in `bufferedAmount` until `drain`.
+   * Whether written bytes stay in `bufferedAmount` until `drain` is called.
    *
    * @default {false}
    */
   readonly buffering?: boolean;
   /**
-   * What the arrival of messages is timed by.
+   * The clock for the time stamps of messages and for close timeouts.
    *
    * @default {the runtime's own time}
    */
   readonly clock?: Clock;
   /**
-   * What its methods do.
+   * Functions that replace its methods.
    *
-   * @default {the usual}
+   * @default {none}
    */
   readonly behaviour?: MockSocketBehaviour;
 }

@@ -4,19 +4,19 @@ import type { LaneStats } from "./proxy_lane.ts";
 /** When and how to cut. */
 export interface CutOptions {
   /**
-   * How.
+   * How the connection is cut.
    *
    * @default {"reset"}
    */
   readonly how?: CutKind;
   /**
-   * Not at once, but when so many more bytes have come through.
+   * The number of further bytes after which it is cut; 0 cuts at once.
    *
-   * @default {at once}
+   * @default {0}
    */
   readonly after?: number;
   /**
-   * Which way's bytes `after` counts.
+   * The direction whose bytes `after` counts.
    *
    * @default {"down"}
    */

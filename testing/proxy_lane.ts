@@ -30,7 +30,7 @@ interface Parcel {
   readonly content: Uint8Array | "end" | "reset";
 }
 
-/** No more than this is on its way; then the sender is held back. */
+/** The maximum number of bytes that are on their way; then the proxy stops reading. */
 const MOST_ON_THE_WAY = 262_144;
 /** A throttled way hands on as much as it may in this part of a second. */
 const SLICES_A_SECOND = 50;

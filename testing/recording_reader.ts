@@ -5,7 +5,7 @@ import type { SocketEnd, SocketReader } from "../transport/socket/socket.ts";
 /** Options of a {@link RecordingReader}. */
 export interface RecordingReaderOptions {
   /**
-   * How many messages may wait to be taken before it holds the peer back.
+   * The maximum number of messages that wait to be taken before it pauses reading.
    *
    * @default {Infinity}
    */
@@ -63,7 +63,7 @@ export class RecordingReader implements SocketReader {
     return this.#untaken.take(options);
   }
 
-  /** Keeps a message; holds the peer back when too many wait. */
+  /** Keeps a message. Pauses reading when too many wait. */
   message(data: Message, _size: number, at: number): boolean {
     this.messages.push(data);
     this.times.push(at);

@@ -8,13 +8,13 @@ import { LimitedSocket } from "./limited_socket.ts";
 /** What one end of a pair can do. */
 export interface SocketPairEndOptions {
   /**
-   * Whether it can ping, and shows pings and pongs; it answers pings in any case.
+   * Whether this end can ping, and reports pings and pongs. It answers pings in any case.
    *
    * @default {true}
    */
   readonly controlFrames?: boolean;
   /**
-   * Whether its reader can hold the peer back.
+   * Whether its reader can pause reading.
    *
    * @default {true}
    */
@@ -53,12 +53,12 @@ export interface SocketPairOptions extends SocketPairEndOptions {
    * @default {""}
    */
   readonly extensions?: string;
-  /** Options of the client's end alone. */
+  /** Options of the client's end only. */
   readonly client?: SocketPairEndOptions;
-  /** Options of the server's end alone. */
+  /** Options of the server's end only. */
   readonly server?: SocketPairEndOptions;
   /**
-   * Source of the times of messages and of close timeouts.
+   * The clock for the time stamps of messages and for close timeouts.
    *
    * @default {the runtime's own}
    */
@@ -77,7 +77,7 @@ export interface SocketPair {
  * Creates two sockets that are connected with each other in memory: raw sockets, with all that they do, and no network between them.
  *
  * - What one end writes arrives at the other end in order, after a turn of the event loop, once that end has been started.
- * - What the other end has not read yet stays in `bufferedAmount`: while its reader holds back it grows, and then falls with a `drain`.
+ * - What the other end has not read yet stays in `bufferedAmount`: it grows while its reader has paused reading, and falls with a `drain` later.
  * - Both ends take part in the closing handshake (RFC 6455, section 7), with its timeouts.
  * - `terminate` loses what has not been read yet and ends the other side with 1006.
  *

@@ -18,9 +18,9 @@ export interface NumberRule {
 
 /** Longest duration: what a timer takes, about 24.8 days. */
 export const MAX_DURATION = 2 ** 31 - 1;
-/** Most bytes of anything: the longest typed array an engine may make. */
+/** The maximum of options in bytes: the longest typed array that an engine may make. */
 export const MAX_BYTES = 2 ** 33;
-/** Most items of anything. */
+/** The maximum of options that count items. */
 export const MAX_ITEMS = 2 ** 30;
 
 function duration(ms: number, min = 0): NumberRule {

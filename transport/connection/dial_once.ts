@@ -150,6 +150,6 @@ function cut(socket: Socket): void {
   try {
     socket.terminate();
   } catch {
-    // A socket of the user's own that cannot even be cut: there is nobody left to tell.
+    // A socket of the user's own that cannot even be cut: there is nothing left to report to.
   }
 }

@@ -84,7 +84,7 @@ export interface StreamOutOptions extends CheckedStreamOptions {
 }
 
 /**
- * Sends a stream as one message, each fragment as soon as it is full and the buffer has room, or gathers the
+ * Sends a stream as one message, each fragment as soon as it is full and the buffer has space, or collects the
  * message first for a socket that cannot stream. Whatever makes it fail, the source is cancelled.
  */
 export async function streamOut(

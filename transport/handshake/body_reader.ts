@@ -51,7 +51,7 @@ export class BodyReader {
     });
   }
 
-  /** Takes bytes up to the end of the body, and tells how many it took. */
+  /** Takes bytes up to the end of the body, and returns how many it took. */
   push(bytes: Uint8Array): number {
     let at = 0;
     while (at < bytes.length && !this.#done) {

@@ -27,7 +27,7 @@ export class ResponseReader {
   #response: ResponseHead | undefined;
   #body: BodyReader | undefined;
 
-  /** Reads an answer. `grants` tells which statuses hand the stream over. */
+  /** Reads a response. `grants` returns whether a status gives the stream to the client. */
   constructor(grants: (status: number) => boolean) {
     this.#grants = grants;
   }

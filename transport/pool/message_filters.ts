@@ -25,7 +25,7 @@ export function filterMessages(
 }
 
 /**
- * Worker block: a delivery that holds peers back. After a message, its connection is not read for a while, so that
+ * Worker block: a delivery that slows peers down. After a message, its connection is not read for a while, so that
  * nothing is lost and the peer gets backpressure. What has arrived is delivered at once when the connection ends.
  *
  * @param pauseAfter Returns the length of the pause in milliseconds, 0 for none. It must not throw. Called once for

@@ -227,9 +227,9 @@ export class Lifecycle {
 
   /** Nothing more comes from the peer. What is queued still goes out if the peer has closed, or if it gets a close frame because of a fault. */
   #streamOver(): void {
-    const told = this.#state === "peer-closing" ||
+    const known = this.#state === "peer-closing" ||
       this.#state === "finishing" || this.#state === "failing";
-    if (!told || this.#sending.closeWritten) this.#finish();
+    if (!known || this.#sending.closeWritten) this.#finish();
   }
 
   /** Waits for the peer's end of the stream, so that the system does not throw our last bytes away. */

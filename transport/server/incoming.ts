@@ -61,7 +61,7 @@ export interface IncomingContext {
   readonly options: AcceptOptions;
   /** The protocol that the peer asked for, and its key. */
   readonly wish: UpgradeWish;
-  /** Ends the wait for an answer, and tells whether the request still waited for one. */
+  /** Ends the wait for an answer, and returns whether the request still waited for one. */
   readonly settle: () => boolean;
   /** Whether the request waits for an answer. */
   readonly isOpen: () => boolean;

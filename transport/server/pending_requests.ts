@@ -146,7 +146,7 @@ export class PendingRequests {
     handled(refuse(stream, thrown, this.#clock, isHead));
   }
 
-  /** Ends the wait of a connection, and tells whether it waited. */
+  /** Ends the wait of a connection, and returns whether it waited. */
   #settle(pending: Pending): boolean {
     this.#schedule.cancel(pending.deadline);
     return this.#pending.delete(pending);

@@ -240,7 +240,7 @@ function checkRequest(
   const head = {
     method,
     target: url,
-    // The runtime does not tell. An upgrade in another version has not got here.
+    // The runtime does not say. A request with another version was refused before.
     version: "HTTP/1.1",
     headers: new HeaderLines(headers),
   };
@@ -291,7 +291,7 @@ function addHeaders(
   protocol: string,
 ): boolean {
   try {
-    // An attempt that changes nothing tells whether it is allowed.
+    // An attempt that changes nothing shows whether it is allowed.
     response.headers.delete("x-honeybee");
     if (protocol !== "") {
       response.headers.set("sec-websocket-protocol", protocol);

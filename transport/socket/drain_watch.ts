@@ -3,14 +3,14 @@ import { Schedule, type Task } from "../base/schedule.ts";
 
 /** Milliseconds to the first look at a buffer. */
 const FIRST_LOOK = 5;
-/** Most milliseconds between two looks at buffers that do not move. */
+/** The maximum time between two looks at a buffer that does not change, in milliseconds. */
 const LAST_LOOK = 50;
 
 /** What a {@link DrainWatch} looks at. */
 export interface Drained {
   /** Bytes that wait. */
   readonly bufferedAmount: number;
-  /** Bytes that were ever written: tells new ones from those that still wait. */
+  /** Bytes that were ever written: distinguishes new ones from those that still wait. */
   readonly sentBytes: number;
 }
 

@@ -69,7 +69,7 @@ export class EndpointDriver
   #deadline = Infinity;
   #task: Task | undefined;
   #answers: ReturnType<typeof setImmediate> | undefined;
-  /** What the reader was told about sending. */
+  /** What was reported to the reader about sending. */
   #sends = true;
   #closingTold = false;
   /** Messages for which there was no reader. */

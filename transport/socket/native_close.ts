@@ -131,7 +131,7 @@ export class NativeClose {
     return this.#error?.message === UNKNOWN_CODE;
   }
 
-  /** The peer's close frame, as far as the runtime tells. */
+  /** The peer's close frame, as far as the runtime shows it. */
   #received(event: CloseEventInit | undefined): CloseFrame | undefined {
     if (event === undefined) return undefined;
     const { code, reason, wasClean } = event;

@@ -4,7 +4,7 @@ import {
   type HandshakeErrorCode,
 } from "../handshake/errors.ts";
 
-/** The runtime tells the status of a refused handshake in words only. */
+/** The runtime gives the status of a refused handshake only in the text of its error. */
 const STATUS = /Invalid status code: (\d{3})/;
 
 /** Redirects, which a WebSocket client need not follow (RFC 6455, section 4.1). */

@@ -14,7 +14,7 @@ interface Kept {
   readonly at: number;
 }
 
-/** What becomes of the messages of a {@link NativeSocket}, whose peer cannot be held back. */
+/** Delivers the messages of a {@link NativeSocket}, whose reading cannot be paused. */
 export class NativeReceiving {
   readonly #maxMessageSize: number;
   #reader: SocketReader | undefined;

@@ -47,7 +47,7 @@ export interface NativeSocketOptions extends SocketOptions {
    */
   readonly role?: "client" | "server" | undefined;
   /**
-   * The subprotocol agreed on: the runtime's server side does not tell.
+   * The subprotocol that was agreed on, which the runtime's server side does not show.
    *
    * @default {the WebSocket's own}
    */
@@ -77,7 +77,7 @@ export interface NativeSocketOptions extends SocketOptions {
  * What the runtime cannot do is not done here either:
  *
  * - It answers pings automatically, and shows neither pings nor pongs.
- * - A peer that sends too much cannot be held back. Its message is measured only once it has arrived; the runtime refuses
+ * - A peer that sends too fast cannot be slowed down. The size of a message is checked when it has arrived; the runtime refuses
  *   a frame of more than 64 MiB.
  * - A client sends only the close codes 1000 and 3000 to 4999. In place of every other code it sends 1000 with the same
  *   reason, and a server does so with codes that may not be sent. {@link SocketEnd.sent} is what went out.
@@ -85,7 +85,7 @@ export interface NativeSocketOptions extends SocketOptions {
  *   waits for the peer, but the runtime holds the TCP connection, and with it an op that keeps the process alive, until
  *   the peer ends it.
  *
- * What Deno does not tell of the end is filled in:
+ * Deno does not report some ends exactly:
  *
  * - Deno does not know the close code 1014. A close frame with it is reported without its reason, and Deno answers it with
  *   1002. A peer that sends a code that must not be sent looks the same.
@@ -212,7 +212,7 @@ export class NativeSocket implements Socket {
     if (ended !== undefined) this.#tellEnd(ended);
   }
 
-  /** The peer was not held back; only after {@link NativeSocket.close} messages were dropped meanwhile. */
+  /** Reading was not paused; only after {@link NativeSocket.close} messages were dropped meanwhile. */
   resume(): void {
     this.#receiving.resume();
   }
@@ -380,7 +380,7 @@ export class NativeSocket implements Socket {
     try {
       this.#reader?.end(end);
     } catch {
-      // There is nobody left to tell.
+      // There is nothing left to report to.
     }
   }
 }

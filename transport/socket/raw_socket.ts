@@ -100,7 +100,7 @@ export class RawSocket implements Socket {
   readonly binary: BinaryDelivery;
   /** It can ping, and shows pings and pongs. */
   readonly controlFrames = true;
-  /** A peer that sends can be held back. */
+  /** Reading from the peer can be paused. */
   readonly flowControl = true;
 
   readonly #driver: EndpointDriver;

@@ -43,7 +43,7 @@ export interface SocketReader {
    *
    * @param size The payload in bytes, before any compression.
    * @param at When it was read, in epoch milliseconds.
-   * @returns `false` to hold the peer back: a socket with flow control hands over nothing
+   * @returns `false` to pause reading: a socket with flow control delivers nothing
    * more until {@link Socket.resume}; one without goes on.
    */
   message(data: Message, size: number, at: number): boolean;

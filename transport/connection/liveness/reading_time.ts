@@ -11,7 +11,7 @@ const SLOWEST_READER = 65_536 / 1_000;
 /**
  * Estimates how long a slow peer needs to read our output before it can answer.
  *
- * The system takes about 4 MiB of our output at once and then reports room in large steps. Therefore output that was
+ * The system takes about 4 MiB of our output at once and then reports free space in large steps. Therefore output that was
  * written may still have to reach the peer.
  */
 export class ReadingTime {

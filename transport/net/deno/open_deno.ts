@@ -81,7 +81,7 @@ export async function openDenoTls(
  * Waits for a connection, or for the signal.
  *
  * If its own signal aborts when the connection is open but not handed over yet, the runtime throws and leaves the connection open,
- * out of reach. So it gets a signal that does not tell, and the connection is closed here.
+ * out of reach. So it gets another signal, and the connection is closed here.
  */
 async function connect<C extends Deno.Conn>(
   open: (signal: AbortSignal) => Promise<C>,

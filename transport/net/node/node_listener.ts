@@ -45,7 +45,7 @@ export class NodeListener implements StreamListener {
   /**
    * Starts to listen.
    *
-   * @throws On Deno what the runtime throws when it cannot. Other runtimes tell by {@link ready} and {@link accept}.
+   * @throws On Deno what the runtime throws when it cannot. On other runtimes {@link ready} and {@link accept} report it.
    */
   constructor(options: StreamListenerOptions) {
     this.#options = options;
@@ -197,7 +197,7 @@ export class NodeListener implements StreamListener {
     const { maxPending, onError } = this.#options;
     const address = peerOf(socket);
     if (address === undefined) {
-      // It was reset before it was accepted: without an address it cannot be told from another one.
+      // It was reset before it was accepted: without an address it cannot be distinguished from another one.
       socket.destroy();
       onError(toFailure(undefined), undefined);
       return;

@@ -29,7 +29,7 @@ export interface ServerAddress {
 /** An address that the system has granted. */
 export interface BoundAddress {
   readonly addr: PeerAddress;
-  /** What `Server.listen` takes to listen at once; `undefined` if it has to be told the address. */
+  /** What `Server.listen` takes to listen at once; `undefined` if it needs the address. */
   readonly handle: object | undefined;
 }
 
@@ -134,7 +134,7 @@ export function keepServerAccepting(stream: object): void {
   });
 }
 
-/** Asks for an address that cannot be had, since `addr` is taken: the error tells whether there are descriptors. */
+/** Asks for an address that cannot be had, since `addr` is in use: the error shows whether there are descriptors. */
 function findShortage(addr: PeerAddress, hostname: string): Error | undefined {
   try {
     const probe = addr.transport === "unix"

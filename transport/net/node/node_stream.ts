@@ -14,7 +14,7 @@ import type { ByteStream, ByteStreamHandler } from "../stream/byte_stream.ts";
 import { type Writer, writerFor } from "./node_writer.ts";
 import { KeptMemory, type SharedRead } from "./shared_read.ts";
 
-/** Bytes that may arrive while a stream is paused, where the runtime cannot hold the peer back. */
+/** The maximum number of bytes that may arrive while a stream is paused, if the runtime cannot pause it. */
 const MAX_HELD = 4 * 1_048_576;
 
 /** Returns the address of a socket's peer; `undefined` if the socket does not know it, or no longer. */
@@ -49,7 +49,7 @@ export class NodeStream implements ByteStream {
   /** Why the stream is gone. */
   #error: Error | undefined;
 
-  /** `calling` while the writer runs: tells a write that completes at once from one that completes later. */
+  /** `calling` while the writer runs: distinguishes a write that completes at once from one that completes later. */
   #write: "idle" | "calling" | "waiting" = "idle";
   #ended = false;
   #writeError: Error | undefined;
@@ -345,7 +345,7 @@ interface ReadHandle {
 
 /**
  * Returns the TCP handle below a TLS socket. Deno's `node:tls` decrypts and keeps whatever arrives while it is paused, so that only
- * the handle can hold the peer back.
+ * the handle can be paused.
  */
 function handleOf(socket: TLSSocket): ReadHandle | undefined {
   const tls: unknown = Reflect.get(socket, "_handle");

@@ -99,7 +99,7 @@ export interface ByteStream {
    */
   writev(pieces: readonly Uint8Array[]): boolean;
   /**
-   * Stops reading, so that the system holds the peer back. Takes effect at once: no `data`, `filled` or `end` follows
+   * Stops reading, so that TCP slows the peer down. Takes effect at once: no `data`, `filled` or `end` follows
    * before {@link resume}. Safe to call twice.
    */
   pause(): void;

@@ -15,8 +15,8 @@ export const DIRECT_SIZE = 65_536;
 const TRUSTED_SIZE = 16_384;
 
 /**
- * How much room a message gets of which `arrived` bytes have come: a header alone is
- * worth almost nothing, and the room grows with what was really sent. One read of
+ * Returns how much memory a message gets of which `arrived` bytes have come. A header alone
+ * gets almost nothing: the memory grows with the bytes that were really sent. One read of
  * 64 KiB earns the whole of a message of 1 MiB.
  */
 function earnedCapacity(arrived: number): number {
@@ -57,7 +57,7 @@ export class Assembly {
   }
 
   /**
-   * The room for the next bytes, so that they can be read straight to where they belong.
+   * Returns the memory for the next bytes, so that they can be read directly to their place.
    *
    * @param left How many bytes of the frame are still to come.
    * @throws {ProtocolError} `message-too-large` when there is no memory for it.
@@ -112,7 +112,7 @@ export class Assembly {
   /**
    * Ends a binary message.
    *
-   * @param exact Whether its buffer must have no room to spare.
+   * @param exact Whether its buffer must have exactly the size of the message.
    */
   takeBytes(exact: boolean): Uint8Array {
     const size = this.#size;

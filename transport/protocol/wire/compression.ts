@@ -15,7 +15,7 @@ export interface Inflater {
    *
    * @param piece Compressed bytes, maybe none. They are not changed.
    * @param last Whether the message ends with this piece.
-   * @param room The most bytes that this piece may become, `Infinity` for no limit.
+   * @param room The maximum number of bytes that this piece may become, `Infinity` for no limit.
    * @returns What the piece became. It is good until the next call.
    * @throws {ProtocolError} `message-too-large` when it would become more than `room`,
    * `invalid-deflate-data` when it cannot be decompressed.

@@ -211,7 +211,7 @@ export class ZlibInflater implements Inflater {
         );
       }
       if (more || left === 0) continue;
-      // Input is left though there was room: a block with BFINAL has ended the stream (section
+      // Input is left although there was space: a block with BFINAL has ended the stream (section
       // 7.2.3.4), and another begins. The tail that follows the last block is none.
       zlib.reset();
       more = bytes !== TAIL;

@@ -114,7 +114,7 @@ export function headerSizeOf(second: number): number {
 /**
  * Writes a frame header and gives back where the payload goes.
  *
- * The room must be there. The shortest length encoding is used (RFC 6455, section 5.2).
+ * There must be enough space. The shortest length encoding is used (RFC 6455, section 5.2).
  *
  * @param first The first byte of the header: FIN, RSV and opcode.
  * @param key The masking key as a 32-bit integer; only used when `masked`.

@@ -101,7 +101,7 @@ export class MaskView {
   }
 
   /**
-   * Masks or unmasks as {@link MaskView.mask} does, and tells whether all that came out is
+   * Masks or unmasks as {@link MaskView.mask} does, and returns whether all that came out is
    * ASCII, which costs next to nothing on the way.
    */
   maskText(start: number, end: number, key: number): boolean {
@@ -199,7 +199,7 @@ const POOL_SIZE = 1024;
 const pool = new Int32Array(POOL_SIZE);
 let next = POOL_SIZE;
 
-/** A masking key from a strong source of chance, as RFC 6455, section 5.3 demands. */
+/** Returns a masking key from a strong source of randomness, as RFC 6455, section 5.3 demands. */
 export function randomMaskKey(): number {
   if (next === POOL_SIZE) {
     crypto.getRandomValues(pool);
