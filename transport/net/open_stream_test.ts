@@ -38,9 +38,18 @@ Deno.test("an opening that fails leaves nothing open", async () => {
   await assertRejects(() =>
     opening(`wss://${HOST}:PORT`, {})(tlsServer.port, signal)
   );
+  const unreadable = [
+    { cert: "no certificate", key: SERVER_KEY },
+    { cert: SERVER_CERT, key: "no key" },
+  ];
+  for (const options of unreadable) {
+    await assertRejects(() =>
+      opening(`wss://${HOST}:PORT`, options)(plainServer.port, signal)
+    );
+  }
   await settled(() => {
     assertEquals([plainServer.open, tlsServer.open], [0, 0]);
-    assertEquals([plainServer.seen, tlsServer.seen], [1, 1]);
+    assertEquals([plainServer.seen, tlsServer.seen], [3, 1]);
   });
 });
 

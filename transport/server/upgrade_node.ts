@@ -4,7 +4,7 @@ import { acceptRaw, type ReceivedRequest } from "./accept.ts";
 import { type AcceptOptions, checkAcceptFields } from "./accept_options.ts";
 import { clockOf } from "../base/clock.ts";
 import { ConfigError } from "../base/errors.ts";
-import { keepServerAccepting } from "../net/node/node_on_deno.ts";
+import { keepServerAccepting } from "../net/node/keep_accepting.ts";
 import { NodeStream, peerOf } from "../net/node/node_stream.ts";
 import { PullAdapter } from "../net/stream/pull_stream.ts";
 import { handled } from "../base/promise.ts";

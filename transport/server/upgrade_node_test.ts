@@ -1,11 +1,16 @@
 import type { Buffer } from "node:buffer";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { createServer as createSecureServer } from "node:https";
+import { once } from "node:events";
+import { connect } from "node:net";
 import type { Duplex } from "node:stream";
+import { connect as connectTls } from "node:tls";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { RecordingReader } from "../../testing/mod.ts";
 import { CA, SERVER_CERT, SERVER_KEY } from "../_support/certificates.ts";
 import { dialRaw } from "../client/dial_raw.ts";
+import { Connection } from "../connection/connection.ts";
+import { pause } from "../net/_support/stream_contract.ts";
 import { ConfigError } from "../base/errors.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import { join, utf8 } from "../_support/bytes.ts";
@@ -180,6 +185,48 @@ Deno.test("upgradeNode: a peer that is cut hears of it", async () => {
   socket.terminate();
   assertEquals((await client.closed).code, 1006);
 });
+
+for (const secure of [false, true]) {
+  for (const way of ["ends its side", "leaves", "resets"]) {
+    Deno.test(`upgradeNode: a client that ${way} before the upgrade is noticed: ${secure ? "TLS" : "plain"}`, async () => {
+      const server: Server = secure
+        ? createSecureServer({ cert: SERVER_CERT, key: SERVER_KEY })
+        : createServer();
+      const upgrading = once(server, "upgrade");
+      server.listen(0, HOST);
+      await once(server, "listening");
+      const address = server.address();
+      assert(address !== null && typeof address === "object");
+      const below = connect(address.port, HOST);
+      below.on("error", () => {});
+      const client = secure
+        ? connectTls({ socket: below, ca: [CA], servername: "localhost" })
+        : below;
+      client.on("error", () => {});
+      client.write(
+        "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+      );
+      const [request, duplex, head] = await upgrading;
+      // As while a handler waits for something.
+      duplex.on("error", () => {});
+      if (way === "ends its side") client.end();
+      else if (way === "leaves") client.destroy();
+      else below.resetAndDestroy();
+      await pause(100);
+      const socket = upgradeNode(request, duplex, head);
+      const connection = Connection.fromSocket(socket, { pingInterval: 0 });
+      const late = Promise.withResolvers<never>();
+      const timer = setTimeout(() => late.reject(new Error("open")), 5_000);
+      const end = await Promise.race([connection.closed, late.promise]);
+      clearTimeout(timer);
+      assertEquals(end.clean, false);
+      client.destroy();
+      below.destroy();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    });
+  }
+}
 
 Deno.test("upgradeNode: what is no duplex is a ConfigError", () => {
   assertThrows(

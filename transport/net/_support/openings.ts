@@ -6,6 +6,7 @@ import { setImmediate } from "node:timers";
 import * as tls from "node:tls";
 import { CA, SERVER_CERT, SERVER_KEY } from "../../_support/certificates.ts";
 import { systemClock } from "../../base/clock.ts";
+import { onDeno } from "../../base/runtime.ts";
 import { USES_DENO_CONN } from "../stream_choice.ts";
 import { openStream } from "../open_stream.ts";
 import type { OpenedStream, OpenOptions } from "../stream/stream_options.ts";
@@ -137,39 +138,60 @@ export const OPENINGS: readonly Opening[] = [
     open: opening("wss://far.invalid", { proxy: `http://${HOST}:PORT` }),
   },
   { name: "Unix", server: plain, open: overUnix, path: PATH },
-  { name: "TCP, Deno.Conn", server: plain, open: viaDenoConn(overTcp) },
-  {
-    name: "Unix, Deno.Conn",
-    server: plain,
-    open: viaDenoConn(overUnix),
-    path: PATH,
-  },
+  ...onDeno
+    ? [
+      { name: "TCP, Deno.Conn", server: plain, open: viaDenoConn(overTcp) },
+      {
+        name: "Unix, Deno.Conn",
+        server: plain,
+        open: viaDenoConn(overUnix),
+        path: PATH,
+      },
+    ]
+    : [],
 ];
 
 /** Aborts an opening at every moment, and looks that the server has no connection left. */
 export async function abortEverywhere(
   { server: create, open, path }: Opening,
 ): Promise<void> {
-  await using server = create();
-  if (path === undefined) server.server.listen(0, HOST);
-  else server.server.listen(path);
-  await once(server.server, "listening");
-  let aborted = 0;
-  for (let moment = -1; moment < 24; moment++) {
-    const abort = new AbortController();
-    if (moment < 0) abort.abort(REASON);
-    const opening = open(server.port, abort.signal).then(
-      ({ stream }) => stream.destroy(),
-      (error: unknown) => {
-        assert.equal(error, REASON);
+  const server = create();
+  try {
+    if (path === undefined) server.server.listen(0, HOST);
+    else server.server.listen(path);
+    await once(server.server, "listening");
+    let aborted = 0;
+    for (let moment = -1; moment < 24; moment++) {
+      if (await abortAt(moment, (signal) => open(server.port, signal))) {
         aborted++;
-      },
-    );
-    await wait(moment);
-    abort.abort(REASON);
-    await opening;
-    await settled(() => assert.equal(server.open, 0));
+      }
+      await settled(() => assert.equal(server.open, 0));
+    }
+    assert.ok(aborted > 2, `${aborted} were aborted`);
+  } finally {
+    await server[Symbol.asyncDispose]();
+    if (path !== undefined) rmSync(path, { force: true });
   }
-  assert.ok(aborted > 2, `${aborted} were aborted`);
-  if (path !== undefined) rmSync(path, { force: true });
+}
+
+/** Returns whether the opening was aborted: the last ones may be open before. */
+async function abortAt(
+  moment: number,
+  open: (signal: AbortSignal) => Promise<OpenedStream>,
+): Promise<boolean> {
+  const abort = new AbortController();
+  if (moment < 0) abort.abort(REASON);
+  const opening = open(abort.signal).then(
+    ({ stream }) => {
+      stream.destroy();
+      return false;
+    },
+    (error: unknown) => {
+      assert.equal(error, REASON);
+      return true;
+    },
+  );
+  await wait(moment);
+  abort.abort(REASON);
+  return await opening;
 }

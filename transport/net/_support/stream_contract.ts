@@ -44,12 +44,12 @@ export async function runCase(
   });
 }
 
-let isWarm = false;
+const warm = new Set<string>();
 
 /** Has the runtime open the descriptors that it keeps. */
-async function warmUp({ open }: StreamKindUnderTest): Promise<void> {
-  if (isWarm) return;
-  isWarm = true;
+async function warmUp({ name, open }: StreamKindUnderTest): Promise<void> {
+  if (warm.has(name)) return;
+  warm.add(name);
   const { stream, peer } = await open();
   stream.destroy();
   peer.destroy();
@@ -154,7 +154,7 @@ export const CONTRACT: readonly ContractCase[] = [
     name:
       "a peer that floods a paused stream is held back, and nothing is lost",
     isLong: true,
-    async run(pair) {
+    async run(pair, kind) {
       const { ours, peers } = ends(pair);
       ours.resume();
       await peers.send(1_000);
@@ -164,7 +164,8 @@ export const CONTRACT: readonly ContractCase[] = [
       const flooding = peers.send(64 * MIB);
       await pause(1_500);
       const grown = await residentMemory() - memory;
-      assert.ok(peers.sent < MAX_UNREAD, `${peers.sent} bytes were taken`);
+      const maximum = kind.isProxied ? 2 * MAX_UNREAD : MAX_UNREAD;
+      assert.ok(peers.sent < maximum, `${peers.sent} bytes were taken`);
       assert.ok(grown < MAX_UNREAD, `memory grew by ${grown}`);
       assert.equal(ours.received, 1_000);
       ours.resume();
@@ -387,21 +388,6 @@ export const CONTRACT: readonly ContractCase[] = [
       await second.until(() => second.received === 71_000);
       assert.equal(ours.received, 70_000);
       assertRight(ours, second);
-    },
-  },
-  {
-    name: "a duplex that was taken over keeps no listener",
-    async run(pair) {
-      const { duplex, stream } = pair;
-      if (duplex === undefined) return;
-      const { ours, peers } = ends(pair);
-      ours.resume();
-      await peers.send(10);
-      await ours.until(() => ours.received === 10);
-      stream.destroy();
-      await settled(() => assert.ok(duplex.closed || duplex.destroyed));
-      await pause(20);
-      assert.equal(duplex.listenerCount("data"), 0);
     },
   },
 ];

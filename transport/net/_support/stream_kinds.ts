@@ -41,6 +41,8 @@ export interface StreamKindUnderTest {
   readonly keepsUnread: boolean;
   /** Whether it is a Unix socket, whose path the permissions of the unit tests do not know. */
   readonly isUnix?: boolean;
+  /** Whether a proxy in between holds data too. */
+  readonly isProxied?: boolean;
   /** Opens one. */
   open(): Promise<StreamPair>;
 }
@@ -87,9 +89,13 @@ async function accepted(
 
 /** Has the peer listen, and opens the stream under test. */
 async function dialled(
-  options: { readonly tls?: TlsServerOptions; readonly path?: string },
+  options: {
+    readonly tls?: TlsServerOptions;
+    readonly path?: string;
+    readonly isProxied?: boolean;
+  },
 ): Promise<StreamPair> {
-  const { path } = options;
+  const { path, isProxied } = options;
   const incoming = Promise.withResolvers<net.Socket>();
   const server = options.tls === undefined
     ? net.createServer(HALF_OPEN, incoming.resolve)
@@ -99,13 +105,17 @@ async function dialled(
     else server.listen(path, resolve);
   });
   try {
-    const address = server.address();
-    const port = typeof address === "object" ? address?.port : 0;
+    const port = portOf(server);
+    const proxy = isProxied ? await openProxy(port) : undefined;
     const scheme = options.tls === undefined ? "ws" : "wss";
     const [{ stream }, peer] = await Promise.all([
       openStream(
         new URL(`${scheme}://${path === undefined ? HOST : "x"}:${port}`),
-        { caCerts: [CA], unix: path },
+        {
+          caCerts: [CA],
+          unix: path,
+          proxy: proxy !== undefined && `http://${HOST}:${portOf(proxy)}`,
+        },
         new AbortController().signal,
         systemClock,
       ),
@@ -118,8 +128,14 @@ async function dialled(
   }
 }
 
+/** A duplex that nobody has taken over, and its other end. */
+export interface DuplexPair {
+  readonly duplex: Duplex;
+  readonly peer: net.Socket;
+}
+
 /** The socket of an `upgrade` event of `node:http` or `node:https`. */
-async function upgraded(isSecure: boolean): Promise<StreamPair> {
+async function upgraded(isSecure: boolean): Promise<DuplexPair> {
   const server = isSecure
     ? createHttpsServer({ cert: SERVER_CERT, key: SERVER_KEY })
     : createHttpServer();
@@ -127,8 +143,7 @@ async function upgraded(isSecure: boolean): Promise<StreamPair> {
     server.once("upgrade", (_request, socket) => resolve(socket))
   );
   await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
-  const address = server.address();
-  const port = typeof address === "object" ? address?.port ?? 0 : 0;
+  const port = portOf(server);
   const below = await ready(
     net.connect({ host: HOST, port, ...HALF_OPEN }),
     "connect",
@@ -139,25 +154,66 @@ async function upgraded(isSecure: boolean): Promise<StreamPair> {
   );
   const duplex = await socket;
   server.close();
-  return pair(new NodeStream(duplex), peer, duplex);
+  return { duplex, peer };
 }
 
 /** A duplex of a user's own over a socket. */
-async function foreign(): Promise<StreamPair> {
+async function foreign(): Promise<DuplexPair> {
   const server = net.createServer(HALF_OPEN);
   const socket = new Promise<net.Socket>((resolve) =>
     server.once("connection", resolve)
   );
   await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
-  const address = server.address();
-  const port = typeof address === "object" ? address?.port ?? 0 : 0;
+  const port = portOf(server);
   const below = await ready(
     net.connect({ host: HOST, port, ...HALF_OPEN }),
     "connect",
   );
   const duplex = new ForeignDuplex(await socket);
   server.close();
-  return pair(new NodeStream(duplex), below, duplex);
+  return { duplex, peer: below };
+}
+
+/** The duplexes that callers bring. */
+export const DUPLEX_KINDS: readonly {
+  readonly name: string;
+  open(): Promise<DuplexPair>;
+}[] = [
+  { name: "upgrade event, TCP", open: () => upgraded(false) },
+  { name: "upgrade event, TLS", open: () => upgraded(true) },
+  { name: "duplex of a user", open: foreign },
+];
+
+/** Takes over a duplex at once. */
+async function taken(
+  { open }: typeof DUPLEX_KINDS[number],
+): Promise<StreamPair> {
+  const { duplex, peer } = await open();
+  return pair(new NodeStream(duplex), peer, duplex);
+}
+
+/** An HTTP proxy for one connection to `port`. */
+async function openProxy(port: number): Promise<net.Server> {
+  const proxy = net.createServer(HALF_OPEN, (client) => {
+    proxy.close();
+    client.once("data", () => {
+      const server = net.connect({ host: HOST, port, ...HALF_OPEN }, () => {
+        client.write("HTTP/1.1 200 OK\r\n\r\n");
+        client.pipe(server).pipe(client);
+      });
+      client.on("error", () => server.destroy());
+      client.on("close", () => server.destroy());
+      server.on("error", () => client.resetAndDestroy());
+      server.on("close", () => client.destroy());
+    });
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, HOST, resolve));
+  return proxy;
+}
+
+function portOf(server: net.Server): number {
+  const address = server.address();
+  return address !== null && typeof address === "object" ? address.port : 0;
 }
 
 /** A duplex that wraps another one, as users write them. */
@@ -271,13 +327,24 @@ export const STREAM_KINDS: readonly StreamKindUnderTest[] = [
     isUnix: true,
     open: () => dialled({ path: unixPath() }),
   },
-  { keepsUnread, name: "upgrade event, TCP", open: () => upgraded(false) },
-  { keepsUnread, name: "upgrade event, TLS", open: () => upgraded(true) },
   {
-    name: "duplex of a user",
+    // The proxy may drop what it holds.
     keepsUnread: false,
-    open: foreign,
+    isProxied: true,
+    name: "TCP through a proxy",
+    open: () => dialled({ isProxied: true }),
   },
+  {
+    keepsUnread: false,
+    isProxied: true,
+    name: "TLS through a proxy",
+    open: () => dialled({ tls: TLS, isProxied: true }),
+  },
+  ...DUPLEX_KINDS.map((kind) => ({
+    name: kind.name,
+    keepsUnread: keepsUnread && kind.name !== "duplex of a user",
+    open: () => taken(kind),
+  })),
   ...onDeno ? denoKinds() : [],
 ];
 

@@ -6,7 +6,8 @@ import { Queue } from "../../base/queue.ts";
 import { onDeno } from "../../base/runtime.ts";
 import { HandshakeError } from "../../handshake/errors.ts";
 import type { PeerAddress } from "../stream/address.ts";
-import { bindAddress, keepAccepting, shareReads } from "./node_on_deno.ts";
+import { keepAccepting } from "./keep_accepting.ts";
+import { bindAddress, shareReads } from "./node_on_deno.ts";
 import { NodeStream, peerOf } from "./node_stream.ts";
 import { sharedReadOf } from "./shared_read.ts";
 import {
@@ -65,14 +66,12 @@ export class NodeListener implements StreamListener {
       const granted = addr.transport === "tcp" ? addr.port : port;
       this.#server.listen({ host: hostname, port: granted, reusePort });
     }
-    if (onDeno) {
-      this.#stopWatching = keepAccepting(
-        this.#server,
-        hostname,
-        addr,
-        (error) => options.onError(error, undefined),
-      );
-    }
+    this.#stopWatching = keepAccepting(
+      this.#server,
+      hostname,
+      addr,
+      (error) => options.onError(error, undefined),
+    );
   }
 
   /** Outside of Deno a port that the system chose is known when it listens. */

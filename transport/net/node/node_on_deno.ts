@@ -4,19 +4,10 @@
  * @module
  */
 
-import { EventEmitter } from "node:events";
 import * as net from "node:net";
-import { clearInterval, setInterval } from "node:timers";
 import { getSystemErrorName } from "node:util";
-import { toError } from "../../base/errors.ts";
-import { onDeno } from "../../base/runtime.ts";
 import type { PeerAddress } from "../stream/address.ts";
 import { socketWithSharedRead } from "./shared_read.ts";
-import { isShortage } from "../stream/shortage.ts";
-
-/** Milliseconds between two looks at a server. */
-const LOOK_EVERY = 500;
-const BACKLOG = 511;
 
 /** Where a server is to listen. */
 export interface ServerAddress {
@@ -87,71 +78,4 @@ export function shareReads(server: net.Server): void {
     // As the runtime's own method does.
     return Object.assign(socket, { server, _server: server });
   });
-}
-
-/**
- * Has a server accept again after the process had no descriptors left: Deno's `node:net` goes deaf then, and says nothing.
- *
- * @param hostname The address or name that it was asked to listen on.
- * @param addr The address that it listens on.
- * @param onShortage Called once for each time that the process has no descriptors left.
- * @returns A function that ends it.
- */
-export function keepAccepting(
-  server: net.Server,
-  hostname: string,
-  addr: PeerAddress,
-  onShortage: (error: Error) => void,
-): () => void {
-  let isShort = false;
-  const timer = setInterval(() => {
-    const shortage = findShortage(addr, hostname);
-    if (shortage !== undefined && !isShort) onShortage(shortage);
-    isShort = shortage !== undefined;
-    listenAgain(server);
-  }, LOOK_EVERY);
-  timer.unref();
-  return () => clearInterval(timer);
-}
-
-/** Servers of the caller's that are looked after. */
-const lookedAfter = new WeakSet<EventEmitter>();
-
-/**
- * Has the caller's server, of which `stream` is a connection, accept again after the process had no descriptors left,
- * until the server is closed. Does nothing on other runtimes, which need no help, and for streams without a server.
- */
-export function keepServerAccepting(stream: object): void {
-  if (!onDeno) return;
-  const server: unknown = Reflect.get(stream, "server");
-  if (!(server instanceof EventEmitter) || lookedAfter.has(server)) return;
-  lookedAfter.add(server);
-  const timer = setInterval(() => listenAgain(server), LOOK_EVERY);
-  timer.unref();
-  server.once("close", () => {
-    clearInterval(timer);
-    lookedAfter.delete(server);
-  });
-}
-
-/** Asks for an address that cannot be had, since `addr` is in use: the error shows whether there are descriptors. */
-function findShortage(addr: PeerAddress, hostname: string): Error | undefined {
-  try {
-    const probe = addr.transport === "unix"
-      ? Deno.listen({ transport: "unix", path: `${addr.path}/probe` })
-      : Deno.listen({ hostname, port: addr.port });
-    probe.close();
-  } catch (thrown) {
-    const error = toError(thrown);
-    if (isShortage(error)) return error;
-  }
-  return undefined;
-}
-
-/** Wakes a server that has gone deaf. Harmless to one that has not. */
-function listenAgain(server: object): void {
-  const handle: unknown = Reflect.get(server, "_handle");
-  if (typeof handle !== "object" || handle === null) return;
-  const listen: unknown = Reflect.get(handle, "listen");
-  if (typeof listen === "function") Reflect.apply(listen, handle, [BACKLOG]);
 }

@@ -166,6 +166,7 @@ export class NodeStream implements ByteStream {
     const { errored, destroyed, closed, readableEnded, writableEnded } =
       this.#duplex;
     if (readableEnded) this.#peerEnd = "ended";
+    this.#closed = closed;
     if (errored || destroyed || closed) {
       this.#error = errored ?? new Error("The stream was closed.");
     } else if (writableEnded) {

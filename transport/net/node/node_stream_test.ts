@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { createServer as createHttpServer } from "node:http";
 import { once } from "node:events";
-import * as net from "node:net";
+import type * as net from "node:net";
 import { Duplex } from "node:stream";
 import * as tls from "node:tls";
 import { SERVER_CERT, SERVER_KEY } from "../../_support/certificates.ts";
@@ -12,70 +11,11 @@ import { NodeStream } from "./node_stream.ts";
 
 const HOST = "127.0.0.1";
 
-/** The socket of an `upgrade` event, and the client that asked for it. */
-async function upgradeEvent(): Promise<
-  { readonly socket: net.Socket; readonly client: net.Socket }
-> {
-  const server = createHttpServer();
-  const upgrade = new Promise<Duplex>((resolve) =>
-    server.once("upgrade", (_request, socket) => resolve(socket))
-  );
-  server.listen(0, HOST);
-  await once(server, "listening");
-  const client = net.connect({ port: portOf(server), host: HOST });
-  client.on("error", () => {});
-  client.write(
-    "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
-  );
-  const socket = await upgrade;
-  server.close();
-  assert(socket instanceof net.Socket);
-  return { socket, client };
-}
-
 function portOf(server: net.Server): number {
   const address = server.address();
   assert(address !== null && typeof address === "object");
   return address.port;
 }
-
-/** Takes the duplex over, and gives what is reported in time. */
-async function takeOver(duplex: Duplex): Promise<StreamEnd> {
-  const stream = new NodeStream(duplex);
-  const end = new StreamEnd(stream);
-  end.resume();
-  await pause(50);
-  stream.destroy();
-  return end;
-}
-
-Deno.test("taken over after the peer has ended its side: the end is reported", async () => {
-  const { socket, client } = await upgradeEvent();
-  client.end();
-  socket.resume();
-  await settled(() => assert(socket.readableEnded));
-  const { calls } = await takeOver(socket);
-  assertEquals(calls, ["end"]);
-  client.destroy();
-});
-
-Deno.test("taken over after the peer has left: the error is reported", async () => {
-  const { socket, client } = await upgradeEvent();
-  socket.on("error", () => {});
-  socket.resume();
-  client.resetAndDestroy();
-  await settled(() => assert(socket.destroyed));
-  const { calls } = await takeOver(socket);
-  assertEquals(calls, ["error"]);
-});
-
-Deno.test("taken over after it was destroyed: an error is reported", async () => {
-  const { socket, client } = await upgradeEvent();
-  socket.destroy();
-  const { calls } = await takeOver(socket);
-  assertEquals(calls, ["error"]);
-  client.destroy();
-});
 
 Deno.test("taken over after our side was ended: writing is broken, reading is not", async () => {
   const duplex = new Duplex({ read() {}, write() {} });
@@ -90,15 +30,6 @@ Deno.test("taken over after our side was ended: writing is broken, reading is no
   await end.until(() => end.has("end"));
   assertEquals([end.received, end.calls], [1, ["writeError", "end"]]);
   stream.destroy();
-});
-
-Deno.test("taken over with data that nobody has read: it is not lost", async () => {
-  const { socket, client } = await upgradeEvent();
-  client.write(new Uint8Array([0, 31, 62]));
-  await pause(20);
-  const { received, wrong } = await takeOver(socket);
-  assertEquals([received, wrong], [3, []]);
-  client.destroy();
 });
 
 Deno.test("a duplex whose write throws has a broken side, and is read on", async () => {

@@ -1,5 +1,5 @@
 import { connect, isIP, type NetConnectOpts, type Socket } from "node:net";
-import { connect as connectTls, rootCertificates } from "node:tls";
+import * as tls from "node:tls";
 import type { Clock } from "../../base/clock.ts";
 import { onAbort } from "../../base/promise.ts";
 import { onDeno } from "../../base/runtime.ts";
@@ -125,29 +125,54 @@ export async function secureNode(
   signal: AbortSignal,
 ): Promise<OpenedStream> {
   const remoteAddr = peerOf(socket);
-  const inner = connectTls({
-    socket,
-    host,
-    port,
-    // An address is not a name to ask for (RFC 6066, section 3).
-    ...(isIP(host) === 0 && { servername: host }),
-    ...(caCerts !== undefined && { ca: trusted(caCerts) }),
-    ALPNProtocols: ALPN,
+  const own = {
     ...(cert !== undefined && { cert }),
     ...(key !== undefined && { key }),
-  });
+  };
   try {
+    // Throws if a certificate cannot be read.
+    const inner = tls.connect({
+      socket,
+      host,
+      port,
+      // An address is not a name to ask for (RFC 6066, section 3).
+      ...(isIP(host) === 0 && { servername: host }),
+      ALPNProtocols: ALPN,
+      ...(caCerts === undefined ? own : trusting(caCerts, own)),
+    });
     await opened(inner, "secureConnect", signal);
+    return { stream: new NodeStream(inner), remoteAddr };
   } catch (error) {
     socket.destroy();
     throw error;
   }
-  return { stream: new NodeStream(inner), remoteAddr };
 }
 
-/** The runtime's own authorities are trusted too. Deno adds them itself, and to read them needs a permission. */
-function trusted(caCerts: readonly string[]): string[] {
-  return onDeno ? [...caCerts] : [...rootCertificates, ...caCerts];
+/** Returns the options that have certificates trusted beside the runtime's own authorities, which `ca` alone would replace. */
+function trusting(
+  caCerts: readonly string[],
+  options: { readonly cert?: string; readonly key?: string },
+): tls.ConnectionOptions {
+  if (!onDeno) return { ...options, ca: [...ownAuthorities(), ...caCerts] };
+  // To read the authorities needs a permission on Deno. A context has them already.
+  const secureContext = tls.createSecureContext(options);
+  const context: unknown = Reflect.get(secureContext, "context");
+  const canAdd = typeof context === "object" && context !== null &&
+    typeof Reflect.get(context, "addCACert") === "function";
+  if (!canAdd) return { ...options, ca: [...caCerts] };
+  for (const certificate of caCerts) {
+    Reflect.apply(Reflect.get(context, "addCACert"), context, [certificate]);
+  }
+  return { secureContext };
+}
+
+/** Returns what the runtime trusts by default, `NODE_EXTRA_CA_CERTS` included where it can say so (Node.js 22.15). */
+function ownAuthorities(): readonly string[] {
+  const read: unknown = Reflect.get(tls, "getCACertificates");
+  const found: unknown = typeof read === "function"
+    ? read("default")
+    : undefined;
+  return Array.isArray(found) ? found : tls.rootCertificates;
 }
 
 /** Waits until a socket is open. Destroys it if it cannot be opened, or if the signal aborts. */

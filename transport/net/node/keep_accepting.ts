@@ -1,0 +1,105 @@
+import { EventEmitter } from "node:events";
+import { closeSync, openSync } from "node:fs";
+import type { Server } from "node:net";
+import { devNull } from "node:os";
+import {
+  clearInterval,
+  clearTimeout,
+  setInterval,
+  setTimeout,
+} from "node:timers";
+import { toError } from "../../base/errors.ts";
+import { onDeno } from "../../base/runtime.ts";
+import type { PeerAddress } from "../stream/address.ts";
+import { isShortage } from "../stream/shortage.ts";
+
+/** Milliseconds between two looks at a server. */
+const LOOK_EVERY = 500;
+/** The same in a shortage, and for some looks after it: connections that have ended meanwhile take descriptors once more. */
+const LOOK_EVERY_IN_SHORTAGE = 50;
+const LOOKS_AFTER_SHORTAGE = 20;
+/** The same for servers of the caller's, of which a shortage is not known. */
+const LOOK_EVERY_AT_CALLERS = 200;
+const BACKLOG = 511;
+
+/**
+ * Reports when the process has no descriptors left, since no runtime does, and has the server accept again afterwards, since Deno's
+ * `node:net` does not.
+ *
+ * @param hostname The address or name that the server was asked to listen on.
+ * @param addr The address that it listens on.
+ * @param onShortage Called once for each time that the process has no descriptors left.
+ * @returns A function that stops it.
+ */
+export function keepAccepting(
+  server: Server,
+  hostname: string,
+  addr: PeerAddress,
+  onShortage: (error: Error) => void,
+): () => void {
+  let timer: ReturnType<typeof setTimeout>;
+  let wasShort = false;
+  const lookIn = (milliseconds: number, fastLooks: number) => {
+    timer = setTimeout(() => {
+      const shortage = findShortage(addr, hostname);
+      const isShort = shortage !== undefined;
+      if (isShort && !wasShort) onShortage(shortage);
+      wasShort = isShort;
+      if (onDeno) listenAgain(server);
+      if (isShort) lookIn(LOOK_EVERY_IN_SHORTAGE, LOOKS_AFTER_SHORTAGE);
+      else if (fastLooks > 0) lookIn(LOOK_EVERY_IN_SHORTAGE, fastLooks - 1);
+      else lookIn(LOOK_EVERY, 0);
+    }, milliseconds);
+    timer.unref();
+  };
+  lookIn(LOOK_EVERY, 0);
+  return () => clearTimeout(timer);
+}
+
+/** Servers of the caller's that are kept accepting. */
+const kept = new WeakSet<EventEmitter>();
+
+/**
+ * Has the caller's server, of which `stream` is a connection, accept again after a shortage on Deno, until the server is closed.
+ * Does nothing for streams without a server. Reports nothing: the caller may not have the permissions to find out.
+ */
+export function keepServerAccepting(stream: object): void {
+  if (!onDeno) return;
+  const server: unknown = Reflect.get(stream, "server");
+  if (!(server instanceof EventEmitter) || kept.has(server)) return;
+  kept.add(server);
+  const timer = setInterval(() => listenAgain(server), LOOK_EVERY_AT_CALLERS);
+  timer.unref();
+  server.once("close", () => {
+    clearInterval(timer);
+    kept.delete(server);
+  });
+}
+
+/** Asks the system for a descriptor. */
+function findShortage(addr: PeerAddress, hostname: string): Error | undefined {
+  try {
+    if (onDeno) listenInVain(addr, hostname);
+    else closeSync(openSync(devNull, "r"));
+  } catch (thrown) {
+    const error = toError(thrown);
+    if (isShortage(error)) return error;
+  }
+  return undefined;
+}
+
+/** Asks for an address that cannot be had, since `addr` is taken, but needs no other permission than the server itself. */
+function listenInVain(addr: PeerAddress, hostname: string): void {
+  const probe = addr.transport === "unix"
+    ? Deno.listen({ transport: "unix", path: `${addr.path}/probe` })
+    : Deno.listen({ hostname, port: addr.port });
+  probe.close();
+}
+
+/** Wakes a server that has gone deaf. Harmless to one that has not. */
+function listenAgain(server: object): void {
+  const handle: unknown = Reflect.get(server, "_handle");
+  if (typeof handle !== "object" || handle === null) return;
+  const listen: unknown = Reflect.get(handle, "listen");
+  if (typeof listen === "function") Reflect.apply(listen, handle, [BACKLOG]);
+}
