@@ -1,4 +1,13 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
+import {
+  ConfigError,
+  Connection,
+  forEachMessage,
+  InboundPool,
+  listen,
+  OutboundPool,
+  upgrade,
+} from "../mod.ts";
 import { COMPRESSION_RULES } from "../transport/socket/compression_options.ts";
 import * as config from "../transport/base/rules.ts";
 import { WEBSOCKET_RULES } from "../websocket/options.ts";
@@ -84,3 +93,52 @@ Deno.test("Every table of numbers of the code has a section in CONFIG.md", () =>
   ).map(([name]) => name);
   assertEquals(missing, []);
 });
+
+/** The places where options are given. An option that does not exist is refused there, and the error lists those that exist. */
+const PLACES: Readonly<Record<string, (wrong: object) => unknown>> = {
+  "Pools, Inbound pool": (wrong) => new InboundPool("pool", wrong),
+  "Inbound worker": (worker) => new InboundPool("pool", { worker }),
+  "Serve": (wrong) => new InboundPool("pool").serve(nothing(), wrong),
+  "Pools, Outbound pool": (wrong) => new OutboundPool("pool", wrong),
+  "Outbound worker": (worker) => new OutboundPool("pool", { worker }),
+  "Connection, Sockets, Dial": (wrong) => new Connection("ws://test", wrong),
+  "Compression": (compression) => listen({ compression }),
+  "Retry": (retry) => new Connection("ws://test", { retry }),
+  "Listen, Accept, Sockets": (wrong) => listen(wrong),
+  "Upgrade": (wrong) => upgrade(new Request("http://test"), wrong),
+  "Handling messages": (wrong) =>
+    forEachMessage(new InboundPool("pool"), () => {}, wrong),
+};
+
+/** Options in a table that are for another call, and options that the text of a section names. */
+const EXCEPTIONS: Readonly<Record<string, readonly string[]>> = {
+  "Pools, Outbound pool": ["id", "protocols"], // Of `connect`.
+  "Connection, Sockets, Dial": ["stream"], // Of `dialRaw` and `dialUpgrade`.
+  "Listen, Accept, Sockets": [
+    "clock",
+    "logger",
+    "loggingEnabled",
+    "logLevel",
+  ],
+  "Upgrade": ["binary", "clock", "maxMessageSize"],
+};
+
+async function* nothing() {}
+
+function namesOf(section: string): string[] {
+  const body = text.split(`\n## ${section}\n`)[1]?.split("\n## ")[0] ?? "";
+  return [...body.matchAll(/^\| `(\w+)` /gm)].map(([, name = ""]) => name);
+}
+
+for (const [place, use] of Object.entries(PLACES)) {
+  Deno.test(`CONFIG.md names every option of the code, and no others: ${place}`, () => {
+    const { message } = assertThrows(() => use({ nonsense: 1 }), ConfigError);
+    const known = /The options are (.+)\.$/.exec(message)?.[1]?.split(", ") ??
+      [];
+    const exceptions = EXCEPTIONS[place] ?? [];
+    const documented = place.split(", ").flatMap(namesOf);
+    const sorted = (names: readonly string[]) =>
+      [...new Set(names)].filter((name) => !exceptions.includes(name)).sort();
+    assertEquals(sorted(documented), sorted(known));
+  });
+}
