@@ -1,3 +1,4 @@
+import { notify } from "../transport/base/callbacks.ts";
 import type { Clock } from "../transport/base/clock.ts";
 import { ConfigError, PoolError } from "../transport/base/errors.ts";
 import { createLog, inheritLogging } from "../transport/base/logging.ts";
@@ -140,7 +141,11 @@ export class Registrar {
             error: peer.workerFailed(error),
           }),
         }),
-      release: (error) => socket.terminate(error),
+      release: (error) =>
+        notify(
+          () => socket.terminate(error),
+          (thrown) => core.report(id, thrown),
+        ),
     }).counter.connected();
   }
 

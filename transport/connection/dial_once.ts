@@ -147,9 +147,6 @@ function isSocket(value: unknown): boolean {
 
 /** Nobody waits for this socket any more. */
 function cut(socket: Socket): void {
-  try {
-    socket.terminate();
-  } catch {
-    // A socket of the user's own that cannot even be cut: there is nothing left to report to.
-  }
+  // A socket of the user's own that cannot even be cut: there is nobody left to tell.
+  notify(() => socket.terminate(), () => {});
 }

@@ -1,3 +1,4 @@
+import { notify } from "../base/callbacks.ts";
 import type { Clock } from "../base/clock.ts";
 import { ConnectionError, reasonOf } from "../base/errors.ts";
 import type { Log } from "../base/logging.ts";
@@ -48,7 +49,7 @@ export async function dial(
       },
     );
     if (!signal.aborted) return socket;
-    socket.terminate();
+    notify(() => socket.terminate(), onError);
     throw signal.reason;
   } catch (thrown) {
     if (signal.aborted) throw signal.reason;

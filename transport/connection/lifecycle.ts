@@ -6,6 +6,7 @@ import { onAbort } from "../base/promise.ts";
 import { Queue } from "../base/queue.ts";
 import { urlForLog } from "../base/url.ts";
 import { CLOSE_INTERNAL_ERROR, CLOSE_TOO_BIG } from "../protocol/wire/close.ts";
+import { guardSocket } from "../socket/guarded_socket.ts";
 import type { Socket, SocketActivity, SocketEnd } from "../socket/socket.ts";
 import { ObservedActivity } from "./liveness/activity.ts";
 import { dial } from "./dialling.ts";
@@ -263,9 +264,10 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
     );
   }
 
-  #start(socket: Socket): void {
-    this.#move("connected");
+  #start(given: Socket): void {
     const { clock, closeTimeout, highWaterMark } = this.#config;
+    const socket = guardSocket(given, clock);
+    this.#move("connected");
     const { meter } = this.options;
     const activity = socket.activity ?? new ObservedActivity(socket, clock);
     const outgoing = new Outgoing({ socket, clock, highWaterMark, meter });

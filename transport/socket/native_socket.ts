@@ -104,6 +104,11 @@ export class NativeSocket implements Socket {
   /** The runtime reads as fast as the peer sends. */
   readonly flowControl = false;
 
+  /** Tells whether `value` is such a socket itself: a proxy of one is not. */
+  static owns(value: object): boolean {
+    return #ws in value;
+  }
+
   readonly #ws: WebSocket;
   readonly #role: "client" | "server";
   readonly #protocol: string | undefined;

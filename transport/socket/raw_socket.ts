@@ -103,6 +103,11 @@ export class RawSocket implements Socket {
   /** Reading from the peer can be paused. */
   readonly flowControl = true;
 
+  /** Tells whether `value` is such a socket itself: a proxy of one is not. */
+  static owns(value: object): boolean {
+    return #driver in value;
+  }
+
   readonly #driver: EndpointDriver;
   readonly #deflater: Deflater | undefined;
   readonly #inflater: Inflater | undefined;
