@@ -86,7 +86,7 @@ Deno.test("Rate limit: a peer that sends faster is held back, and nothing is los
   const { clock, pool, socket, read } = setUp(() => new LimitedWorker(10));
   for (let i = 0; i < 30; i++) socket.receive(String(i));
   await clock.settle();
-  assertEquals([read().length, socket.heldBack], [10, true]);
+  assertEquals([read().length, socket.paused], [10, true]);
   for (let i = 10; i < 20; i++) {
     await clock.advance(100);
     assertEquals(read(), [String(i)]);

@@ -183,11 +183,11 @@ Deno.test("Never more dials in flight than maxConcurrentDials, and a peer that w
   dialer.otherwise = "never";
   for (let i = 0; i < 10; i++) pool.connect(`ws://host-${i}.example`);
   await clock.advance(100);
-  assertEquals([dialer.inFlight, dialer.mostInFlight], [3, 3]);
+  assertEquals([dialer.inFlight, dialer.maxInFlight], [3, 3]);
   // A peer that is removed while it waits or dials gives its place away.
   for (const url of pool.peers.slice(0, 8)) await pool.remove(url);
   await clock.advance(0);
-  assertEquals([dialer.inFlight, dialer.mostInFlight], [2, 3]);
+  assertEquals([dialer.inFlight, dialer.maxInFlight], [2, 3]);
   await pool.close();
 });
 

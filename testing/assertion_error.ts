@@ -1,8 +1,8 @@
 /**
- * A check of this module has failed.
+ * A failed check of this module.
  *
- * Test runners show it as they show the error of the same name of `@std/assert`; this
- * module has one of its own so that it needs no other package.
+ * Test runners show it like the error of the same name of `@std/assert`. The module has a class of its own so that it
+ * needs no other package.
  */
 export class AssertionError extends Error {
   /** The name of the class. */

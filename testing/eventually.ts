@@ -27,8 +27,8 @@ export interface EventuallyOptions {
 }
 
 /**
- * Waits until `fn` holds: until it neither throws nor returns `false`, or a promise that
- * does neither.
+ * Waits until a condition is met: calls `fn` again and again until it neither throws nor returns `false`, or returns a
+ * promise that does neither.
  *
  * @example
  * ```ts
@@ -41,7 +41,7 @@ export interface EventuallyOptions {
  * ```
  *
  * @returns What `fn` returned.
- * @throws {AssertionError} When it does not hold in time; its last failure is the cause.
+ * @throws {AssertionError} If the condition is not met in time. The last failure is the `cause`.
  */
 export async function eventually<T>(
   fn: () => T | Promise<T>,
@@ -72,9 +72,9 @@ export async function eventually<T>(
 }
 
 /**
- * Looks for a while whether `fn` never holds: whether it throws, or returns `false`, each time.
+ * Checks for a while that a condition is never met: that `fn` throws or returns `false` each time.
  *
- * @throws {AssertionError} As soon as it holds.
+ * @throws {AssertionError} As soon as the condition is met.
  */
 export async function never(
   fn: () => unknown,

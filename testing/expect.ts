@@ -15,36 +15,34 @@ export interface ExpectOptions {
   readonly timeout?: number;
 }
 
-/** What can be waited for: `take` gives one item, `undefined` at the end. */
+/** A source of items: `take` returns the next one, or `undefined` at the end. */
 export interface Takes<T> {
-  /** Waits for one item; when cancelled it loses nothing. */
+  /** Waits for one item. Loses nothing if it is cancelled. */
   take(options?: { readonly signal?: AbortSignal }): Promise<T | undefined>;
 }
 
 /**
- * Where items come from: a pool's `inbox`, `events` or `errors`, a `RecordingReader`, a
- * `MockDialer`, a connection (its `incoming`), or any async iterable, which is left like by a `break`.
+ * A source of items: a pool's `inbox`, `events` or `errors`, a `RecordingReader`, a `MockDialer`, a connection (its
+ * `incoming`), or any async iterable, which is left as by `break`.
  */
 export type IncomingSource<T> =
   | Takes<T>
   | { readonly incoming: Takes<T> }
   | AsyncIterable<T>;
 
-/** A socket that notes what is written, as `MockSocket` does. */
+/** A socket that records what is written, such as `MockSocket`. */
 export interface WriteSource {
-  /** The next message that was written and not taken before. */
+  /** Returns the next message that was written and not taken before. */
   takeWritten(
     options?: { readonly signal?: AbortSignal },
   ): Promise<Message | undefined>;
 }
 
 /**
- * Waits for the next message that is written to a mock socket, behind those that were
- * expected before, and checks it.
+ * Waits for the next message that is written to a mock socket, after those that were expected before, and checks it.
  *
  * @returns The message.
- * @throws {AssertionError} When it is another one, when none comes in time, or when the
- * socket has ended.
+ * @throws {AssertionError} If it is another message, if none is written in time, or if the socket has ended.
  */
 export function expectWrite(
   socket: WriteSource,
@@ -76,10 +74,9 @@ export function expectWrite(
  * await expectIncoming(reader, /^hel/);
  * ```
  *
- * @param expected A value, a pattern, a function, or for an object some of its fields.
+ * @param expected A value, a pattern, a function, or, for an object, some of its fields.
  * @returns The item.
- * @throws {AssertionError} When it is another one, when none comes in time, or when the
- * source has ended.
+ * @throws {AssertionError} If it is another item, if none arrives in time, or if the source has ended.
  */
 export function expectIncoming<T>(
   source: IncomingSource<T>,

@@ -63,39 +63,39 @@ export class FakeClock implements Clock {
   readonly #timers: Timer[] = [];
   #moving: Promise<void> = Promise.resolve();
 
-  /** Makes a clock that stands still. */
+  /** Creates a clock that stands still. */
   constructor(options: FakeClockOptions = {}) {
     checkOptions("options", options);
     this.#now = options.now ?? 1_000_000_000_000;
     this.#random = seededRandom(options.seed ?? 1);
   }
 
-  /** How many timers wait. After everything has been closed there should be none. */
+  /** The number of timers that wait. When everything has been closed, it should be 0. */
   get pending(): number {
     return this.#timers.length;
   }
 
-  /** When the next timer fires, in epoch milliseconds. */
+  /** The time of the next timer, in epoch milliseconds. */
   get nextAt(): number | undefined {
     return this.#timers[0]?.due;
   }
 
-  /** Milliseconds, moved by {@link FakeClock.advance} and {@link FakeClock.tick}. */
+  /** Returns milliseconds, which {@link FakeClock.advance} and {@link FakeClock.tick} increase. */
   now(): number {
     return this.#now;
   }
 
-  /** The time of day in epoch milliseconds: that of `now()` unless {@link FakeClock.setDate} has set it. */
+  /** Returns the time of day in epoch milliseconds: that of `now()` unless {@link FakeClock.setDate} has set it. */
   date(): number {
     return this.#now + this.#dateOffset;
   }
 
-  /** Sets the time of day, as an operator or NTP does. It moves on with the clock; deadlines do not notice. */
+  /** Sets the time of day, as an operator or NTP does. It goes on with the clock, and has no effect on deadlines. */
   setDate(date: number): void {
     this.#dateOffset = date - this.#now;
   }
 
-  /** Calls `callback` once, when the clock has been moved `delay` milliseconds on. */
+  /** Calls `callback` once, when the clock has advanced by `delay` milliseconds. */
   timer(callback: () => void, delay: number): () => void {
     const timer = {
       due: this.#now + Math.max(0, Math.ceil(delay) || 0),
@@ -108,7 +108,7 @@ export class FakeClock implements Clock {
     };
   }
 
-  /** A number from 0 up to but not including 1, the same in each run. */
+  /** Returns a number from 0 up to but not including 1, the same ones in each run. */
   random(): number {
     return this.#random();
   }
@@ -124,10 +124,10 @@ export class FakeClock implements Clock {
   }
 
   /**
-   * Moves the clock, and fires what is due on the way, without letting any promise
-   * settle in between. {@link FakeClock.advance} is what most tests want.
+   * Advances the clock, and fires the timers that are due on the way, without letting promises settle in between. Most
+   * tests want {@link FakeClock.advance}.
    *
-   * @throws What a callback throws; the clock stands at that timer's time then.
+   * @throws What a callback throws. The clock stands at the time of that timer then.
    */
   tick(ms = 0): void {
     const end = this.#now + ms;
@@ -136,10 +136,10 @@ export class FakeClock implements Clock {
   }
 
   /**
-   * Moves the clock, and fires what is due on the way, letting promise chains settle in
-   * between. With 0 it fires what is due now. Calls that overlap take place one after the other.
+   * Advances the clock, and fires the timers that are due on the way; promise chains settle in between. With 0 it fires
+   * what is due now. Calls that overlap run one after the other.
    *
-   * @throws What a callback throws; the clock stands at that timer's time then.
+   * @throws What a callback throws. The clock stands at the time of that timer then.
    */
   advance(ms = 0): Promise<void> {
     return this.#inTurn(async () => {
@@ -151,8 +151,8 @@ export class FakeClock implements Clock {
   }
 
   /**
-   * Moves the clock without firing anything, as when the event loop is blocked or the process is stopped. What
-   * became due fires late, at the next {@link FakeClock.advance} or {@link FakeClock.tick}.
+   * Advances the clock without firing timers, as when the event loop is blocked or the process is stopped. Timers that
+   * became due fire late, at the next {@link FakeClock.advance} or {@link FakeClock.tick}.
    */
   block(ms: number): void {
     this.#now += ms;

@@ -15,12 +15,12 @@ import type { LaneStats } from "./proxy_lane.ts";
 import { seededRandom } from "./seeded_random.ts";
 
 /**
- * What becomes of new connections.
+ * What the proxy does with new connections.
  *
- * - `"open"`: they are let through.
- * - `"stall"`: they are accepted, and then nothing happens, as if the host had
- *   died; the target hears nothing of them. They go through once it is `"open"`.
- * - `"refuse"`: nobody listens.
+ * - `"open"`: it connects them to the target.
+ * - `"stall"`: it accepts them, and then nothing happens, as if the host had died. The target is not connected until it
+ *   is `"open"` again.
+ * - `"refuse"`: it does not listen.
  */
 export type Accepting = "open" | "stall" | "refuse";
 
@@ -58,30 +58,30 @@ export interface FaultProxyOptions {
   readonly faults?: Faults;
 }
 
-/** What went through a {@link FaultProxy}, present and past connections together. */
+/** The figures of a {@link FaultProxy}, over present and past connections. */
 export interface FaultProxyStats {
-  /** Connections that were accepted. */
+  /** The number of connections that were accepted. */
   readonly accepted: number;
-  /** Connections that are there. */
+  /** The number of connections that are open. */
   readonly active: number;
-  /** Connections that were cut. */
+  /** The number of connections that were cut. */
   readonly cut: number;
-  /** Bytes to the target. */
+  /** The number of bytes to the target. */
   readonly up: LaneStats;
-  /** Bytes from the target. */
+  /** The number of bytes from the target. */
   readonly down: LaneStats;
 }
 
 /**
- * A TCP proxy that does to connections what networks do: it delays, throttles, cuts,
- * corrupts, and lets them hang half open.
+ * A TCP proxy with the faults of a bad network: it delays, throttles, cuts and corrupts connections, or leaves them
+ * half open.
  *
- * - Faults can be changed at any time, for both ways or one, for all connections, present and
- *   future, or for one of {@link FaultProxy.connections}.
- * - A cut is a real TCP reset, or an ordinary end, after exactly as many bytes as asked for.
- * - After {@link FaultProxy.close} nothing is left of it.
+ * - Faults can be changed at any time, for both directions or one, for all connections, present and future, or for one
+ *   of {@link FaultProxy.connections}.
+ * - A cut is a real TCP reset, or an ordinary end, after exactly the number of bytes that you ask for.
+ * - After {@link FaultProxy.close}, nothing is left open.
  *
- * It needs permission for the network only, and opens no connection but to its target.
+ * It needs permission for the network only, and connects only to its target.
  *
  * @example
  * ```ts
@@ -153,7 +153,7 @@ export class FaultProxy implements AsyncDisposable {
     return proxy;
   }
 
-  /** Where it listens. */
+  /** The address on which it listens. */
   get addr(): { readonly hostname: string; readonly port: number } {
     return { hostname: this.#hostname, port: this.#port };
   }
@@ -163,17 +163,17 @@ export class FaultProxy implements AsyncDisposable {
     return `ws://${this.#hostname}:${this.#port}${path}`;
   }
 
-  /** The connections that are there, the oldest first. */
+  /** The open connections, the oldest first. */
   get connections(): readonly ProxyConnection[] {
     return [...this.#connections];
   }
 
-  /** What becomes of new connections. */
+  /** What the proxy does with new connections. */
   get accepting(): Accepting {
     return this.#accepting;
   }
 
-  /** What went through. */
+  /** Returns the figures of the proxy. */
   stats(): FaultProxyStats {
     let { up, down } = this.#past;
     for (const connection of this.#connections) {

@@ -1,23 +1,22 @@
 import { numberOption, refuseOption } from "../transport/base/options.ts";
 import { MAX_DURATION } from "../transport/base/rules.ts";
 
-/** A way through a proxy: `"up"` goes to the target, `"down"` comes from it. */
+/** A direction through a proxy: `"up"` to the target, `"down"` from the target. */
 export type Direction = "up" | "down";
 
 /** How a connection is cut: `"reset"` is a TCP reset, `"end"` the ordinary end of the stream. */
 export type CutKind = "reset" | "end";
 
 /**
- * How a way stands still. In both cases nothing comes out any more, not even the end
- * of the stream, and nothing is closed: the connection is half open.
+ * What happens during a stall. In both cases nothing comes out any more, not even the end of the stream, and nothing is
+ * closed: the connection is half open.
  *
- * - `"hold"`: nothing is read either, so that sooner or later the sender's buffer is
- *   full; what was on its way goes on when the stall is over.
- * - `"swallow"`: what is sent is read and lost, so that the sender can go on for ever.
+ * - `"hold"`: nothing is read, so the buffer of the sender fills up. What was sent comes out when the stall is over.
+ * - `"swallow"`: what is sent is read and lost, so the sender can go on for ever.
  */
 export type StallKind = "hold" | "swallow";
 
-/** What is wrong with one way of a connection. Offsets count the bytes that came through it. */
+/** The faults of one direction of a connection. Offsets count the bytes that came through it. */
 export interface Faults {
   /**
    * The time by which each byte is delayed, in milliseconds.
@@ -32,7 +31,7 @@ export interface Faults {
    */
   readonly throttle?: number;
   /**
-   * Whether and how it stands still.
+   * Whether the direction stalls, and how.
    *
    * @default {false}
    */

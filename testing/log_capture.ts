@@ -13,7 +13,7 @@ export interface LogRecord {
   readonly level: LogLevel;
   /** Its message. */
   readonly message: string;
-  /** What goes with it. */
+  /** The attributes of the record. */
   readonly attributes: LogAttributes;
 }
 
@@ -33,10 +33,10 @@ export interface LogCaptureOptions {
   readonly attributes?: LogAttributes;
 }
 
-/** A record to look for: its message alone, or whatever of it matters. */
+/** A record to look for: its message alone, or those of its fields that matter. */
 export type LogPattern = string | RegExp | Expected<LogRecord>;
 
-/** Where to look for records. */
+/** Where to look for records: a {@link LogCapture} or an array. */
 export type LogSource = LogCapture | readonly LogRecord[];
 
 /**
@@ -106,7 +106,7 @@ export class LogCapture implements Logger {
   }
 }
 
-/** The first record that fits, if there is one. */
+/** Returns the first record that matches, `undefined` if there is none. */
 export function findLogRecord(
   source: LogSource,
   pattern: LogPattern,
@@ -115,10 +115,10 @@ export function findLogRecord(
 }
 
 /**
- * Checks that records were logged in this order. Others may stand between them.
+ * Checks that records were logged in this order. Others may be in between.
  *
- * @returns The records that fitted, one a pattern.
- * @throws {AssertionError} When one of them is not there, or not behind the one before it.
+ * @returns The records that matched, one for each pattern.
+ * @throws {AssertionError} If one of them is missing, or does not come after the one before it.
  */
 export function assertLogSequence(
   source: LogSource,

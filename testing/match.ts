@@ -3,10 +3,10 @@ import { inspect, isDeepStrictEqual } from "node:util";
 /**
  * What a value is compared with:
  *
- * - a value like it: bytes by their content, other things deeply;
+ * - an equal value: bytes by their content, other values deeply;
  * - a `RegExp`, for a string;
- * - a function that says whether it will do;
- * - an object with some of its fields, each of them one of these again.
+ * - a function that returns whether the value is right;
+ * - an object with some of the value's fields, each of them one of these again.
  */
 export type Expected<T> =
   | T

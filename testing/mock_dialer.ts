@@ -5,21 +5,20 @@ import type { Dialer, DialOptions } from "../transport/client/dialer.ts";
 import type { Socket } from "../transport/socket/socket.ts";
 import { MockSocket } from "./mock_socket.ts";
 
-/** A dial that was tried. */
+/** A dial that was attempted. */
 export interface DialAttempt {
-  /** Counts the dials, from 1. */
+  /** The number of the dial, from 1. */
   readonly number: number;
   /** The URL. */
   readonly url: string;
   /** The options. */
   readonly options: DialOptions;
-  /** What it gives. Marked as handled. */
+  /** The promise that the dial returned. A rejection of it does not count as unhandled. */
   readonly result: Promise<Socket>;
 }
 
 /**
- * What a dial does: gives a socket, fails with an error, never ends (but by its
- * signal), or whatever a function says.
+ * What a dial does: returns a socket, fails with an error, never ends (until its signal aborts), or calls a function.
  */
 export type DialStep =
   | Socket
@@ -42,11 +41,10 @@ export interface MockDialerOptions {
 }
 
 /**
- * A dialer that follows a script and notes what is asked of it. Hand its
- * {@link MockDialer.dial} to what dials.
+ * A dialer that follows a script and records its dials. Give its {@link MockDialer.dial} as the option `dialer`.
  *
- * Like every dialer it ends at once, with the signal's reason, when the signal aborts; a socket
- * that a function gives after that is cut.
+ * Like every dialer, it ends with the signal's reason as soon as the signal aborts. A socket that a function returns
+ * after that is cut.
  *
  * @example
  * ```ts
@@ -61,7 +59,7 @@ export interface MockDialerOptions {
  * ```
  */
 export class MockDialer {
-  /** The dials that were tried. */
+  /** The dials that were attempted. */
   readonly attempts: DialAttempt[] = [];
   /** What dials do when the script has come to its end; may be changed at any time. */
   otherwise: DialStep;
@@ -69,9 +67,9 @@ export class MockDialer {
   readonly #script: DialStep[];
   readonly #untaken = new Queue<DialAttempt>({ capacity: Infinity });
   #inFlight = 0;
-  #mostInFlight = 0;
+  #maxInFlight = 0;
 
-  /** Makes a dialer whose dials do what `script` says, one after the other. */
+  /** Creates a dialer whose dials do what `script` says, one after the other. */
   constructor(
     script: readonly DialStep[] = [],
     options: MockDialerOptions = {},
@@ -84,14 +82,14 @@ export class MockDialer {
     this.otherwise = options.otherwise ?? ((url) => new MockSocket({ url }));
   }
 
-  /** How many dials have not ended yet. */
+  /** The number of dials that are in progress. */
   get inFlight(): number {
     return this.#inFlight;
   }
 
-  /** The most dials that ever were in flight at once. */
-  get mostInFlight(): number {
-    return this.#mostInFlight;
+  /** The maximum number of dials that were in progress at the same time. */
+  get maxInFlight(): number {
+    return this.#maxInFlight;
   }
 
   /** Adds to the end of the script. */
@@ -110,7 +108,7 @@ export class MockDialer {
     return this.#untaken.take(options);
   }
 
-  /** The dialer. It may be handed on without the object it belongs to. */
+  /** The dialer. It may be passed on as a function. */
   readonly dial: Dialer = (url, options) => {
     const number = this.attempts.length + 1;
     const result = handled(this.#run(url, options, number));
@@ -125,7 +123,7 @@ export class MockDialer {
     if (signal?.aborted) return Promise.reject(signal.reason);
     const step = this.#script.shift() ?? this.otherwise;
     this.#inFlight++;
-    this.#mostInFlight = Math.max(this.#mostInFlight, this.#inFlight);
+    this.#maxInFlight = Math.max(this.#maxInFlight, this.#inFlight);
     return new Promise<Socket>((resolve, reject) => {
       const remove = onAbort(signal, () => reject(signal?.reason));
       perform(step, url, options, number).then((socket) => {

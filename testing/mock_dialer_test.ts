@@ -95,10 +95,10 @@ Deno.test("dials in flight are counted, and the most there ever were", async () 
   const answers = [1, 2, 3].map(() => Promise.withResolvers<Socket>());
   const dialer = new MockDialer(answers.map(({ promise }) => () => promise));
   const dials = answers.map((_, i) => dialer.dial(`ws://${i}.test`, {}));
-  assertEquals([dialer.inFlight, dialer.mostInFlight], [3, 3]);
+  assertEquals([dialer.inFlight, dialer.maxInFlight], [3, 3]);
   for (const answer of answers) answer.resolve(new MockSocket());
   await Promise.all(dials);
-  assertEquals([dialer.inFlight, dialer.mostInFlight], [0, 3]);
+  assertEquals([dialer.inFlight, dialer.maxInFlight], [0, 3]);
 });
 
 Deno.test("a long-lived signal does not collect listeners", async () => {

@@ -23,13 +23,13 @@ import type {
 import { socketEnd } from "./socket_end.ts";
 
 /**
- * A socket without a network: it notes what is done to it, and the test speaks for the peer.
+ * A socket without a network. It records what is done to it, and the test plays the peer.
  *
- * - It decides like a raw socket: what it sends, in which order, and how it ends.
- * - What the test says (`receive`, `end`, ...) is delivered inside the call, or waits while the socket has not been started or its
- *   reader has paused reading.
- * - Every call is noted, and then does the usual, or what {@link MockSocket.behaviour} has for it.
- * - The peer answers a close at once, in a microtask. `terminate` ends inside the call.
+ * - It behaves like a raw socket: what it sends, in which order, and how it ends.
+ * - What the peer does (`receive`, `end`, ...) is delivered synchronously, or waits until the socket is started or its
+ *   reader resumes.
+ * - Every call is recorded, and then does the usual, or what {@link MockSocket.behaviour} has for it.
+ * - The peer answers a close at once, in a microtask. `terminate` ends the socket synchronously.
  *
  * @example
  * ```ts
@@ -140,7 +140,7 @@ export class MockSocket implements Socket {
   }
 
   /** Whether the reader has paused reading. */
-  get heldBack(): boolean {
+  get paused(): boolean {
     return this.#driver.endpoint.end === undefined &&
       !this.#driver.endpoint.reading;
   }

@@ -7,21 +7,21 @@ import type {
 } from "../transport/socket/socket.ts";
 import type { PeerAddress } from "../transport/net/stream/address.ts";
 
-/** What each method of a `MockSocket` does, where it is not the usual. */
+/** Functions that replace methods of a `MockSocket`. */
 export interface MockSocketBehaviour {
-  /** Instead of handing over what has arrived. */
+  /** Replaces `start`, which delivers what has arrived. */
   start?: ((reader: SocketReader) => void) | undefined;
-  /** Instead of going on with what was held back. */
+  /** Replaces `resume`, which delivers what has waited. */
   resume?: (() => void) | undefined;
-  /** Gives what `write` returns. */
+  /** Returns what `write` returns. */
   write?:
     | ((data: Message, copy: boolean) => Promise<void> | undefined)
     | undefined;
-  /** Instead of nothing. */
+  /** Called by `writeFragment`, which otherwise does nothing. */
   writeFragment?: ((fragment: Fragment) => void) | undefined;
-  /** Instead of nothing: the peer does not answer. */
+  /** Called by `ping`, which otherwise does nothing: the peer does not answer. */
   ping?: ((payload: Uint8Array) => void) | undefined;
-  /** Instead of a peer that answers the closing handshake at once. */
+  /** Replaces `close`, which the peer answers at once. */
   close?:
     | ((
       code: number | undefined,
@@ -29,7 +29,7 @@ export interface MockSocketBehaviour {
       options: SocketCloseOptions,
     ) => void)
     | undefined;
-  /** Instead of the end, with 1006. */
+  /** Replaces `terminate`, which ends the socket with 1006. */
   terminate?: ((error: Error | undefined) => void) | undefined;
 }
 
@@ -91,7 +91,7 @@ export interface MockSocketOptions {
   readonly behaviour?: MockSocketBehaviour;
 }
 
-/** A close that was asked for. */
+/** A recorded call of `close`. */
 export interface MockClose {
   /** The close code, if one was given. */
   readonly code: number | undefined;

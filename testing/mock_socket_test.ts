@@ -54,7 +54,7 @@ Deno.test("a reader that says no holds everything behind it back until resume, t
   socket.receivePing();
   socket.receiveClose();
   assertEquals(reader.messages, ["a"]);
-  assertEquals(socket.heldBack, true);
+  assertEquals(socket.paused, true);
   socket.resume();
   assertEquals(reader.messages, ["a", "b"]);
   assertEquals([reader.pings.length, reader.ends.length], [0, 0]);

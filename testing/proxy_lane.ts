@@ -2,15 +2,15 @@ import type { Socket } from "node:net";
 import type { Clock } from "../transport/base/clock.ts";
 import { type AllFaults, type CutKind, NO_FAULTS } from "./faults.ts";
 
-/** What went through one way of a proxied connection, in bytes. */
+/** The figures of one direction of a proxied connection, in bytes. */
 export interface LaneStats {
-  /** Read from the sender. */
+  /** Bytes that were read from the sender. */
   readonly received: number;
-  /** Handed on. */
+  /** Bytes that were sent to the receiver. */
   readonly forwarded: number;
-  /** Lost in a stall. */
+  /** Bytes that were lost in a stall. */
   readonly swallowed: number;
-  /** Handed on with other bits. */
+  /** Bytes that were changed. */
   readonly corrupted: number;
 }
 

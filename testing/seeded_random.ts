@@ -1,6 +1,6 @@
 /**
- * A source of numbers from 0 up to but not including 1, always the same for the same
- * seed. Good enough for tests, and for nothing else.
+ * Returns a function that returns numbers from 0 up to but not including 1, always the same ones for the same seed.
+ * Only for tests: the numbers are not secure.
  *
  * @example
  * ```ts

@@ -5,7 +5,7 @@ import { RawSocket } from "../transport/socket/raw_socket.ts";
 import type { Socket } from "../transport/socket/socket.ts";
 import { LimitedSocket } from "./limited_socket.ts";
 
-/** What one end of a pair can do. */
+/** Options of one end of a pair. */
 export interface SocketPairEndOptions {
   /**
    * Whether this end can ping, and reports pings and pongs. It answers pings in any case.
@@ -33,7 +33,7 @@ export interface SocketPairEndOptions {
   readonly remoteAddr?: PeerAddress | undefined;
 }
 
-/** Options of {@link socketPair}. The options of an end go before the common ones. */
+/** Options of {@link socketPair}. Those of an end take precedence over the common ones. */
 export interface SocketPairOptions extends SocketPairEndOptions {
   /**
    * The URL of the socket.

@@ -103,7 +103,7 @@ Deno.test("Backpressure is kept: peers are held back while handlers are busy", a
   await delay(0);
   for (let i = 0; i < 20; i++) receive("a", String(20 + i));
   assert(pool.inbox.size <= 4);
-  assertEquals(sockets.get("a")?.heldBack, true);
+  assertEquals(sockets.get("a")?.paused, true);
   for (let i = 0; i < 40; i++) await gate.finish(String(i));
   assertEquals(gate.started.length, 40);
   await pool.close();

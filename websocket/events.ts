@@ -1,4 +1,4 @@
-/** What every event is made of; not the type of the DOM library, which Node.js has not. */
+/** The options of an event. Not the type of the DOM library, which Node.js does not have. */
 export interface EventOptions {
   /**
    * Whether it bubbles.
@@ -20,7 +20,7 @@ export interface EventOptions {
   composed?: boolean;
 }
 
-/** What a {@link CloseEvent} is made of. */
+/** The fields of a new {@link CloseEvent}. */
 export interface CloseEventInit extends EventOptions {
   /**
    * The close code.
@@ -52,7 +52,7 @@ export interface CloseEvent extends Event {
   readonly wasClean: boolean;
 }
 
-/** What an {@link ErrorEvent} is made of. */
+/** The fields of a new {@link ErrorEvent}. */
 export interface ErrorEventInit extends EventOptions {
   /**
    * What failed, in words.
@@ -70,7 +70,7 @@ export interface ErrorEventInit extends EventOptions {
 
 /** The failure of a connection. */
 export interface ErrorEvent extends Event {
-  /** What failed, in words. */
+  /** What failed, as a sentence. */
   readonly message: string;
   /** The error, a `ConnectionError` with its `code` and `cause`. */
   readonly error: unknown;

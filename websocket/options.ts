@@ -43,9 +43,9 @@ export interface WebSocketOptions extends
     "retry" | "onRetry" | "binary" | "highWaterMark" | "errorsBufferSize"
   > {
   /**
-   * The connection fails when `send` is called while `bufferedAmount` has reached this; 0 is no limit.
+   * The connection fails when `send` is called while `bufferedAmount` has reached this number of bytes; 0 for no limit.
    *
-   * @default {64 MiB}
+   * @default {67108864}
    */
   readonly maxBufferedAmount?: number | undefined;
 }

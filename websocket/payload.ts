@@ -3,7 +3,7 @@ import type { Message } from "../transport/base/message.ts";
 /** What `send` takes, without what is not a string, bytes or a `Blob`. The bytes are the caller's. */
 export type Payload = Message | Blob;
 
-/** What binary messages are handed over as. */
+/** The type in which binary messages are delivered. */
 export type BinaryType = "blob" | "arraybuffer";
 
 /**

@@ -33,12 +33,12 @@ export type ReadyState = 0 | 1 | 2 | 3;
 /**
  * A WebSocket client as the WebSockets Standard defines it, over a raw connection.
  *
- * Beside what every `WebSocket` does, it sends pings and ends connections to dead peers, limits the size of messages,
- * and takes headers, proxies and TLS options: see {@link WebSocketOptions}. It dials once and never reconnects.
+ * In addition to that standard, it sends pings and ends connections to dead peers, limits the size of messages, and
+ * supports headers, proxies and TLS options: see {@link WebSocketOptions}. It dials once and never reconnects.
  *
- * Every event is a task of its own, but `error` shares one with its `close`. While listeners are behind, at most two times `incomingBufferSize` messages are
- * held, and then the peer is made to wait. What a listener throws is reported as by every other `EventTarget` of the
- * runtime, and changes nothing about the connection.
+ * Every event is a task of its own; only `error` shares one with its `close`. While listeners are behind, at most two
+ * times `incomingBufferSize` messages are kept; then reading from the server pauses. If a listener throws, the runtime
+ * reports it as for every other `EventTarget`.
  *
  * @example
  * ```ts ignore
@@ -144,17 +144,17 @@ export class WebSocket extends EventTarget {
     return this.#outgoing.size;
   }
 
-  /** The extensions agreed on, "" without any. */
+  /** The extensions that were agreed on, "" if there are none. */
   get extensions(): string {
     return this.#readyState === CONNECTING ? "" : this.#connection.extensions;
   }
 
-  /** The subprotocol agreed on, "" without one. */
+  /** The subprotocol that was agreed on, "" if there is none. */
   get protocol(): string {
     return this.#readyState === CONNECTING ? "" : this.#connection.protocol;
   }
 
-  /** What binary messages are handed over as: "blob" or "arraybuffer". Other values are ignored. */
+  /** The type in which binary messages are delivered: `"blob"` or `"arraybuffer"`. Other values are ignored. */
   get binaryType(): BinaryType {
     return this.#binaryType;
   }
@@ -194,8 +194,8 @@ export class WebSocket extends EventTarget {
   }
 
   /**
-   * Closes: sends what is buffered, then a close frame, and waits for the peer's, at most `closeTimeout`. Does nothing
-   * if the connection is closing or closed. Messages that have not been handed over are dropped.
+   * Sends what is buffered and a close frame, and waits for the server's, at most `closeTimeout`. Does nothing if the
+   * connection is closing or closed. Messages that have not been delivered are dropped.
    *
    * @param code 1000 or 3000 to 4999. Default: none, or 1000 if there is a reason.
    * @param reason At most 123 bytes of UTF-8. Default: "".

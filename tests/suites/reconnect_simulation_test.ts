@@ -66,14 +66,14 @@ class Server {
   readonly dials: number[] = [];
   up = true;
   inFlight = 0;
-  mostInFlight = 0;
+  maxInFlight = 0;
 
   constructor(readonly clock: Clock, readonly latency = 0) {}
 
   readonly dial: Dialer = async (url) => {
     const second = Math.floor(this.clock.now() / 1_000);
     this.dials[second] = (this.dials[second] ?? 0) + 1;
-    this.mostInFlight = Math.max(this.mostInFlight, ++this.inFlight);
+    this.maxInFlight = Math.max(this.maxInFlight, ++this.inFlight);
     if (this.latency > 0) {
       await new Promise<void>((resolve) =>
         this.clock.timer(resolve, this.latency)
@@ -166,6 +166,6 @@ Deno.test("One pool that loses 10,000 peers never has more than maxConcurrentDia
   await clock.runTo(LOST_AT + 40);
   console.log(histogram(server.dials, LOST_AT, LOST_AT + 40));
   assert(server.sockets.size === CLIENTS, `${server.sockets.size} are back`);
-  assert(server.mostInFlight === 64, `${server.mostInFlight} at once`);
+  assert(server.maxInFlight === 64, `${server.maxInFlight} at once`);
   await pool.close();
 });

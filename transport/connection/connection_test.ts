@@ -172,13 +172,13 @@ for (
     const socket = new MockSocket({ clock });
     const connection = Connection.fromSocket(socket, { clock, ...limits });
     for (let i = 0; i < 6; i++) socket.receive(message);
-    assertEquals([socket.heldBack, connection.stats().incomingDepth], [
+    assertEquals([socket.paused, connection.stats().incomingDepth], [
       true,
       2,
     ]);
     assertEquals(connection.pausedUntil, Infinity);
     for (let i = 0; i < 6; i++) await expectIncoming(connection, message);
-    assertEquals(socket.heldBack, false);
+    assertEquals(socket.paused, false);
     assertEquals(connection.pausedUntil, clock.now());
     await connection.close();
   });

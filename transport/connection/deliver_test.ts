@@ -40,10 +40,10 @@ Deno.test("Messages that wait go to the sink before those that come when the pee
   const socket = new MockSocket();
   const connection = Connection.fromSocket(socket, { incomingBufferSize: 4 });
   for (let i = 0; i < 20; i++) socket.receive(String(i));
-  assertEquals([socket.heldBack, connection.incoming.size], [true, 4]);
+  assertEquals([socket.paused, connection.incoming.size], [true, 4]);
   const sink = new Recorder();
   connection.deliverTo(sink);
-  assertEquals(socket.heldBack, false);
+  assertEquals(socket.paused, false);
   socket.receive("20");
   assertEquals(
     sink.taken.map(([data]) => data),
@@ -70,7 +70,7 @@ Deno.test("A sink that answers false holds the peer back until resume", async ()
   const sink = new Recorder(2);
   connection.deliverTo(sink);
   for (let i = 0; i < 4; i++) socket.receive(String(i));
-  assertEquals([sink.taken.length, socket.heldBack], [2, true]);
+  assertEquals([sink.taken.length, socket.paused], [2, true]);
   assertEquals(connection.pausedUntil, Infinity);
   clock.tick(1_000);
   sink.room = Infinity;
@@ -93,7 +93,7 @@ Deno.test("A sink may resume before its call returns", async () => {
     },
   });
   for (let i = 0; i < 3; i++) socket.receive("x");
-  assertEquals([taken, socket.heldBack], [3, false]);
+  assertEquals([taken, socket.paused], [3, false]);
   await connection.close();
 });
 
@@ -126,7 +126,7 @@ Deno.test("What waits is handed over as far as the sink has room, the rest on re
   connection.deliverTo(sink);
   assertEquals([sink.taken.length, connection.incoming.size], [2, 3]);
   for (let i = 5; i < 12; i++) socket.receive(String(i));
-  assertEquals([sink.taken.length, socket.heldBack], [2, true]);
+  assertEquals([sink.taken.length, socket.paused], [2, true]);
   sink.room = 4;
   connection.resume();
   assertEquals(sink.taken.length, 4);
@@ -136,7 +136,7 @@ Deno.test("What waits is handed over as far as the sink has room, the rest on re
     sink.taken.map(([data]) => data),
     Array.from({ length: 12 }, (_, i) => String(i)),
   );
-  assertEquals(socket.heldBack, false);
+  assertEquals(socket.paused, false);
   await connection.close();
 });
 

@@ -33,7 +33,7 @@ Deno.test("readable takes a message off the queue only when its reader asks", as
   const reader = connection.readable.getReader();
   for (let i = 0; i < 5; i++) socket.receive(String(i));
   await new Promise((resolve) => setTimeout(resolve, 0));
-  assertEquals([connection.incoming.size, socket.heldBack], [2, true]);
+  assertEquals([connection.incoming.size, socket.paused], [2, true]);
   for (let i = 0; i < 5; i++) {
     assertEquals((await reader.read()).value, String(i));
   }
