@@ -26,7 +26,7 @@ import { isHost, isRequestTarget, isUpgrade, listItems } from "./token.ts";
 /** The maximum length of a reason phrase in an error message. */
 const MAX_REASON_LENGTH = 100;
 
-/** What a client asks for. */
+/** What a client asks for in its opening handshake. */
 export interface UpgradeRequest {
   /** The `Host` header. */
   readonly host: string;
@@ -63,15 +63,15 @@ export interface UpgradeRequest {
    */
   readonly headers?: Iterable<readonly [string, string]> | undefined;
   /**
-   * Decides on a 101 that fits so far, for example where another protocol than `websocket` has rules of its own.
-   * Only `true` accepts it; anything else, a promise or an exception too, refuses it.
+   * Checks the server's response with status 101, for example if another protocol than `websocket` has rules of its
+   * own. Only `true` accepts the response. Anything else, also a promise or an exception, refuses it.
    *
    * @default {accepts all}
    */
   readonly check?: ((response: ResponseHead) => boolean) | undefined;
 }
 
-/** The server's answer that opened a stream. */
+/** The server's response that opened a stream. */
 export interface HandshakeResponse {
   /** The HTTP status: 101. */
   readonly status: number;
@@ -79,7 +79,7 @@ export interface HandshakeResponse {
   readonly headers: Headers;
 }
 
-/** What was agreed on, and the answer that said so. */
+/** What was agreed on, and the response that contained it. */
 export interface UpgradeAgreement extends HandshakeAgreement {
   /** The protocol token that the server chose. */
   readonly upgrade: string;
@@ -161,7 +161,7 @@ function webSocketHeaders(request: UpgradeRequest): [string, string][] {
 }
 
 /**
- * Checks the server's answer (RFC 6455, section 4.1).
+ * Checks the server's response (RFC 6455, section 4.1).
  *
  * @throws {HandshakeError} `refused` or `redirected` with status, headers and body for any other status than 101.
  * `bad-http-version`, `bad-upgrade`, `bad-connection`, `bad-accept`, `bad-protocol`, `bad-extension`, or

@@ -1,10 +1,10 @@
 /**
- * What a {@link HandshakeError} says.
+ * The codes of a {@link HandshakeError}.
  *
  * - `refused`: the server answered with another status than 101; see `status`, `headers` and `body`.
  * - `redirected`: the server answered with a redirect, which is not followed; see `headers`.
  * - `timeout`: the handshake took longer than `handshakeTimeout`.
- * - `aborted`: the handshake was cancelled, or too many others were under way.
+ * - `aborted`: the handshake was cancelled, or too many others were in progress.
  * - `connection-lost`: the stream ended or broke before the handshake was complete.
  * - `head-too-large`: a request or response head exceeds the limit.
  * - `bad-request`, `bad-response`: a head is not HTTP/1.1 (RFC 9112), or a response does not answer the request.
@@ -57,13 +57,16 @@ export class HandshakeError extends Error {
   override readonly name = "HandshakeError";
   /** What went wrong. */
   readonly code: HandshakeErrorCode;
-  /** The HTTP status that came (client) or is the right answer (server), if there is one. */
+  /**
+   * The HTTP status: on a client the one of the response, on a server the right one to answer with. `undefined` if
+   * there is none.
+   */
   readonly status: number | undefined;
-  /** The headers of the response that came (client), for example `Retry-After`, or of the right answer (server). */
+  /** The headers: on a client those of the response, for example `Retry-After`, on a server those to answer with. */
   readonly headers: Headers | undefined;
   /**
-   * The body of the response that came, decoded as UTF-8. At most its first 4 KiB, and what arrived within a second
-   * of its head. `undefined` if no refusal came, if the body is compressed, and on native sockets.
+   * The body of the response, decoded as UTF-8: at most its first 4 KiB, and only what arrived within a second after
+   * its head. `undefined` if there was no response, if the body is compressed, and on native sockets.
    */
   readonly body: string | undefined;
 

@@ -13,7 +13,7 @@ export interface ExtensionParameter {
 export interface Extension {
   /** Its name, a token. */
   readonly name: string;
-  /** In order, duplicates too. */
+  /** The parameters in order, including duplicates. */
   readonly parameters: readonly ExtensionParameter[];
 }
 

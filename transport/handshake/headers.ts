@@ -64,7 +64,7 @@ export function headerFault(name: string, value: string): string | undefined {
     : `the value of ${name} has bytes that are not allowed`;
 }
 
-/** The header lines of a head, in order, duplicates too. */
+/** The header lines of a head, in order, including duplicates. */
 export class HeaderLines {
   readonly #lines: readonly (readonly [name: string, value: string])[];
 

@@ -25,7 +25,7 @@ import { isHost, isUpgrade, listItems } from "./token.ts";
 /** 16 bytes in base64. */
 const KEY = /^[+/0-9A-Za-z]{22}==$/;
 
-/** What a server accepts and chooses. */
+/** What a server supports and accepts. */
 export interface UpgradePolicy {
   /**
    * The protocol token to upgrade to, or several.
@@ -213,7 +213,7 @@ export function checkUpgradeRequest(
   };
 }
 
-/** What a server's 101 says. */
+/** The content of a server's response with status 101. */
 export interface UpgradeResponse {
   /**
    * The protocol token.

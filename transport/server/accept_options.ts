@@ -20,25 +20,25 @@ import { checkForeign, checkProtocols } from "../handshake/rules.ts";
 import { resolveCompression } from "../socket/compression_options.ts";
 import type { SocketOptions } from "../socket/socket.ts";
 
-/** What a server chooses when it accepts a peer. */
+/** Options for accepting a peer. */
 export interface AcceptOptions extends SocketOptions {
   /**
-   * Subprotocols that the server speaks, the preferred one first, or a function that chooses one of those offered. A
-   * peer is accepted without one if there is no match.
+   * The subprotocols that the server supports, the preferred one first, or a function that chooses one of those
+   * offered. If none matches, the peer is accepted without one.
    *
    * @default {none}
    */
   readonly protocols?: ProtocolChoice | undefined;
   /**
-   * Origins that are accepted, such as `https://app.example`, or a function that decides. A list accepts requests
-   * without an `Origin` too, which do not come from browsers; a function is asked with `undefined`. The function must
-   * return `true` to accept: anything else refuses with 403, also a promise.
+   * The origins that are accepted, such as `https://app.example`, or a function that decides. A list also accepts
+   * requests without an `Origin`, which do not come from browsers; a function gets `undefined` for them. The function
+   * must return `true` to accept. Anything else, also a promise, refuses the peer with status 403.
    *
    * @default {all}
    */
   readonly origins?: OriginChoice | undefined;
   /**
-   * More headers of the answer.
+   * More headers of the response.
    *
    * @default {none}
    */

@@ -26,16 +26,16 @@ import {
 } from "./accept_options.ts";
 import { answerAndClose, refuse, toAnswer } from "./refuse.ts";
 
-/** What goes with a refusal. */
+/** Options of {@link Incoming.reject}. */
 export interface RejectOptions {
   /**
-   * Headers of the answer, for example `Retry-After`.
+   * Headers of the response, for example `Retry-After`.
    *
    * @default {none}
    */
   readonly headers?: HeadersInput | undefined;
   /**
-   * Its body: a text, which is `text/plain` unless `headers` has a `Content-Type`, or bytes.
+   * The body: a text, which is `text/plain` unless `headers` has a `Content-Type`, or bytes.
    *
    * @default {a description of the problem in JSON (RFC 9457)}
    */
@@ -67,7 +67,7 @@ export interface IncomingContext {
   readonly isOpen: () => boolean;
 }
 
-/** A request to upgrade that waits for an answer. */
+/** A request to upgrade that waits for an answer: call `accept`, `acceptStream` or `reject`. */
 export class Incoming {
   /** The request: its URL (`http:` or `https:`) and its headers. */
   readonly request: Request;

@@ -33,14 +33,14 @@ export const CLOSE_BAD_GATEWAY = 1014;
 /** Never on the wire: the TLS handshake failed. */
 export const CLOSE_TLS_HANDSHAKE = 1015;
 
-/** The most bytes of UTF-8 that a close reason may have: a control frame's 125, less the code. */
+/** The maximum length of a close reason in bytes of UTF-8: 125 of a control frame, minus 2 for the code. */
 export const MAX_CLOSE_REASON = 123;
 
-/** What a close frame says. */
+/** The content of a close frame. */
 export interface CloseBody {
   /** The close code; 1005 when the frame had none. */
   readonly code: number;
-  /** The reason, maybe empty. */
+  /** The reason, possibly empty. */
   readonly reason: string;
 }
 

@@ -27,7 +27,7 @@ export interface Inflater {
 
 /** Compresses the messages of one direction of one connection (RFC 7692, section 7.2.1). */
 export interface Deflater {
-  /** The least size in bytes of a message that is worth compressing. */
+  /** The minimum size in bytes of a message that is compressed. */
   readonly threshold: number;
   /**
    * Compresses a piece of one message.
@@ -42,7 +42,7 @@ export interface Deflater {
   close(): void;
 }
 
-/** How one direction is to be compressed. */
+/** How one direction is compressed. */
 export interface CodecOptions {
   /** Base-2 logarithm of the window size in bytes, 8 to 15. */
   readonly windowBits: number;

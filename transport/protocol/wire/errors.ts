@@ -5,7 +5,7 @@
  */
 
 /**
- * What a {@link ProtocolError} says: the rule that the peer broke.
+ * The codes of a {@link ProtocolError}: the rule that the peer broke.
  *
  * - `reserved-bits`: an RSV bit that no extension gave a meaning (RFC 6455, section 5.2).
  * - `reserved-opcode`: an opcode that has no meaning (section 5.2).
@@ -86,7 +86,7 @@ export interface ProtocolErrorOptions extends ErrorOptions {
 }
 
 /**
- * The peer broke a rule of RFC 6455 or RFC 7692, or passed a limit of ours.
+ * The peer broke a rule of RFC 6455 or RFC 7692, or exceeded a limit.
  *
  * @example
  * ```ts
@@ -104,9 +104,9 @@ export class ProtocolError extends Error {
   override readonly name = "ProtocolError";
   /** The rule that was broken. */
   readonly code: ProtocolErrorCode;
-  /** The close code that answers it (RFC 6455, section 7.4.1): 1002, 1007, 1009 or 1010. */
+  /** The close code that answers the violation (RFC 6455, section 7.4.1): 1002, 1007, 1009 or 1010. */
   readonly closeCode: number;
-  /** The byte of the incoming stream at which it was found, where that is known. */
+  /** The offset in the incoming stream at which the violation was found, in bytes, if it is known. */
   readonly offset: number | undefined;
 
   /** Makes an error with a code and a message; the message is completed with the offset. */
@@ -129,9 +129,9 @@ export class ProtocolError extends Error {
 }
 
 /**
- * The error for text that is not UTF-8.
+ * Returns the error for text that is not UTF-8.
  *
- * @param offset Where in the stream the bad byte is.
+ * @param offset The offset of the bad byte in the stream.
  */
 export function invalidUtf8(offset: number | undefined): ProtocolError {
   return new ProtocolError(
@@ -141,7 +141,7 @@ export function invalidUtf8(offset: number | undefined): ProtocolError {
   );
 }
 
-/** The error for a text that no string can hold. */
+/** Returns the error for a text that is too long for a string. */
 export function textTooLong(cause: unknown): ProtocolError {
   return new ProtocolError(
     "message-too-large",

@@ -20,15 +20,15 @@ export const OPCODE_PING = 0x9;
 /** A pong (RFC 6455, section 5.5.3). */
 export const OPCODE_PONG = 0xa;
 
-/** The most bytes that the payload of a control frame may have (RFC 6455, section 5.5). */
+/** The maximum payload of a control frame in bytes (RFC 6455, section 5.5). */
 export const MAX_CONTROL_PAYLOAD = 125;
-/** The most bytes that a frame header can have. */
+/** The maximum size of a frame header in bytes. */
 export const MAX_HEADER_SIZE = 14;
 
-/** Which end of a connection something is: client frames are masked, server frames are not. */
+/** The role of an endpoint: the frames of a client are masked, those of a server are not. */
 export type Role = "client" | "server";
 
-/** What the header of a frame says (RFC 6455, section 5.2). */
+/** The header of a frame (RFC 6455, section 5.2). */
 export interface FrameHeader {
   /** Whether the frame is the last, or only, one of its message. */
   readonly fin: boolean;
@@ -38,7 +38,7 @@ export interface FrameHeader {
   readonly rsv2: boolean;
   /** RSV3: reserved. */
   readonly rsv3: boolean;
-  /** What kind of frame it is, 0 to 15. */
+  /** The kind of the frame, 0 to 15. */
   readonly opcode: number;
   /** Whether the payload is masked (RFC 6455, section 5.3). */
   readonly masked: boolean;
@@ -73,13 +73,13 @@ const NAMES: readonly string[] = [
   "opcode 15",
 ];
 
-/** The name of an opcode, for messages and logs: `text`, `ping`, `opcode 11`. */
+/** Returns the name of an opcode, for messages and logs: `text`, `ping`, `opcode 11`. */
 export function opcodeName(opcode: number): string {
   return NAMES[opcode] ?? `opcode ${opcode}`;
 }
 
 /**
- * A frame header in a short form, for logs.
+ * Returns a short description of a frame header, for logs.
  *
  * @example
  * ```ts
@@ -99,12 +99,12 @@ export function describeFrame(header: FrameHeader): string {
     ` ${header.length} B`;
 }
 
-/** The size in bytes of the header of a frame with `length` bytes of payload. */
+/** Returns the size of the header of a frame with `length` bytes of payload, in bytes. */
 export function headerSizeFor(length: number, masked: boolean): number {
   return (length < 126 ? 2 : length < 65_536 ? 4 : 10) + (masked ? 4 : 0);
 }
 
-/** The size in bytes of a header, known from its second byte. */
+/** Returns the size of a header in bytes, which its second byte determines. */
 export function headerSizeOf(second: number): number {
   const length = second & 0x7f;
   return (length < 126 ? 2 : length === 126 ? 4 : 10) +
@@ -160,7 +160,7 @@ export function writeHeader(
   return next;
 }
 
-/** The first byte of a frame header: FIN, RSV and opcode. */
+/** Returns the first byte of a frame header: FIN, RSV and opcode. */
 export function firstByteOf(header: FrameHeader): number {
   return (header.fin ? 0x80 : 0) | (header.rsv1 ? 0x40 : 0) |
     (header.rsv2 ? 0x20 : 0) | (header.rsv3 ? 0x10 : 0) | header.opcode;

@@ -13,7 +13,7 @@ const WIDE = 1024;
 /** Below this many bytes making a wide view costs more than it gains. */
 const NARROW = 64;
 
-/** The key for a payload whose first `phase` bytes have gone before. */
+/** Returns the key for the rest of a payload after its first `phase` bytes. */
 export function rotateKey(key: number, phase: number): number {
   const shift = (phase & 3) << 3;
   return shift === 0 ? key | 0 : key >>> shift | key << (32 - shift);
