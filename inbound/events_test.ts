@@ -87,7 +87,7 @@ Deno.test("The watchdog evicts a silent peer; messages and answered pings keep i
   assertEquals(pool.has("a"), false);
 });
 
-Deno.test("A peer that is held back is not evicted for its silence", async () => {
+Deno.test("A peer that is not read is not evicted for its silence", async () => {
   const clock = new FakeClock();
   await using pool = new InboundPool("pool", {
     clock,

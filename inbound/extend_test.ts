@@ -25,7 +25,7 @@ function setUp(workerFactory: () => InboundWorker, inboxBufferSize = 256) {
   return { clock, pool, socket, read };
 }
 
-Deno.test("Admission: what follows an accepted first message is delivered, and answers reach the peer", async () => {
+Deno.test("Admission: messages after an accepted first message are delivered, and answers reach the peer", async () => {
   const { clock, pool, socket, read } = setUp(() =>
     new AdmissionWorker((first) => Promise.resolve(first === "token"))
   );
@@ -82,7 +82,7 @@ Deno.test("Admission: a peer that leaves, or is removed, while it is asked leave
   }
 });
 
-Deno.test("Rate limit: a peer that sends faster is held back, and nothing is lost", async () => {
+Deno.test("Rate limit: a peer that sends faster is paused, and nothing is lost", async () => {
   const { clock, pool, socket, read } = setUp(() => new LimitedWorker(10));
   for (let i = 0; i < 30; i++) socket.receive(String(i));
   await clock.settle();
@@ -114,7 +114,7 @@ Deno.test("Rate limit: a full inbox holds the peer back too, and both have to le
   await pool.close();
 });
 
-Deno.test("Rate limit: what had arrived is delivered when the pool closes", async () => {
+Deno.test("Rate limit: messages that have arrived are delivered when the pool closes", async () => {
   const { clock, pool, socket } = setUp(() => new LimitedWorker(2));
   for (let i = 0; i < 6; i++) socket.receive(String(i));
   await pool.close();

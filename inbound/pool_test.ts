@@ -104,7 +104,7 @@ Deno.test("remove closes with 1000, waits for the end, and frees the id at once"
   );
 });
 
-Deno.test("close never waits for a consumer: what has arrived can be read afterwards", async () => {
+Deno.test("close never waits for a consumer: messages that have arrived can be read afterwards", async () => {
   const pool = new InboundPool("pool", { inboxBufferSize: 1 });
   const peer = addPeer(pool, "a");
   for (let i = 0; i < 20; i++) await peer.send(String(i));
@@ -127,7 +127,7 @@ Deno.test("Aborting the signal closes the pool, and a closed pool has left the s
   await other.closed;
 });
 
-Deno.test("With maxQueueSize the oldest messages go and are counted, and nobody is held back", async () => {
+Deno.test("With maxQueueSize the oldest messages are dropped and counted, and no peer is paused", async () => {
   await using pool = new InboundPool("pool", {
     inboxBufferSize: 1,
     worker: { maxQueueSize: 3 },

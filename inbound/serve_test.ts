@@ -37,7 +37,7 @@ function serve(
   };
 }
 
-Deno.test("serve takes everyone in, under an id of its own", async () => {
+Deno.test("serve accepts every peer, with an id of its own", async () => {
   await using served = serve();
   const peers = [open(await served.dial()), open(await served.dial())];
   await eventually(() => served.pool.peers.length === 2);
@@ -234,7 +234,7 @@ Deno.test("serve ends with its listener", async () => {
   await served.serving;
 });
 
-Deno.test("What the listener throws is thrown by serve, and reported for those who do not wait for it", async () => {
+Deno.test("serve throws what the listener throws, and reports it in errors", async () => {
   await using pool = new InboundPool("pool");
   const broken = {
     // deno-lint-ignore require-yield -- it fails at once

@@ -98,7 +98,7 @@ for (const [name, start, kind] of STARTS) {
     }));
 }
 
-Deno.test("start that hangs is given up when its peer is removed, and reported", () =>
+Deno.test("start that hangs is abandoned when its peer is removed, and reported", () =>
   withPool({ start: hangs }, async (pool, clock) => {
     const removed = pool.remove("odd");
     assertEquals(pool.has("odd"), false);
@@ -114,7 +114,7 @@ for (
     ["hangs", hangs],
   ] as const
 ) {
-  Deno.test(`stop that ${name} is reported, and the peer is given up in time`, () =>
+  Deno.test(`stop that ${name} is reported, and the peer is removed in time`, () =>
     withPool({ stop }, async (pool, clock) => {
       const removed = pool.remove("odd");
       await clock.advance(2_000);

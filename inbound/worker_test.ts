@@ -26,7 +26,7 @@ Deno.test("A worker that throws gives dropped-error, and its socket is cut", asy
   assertEquals([pool.has("a"), socket.terminations.length], [false, 1]);
 });
 
-Deno.test("A worker that ends without a word has disconnected, and what it left open is cut", async () => {
+Deno.test("A worker that ends without onExit has disconnected, and the socket that it left open is cut", async () => {
   await using pool = new InboundPool("pool", {
     workerFactory: () => workerOf(() => Promise.resolve()),
   });
@@ -36,7 +36,7 @@ Deno.test("A worker that ends without a word has disconnected, and what it left 
   assertEquals([pool.has("a"), socket.ended], [false, true]);
 });
 
-Deno.test("A worker that never ends is given up when the pool closes", async () => {
+Deno.test("A worker that never ends is abandoned when the pool closes", async () => {
   const clock = new FakeClock();
   const pool = new InboundPool("pool", {
     clock,

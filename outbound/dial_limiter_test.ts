@@ -115,7 +115,7 @@ Deno.test("A peer that is preferred goes like one that never failed", async () =
   assertEquals(log.entered, ["busy", "preferred"]);
 });
 
-Deno.test("A wait that is given up takes no place, before, during and after it", async () => {
+Deno.test("A wait that is cancelled takes no place, before, during and after it", async () => {
   const limiter = new DialLimiter(1);
   const log = new Log();
   await assertRejects(

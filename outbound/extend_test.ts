@@ -73,7 +73,7 @@ for (
     ["rejects", () => Promise.reject(new Error("broken"))],
   ] as const
 ) {
-  Deno.test(`A worker whose start ${name} gives one stopped, and the pool lives on`, async () => {
+  Deno.test(`A worker whose start ${name} gives one event stopped, and the pool keeps working`, async () => {
     const socket = new MockSocket();
     await using pool = new OutboundPool("pool", {
       dialer: new MockDialer([socket]).dial,
@@ -91,7 +91,7 @@ for (
   });
 }
 
-Deno.test("A worker that never ends is given up when the pool closes", async () => {
+Deno.test("A worker that never ends is abandoned when the pool closes", async () => {
   const clock = new FakeClock();
   const pool = new OutboundPool("pool", {
     clock,

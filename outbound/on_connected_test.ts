@@ -87,7 +87,7 @@ for (const [name, onConnected] of Object.entries(failing)) {
   });
 }
 
-Deno.test("An onConnected that never settles is given up after handshakeTimeout", async () => {
+Deno.test("An onConnected that never settles is abandoned after handshakeTimeout", async () => {
   const { pool, clock } = setUp([], {
     connection: { handshakeTimeout: 3_000 },
     onConnected: () => new Promise(() => {}),

@@ -11,7 +11,7 @@ import { DefaultOutboundWorker } from "./worker.ts";
 const URL = "ws://a.example";
 const refusal = () => new ConnectionError("dial-failed", "nobody listens");
 
-Deno.test("peerState tells what a peer does, which attempt it is, until when it waits, and the last error", async () => {
+Deno.test("peerState returns what a peer does, which attempt it is, until when it waits, and the last error", async () => {
   const { pool, clock, sockets, dialer } = setUp([refusal(), refusal()]);
   clock.setRandom(() => 0.5);
   const { attempts } = dialer;

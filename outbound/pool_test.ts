@@ -9,7 +9,7 @@ import { countListeners } from "../transport/base/_support/signals.ts";
 
 const URL_A = "ws://a.example";
 
-Deno.test("A peer is kept connected: what is lost is dialled again after the spread delay", async () => {
+Deno.test("A peer is kept connected: a lost connection is dialled again after the jittered delay", async () => {
   const { pool, dialer, clock, sockets } = setUp();
   clock.setRandom(() => 0.5);
   const url = pool.connect(URL_A);
@@ -191,7 +191,7 @@ Deno.test("Never more dials in flight than maxConcurrentDials, and a peer that w
   await pool.close();
 });
 
-Deno.test("isConnected tells how it is now, in any form of the URL", async () => {
+Deno.test("isConnected returns the present state, for any form of the URL", async () => {
   const { pool, clock, sockets } = setUp();
   assertEquals(pool.isConnected(URL_A), false);
   const url = pool.connect(URL_A);

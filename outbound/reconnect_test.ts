@@ -37,7 +37,7 @@ Deno.test("After a loss the decision is to reconnect, but to leave a peer alone 
   assertEquals(defaultReconnectDecision(info({ closeCode: 1008 })), LONG_WAIT);
 });
 
-Deno.test("A refusal that retrying does not mend is a long wait, what cannot work or was given up a stop", () => {
+Deno.test("A refusal that a retry cannot mend leads to a long wait, an error that cannot heal to a stop", () => {
   for (const status of [301, 401, 403, 404]) {
     const error = new HandshakeError("refused", "no", { status });
     assertEquals(defaultReconnectDecision(refused(error)), LONG_WAIT);

@@ -133,7 +133,7 @@ for (
     ["hangs", hangs],
   ] as const
 ) {
-  Deno.test(`stop that ${name} is reported, and the peer is given up in time`, () =>
+  Deno.test(`stop that ${name} is reported, and the peer is removed in time`, () =>
     withPool({ stop }, async (pool, clock) => {
       const removed = pool.remove(ODD);
       await clock.advance(2_000);

@@ -46,7 +46,7 @@ Deno.test("expectWrite fails for another message, for none in time, and at the e
   );
 });
 
-Deno.test("expectIncoming takes from what has take, has incoming, or can be iterated", async () => {
+Deno.test("expectIncoming takes from sources that have take, have incoming, or can be iterated", async () => {
   const queue = queueOf("a", "b", "c");
   await expectIncoming(queue, "a");
   await expectIncoming({ incoming: queue }, "b");

@@ -51,7 +51,7 @@ Deno.test("a timer set by a timer fires in the same move when it is due by its e
   assertEquals(fired, [10, 20, 30]);
 });
 
-Deno.test("delays are whole milliseconds, rounded up; what is no delay is due now but not inside the call", async () => {
+Deno.test("delays are whole milliseconds, rounded up; an invalid delay is due now but not inside the call", async () => {
   const clock = new FakeClock();
   const start = clock.now();
   const fired: number[] = [];
@@ -85,7 +85,7 @@ Deno.test("promise chains settle between timers, long ones and those with turns 
   await ran;
 });
 
-Deno.test("what was begun just before a move has set its timer before the clock moves", async () => {
+Deno.test("an operation that began just before a move has set its timer before the clock moves", async () => {
   const clock = new FakeClock();
   const start = clock.now();
   let woke = 0;

@@ -124,7 +124,7 @@ Deno.test("a delay holds each byte for its own time, and does not slow the strea
   assertEquals(clock.pending, 0);
 });
 
-Deno.test("a delay that is taken away lets go what it held", async () => {
+Deno.test("a delay that is removed releases the bytes that it delayed", async () => {
   await using t = await setUp({ faults: { delay: 1_000_000 } });
   await write(t.client, bytes(10));
   await eventually(() => t.connection.up.received === 10);
@@ -212,7 +212,7 @@ Deno.test("a held connection is half open: nothing comes out, nothing is closed,
   assertEquals(await read(t.client, 9), bytes(10).subarray(1));
 });
 
-Deno.test("a held sender is held back by TCP sooner or later", async () => {
+Deno.test("a held sender is slowed down by TCP sooner or later", async () => {
   await using t = await setUp();
   t.connection.stall("hold", "up");
   let sent = 0;
@@ -232,7 +232,7 @@ Deno.test("a held sender is held back by TCP sooner or later", async () => {
   await assertRejects(() => sending);
 });
 
-Deno.test("a swallowed connection takes what is sent for ever, and loses it", async () => {
+Deno.test("a swallowed connection takes and loses bytes for ever", async () => {
   await using t = await setUp();
   t.proxy.stall("swallow", "up");
   const atPeer = watch(t.peer);

@@ -64,7 +64,7 @@ Deno.test("a reader that says no holds everything behind it back until resume, t
   assertEquals(socket.resumed, 2);
 });
 
-Deno.test("without flow control nothing can be held back", () => {
+Deno.test("without flow control reading cannot be paused", () => {
   const socket = new MockSocket({ flowControl: false });
   const reader = new HoldingReader();
   socket.start(reader);
@@ -178,7 +178,7 @@ Deno.test("a cut ends it inside the call with 1006 and the error", async () => {
   assertEquals(await socket.takeWritten(), undefined);
 });
 
-Deno.test("a socket that ended before it was started tells its reader so", () => {
+Deno.test("a socket that ended before it was started reports its end to the reader", () => {
   const socket = new MockSocket();
   socket.terminate();
   const reader = new RecordingReader();

@@ -60,7 +60,7 @@ Deno.test("nothing arrives before an end is started, and nothing is lost by that
   assertEquals(clock.pending, 0);
 });
 
-Deno.test("a reader that says no holds back all that follows, and the writer's buffer grows", async () => {
+Deno.test("a reader that returns false pauses all that follows, and the writer's buffer grows", async () => {
   const { clock, client, server, atClient, atServer } = startedPair({}, 1);
   client.write("a");
   await clock.settle();
@@ -121,7 +121,7 @@ Deno.test("fragments arrive as one message", async () => {
 for (
   const [closer, other] of [["client", "server"], ["server", "client"]] as const
 ) {
-  Deno.test(`the ${closer} closes: both ends know what was said, and what was written before arrives`, async () => {
+  Deno.test(`the ${closer} closes: both ends know the close frame, and messages written before it arrive`, async () => {
     const pair = startedPair();
     const readers = { client: pair.atClient, server: pair.atServer };
     pair[closer].write("last");
@@ -227,7 +227,7 @@ Deno.test("a cut loses what was not read and ends the other side with 1006", asy
   ]);
 });
 
-Deno.test("an end that was cut before it was started tells its reader so", async () => {
+Deno.test("an end that was cut before it was started reports it to the reader", async () => {
   const { client, server } = socketPair();
   server.terminate();
   const reader = new RecordingReader();

@@ -121,7 +121,7 @@ for (const door of HAND_DOORS) {
   // Each takes a second, and the streams of clients are the same.
   if (door.startsWith("client")) continue;
 
-  Deno.test(`${door}: if nobody reads, what is left when writing has failed is dropped, counted and reported`, async () => {
+  Deno.test(`${door}: if nobody reads, messages left after a failed write are dropped, counted and reported`, async () => {
     await using met = await meetByHand(door);
     const { ours, peer } = met;
     await using pool = new InboundPool("pool", {

@@ -95,7 +95,7 @@ Deno.test("Whatever handlers take, every message is handled once, in the order o
   await done;
 });
 
-Deno.test("Backpressure is kept: peers are held back while handlers are busy", async () => {
+Deno.test("Backpressure is kept: peers are paused while handlers are busy", async () => {
   const { pool, sockets, receive } = setUp(["a"], 4);
   const gate = new Gate();
   const done = forEachMessage(pool, gate.handler, { concurrency: 1 });
@@ -153,7 +153,7 @@ for (
   });
 }
 
-Deno.test("A signal ends it when what was taken is handled; the rest stays in the inbox", async () => {
+Deno.test("A signal ends it when the messages that were taken are handled; the rest stays in the inbox", async () => {
   const { pool, receive } = setUp(["a"]);
   const gate = new Gate();
   const controller = new AbortController();

@@ -59,7 +59,7 @@ Deno.test("A message that takes longer than inactivityTimeout to arrive is deliv
   await end();
 });
 
-Deno.test("A peer that is held back for longer is not evicted, and has its time afterwards", async () => {
+Deno.test("A peer that is paused for longer is not evicted, and gets the full time afterwards", async () => {
   const { pool, peer, end } = await setUp(1);
   for (let i = 0; i < 10; i++) peer.trySend(String(i));
   await delay(3 * TIMEOUT);

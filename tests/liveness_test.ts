@@ -94,7 +94,7 @@ Deno.test("A peer that reads our long message slowly is kept, and the message ar
     assertEquals(connection.state, "connected", door);
   }));
 
-Deno.test("A peer that we hold back is kept, and nothing is lost", () =>
+Deno.test("A peer that we do not read is kept, and nothing is lost", () =>
   atEachDoor(async ({ door, connection, other }) => {
     const sent = Array.from({ length: 500 }, (_, i) => `${i}`.padEnd(10_000));
     const sending = (async () => {

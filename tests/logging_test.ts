@@ -34,7 +34,7 @@ Deno.test("Every record says where it comes from", () => {
   }]);
 });
 
-Deno.test("Without a logger, or where logging is off, there is none", () => {
+Deno.test("Without a logger, or if logging is off, nothing is logged", () => {
   assertEquals(createLog({}, {}), undefined);
   assertEquals(
     createLog({ logger: new LogCapture(), loggingEnabled: false }, {}),

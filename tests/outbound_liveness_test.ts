@@ -99,7 +99,7 @@ Deno.test("A feed that stalled is replaced after messageTimeout, although its po
   await close();
 });
 
-Deno.test("A peer that we hold back is not judged by its silence", async () => {
+Deno.test("The silence of a peer that we do not read does not count", async () => {
   const { server, pool, close } = await behindProxy({
     inboxBufferSize: 2,
     worker: { keepaliveTimeout: 300, messageTimeout: 300 },

@@ -150,7 +150,7 @@ Deno.test("An outbound pool refuses URLs that it cannot keep connected, and goes
   await pool.send(url, "goes on");
 });
 
-Deno.test("An inbound pool refuses what it cannot do, and goes on", async () => {
+Deno.test("An inbound pool refuses calls that it cannot do, and keeps working", async () => {
   await using pool = new InboundPool("pool");
   const code = (action: () => unknown, Class: typeof PoolError) =>
     assertThrows(action, Class).code;
@@ -238,7 +238,7 @@ Deno.test("A close code that may not be sent, and a reason of over 123 bytes, ar
   assertEquals((await other.closed).reason, "ä".repeat(61));
 });
 
-Deno.test("A connection to what is neither a URL nor a socket is refused", () => {
+Deno.test("A connection to a value that is neither a URL nor a socket is refused", () => {
   for (const target of [undefined, null, 5, {}]) {
     const error = assertThrows(
       () => Reflect.construct(Connection, [target]),
@@ -343,7 +343,7 @@ Deno.test("A misspelt option of a call is refused, in place of waiting without i
   await other.close();
 });
 
-Deno.test("forEachMessage refuses at once what is no pool", () => {
+Deno.test("forEachMessage refuses at once a value that is not a pool", () => {
   for (const pool of [undefined, null, {}, { inbox: [], errors: [] }, "pool"]) {
     assertThrows(
       // deno-lint-ignore no-explicit-any -- what a program in JavaScript may give

@@ -188,7 +188,7 @@ Deno.test("graphql-ws sees the close code of a server that refuses it", async ()
   await disposable.dispose();
 });
 
-Deno.test("partysocket comes back after losses, with what was sent meanwhile", async () => {
+Deno.test("partysocket comes back after losses, with the messages sent meanwhile", async () => {
   await using server = await Server.listen();
   let connections = 0;
   const received: string[] = [];

@@ -221,7 +221,7 @@ Deno.test("Pings are sent automatically, and those of the server are answered", 
   });
 });
 
-Deno.test("A peer that takes nothing for writeTimeout is given up", async () => {
+Deno.test("A peer that reads nothing for writeTimeout is disconnected", async () => {
   await using server = await HandServer.listen();
   const clock = new FakeClock();
   const socket = new WebSocket(server.url, {
@@ -246,7 +246,7 @@ Deno.test("A peer that takes nothing for writeTimeout is given up", async () => 
   assertEquals((await close).code, 1006);
 });
 
-Deno.test("A peer that answers no ping is given up after pingTimeout", async () => {
+Deno.test("A peer that answers no ping is disconnected after pingTimeout", async () => {
   await using server = await HandServer.listen();
   const socket = new WebSocket(server.url, {
     pingInterval: 20,

@@ -264,7 +264,7 @@ Deno.test("send wants an argument", async () => {
   await close;
 });
 
-Deno.test("bufferedAmount tells what a peer that does not read has not taken", async () => {
+Deno.test("bufferedAmount counts the bytes that a peer which does not read has not taken", async () => {
   await using server = await HandServer.listen();
   const socket = new WebSocket(server.url);
   await next(socket, "open");

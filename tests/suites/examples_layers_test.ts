@@ -29,7 +29,7 @@ Deno.test("Each example has at most 60 lines, and so has each of its modules", a
   }
 });
 
-Deno.test("chat: everyone receives what anyone sends", async () => {
+Deno.test("chat: every peer receives all messages", async () => {
   await using server = new Running(NET, "chat", []);
   const base = await server.says(/http:\/\/127\.0\.0\.1:\d+/);
   const url = `${base.replace("http", "ws")}/chat`;
@@ -84,7 +84,7 @@ Deno.test("signed_url: accepts peers with a valid URL, and refuses others with 4
   await server.interrupt();
 });
 
-Deno.test("codec: adds up numbers, and closes with 4000 what is not JSON", async () => {
+Deno.test("codec: adds up numbers, and answers text that is not JSON with a close code 4000", async () => {
   await using server = new Running(NET, "codec", []);
   const url = await server.says(WS);
   await using connection = new Connection(url, { retry: false });
@@ -98,7 +98,7 @@ Deno.test("codec: adds up numbers, and closes with 4000 what is not JSON", async
   await server.interrupt();
 });
 
-Deno.test("outbox: what is sent while the peer is absent arrives when it is there", async () => {
+Deno.test("outbox: messages sent while the peer is absent arrive when it is connected", async () => {
   const probe = listen({ hostname: "127.0.0.1" });
   const { port } = probe;
   await probe.close();

@@ -87,7 +87,7 @@ export function behaviour(
     assertEquals(await theirs.take(), Uint8Array.of(1, 2, 3));
   });
 
-  test("what arrives before the start is kept", async ({ socket, peer }) => {
+  test("messages that arrive before the start are kept", async ({ socket, peer }) => {
     peer.start(new RecordingReader());
     peer.write("early");
     await turns(20);
@@ -244,7 +244,7 @@ export function behaviour(
     assertEquals(await theirs.take(), "a\u{1f41d}c");
   }, traits.streams);
 
-  test("what it says of itself is true", async ({ socket, peer }) => {
+  test("its properties are true", async ({ socket, peer }) => {
     startBoth(socket, peer);
     assertEquals(socket.controlFrames, traits.controlFrames);
     assertEquals(socket.flowControl, traits.flowControl);

@@ -29,7 +29,7 @@ Deno.test("notify reports what the callback throws or rejects with", async () =>
   assertEquals(errors, ["thrown", "rejected", "thenable"]);
 });
 
-Deno.test("perform tells when an async callback has settled, and reports what it fails with", async () => {
+Deno.test("perform resolves when an async callback has settled, and reports its failure", async () => {
   const errors: string[] = [];
   const onError = ({ message }: Error) => void errors.push(message);
   assertEquals(perform(() => 3, onError), undefined);

@@ -30,7 +30,7 @@ Deno.test("Items come out in the order in which they went in, also when the ring
   assertEquals(got, Array.from({ length: next }, (_, i) => i));
 });
 
-Deno.test("push says when to hold back, and takes the item all the same", () => {
+Deno.test("push says when to pause, and takes the item all the same", () => {
   const queue = queueOf(2);
   assertEquals([queue.push(1), queue.push(2), queue.push(3)], [
     true,
@@ -110,7 +110,7 @@ Deno.test("1,000 cancelled takes on one signal leave no listener", async () => {
   assertEquals(listeners(), 0);
 });
 
-Deno.test("After close what is left can be read, then readers end; nothing more goes in", async () => {
+Deno.test("After close, items that are left can be read, then readers end; no item is added", async () => {
   const queue = queueOf(10);
   queue.push(1);
   queue.close();
@@ -192,7 +192,7 @@ Deno.test("Several batch reads at once get each item once, and all end with the 
   assertEquals(results.at(-1)?.done, true);
 });
 
-Deno.test("extract takes out what it is asked for and keeps the order of the rest", async () => {
+Deno.test("extract removes the items that match and keeps the order of the rest", async () => {
   const queue = queueOf(10);
   for (let i = 0; i < 6; i++) queue.push(i);
   assertEquals(queue.extract((item) => item % 2 === 0), [0, 2, 4]);
@@ -211,7 +211,7 @@ Deno.test("A reader that finds nothing says so before it waits", () => {
   queue.close();
 });
 
-Deno.test("A batch has what was there when it was taken, not what came in for it", async () => {
+Deno.test("A batch has the items that were there when it was taken, not later ones", async () => {
   const queue = new Queue<number>({ capacity: 4 });
   for (let i = 0; i < 4; i++) queue.push(i);
   const more = (next: number) => {

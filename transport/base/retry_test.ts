@@ -115,7 +115,7 @@ Deno.test("retry gives up with the last failure as the cause", async () => {
   assertEquals(error.cause.message, "failure 3");
 });
 
-Deno.test("retry stops at a DoNotRetryError, and at what is not retryable", async () => {
+Deno.test("retry stops at a DoNotRetryError, and at an error that is not retryable", async () => {
   let count = 0;
   const fail = (error: Error) => () => {
     count++;
@@ -298,7 +298,7 @@ Deno.test("Only what another try may mend is retried", () => {
   }
 });
 
-Deno.test("A policy is not made of what is no number from 0 up", () => {
+Deno.test("A policy refuses arguments that are not numbers from 0 up", () => {
   for (const wrong of [NaN, -1, "5", null]) {
     const number = wrong as number;
     for (

@@ -186,7 +186,7 @@ Deno.test("a signal that has aborted before lets nothing begin", async () => {
   assertStrictEquals(error, reason);
 });
 
-Deno.test("a signal that lives on collects no listeners", async () => {
+Deno.test("a signal that is used for many dials collects no listeners", async () => {
   const { signal } = new AbortController();
   const listeners = countListeners(signal);
   using listener = listenTcp();
@@ -227,7 +227,7 @@ for (
     "127.0.0.1:9",
   ]
 ) {
-  Deno.test(`a URL that is none for a WebSocket is refused: ${url}`, async () => {
+  Deno.test(`a URL that cannot be used for a WebSocket is refused: ${url}`, async () => {
     const error = await assertRejects(() => dialNative(url, {}), ConfigError);
     assertEquals(error.code, "invalid-url");
   });

@@ -22,7 +22,7 @@ import { RawSocket } from "../socket/raw_socket.ts";
 import type { DialOptions } from "./dialer.ts";
 import { countListeners } from "../base/_support/signals.ts";
 
-Deno.test("dialRaw asks as RFC 6455 has it, and keeps what comes right behind the answer", async () => {
+Deno.test("dialRaw sends the request of RFC 6455, and keeps the bytes right after the response", async () => {
   const conns: Deno.Conn[] = [];
   await using server = serve(async (conn, head) => {
     conns.push(conn);

@@ -185,7 +185,7 @@ for (
   });
 }
 
-Deno.test("dialRaw: what is no stream is refused, and proxy: false is no contradiction", async () => {
+Deno.test("dialRaw: a value that is not a stream is refused, and proxy: false is allowed with a stream", async () => {
   for (const stream of [5, null, {}, { write: () => {} }]) {
     const error = await assertRejects(
       () => Reflect.apply(dialRaw, undefined, ["ws://a.example", { stream }]),

@@ -63,7 +63,7 @@ Deno.test("A year of two digits is at most 50 years ahead", () => {
   assertEquals(at("Saturday, 01-Jan-77 00:00:10 GMT"), 1_000);
 });
 
-Deno.test("What cannot be read, is past, or is 0 becomes one second; what is too long is bounded", () => {
+Deno.test("A value that cannot be read, is past, or is 0 becomes one second; one that is too long is limited", () => {
   for (
     const value of [
       "",

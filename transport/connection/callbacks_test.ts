@@ -100,7 +100,7 @@ Deno.test("Callbacks get their arguments", async () => {
   ]);
 });
 
-Deno.test("onFrame costs nothing if it is absent: the socket is not told to show frames", async () => {
+Deno.test("onFrame costs nothing if it is absent: the socket does not report frames", async () => {
   const watched: boolean[] = [];
   for (const onFrame of [() => {}, undefined]) {
     const socket = new MockSocket();

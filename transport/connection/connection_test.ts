@@ -245,7 +245,7 @@ Deno.test("The user's own close gives no error; closing again waits for the same
   assertEquals([error?.closeCode, error?.reason], [4_001, "bye"]);
 });
 
-Deno.test("close refuses what may not be sent, and the connection lives on", async () => {
+Deno.test("close refuses codes and reasons that may not be sent, and the connection stays open", async () => {
   const { client, server } = pair();
   for (
     const [code, reason] of [
@@ -358,7 +358,7 @@ Deno.test("A peer that reads nothing for writeTimeout ends the connection, and a
   assertEquals(clock.pending, 0);
 });
 
-Deno.test("What is no message, and what comes before connect or after close, is refused by name", async () => {
+Deno.test("Values that are not messages, and sends before connect or after close, are refused by name", async () => {
   const { client } = pair();
   // @ts-expect-error: what JavaScript may do.
   const wrong = await assertRejects(() => client.send(5), ConfigError);
@@ -554,7 +554,7 @@ Deno.test("1,000 cycles of connect and abort on shared signals leave no listener
   assertEquals([listeners(), clock.pending, dialer.inFlight], [0, 0, 0]);
 });
 
-Deno.test("Options and streams that cannot be used are refused by name, and the connection lives on", async () => {
+Deno.test("Options and streams that cannot be used are refused by name, and the connection stays open", async () => {
   const { client, server } = pair();
   const dialling = new Connection(TARGET);
   const wrong: readonly (readonly [string, () => unknown])[] = [

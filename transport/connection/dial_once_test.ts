@@ -199,7 +199,7 @@ Deno.test("A gate is left whatever happens to the dial, and waiting for it does 
   await good.close();
 });
 
-Deno.test("A dial that is given up gives its place away at once", async () => {
+Deno.test("A dial that is cancelled frees its place at once", async () => {
   const gate = new OneAtATime();
   const { connection } = setUp({
     dialGate: gate,

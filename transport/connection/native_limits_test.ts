@@ -55,7 +55,7 @@ for (const [options, named] of LIMITS) {
   });
 }
 
-Deno.test("A connection of dialNative that is closed with 1001 tells that 1000 was sent", async () => {
+Deno.test("A connection of dialNative that is closed with 1001 reports that 1000 was sent", async () => {
   await using server = serveFive();
   const connection = new Connection(server.url, { dialer: dialNative });
   await connection.connect();

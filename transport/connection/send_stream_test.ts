@@ -82,7 +82,7 @@ Deno.test("A character may be torn over chunks of a text, whether strings or byt
   }
 });
 
-Deno.test("What is no UTF-8 is refused in a text, and what is no message anywhere", async () => {
+Deno.test("Bytes that are not UTF-8 are refused in a text, and values that are not messages everywhere", async () => {
   const { run, socket } = setUp();
   await assertRejects(
     () => run(chunks(new Uint8Array([0xff])), { type: "text" }),
@@ -175,7 +175,7 @@ Deno.test("An idle source is cancelled as soon as the connection ends, and the c
   }
 });
 
-Deno.test("A stream is given up when the peer begins to close, and whole messages go on", async () => {
+Deno.test("A stream is abandoned when the peer begins to close, and whole messages can still be sent", async () => {
   const { run, outgoing, socket } = setUp();
   // Not enough for a fragment: whole messages cannot be sent inside a streamed one.
   const { stream, cancelled } = idle("abc");
@@ -208,7 +208,7 @@ Deno.test("A source that waits for its turn is cancelled when the connection end
   }
 });
 
-Deno.test("A source that is iterated is returned to when it is given up", async () => {
+Deno.test("An iterator that is abandoned gets a call of return", async () => {
   const { run, outgoing } = setUp();
   let returned = 0;
   const iterable = {
@@ -243,7 +243,7 @@ Deno.test("20,000 short chunks make few fragments, and the source may reuse its 
   assertEquals(bytes.every((byte, i) => byte === (i / 3 & 255)), true);
 });
 
-Deno.test("A stream that somebody else reads is refused, and left alone", () => {
+Deno.test("A stream that is locked by another reader is refused, and not changed", () => {
   const { stream } = idle("a");
   const reader = stream.getReader();
   assertThrows(() => checkStream(stream), ConfigError, "unlocked");

@@ -89,7 +89,7 @@ Deno.test("A clean end closes readable, and writable takes no more", async () =>
   await assertRejects(() => writer.write("x"), TypeError, "closed");
 });
 
-Deno.test("A writer that gives up closes with 1011; what is no message fails it", async () => {
+Deno.test("A writer that is aborted closes with 1011; a value that is not a message fails it", async () => {
   const socket = new MockSocket();
   const connection = Connection.fromSocket(socket);
   await connection.writable.abort(new Error("no more"));

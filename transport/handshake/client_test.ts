@@ -52,7 +52,7 @@ Deno.test("client handshake: the request is as RFC 6455, section 4.1 has it", ()
   );
 });
 
-Deno.test("client handshake: what is not wanted is not said", () => {
+Deno.test("client handshake: headers that are not needed are left out", () => {
   assertEquals(
     write({ protocols: [] }),
     "GET /chat HTTP/1.1\r\n" +
@@ -236,7 +236,7 @@ Deno.test("client handshake: the subprotocol is one of those offered, or none", 
   );
 });
 
-Deno.test("client handshake: what was agreed on comes out of the extensions", () => {
+Deno.test("client handshake: the extensions contain the agreement", () => {
   const extensions = "permessage-deflate; server_no_context_takeover";
   const head = response({ "Sec-WebSocket-Extensions": extensions });
   const agreement = checkUpgradeResponse(head, { ...REQUEST, compression: {} });

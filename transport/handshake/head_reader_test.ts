@@ -4,7 +4,7 @@ import { EXAMPLE, latin1, read, readAll, refusal } from "./_support/heads.ts";
 import { HandshakeError } from "./errors.ts";
 import { HeadReader, MAX_EMPTY_LINES, MAX_HEAD_SIZE } from "./head_reader.ts";
 
-Deno.test("head: what comes behind it is left, and no byte of it is lost", () => {
+Deno.test("head: bytes after it are left, and none is lost", () => {
   for (const early of ["", "00", "0d0a0d0a", "8105", "474554"]) {
     const bytes = join(
       latin1(EXAMPLE),

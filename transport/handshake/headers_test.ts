@@ -25,7 +25,7 @@ Deno.test("headers: a Headers, pairs, a map and an object are taken", () => {
   );
 });
 
-Deno.test("headers: what is no header is refused, and named", () => {
+Deno.test("headers: invalid headers are refused, and named", () => {
   const wrong: readonly (readonly [unknown, string])[] = [
     [{ "X-N": 5 }, "X-N"],
     [{ "X-U": undefined }, "X-U"],

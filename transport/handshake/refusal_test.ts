@@ -91,7 +91,7 @@ Deno.test("response: one to HEAD has the length of the body, and no body", () =>
   );
 });
 
-Deno.test("response: what is no response is not written", () => {
+Deno.test("response: an invalid response is not written", () => {
   for (
     const [status, headers] of [
       [101, []],
@@ -137,7 +137,7 @@ Deno.test("refusal: without a status it is the client's fault", () => {
   assertEquals(describe("No.", {})[0], 400);
 });
 
-Deno.test("refusal: what is wrong on the server is not told", () => {
+Deno.test("refusal: a fault of the server is not described", () => {
   assertEquals(describe("secret", { status: 500 })[2], {
     type: "about:blank",
     title: "Internal Server Error",

@@ -57,7 +57,7 @@ function answer(text: string): [number, string | undefined] {
 const SWITCHING = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: a\r\n\r\n";
 const HINTS = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
 
-Deno.test("answer: what follows a 101 is left", () => {
+Deno.test("response: bytes after a 101 are left", () => {
   const { response, done, rest } = read(`${SWITCHING}\x81\x01a`);
   assertEquals([done, rest], [true, "\x81\x01a"]);
   assertEquals(response?.status, 101);

@@ -217,7 +217,7 @@ for (
     "13",
   ]]
 ) {
-  Deno.test(`server handshake: version ${JSON.stringify(version)} is refused with 426, and told the right one`, () => {
+  Deno.test(`server handshake: version ${JSON.stringify(version)} is refused with 426, and the answer has the right one`, () => {
     const head = request({ "Sec-WebSocket-Version": version });
     assertEquals(refusalOf(head), {
       code: "bad-version",
@@ -261,7 +261,7 @@ Deno.test("server handshake: an origin in two lines is none of a list", () => {
   });
 });
 
-Deno.test("server handshake: what is no handshake is not asked about its origin", () => {
+Deno.test("server handshake: the origin of a request that is not a handshake is not checked", () => {
   const origins = () => {
     throw new Error("it was asked");
   };

@@ -43,7 +43,7 @@ Deno.test("runReader hands every message to the delivery until the connection en
   assertEquals(log, ["open 3 true", "before", "a", "end"]);
 });
 
-Deno.test("runReader takes what has arrived when its signal aborts, and leaves no listener", async () => {
+Deno.test("runReader delivers messages that have arrived when its signal aborts, and leaves no listener", async () => {
   for (const aborts of [true, false]) {
     const socket = new MockSocket();
     const connection = Connection.fromSocket(socket);

@@ -124,7 +124,7 @@ Deno.test("A message is stamped and goes straight into the inbox", () => {
   assertEquals(backlogs.size, 0);
 });
 
-Deno.test("A peer is held back while the inbox is full, and goes on when it is half empty", () => {
+Deno.test("A peer is paused while the inbox is full, and resumed when it is half empty", () => {
   const { inbox, backlogs, admit, read, log } = setUp({}, 4);
   const source = new Source(admit(), 1);
   source.receive("0", "1", "2", "3", "4", "5", "6", "7");
@@ -239,7 +239,7 @@ Deno.test("Peers of ever new names that are gone leave a bounded number of messa
   assertEquals([backlogs.size, backlogs.departedRoom.items], [0, 4]);
 });
 
-Deno.test("A peer that is admitted again has its own room, and is held back until its older messages are read", () => {
+Deno.test("A peer that comes again has its own space, and is paused until its older messages are read", () => {
   const { backlogs, admit, read, log } = setUp({}, 1);
   const first = admit();
   const old = new Source(first, 1);
@@ -271,7 +271,7 @@ Deno.test("What an earlier stay brings is dropped once a later one has brought a
   assertEquals(first.counter.droppedMessages, 1);
 });
 
-Deno.test("A peer that cannot be held back may have so much, then overflows once", () => {
+Deno.test("A peer that cannot be paused may have messages up to the limit, then overflows once", () => {
   const { inbox, admit, errors, read, log } = setUp({}, 2);
   const delivery = admit();
   const source = new Source(delivery, 1, false);
@@ -299,7 +299,7 @@ Deno.test("The bytes of one peer are bounded too", () => {
 });
 
 for (const flowControl of [true, false]) {
-  Deno.test(`With maxQueueSize the oldest messages go, and nobody is held back (flow control: ${flowControl})`, () => {
+  Deno.test(`With maxQueueSize the oldest messages are dropped, and no peer is paused (flow control: ${flowControl})`, () => {
     const { admit, errors, read, log } = setUp({ maxQueueSize: 3 }, 1);
     const delivery = admit();
     const source = new Source(delivery, 1, flowControl);
@@ -329,7 +329,7 @@ Deno.test("With maxQueueSize bytes are bounded too, and events keep their place"
   assertEquals(log, ["disconnected", "in the inbox", "ghijkl"]);
 });
 
-Deno.test("Two connections of one session both deliver, and both are held back", () => {
+Deno.test("Two connections of one session both deliver, and both are paused", () => {
   const { admit, read, log } = setUp({}, 1);
   const delivery = admit();
   const sources = [new Source(delivery, 1), new Source(delivery, 1)];
@@ -339,7 +339,7 @@ Deno.test("Two connections of one session both deliver, and both are held back",
   assertEquals(log.length, 6);
 });
 
-Deno.test("close moves all that waits into the inbox, in order, and what comes later is dropped", () => {
+Deno.test("close moves all messages that wait into the inbox, in order, and drops later ones", () => {
   const { inbox, backlogs, admit, emit, read, log } = setUp({}, 1);
   const delivery = admit();
   const source = new Source(delivery, 1);
@@ -353,7 +353,7 @@ Deno.test("close moves all that waits into the inbox, in order, and what comes l
   assertEquals(log, ["disconnected", "a", "b", "c"]);
 });
 
-Deno.test("What is on its way of a peer that can be held back is never dropped while it is connected", () => {
+Deno.test("Messages of a peer that can be paused are never dropped while it is connected", () => {
   const { admit, errors, read, log } = setUp({ maxItems: 1 }, 1);
   const delivery = admit();
   const first = new Source(delivery, 1);

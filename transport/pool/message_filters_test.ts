@@ -34,7 +34,7 @@ function connection(flowControl = true) {
   };
 }
 
-Deno.test("filterMessages passes on what is accepted, and asks for more after the rest", () => {
+Deno.test("filterMessages delivers accepted messages, and goes on reading after the others", () => {
   const { delivery, log } = recording(() => true);
   const filtered = filterMessages(delivery, (data) => data !== "drop");
   const sink = filtered.open(1, connection());

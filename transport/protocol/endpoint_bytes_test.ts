@@ -179,7 +179,7 @@ for (const role of ["client", "server"] as const) {
 
   // The same, however the input is divided.
 
-  test("what comes of a stream does not depend on how it is divided", () => {
+  test("the result of a stream does not depend on how it is divided", () => {
     const seed = Number(new Date());
     const next = chance(seed);
     for (let round = 0; round < 300; round++) {

@@ -63,7 +63,7 @@ for (const role of ["client", "server"] as const) {
     assertEquals(rig.write(), ["close 1000"]);
   });
 
-  test("the time is extended while the peer takes what is queued, up to the documented factor", () => {
+  test("the time is extended while the peer takes queued bytes, up to the documented factor", () => {
     const rig = new Rig(role);
     const { endpoint } = rig;
     for (let i = 0; i < 100; i++) endpoint.message(new Uint8Array(60_000));
@@ -82,7 +82,7 @@ for (const role of ["client", "server"] as const) {
     assertEquals(rig.now - begun, MAX_CLOSE_EXTENSION * 1_000);
   });
 
-  test("the time is not extended for what was written long ago", () => {
+  test("the time is not extended for bytes that were written long ago", () => {
     const rig = new Rig(role);
     const { endpoint } = rig;
     for (let i = 0; i < 4; i++) endpoint.message(new Uint8Array(60_000));

@@ -33,7 +33,7 @@ for (const role of ["client", "server"] as const) {
     });
   });
 
-  test("the peer closes: its code goes back behind what was queued", () => {
+  test("the peer closes: its code is answered after the queued messages", () => {
     const rig = new Rig(role);
     const { endpoint } = rig;
     endpoint.message("before");

@@ -137,7 +137,7 @@ Deno.test("a request can be rejected with bytes", async () => {
   assert((await answer).endsWith("\r\n\r\nbytes"));
 });
 
-Deno.test("a status that is none leaves the request open", async () => {
+Deno.test("an invalid status leaves the request open", async () => {
   await using server = listenHere();
   const answer = ask(server.port, request());
   const incoming = await next(server.incoming);
@@ -183,7 +183,7 @@ Deno.test("an option of accept() that is undefined leaves that of the listener",
   (await dialled).terminate();
 });
 
-Deno.test("a listener for several protocols tells which one is asked for", async () => {
+Deno.test("a listener for several protocols says which one is asked for", async () => {
   await using server = listenHere({ upgrade: ["websocket", "hive/1"] });
   const dialled = dialRaw(server.url);
   const first = await next(server.incoming);
@@ -292,7 +292,7 @@ Deno.test("accept() with an option that cannot be used throws, and the peer gets
   }
 });
 
-Deno.test("what comes right behind the request and the answer is read first", async () => {
+Deno.test("bytes right after the request and the response are read first", async () => {
   await using server = listenHere({ upgrade: "hive/1" });
   const conn = await Deno.connect({ hostname: HOST, port: server.port });
   const text = request({
@@ -312,7 +312,7 @@ Deno.test("what comes right behind the request and the answer is read first", as
   conn.close();
 });
 
-Deno.test("dialUpgrade: the first reads give what came right behind the answer", async () => {
+Deno.test("dialUpgrade: the first reads give the bytes right after the response", async () => {
   const listener = Deno.listen({ hostname: HOST, port: 0 });
   const served = (async () => {
     using conn = await listener.accept();

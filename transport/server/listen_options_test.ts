@@ -97,7 +97,7 @@ for (
     "returns text": () => "true",
   })
 ) {
-  Deno.test(`an origins function that ${what} refuses everybody, and is reported`, async () => {
+  Deno.test(`an origins function that ${what} refuses every peer, and is reported`, async () => {
     await using server = listenHere({ origins: origins as () => boolean });
     for (const more of [[], ["Origin: https://a.example"]]) {
       const answer = await ask(server.port, request({}, ...more));

@@ -144,7 +144,7 @@ Deno.test("TLS: a certificate of another authority ends the dial for good", asyn
   }
 });
 
-Deno.test("TLS: the certificate can be replaced, and what is connected lives on", async () => {
+Deno.test("TLS: the certificate can be replaced, and open connections stay", async () => {
   await using server = listenHere({ tls: TLS });
   await server.listener.ready;
   const dial = () => dialRaw(server.url, { caCerts: [CA] });

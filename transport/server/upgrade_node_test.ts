@@ -228,7 +228,7 @@ for (const secure of [false, true]) {
   }
 }
 
-Deno.test("upgradeNode: what is no duplex is a ConfigError", () => {
+Deno.test("upgradeNode: a value that is not a duplex is a ConfigError", () => {
   assertThrows(
     () => Reflect.apply(upgradeNode, undefined, [{}, {}, new Uint8Array(0)]),
     ConfigError,

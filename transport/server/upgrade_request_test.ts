@@ -103,7 +103,7 @@ for (
     "returns nothing": () => {},
   })
 ) {
-  Deno.test(`an origins function that ${what} refuses everybody`, async () => {
+  Deno.test(`an origins function that ${what} refuses every peer`, async () => {
     const options = { origins: origins as () => boolean };
     for (const origin of ["", "Origin: https://app.example\r\n"]) {
       const answer = await answerTo(requestHead(origin), options);
@@ -148,7 +148,7 @@ Deno.test("empty and repeated headers of a request are tolerated", async () => {
   assertEquals(head.split(" ")[1], "101");
 });
 
-Deno.test("what is no refusal is thrown on", () => {
+Deno.test("an error that is not a refusal is thrown on", () => {
   const error = new Error("of somebody else");
   assertStrictEquals(assertThrows(() => refusal(error)), error);
 });
@@ -223,7 +223,7 @@ for (const [field, value, code] of REFUSED) {
   });
 }
 
-Deno.test("what is no Request and what are no options is refused by name", () => {
+Deno.test("values that are not a Request or options are refused by name", () => {
   for (const wrong of [undefined, null, 5, {}]) {
     const error = assertThrows(
       () => Reflect.apply(upgrade, undefined, [wrong]),

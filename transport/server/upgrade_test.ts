@@ -33,7 +33,7 @@ Deno.test("a request becomes a socket that knows whence it came", async () => {
   assertEquals(reader.told[0], "up");
 });
 
-Deno.test("what is written before the response has gone out is sent once it has", async () => {
+Deno.test("messages written before the response was sent are sent after it", async () => {
   await using server = serve({}, (socket) => {
     socket.write("first");
     assertEquals(socket.bufferedAmount, 5);
@@ -42,7 +42,7 @@ Deno.test("what is written before the response has gone out is sent once it has"
   assertEquals((await peer.next())?.payload, new TextEncoder().encode("first"));
 });
 
-Deno.test("what comes right behind the request is not lost", async () => {
+Deno.test("bytes right after the request are not lost", async () => {
   await using server = serve();
   using _peer = await WirePeer.request(
     server.port,
@@ -192,7 +192,7 @@ Deno.test("a close before the response has gone out is not forgotten", async () 
   assert((await (await server.socket).closed).clean);
 });
 
-Deno.test("one that is ended before the response has gone out does not live on", async () => {
+Deno.test("a socket that is ended before the response was sent does not open", async () => {
   await using server = serve({}, (socket) => socket.terminate());
   using peer = await WirePeer.connect(server.port);
   assertEquals((await (await server.socket).closed).code, 1006);

@@ -64,7 +64,7 @@ Deno.test("a reason that is too long is cut behind a whole character", () =>
     );
   }));
 
-Deno.test("the close frame goes out behind what was written, of which nothing is lost", () =>
+Deno.test("the close frame is sent after all messages, and none of them is lost", () =>
   withOpenClient(async ({ socket, peer }) => {
     const size = 1 << 22;
     for (let i = 0; i < 4; i++) socket.write(new Uint8Array(size));
@@ -77,7 +77,7 @@ Deno.test("the close frame goes out behind what was written, of which nothing is
     assertEquals(socket.sentBytes, 4 * size);
   }));
 
-Deno.test("what arrives after our close is delivered, and no answer is made up from it", () =>
+Deno.test("messages that arrive after our close are delivered, and no answer is made up from them", () =>
   withOpenClient(async ({ socket, peer, reader }) => {
     socket.close(3001);
     await peer.next();
@@ -171,7 +171,7 @@ Deno.test("a close waits 5 s when nobody says otherwise, and for ever with 0", a
   }, { clock });
 });
 
-Deno.test("to terminate ends it at once, and tells the peer what the runtime lets it", () => {
+Deno.test("terminate ends it at once, and closes the peer as far as the runtime allows", () => {
   const clock = new FakeClock();
   return withOpenClient(async ({ socket, peer, reader }) => {
     const error = new Error("enough");

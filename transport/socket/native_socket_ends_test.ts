@@ -109,7 +109,7 @@ Deno.test("of two close events the first counts", () =>
     assertEquals((await socket.closed).code, 4001);
   }));
 
-Deno.test("a clean end names no error, even where the runtime told one before", () =>
+Deno.test("a clean end has no error, even if the runtime reported one before", () =>
   withOpenClient(async ({ ws, socket }) => {
     ws.dispatchEvent(new ErrorEvent("error", { message: "odd" }));
     ws.dispatchEvent(new CloseEvent("close", { code: 1000, wasClean: true }));

@@ -70,7 +70,7 @@ Deno.test("bytes in shared memory, which the runtime refuses, are sent all the s
     assertEquals((await peer.next())?.payload, bytes(2, 3, 4));
   }));
 
-Deno.test("what arrives before anybody reads is handed over first, in order", () =>
+Deno.test("messages that arrive before the start are delivered first, in order", () =>
   withClient(async ({ ws, socket, listener }) => {
     using peer = await WirePeer.accept(listener);
     await peer.send(TEXT, "one");
@@ -84,7 +84,7 @@ Deno.test("what arrives before anybody reads is handed over first, in order", ()
     assertEquals(reader.told, ["one", "two", "three"]);
   }));
 
-Deno.test("what arrived before an end that nobody saw is still handed over, and then the end", () =>
+Deno.test("messages that arrived before the start and the end are still delivered, and then the end", () =>
   withClient(async ({ socket, listener }) => {
     using peer = await WirePeer.accept(listener);
     await peer.send(TEXT, "one");
@@ -95,7 +95,7 @@ Deno.test("what arrived before an end that nobody saw is still handed over, and 
     assertEquals(reader.told, ["one", end]);
   }));
 
-Deno.test("a reader that ends the socket while it is given what was kept hears no more", () =>
+Deno.test("a reader that ends the socket while it gets kept messages gets no more", () =>
   withClient(async ({ ws, socket, listener }) => {
     using peer = await WirePeer.accept(listener);
     await peer.send(TEXT, "one");
@@ -107,7 +107,7 @@ Deno.test("a reader that ends the socket while it is given what was kept hears n
     assertEquals(reader.told, ["one", await socket.closed]);
   }));
 
-Deno.test("a socket that is still connecting keeps what is written until it is open", () =>
+Deno.test("a socket that is still connecting keeps messages until it is open", () =>
   withClient(async ({ socket, listener }) => {
     const data = bytes(1, 2, 3);
     socket.write("four");
@@ -129,7 +129,7 @@ Deno.test("a close while connecting ends the dial at once", () =>
     await once(ws, "close");
   }));
 
-Deno.test("a close while connecting goes out behind what was written before", () =>
+Deno.test("a close while connecting is sent after the messages written before", () =>
   withClient(async ({ socket, listener }) => {
     socket.write("last words");
     socket.close(4000);
@@ -175,7 +175,7 @@ Deno.test("a handshake that is refused ends it with the status", () =>
     assertEquals(error.status, 403);
   }));
 
-Deno.test("a message over the limit ends it with an error, and tells the peer why", () =>
+Deno.test("a message over the limit ends it with an error, and the peer gets the reason", () =>
   withOpenClient(async ({ socket, peer, reader }) => {
     await peer.send(TEXT, "é".repeat(4));
     await peer.send(TEXT, "é".repeat(4) + "x");
@@ -198,7 +198,7 @@ Deno.test("a message over the limit ends it with an error, and tells the peer wh
     );
   }, { maxMessageSize: 8 }));
 
-Deno.test("a limit of 0 is none", () =>
+Deno.test("a limit of 0 is no limit", () =>
   withOpenClient(async ({ peer, reader }) => {
     await peer.send(BINARY, new Uint8Array(3 << 20));
     await reader.heard(1);
@@ -282,7 +282,7 @@ Deno.test("a reader that throws ends the socket and not the process", () =>
     assertEquals((await socket.closed).error, error);
   }));
 
-Deno.test("a binary type that somebody has changed ends the socket instead of garbling it", () =>
+Deno.test("a changed binaryType ends the socket instead of corrupting messages", () =>
   withOpenClient(async ({ ws, socket, peer, reader }) => {
     ws.binaryType = "blob";
     await peer.send(BINARY, bytes(1));

@@ -129,7 +129,7 @@ for (const role of ["client", "server"] as const) {
     assertEquals((await socket.closed).error?.message, "not this one");
   });
 
-  test("a reader is told of the peer's close twice: answers can be sent first, and then nothing", async () => {
+  test("the peer's close is reported twice: answers can be sent first, and then nothing", async () => {
     const { socket, peer } = rawWithPeer(role);
     const reader = new ClosingReader();
     socket.start(reader);
@@ -146,7 +146,7 @@ for (const role of ["client", "server"] as const) {
     assertEquals(reader.told, [true, false]);
   });
 
-  test("a reader is told once of our close, of a violation and of a write that failed", async () => {
+  test("our close, a violation and a failed write are reported once", async () => {
     for (
       const begin of [
         ({ socket }: ReturnType<typeof rawWithPeer>) => socket.close(1000),
@@ -176,7 +176,7 @@ for (const role of ["client", "server"] as const) {
     assertEquals(reader.ends.length, 1);
   });
 
-  test("an end that comes at once is not announced", async () => {
+  test("an end that comes at once is not reported as closing", async () => {
     const { socket, peer } = rawWithPeer(role);
     const reader = new ClosingReader();
     socket.start(reader);

@@ -316,7 +316,7 @@ for (const role of ["client", "server"] as const) {
     socket.terminate();
   });
 
-  test("an empty remainder of the handshake is none", async () => {
+  test("an empty rest of the handshake is ignored", async () => {
     const { socket, peer } = rawWithPeer(role, {
       early: new Uint8Array(0),
       binary: "borrow",

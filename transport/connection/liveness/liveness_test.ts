@@ -161,7 +161,7 @@ Deno.test("A peer from which nothing arrives after a ping is dead after pingTime
   }
 });
 
-Deno.test("A peer that answers, or sends a byte now and then, lives on", async () => {
+Deno.test("A peer that answers, or sends a byte now and then, stays connected", async () => {
   const answering = setUp({ answers: true });
   await answering.clock.advance(10_000_000);
   assertEquals(answering.dead, []);
@@ -266,7 +266,7 @@ Deno.test("A message in the buffers of the system gives a slow peer the time to 
   assertEquals(dead, [[50_000, "ping-timeout"]]);
 });
 
-Deno.test("While the peer is held back no deadline runs, and afterwards each starts again in full", async () => {
+Deno.test("While reading is paused no deadline runs, and afterwards each starts again in full", async () => {
   const { clock, socket, dead, state, write } = setUp();
   write(1_000, 0);
   socket.behaviour.ping = () => {};
@@ -317,7 +317,7 @@ Deno.test("The write timeout is extended by what the system may hold of our outp
   assertEquals(dead, [[66_000, "write-timeout"]]);
 });
 
-Deno.test("A peer that sends all the time gets no extension for what it does not take", async () => {
+Deno.test("A peer that sends all the time gets no extension for output that it does not take", async () => {
   const { clock, socket, dead, write, liveness } = setUp({
     pingInterval: 0,
     writeTimeout: 1_000,
@@ -339,7 +339,7 @@ Deno.test("A write timeout of 0 waits for ever, and leaves no timer", async () =
   assertEquals(dead, []);
 });
 
-Deno.test("While the peer is held back the write timeout runs only if a send waits", async () => {
+Deno.test("While reading is paused the write timeout runs only if a send waits", async () => {
   const { clock, dead, state, write } = setUp({
     pingInterval: 0,
     writeTimeout: 1_000,
@@ -354,7 +354,7 @@ Deno.test("While the peer is held back the write timeout runs only if a send wai
   assertEquals(dead.map(([, code]) => code), ["write-timeout"]);
 });
 
-Deno.test("A blocked event loop kills no healthy peer, and what is dead is found afterwards", async () => {
+Deno.test("A blocked event loop ends no healthy connection, and dead ones are found afterwards", async () => {
   for (const healthy of [true, false]) {
     const { clock, socket, dead, write, liveness } = setUp({
       pingInterval: 1_000,

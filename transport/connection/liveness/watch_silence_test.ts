@@ -89,7 +89,7 @@ Deno.test("A peer that is silent for too long is reported once, and no timer sta
   assertEquals([silences, clock.pending], [[10_000], 0]);
 });
 
-Deno.test("Messages, heartbeats and what was sent, where that counts, end a silence", async () => {
+Deno.test("Messages, heartbeats, and sent messages if they count, end a silence", async () => {
   const { clock, peer, silences, sent } = setUp();
   await clock.advance(9_000);
   peer.lastSignAt = clock.now();
@@ -101,7 +101,7 @@ Deno.test("Messages, heartbeats and what was sent, where that counts, end a sile
   assertEquals(silences, [28_000]);
 });
 
-Deno.test("While the peer is held back its silence does not count, and its time starts again afterwards", async () => {
+Deno.test("While reading is paused silence does not count, and the time starts again afterwards", async () => {
   const { clock, peer, silences } = setUp();
   await clock.advance(1_000);
   peer.pausedUntil = Infinity;
@@ -163,7 +163,7 @@ Deno.test("A peer that was asked already is not asked again, and has half of the
   assertEquals([silences, pings], [[13_000], []]);
 });
 
-Deno.test("A slow peer gets the time to read what was sent before the ping", async () => {
+Deno.test("A slow peer gets the time to read the bytes that were sent before the ping", async () => {
   // 900 KB at 300 KB/s: the system takes them at once, and the answer comes after 3 s.
   const { clock, socket, peer, silences, stop } = setUp({ timeout: 1_500 });
   socket.complete(900_000);
@@ -177,7 +177,7 @@ Deno.test("A slow peer gets the time to read what was sent before the ping", asy
   stop.abort();
 });
 
-Deno.test("On a socket that cannot ping what it takes counts, and nobody is asked", async () => {
+Deno.test("On a socket that cannot ping, output that the peer takes counts, and no ping is sent", async () => {
   const { clock, socket, pings, silences, every } = setUp({
     timeout: 1_500,
     controlFrames: false,

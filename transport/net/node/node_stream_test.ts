@@ -47,7 +47,7 @@ Deno.test("a duplex whose write throws has a broken side, and is read on", async
   stream.destroy();
 });
 
-Deno.test("a duplex that is destroyed by somebody else is an error", async () => {
+Deno.test("a duplex that other code destroys is an error", async () => {
   const duplex = new Duplex({ read() {}, write() {} });
   const end = new StreamEnd(new NodeStream(duplex));
   end.resume();

@@ -28,7 +28,7 @@ async function take(
 }
 
 for (const size of [1, 3, 100]) {
-  Deno.test(`duplex: the first reads of ${size} bytes give what came early`, async () => {
+  Deno.test(`duplex: the first reads of ${size} bytes give the early bytes`, async () => {
     const [duplex, far] = await duplexPair("early");
     await far.write(utf8("later"));
     assertEquals(await take(duplex, 10, size), "earlylater");

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { flushAll, flushSoon } from "./flush.ts";
 import { turns } from "../../_support/raw.ts";
 
-Deno.test("what waits is flushed when the event loop comes round, or before", async () => {
+Deno.test("bytes that wait are flushed in the next turn of the event loop, or before", async () => {
   const flushed: string[] = [];
   flushSoon({ flush: () => flushed.push("a") });
   flushSoon({ flush: () => flushed.push("b") });

@@ -83,7 +83,7 @@ Deno.test("a broken write leaves the reading side alone", async () => {
   assertEquals(a.writable, false);
 });
 
-Deno.test("a destroyed stream says no more, and the peer reads what came before", async () => {
+Deno.test("a destroyed stream reports nothing more, and the peer reads the earlier bytes", async () => {
   const { a, b, logA, logB } = setUp();
   a.write(new Uint8Array([1]));
   a.destroy();

@@ -26,7 +26,7 @@ function quiet(
   return { message, ping: () => {}, pong: () => {}, close };
 }
 
-Deno.test("receiver: push says how far it came when told to stop, and leaves the rest as it was", () => {
+Deno.test("receiver: push returns how far it came when it has to stop, and does not change the rest", () => {
   for (const binary of ["view", "copy", "borrow"] as const) {
     const seen: string[] = [];
     const receiver = new Receiver(
@@ -53,7 +53,7 @@ Deno.test("receiver: push says how far it came when told to stop, and leaves the
   }
 });
 
-Deno.test("receiver: push says where the close frame ends, and swallows what comes later", () => {
+Deno.test("receiver: push returns where the close frame ends, and ignores later bytes", () => {
   const receiver = new Receiver(quiet(() => true), {
     ...NO_LIMITS,
     role: "client",
@@ -178,7 +178,7 @@ Deno.test("receiver: a header alone earns no memory, 64 KiB earn the message's o
   assertStrictEquals(got?.buffer, target?.buffer);
 });
 
-Deno.test("receiver: a frame of terabytes gets room for 32 times what has come", () => {
+Deno.test("receiver: a frame of terabytes gets memory for 32 times the bytes that have come", () => {
   const receiver = new Receiver(quiet(() => true), {
     ...NO_LIMITS,
     role: "client",

@@ -41,7 +41,7 @@ Deno.test("sender: pieces have at most 64 KiB, except in the caller's own memory
   assertStrictEquals(second?.buffer, data.buffer);
 });
 
-Deno.test("sender: what is taken does not change while more is appended", () => {
+Deno.test("sender: bytes that were taken do not change while more are appended", () => {
   const sender = make("server");
   sender.message("one");
   const piece = sender.take();

@@ -17,7 +17,7 @@ import {
   Z_SYNC_FLUSH,
 } from "../_support/deflate.ts";
 
-Deno.test("deflate: neither takes from, nor keeps, nor changes what it is given", () => {
+Deno.test("deflate: neither changes nor keeps its input", () => {
   withCoders({}, (deflater, inflater) => {
     const data = prose(10_000);
     const before = toHex(data);

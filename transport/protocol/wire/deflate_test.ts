@@ -65,7 +65,7 @@ Deno.test("deflate: a message may go on from the window of the one before it", (
   }
 });
 
-Deno.test("deflate: a window that was given up is not there any more", () => {
+Deno.test("deflate: a window that was reset is no longer used", () => {
   withCoders({ noContextTakeover: true }, (_, inflater) => {
     inflate(inflater, hex("f2 48 cd c9 c9 07 00"));
     const error = assertThrows(
