@@ -101,7 +101,7 @@ function verdict(mistakes: readonly string[]): number {
   for (const mistake of mistakes.slice(0, 10)) console.log(`WRONG ${mistake}`);
   console.log(
     mistakes.length === 0
-      ? "All that was sent on connections that lived came back, in order, nothing twice."
+      ? "All messages on connections that stayed open came back, in order, none twice."
       : `${mistakes.length} things were wrong.`,
   );
   return mistakes.length === 0 ? 0 : 1;

@@ -29,7 +29,7 @@ Deno.test("The echo server answers the echo client, and drains when interrupted"
 Deno.test("The demo ends in time, and finds nothing wrong", async () => {
   const start = performance.now();
   const said = await output(["--allow-net"], "demo", []);
-  assertStringIncludes(said, "All that was sent on connections that lived");
+  assertStringIncludes(said, "All messages on connections that stayed open");
   assertStringIncludes(said, "lets 12 of them go");
   assert(performance.now() - start < 20_000, "It took more than 20 s");
 });
