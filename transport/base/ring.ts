@@ -1,6 +1,6 @@
 const FIRST_SLOTS = 8;
 /** The largest empty ring that keeps its memory. */
-const KEPT_SLOTS = 1_024;
+const KEPT_SLOTS = 4_096;
 /** The slots of a ring that nothing was put into yet, shared: most queues of idle peers are empty. */
 const NO_SLOTS: never[] = [];
 

@@ -127,7 +127,7 @@ export const POOL_RULES: Readonly<
     NumberRule
   >
 > = {
-  inboxBufferSize: items(256, 1),
+  inboxBufferSize: items(4_096, 1),
   inboxBufferBytes: bytes(16 * MiB, 1),
   eventsBufferSize: items(1_024, 1),
   errorsBufferSize: items(1_024, 1),

@@ -82,7 +82,7 @@ export interface PoolOptions<
   /**
    * The maximum number of messages that wait in the inbox. While it is full, peers get backpressure.
    *
-   * @default {256}
+   * @default {4096}
    */
   readonly inboxBufferSize?: number | undefined;
   /**
