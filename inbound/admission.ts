@@ -36,7 +36,7 @@ export interface PoolUpgradeOptions extends UpgradeOptions {
 }
 
 /**
- * The refusal that a pool's error stands for: 409 for an id that is taken, 503 when the pool is closed or full, 500
+ * The refusal for an error of a pool: 409 for an id that is in use, 503 when the pool is closed or full, 500
  * when the worker could not be made. Other errors stay as they are.
  */
 export function toRefusal(error: unknown): unknown {
@@ -52,7 +52,7 @@ export function toRefusal(error: unknown): unknown {
   });
 }
 
-/** Takes a request of `node:http` into a pool: see {@link InboundPool.upgradeNode}. */
+/** Accepts a request of `node:http` and adds the peer to a pool: see {@link InboundPool.upgradeNode}. */
 export function upgradeNodeInto(
   registrar: Registrar,
   [request, socket, head]: [IncomingMessage, Duplex, Uint8Array],
@@ -62,7 +62,7 @@ export function upgradeNodeInto(
   const { id, replace, ...accept }: Partial<PoolUpgradeNodeOptions> = options ??
     {};
   let admit = (_: Socket) => {};
-  // It answers where it throws. A request that is no opening handshake is judged first.
+  // It has answered if it throws. First it checks whether the request is an opening handshake.
   const reserve = () => {
     checkId("id", id);
     checkBoolean("replace", replace);
@@ -85,7 +85,7 @@ export const REASONS: Readonly<Record<409 | 500 | 503, string>> = {
   503: "Cannot accept the peer: no more peers are accepted at present.",
 };
 
-/** Takes a request of `Deno.serve` into a pool: see {@link InboundPool.upgrade}. */
+/** Accepts a request of `Deno.serve` and adds the peer to a pool: see {@link InboundPool.upgrade}. */
 export function upgradeInto(
   registrar: Registrar,
   request: Request,

@@ -17,7 +17,7 @@ export async function exitOf(
   return describeExit(end, failure() ?? await connection.errors.take());
 }
 
-/** How a stay ended whose connection ended like this. */
+/** Describes the end of a connection for `onExit`. */
 export function describeExit(
   end: SocketEnd,
   error: Error | undefined,

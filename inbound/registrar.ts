@@ -20,14 +20,14 @@ import { DefaultInboundWorker } from "./worker.ts";
 
 type InboundPeer = Peer<InboundPlugin, InboundEvent>;
 
-/** Takes peers into an inbound pool, and sees them off. */
+/** Adds peers to an inbound pool, and removes them. */
 export class Registrar {
   readonly #core: PoolCore<InboundPlugin, InboundEvent>;
   readonly #options: InboundPoolOptions;
   readonly #own: ResolvedInboundOptions;
   readonly #connectionOptions: OpenConnectionOptions;
 
-  /** Takes peers into the pool of `core`. */
+  /** Creates a registrar for the pool of `core`. */
   constructor(
     core: PoolCore<InboundPlugin, InboundEvent>,
     options: InboundPoolOptions,
@@ -65,9 +65,9 @@ export class Registrar {
   }
 
   /**
-   * Checks whether a peer can be taken in, and makes its worker.
+   * Checks whether a peer can be added, and makes its worker.
    *
-   * @returns A function that takes the peer in with its socket. To be called before anything else happens.
+   * @returns A function that adds the peer with its socket. It must be called before anything else happens.
    * @throws {PoolError} `pool-closed`, `peer-exists`, `pool-full`, `worker-failed`.
    * @throws {ConfigError} When the id cannot be used.
    */
@@ -99,7 +99,7 @@ export class Registrar {
 
   /**
    * @throws {PoolError} `pool-closed`.
-   * @throws {ConfigError} For what is no id, and what is no socket or was given before.
+   * @throws {ConfigError} For an invalid id, and for a socket that is invalid or was given before.
    */
   checkSocket(action: string, id: string, socket: unknown): void {
     this.#core.checkOpen(action);
@@ -196,7 +196,7 @@ export class Registrar {
   }
 }
 
-/** How the stay ended, as the worker says, unless that makes no sense. */
+/** How the connection ended according to the worker, if it gave a valid exit. */
 function checkExit(peer: InboundPeer, given: unknown): InboundExit {
   if (isExit(given)) return given;
   const cause = new TypeError(

@@ -1,7 +1,7 @@
 import { onAbort, rejected } from "../transport/base/promise.ts";
 import type { DialGate } from "../transport/client/dialer.ts";
 
-/** So many others go before a waiting peer that keeps failing: a crowd of them cannot starve it. */
+/** The number of other dials after which a peer that keeps failing is dialled, so that it does not starve. */
 const MAX_PASSED_OVER = 3;
 /** The part of all places that peers which keep failing may not take. */
 const KEPT_FREE = 4;
@@ -10,7 +10,7 @@ type Leave = (connected: boolean) => void;
 type Enter = (failing: boolean, signal: AbortSignal) => Promise<() => void>;
 
 /**
- * Bounds the dials in flight of all peers of a pool, and orders those that wait.
+ * Limits the dials of all peers of a pool that are in progress, and orders those that wait.
  *
  * Peers whose last dial succeeded, or that have not been dialled yet, go before those whose last dial failed;
  * each kind in the order of its arrival. A quarter of the places, at least one of two, is kept for the first
@@ -23,10 +23,10 @@ export class DialLimiter {
   readonly #failing = new Set<() => void>();
   #inFlight = 0;
   #failingInFlight = 0;
-  /** How many went before those that keep failing, since one of these went. */
+  /** The number of dials since the last one of a peer that keeps failing. */
   #passedOver = 0;
 
-  /** Creates a limiter that lets `max` dials through at a time. */
+  /** Creates a limiter that allows `max` dials at a time. */
   constructor(max: number) {
     this.#max = max;
     this.#maxFailing = max === 1
@@ -82,7 +82,7 @@ export class DialLimiter {
     }
   }
 
-  /** Returns whose turn it is. The set is empty if nobody may enter now. */
+  /** Returns the set of waiting dials whose turn it is, which is empty if none may begin now. */
   #next(): Set<() => void> {
     const mayFail = this.#failing.size > 0 &&
       this.#failingInFlight < this.#maxFailing;
@@ -111,7 +111,7 @@ export class PeerGate implements DialGate {
     };
   }
 
-  /** Has the next dial go before those of peers that keep failing. */
+  /** Gives the next dial precedence over those of peers that keep failing. */
   prefer(): void {
     this.#failing = false;
   }

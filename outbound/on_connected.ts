@@ -38,11 +38,11 @@ export interface OnConnectedContext {
   readonly id: string;
   /** Its normalised URL. */
   readonly url: string;
-  /** The longest time that an async callback may take, in milliseconds; 0 is no limit. */
+  /** The maximum time of an async callback, in milliseconds; 0 for no limit. */
   readonly timeout: number;
-  /** Measures the time. */
+  /** The clock that measures the time. */
   readonly clock: Clock;
-  /** Receives what the callback throws, and that it takes too long. */
+  /** Receives the errors of the callback, and an error if it takes too long. */
   readonly onError: (error: Error) => void;
 }
 

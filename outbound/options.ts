@@ -32,7 +32,7 @@ export interface OutboundPoolOptions
   /**
    * Makes a worker for each peer.
    *
-   * @default {the shipped one}
+   * @default {the default worker}
    */
   readonly workerFactory?: OutboundWorkerFactory | undefined;
   /**

@@ -28,7 +28,7 @@ export function nameOf(id: string): string {
     : id;
 }
 
-/** What makes an {@link OutboundPeer}. */
+/** The options of an {@link OutboundPeer}. */
 export interface OutboundPeerContext {
   /** The peer's id. */
   readonly id: string;
@@ -36,9 +36,9 @@ export interface OutboundPeerContext {
   readonly url: string;
   /** Whether the user gave the id, so that no other form of it stands for the peer. */
   readonly hasOwnId: boolean;
-  /** What holds for the peer. */
+  /** The settings of the peer. */
   readonly settings: PeerSettings;
-  /** Where its dials wait for their turn. */
+  /** Limits its dials. */
   readonly gate: PeerGate;
   /** The pool. */
   readonly core: OutboundCore;
@@ -86,7 +86,7 @@ export class OutboundPeer {
     );
   }
 
-  /** Reports what the worker did wrong. */
+  /** Reports a fault of the worker. */
   #workerFailed(error: Error): void {
     const { core } = this.#context;
     core.report(this.id, core.workerFailed(this.id, error));
@@ -116,7 +116,7 @@ export class OutboundPeer {
     });
   }
 
-  /** Has the worker dial at once; another one, if it has ended. */
+  /** Makes the worker dial at once, or starts a new worker if it has ended. */
   reconnect(): void {
     const { core, gate, makeWorker } = this.#context;
     const peer = this.#peer;
@@ -149,7 +149,7 @@ export class OutboundPeer {
     notify(() => result, (error) => this.#workerFailed(error));
   }
 
-  /** Takes the peer out of the pool and waits for the end of its worker. */
+  /** Removes the peer from the pool and waits for the end of its worker. */
   async remove(code: number, reason: string): Promise<void> {
     this.#presence.end(
       new PoolError(

@@ -100,13 +100,13 @@ export interface ConnectOptions extends OutboundPeerOptions {
   readonly worker?: PeerWorkerOptions | undefined;
 }
 
-/** The part of a pool's options that its peers have in common. */
+/** The options of a pool that all its peers share. */
 export interface SharedOptions extends OutboundPeerOptions, LoggingOptions {
   readonly connection?: PoolConnectionOptions | undefined;
   readonly worker?: OutboundWorkerOptions | undefined;
 }
 
-/** What holds for one peer: its own options, and the pool's where it has none. */
+/** The settings of one peer: its own options, and those of the pool for the rest. */
 export interface PeerSettings {
   /** Complete, except for what the pool adds: clock, gate and log attributes. */
   readonly connection: ConnectionOptions;
@@ -229,7 +229,7 @@ export function checkConnectOptions(options: ConnectOptions): void {
 }
 
 /**
- * Puts the options of a peer over those of its pool.
+ * Combines the options of a peer with those of its pool; those of the peer take precedence.
  *
  * @throws {ConfigError} For an option that cannot be used.
  */
@@ -299,7 +299,7 @@ function withoutUndefined<T extends object>(
   return given;
 }
 
-/** Of two places for the same option one would have no effect. */
+/** If an option were given in two places, one of them would have no effect. */
 function refuseTwice(name: string, outer: unknown, inner: unknown): void {
   if (outer === undefined || inner === undefined) return;
   throw new ConfigError(

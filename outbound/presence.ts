@@ -9,9 +9,9 @@ type Settle = (error?: PoolError) => void;
 /**
  * Whether a peer is connected, and the calls that wait for that.
  *
- * There is one answer at every moment: the worker's `connected`, which is the one that its `send` and `trySend` go
- * by. Events may come later, behind messages that wait for space in the inbox. A worker without `connected` is
- * judged by its notices.
+ * There is one source for the answer: the worker's `connected`, which also decides about `send` and `trySend`. Events
+ * may come later, behind messages that wait for space in the inbox. If the worker has no `connected`, its notices
+ * decide.
  */
 export class Presence {
   readonly #worker: OutboundWorker;
@@ -20,14 +20,14 @@ export class Presence {
   #session = 0;
   #stopped: PoolError | undefined;
   #error: Error | undefined;
-  /** Made on demand: idle peers are many. */
+  /** Created on demand, to save memory for idle peers. */
   #waiting: Set<Settle> | undefined;
 
   readonly #name: string;
   readonly #onError: (error: Error) => void;
   #reported = false;
 
-  /** Describes the peer of a worker. `name` is what error messages call it. */
+  /** Creates the state of a worker's peer. `name` is its name in error messages. */
   constructor(
     worker: OutboundWorker,
     name: string,
@@ -102,7 +102,7 @@ export class Presence {
     this.#noticed = false;
   }
 
-  /** Resolves as soon as the peer is connected; rejects if that will not be, or with the signal's reason. */
+  /** Resolves as soon as the peer is connected. Rejects if it will not be connected, or with the signal's reason. */
   wait(signal: AbortSignal | undefined): Promise<void> {
     if (this.connected) return Promise.resolve();
     if (this.#stopped !== undefined) return rejected(this.#stopped);

@@ -138,7 +138,7 @@ export interface NextDelayOptions
 
 /**
  * Returns the delay before the next dial, in milliseconds. Two dials are never closer together than
- * {@link MIN_RETRY_DELAY}, so that a server which closes each connection at once leads to no hot loop; a server
+ * {@link MIN_RETRY_DELAY}, so that a server which closes each connection at once causes no busy loop; a server
  * that answered 429 or 503 is not dialled before it asks to be, unless the decision is a number.
  */
 export function nextDelay(options: NextDelayOptions): number {

@@ -39,7 +39,7 @@ export interface DialerOptions {
  * Worker block: dials until there is a connection.
  *
  * @returns The connection, open.
- * @throws What the last attempt failed with, if there is not to be another one.
+ * @throws The error of the last attempt, if no other one follows.
  * @throws The signal's reason, as soon as it aborts.
  */
 export async function runDialer(options: DialerOptions): Promise<Connection> {
@@ -85,7 +85,7 @@ export async function runDialer(options: DialerOptions): Promise<Connection> {
   }
 }
 
-/** Throws what the only attempt of a connection failed with, which the connection wraps. */
+/** Throws the error of the only attempt, which the connection wraps. */
 function unwrap(error: unknown): never {
   throw error instanceof ConnectionError && error.code === "dial-failed"
     ? error.cause

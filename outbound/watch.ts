@@ -23,7 +23,7 @@ export interface WatchOptions {
   readonly connection: Connection;
   /** The options that it was made with. */
   readonly connectionOptions: ConnectionOptions;
-  /** The longest silences. */
+  /** The options with the maximum silences. */
   readonly workerOptions: ResolvedOutboundWorkerOptions;
   /** When a message was last sent, in milliseconds of the clock: a sign of life if the socket cannot ping. */
   readonly lastSentAt?: (() => number) | undefined;
@@ -31,7 +31,7 @@ export interface WatchOptions {
   readonly lastMessageAt: () => number;
   /** The source of time. */
   readonly clock: Clock;
-  /** Called at most once, with what the peer failed to do. */
+  /** Called at most once, with the error. */
   readonly onSilence: (error: ConnectionError) => void;
 }
 
@@ -72,7 +72,7 @@ export function watchMessages(options: WatchOptions): () => void {
   });
 }
 
-/** A connection as a source of messages: pings are not sent and their answers do not count, nor does our output. */
+/** A view of a connection in which only messages count: it sends no pings, and pongs and our output do not count. */
 class MessageSource implements SilentPeer {
   readonly controlFrames = false;
   readonly unanswered = undefined;
@@ -120,8 +120,8 @@ class MessageActivity implements SocketActivity {
 }
 
 /**
- * The longest silence that is allowed. A peer that is never asked for a sign of life is not judged, unless the user
- * says so; one that is asked rarely gets the time of three pings.
+ * Returns the maximum silence. By default, a peer that is never pinged has no limit, and one that is pinged rarely gets
+ * the time of three pings.
  */
 function keepaliveTimeout(
   { connection, connectionOptions, workerOptions }: WatchOptions,

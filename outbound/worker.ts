@@ -255,7 +255,7 @@ export class DefaultOutboundWorker implements OutboundWorker {
   }
 
   #sent(connection: Connection): void {
-    // Where nothing better is to be had, a message that was buffered is a sign of life.
+    // If the socket cannot ping, a message that was buffered counts as a sign of life.
     if (!connection.controlFrames) this.#lastSentAt = this.#clock.now();
   }
 }

@@ -42,7 +42,7 @@ export function perform<A extends unknown[]>(
   }
 }
 
-/** How the answer of a user's callback is judged. */
+/** The rules for the result of a user's callback. */
 export interface DecisionRules<T> {
   /** Whether a value is one that the callback may return. */
   readonly accepts: (value: unknown) => value is T;

@@ -31,15 +31,15 @@ export const systemClock: Clock = {
   random: Math.random,
 };
 
-/** Guards by the clock that they guard; a guard stands for itself. */
+/** The guarded clocks by the clocks that they guard. A guarded clock maps to itself. */
 const guards = new WeakMap<Clock, Clock>([[systemClock, systemClock]]);
 
 /**
  * Returns the clock of a scope: the caller's, guarded, or the runtime's own.
  *
- * A method of the caller's clock that throws or returns something else than described in {@link Clock} is replaced by the
- * runtime's own for that call, and the first time is reported as a warning of the process. Time goes on from the last
- * good value of `now`.
+ * A method of the caller's clock that throws or returns something else than described in {@link Clock} is replaced by
+ * the runtime's own for that call, and the first time is reported as a warning of the process. Time goes on from the
+ * last good value of `now`.
  */
 export function clockOf(clock: Clock | undefined): Clock {
   // Anything else than an object is refused where options are checked.

@@ -86,7 +86,7 @@ export class Log {
   }
 
   #write(level: LogLevel, message: string, attributes?: LogAttributes): void {
-    // A logger that fails has nowhere to report it to.
+    // A failure of the logger cannot be reported anywhere.
     notify(
       () =>
         this.#logger[level](message, { ...this.#attributes, ...attributes }),

@@ -1,9 +1,12 @@
-/** A promise that is resolved already, shared by all who have nothing to wait for. */
+/** A resolved promise, shared by all calls that need not wait. */
 export const DONE: Promise<void> = Promise.resolve();
 
 const ignore = () => {};
 
-/** Marks a promise as handled: a forgotten `await` does not end the process; who awaits sees it. */
+/**
+ * Marks a promise as handled, so that a forgotten `await` does not end the process. An `await` still sees the
+ * rejection.
+ */
 export function handled<T>(promise: Promise<T>): Promise<T> {
   promise.catch(ignore);
   return promise;
@@ -14,7 +17,7 @@ export function rejected(error: unknown): Promise<never> {
   return handled(Promise.reject(error));
 }
 
-/** Calls `callback` when the signal aborts, at once when it has; gives a function that ends that. */
+/** Calls `callback` when the signal aborts, or at once if it has. Returns a function that removes the listener. */
 export function onAbort(
   signal: AbortSignal | undefined,
   callback: () => void,

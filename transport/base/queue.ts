@@ -197,7 +197,7 @@ export class Queue<T> implements AsyncIterable<T> {
     return item;
   }
 
-  /** Takes all items, behind `first` where there is one. What comes in for them stays here. */
+  /** Removes and returns all items, after `first` if it is given. Items that are added meanwhile stay in the queue. */
   #takeAll(first: T | undefined): T[] {
     const items = first === undefined ? [] : [first];
     if (this.#ring.size === 0) return items;
@@ -216,7 +216,7 @@ export class Queue<T> implements AsyncIterable<T> {
     if (this.#spaceCallbacks !== undefined) this.#callForMore();
   }
 
-  /** Waits until the queue is half empty, so that producers come for many items and not for one. */
+  /** Waits until the queue is half empty, so that producers add many items at a time and not one. */
   #callForMore(): void {
     if (
       this.#ring.size > this.#capacity >> 1 || this.#weight >= this.#maxWeight

@@ -53,7 +53,7 @@ export interface RetryOptions {
   /** Ends the attempts when it aborts, also between two of them. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Measures the delays.
+   * The clock that measures the delays.
    *
    * @default {the runtime's own time}
    */
@@ -94,7 +94,7 @@ const NAMES: OptionNames<RetryOptions> = {
   onError: true,
 };
 
-/** Decides where a policy fails. */
+/** Decides if the policy of the user fails. */
 const FALLBACK = exponential(1_000, 60_000);
 
 /**

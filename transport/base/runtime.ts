@@ -1,2 +1,2 @@
-/** Whether this is Deno, whose own sockets serve us; other runtimes bring those of `node:net` and `node:tls`. */
+/** Whether this runtime is Deno. On other runtimes, only the sockets of `node:net` and `node:tls` exist. */
 export const onDeno: boolean = "Deno" in globalThis;

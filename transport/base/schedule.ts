@@ -5,13 +5,13 @@ import { toError } from "./errors.ts";
 
 /** Longest delay a runtime's timer takes; a later task is reached in steps. */
 const LONGEST_TIMER = 2 ** 31 - 1;
-/** Lateness of a deadline, in milliseconds, from which on the process counts as having been away. */
+/** The lateness of a deadline, in milliseconds, from which the process counts as having been away. */
 const AWAY = 250;
-/** Lateness of a deadline, in milliseconds, up to which it is judged at once. */
+/** The lateness of a deadline, in milliseconds, up to which it is decided at once. */
 const PUNCTUAL = 50;
 /** Longest extension of a deadline for one absence of the process, in milliseconds. */
 const MAX_EXTENSION = 1_000;
-/** Extensions of one deadline: a process that is always late must still end what is dead. */
+/** The maximum number of extensions of one deadline: a process that is always late must still end dead connections. */
 const MAX_EXTENSIONS = 8;
 /**
  * How long before a deadline the schedule looks whether timers are late. Without it, an absence that ends just
@@ -49,7 +49,7 @@ export class Schedule {
   readonly #judging = new Set<Task>();
   #immediate: ReturnType<typeof setImmediate> | undefined;
 
-  /** Use {@link Schedule.of}, so that all who share a clock share a timer. */
+  /** Use {@link Schedule.of}, so that all users of a clock share one timer. */
   private constructor(clock: Clock) {
     this.#clock = clock;
   }

@@ -62,7 +62,7 @@ export function urlForLog(url: string): string {
 }
 
 function refusal(given: string, rule: string): ConfigError {
-  // Neither credentials nor a query belong into a message that gets logged.
+  // A message that may be logged must contain neither credentials nor a query.
   const shown = urlForLog(given).replace(/[\\/]{2}.*@/s, "//***@");
   return new ConfigError(
     "invalid-url",

@@ -81,7 +81,7 @@ class IterableSource implements ChunkSource {
   }
 
   release(): void {
-    // An iterator that has ended needs no farewell.
+    // An iterator that has ended must not be returned.
   }
 
   async #return(): Promise<void> {

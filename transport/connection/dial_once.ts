@@ -10,9 +10,9 @@ import type { HeadersInput } from "../handshake/headers.ts";
 import type { Socket } from "../socket/socket.ts";
 import { checkHeaders, type ConnectionOptions } from "./options.ts";
 
-/** What bounds {@link dialOnce}. */
+/** The limits of {@link dialOnce}. */
 export interface DialBounds {
-  /** Measures the time. */
+  /** The clock that measures the time. */
   readonly clock: Clock;
   /** Milliseconds for `headers` and the dialer together; 0 is no limit. */
   readonly handshakeTimeout: number;
@@ -74,7 +74,7 @@ async function openSocket(
   const fresh = typeof source === "function";
   signal.throwIfAborted();
   const headers = fresh ? checked(await source()) : source;
-  // The headers may have come too late.
+  // The signal may have aborted while the headers were awaited.
   signal.throwIfAborted();
   const dialOptions: DialOptions = {
     ...pickDialOptions(rest),
@@ -145,7 +145,7 @@ function isSocket(value: unknown): boolean {
     typeof Reflect.get(value, "terminate") === "function";
 }
 
-/** Nobody waits for this socket any more. */
+/** No call waits for this socket any more. */
 function cut(socket: Socket): void {
   // A socket of the user's own that cannot even be cut: there is nobody left to tell.
   notify(() => socket.terminate(), () => {});

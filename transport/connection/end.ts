@@ -15,11 +15,11 @@ export const NEVER_OPEN: SocketEnd = {
   dropped: 0,
 };
 
-/** Close codes of a peer that left in good order (RFC 6455, section 7.4.1). */
+/** The close codes of a clean end (RFC 6455, section 7.4.1). */
 const CLEAN_CODES = [1000, 1001, 1005];
 
 /**
- * The one error for an end that the user did not ask for.
+ * Returns the error for an end that the user did not ask for.
  *
  * @param failure Why we ended the connection ourselves, if we did.
  */
@@ -57,8 +57,8 @@ export function describeFailure(cause: Error): string {
 }
 
 /**
- * With which code the connection ended: that of what went wrong, even if the runtime's client could not send it; else
- * the peer's, or ours if the peer gave none.
+ * Returns the code with which the connection ended: that of the failure, even if the runtime's client could not send
+ * it; otherwise the peer's, or ours if the peer sent none.
  */
 function closeOf(
   { code, reason, received, sent }: SocketEnd,

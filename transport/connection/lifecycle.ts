@@ -40,7 +40,7 @@ const MOVES: Readonly<Record<ConnectionState, readonly ConnectionState[]>> = {
 export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
   readonly #url: string;
   readonly #config: ResolvedConnectionOptions;
-  /** Made when somebody asks for it. */
+  /** Created on demand. */
   #closed: PromiseWithResolvers<SocketEnd> | undefined;
   #end: SocketEnd | undefined;
 
@@ -86,7 +86,7 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
     this.heartbeats = new Heartbeats(config.clock, options.meter);
   }
 
-  /** A callback of the user's threw or rejected. */
+  /** A callback of the user threw or rejected. */
   get callbackFailed(): (error: Error) => void {
     return (error) => this.log?.error("A callback failed", { error });
   }
@@ -148,7 +148,7 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
     };
   }
 
-  /** Why it ended, unless the user ended it or the peer closed in good order. */
+  /** The error that ended it, unless the user ended it or the peer closed cleanly. */
   get endError(): ConnectionError | undefined {
     return this.#endError?.code === "peer-closed-clean"
       ? undefined
@@ -209,7 +209,7 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
     if (this.#state !== "closed") this.#follow();
   }
 
-  /** Closes on behalf of the user. */
+  /** Closes because the user asked for it. */
   close(code: number | undefined, reason: string, timeout: number): void {
     if (this.#state === "closed") {
       // If the handshake has begun, the socket can still shorten it.
@@ -224,7 +224,7 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
     this.#endSocket((socket) => socket.close(code, reason, { timeout }));
   }
 
-  /** Cuts on behalf of the user. */
+  /** Cuts because the user asked for it. */
   terminate(): void {
     if (this.socket === undefined) return this.close(undefined, "", 0);
     if (this.#state !== "closed") {
@@ -245,7 +245,7 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
     );
   }
 
-  /** Why something cannot be done now. */
+  /** Returns the error for a call that is not possible in this state. */
   unavailable(action: string): ConnectionError {
     const closed = this.#state === "closed";
     return new ConnectionError(
@@ -308,7 +308,7 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
     );
   }
 
-  /** The peer is dead: nothing that was said to it would arrive. */
+  /** The peer is dead: a close frame would not arrive. */
   dead(thrown: Error): void {
     const error = thrown instanceof ConnectionError
       ? thrown
@@ -348,7 +348,7 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
     this.outgoing?.fail(this.#failure ?? this.unavailable("send"));
   }
 
-  /** Ends the socket. One of the user's own that throws instead counts as ended. */
+  /** Ends the socket. A custom socket that throws counts as ended. */
   #endSocket(end: (socket: Socket) => void): void {
     if (this.socket === undefined) return this.ended(NEVER_OPEN);
     try {

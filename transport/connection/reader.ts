@@ -12,7 +12,7 @@ import type { ConnectionOptions } from "./options.ts";
 import type { Outgoing } from "./outgoing.ts";
 import type { Receiving } from "./receiving.ts";
 
-/** The connection as its {@link ConnectionReader} sees it. */
+/** What a {@link ConnectionReader} needs of its connection. */
 export interface ReaderHost {
   readonly receiving: Receiving;
   /** The user's callbacks. */
@@ -25,7 +25,7 @@ export interface ReaderHost {
   ended(end: SocketEnd): void;
 }
 
-/** Passes what the socket of a connection hands over to the part that it concerns. */
+/** Passes what the socket reports to the parts of the connection. */
 export class ConnectionReader implements SocketReader {
   readonly #host: ReaderHost;
   readonly #receiving: Receiving;

@@ -35,7 +35,7 @@ export interface ReceivingOptions {
   readonly meter?: ConnectionMeter | undefined;
 }
 
-/** The connection as its {@link Receiving} sees it. */
+/** What a {@link Receiving} needs of its connection. */
 export interface ReceivingHost {
   /** A message was dropped, since `incoming` is full and reading cannot be paused. */
   overflowed(): void;
@@ -43,7 +43,7 @@ export interface ReceivingHost {
   dead(error: Error): void;
 }
 
-/** The receiving half of a connection: where messages go, and when reading is paused. */
+/** The receiving half of a connection: delivers messages, and pauses reading. */
 export class Receiving {
   readonly #options: ReceivingOptions;
   readonly #host: ReceivingHost;
@@ -167,7 +167,9 @@ export class Receiving {
     this.#sink?.end?.(dropped);
   }
 
-  /** Hands over the messages of `incoming`. That may resume reading: messages that arrive in this way queue behind them. */
+  /**
+   * Hands over the messages of `incoming`. That may resume reading: messages that arrive in this way queue behind them.
+   */
   #pump(): void {
     const sink = this.#sink;
     if (sink === undefined || this.#pumping) return;

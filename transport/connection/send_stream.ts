@@ -160,7 +160,7 @@ function unlessAborted<T>(
   }
   return new Promise((resolve, reject) => {
     const removals: (() => void)[] = [];
-    // Whichever comes first: a promise that never settles must leave no listener.
+    // The listener is removed in any case, also if the promise never settles.
     const leave = () => {
       for (const remove of removals) remove();
     };

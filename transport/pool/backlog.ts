@@ -18,7 +18,7 @@ export interface BacklogLimits {
   readonly maxDepartedBytes: number;
 }
 
-/** What all backlogs of a pool work with. */
+/** What all backlogs of a pool share. */
 export interface BacklogContext<E extends PoolEvent> {
   readonly inbox: Queue<InboxMessage>;
   readonly limits: BacklogLimits;
@@ -41,7 +41,7 @@ export interface BacklogHome<E extends PoolEvent> {
   forget(backlog: Backlog<E>): void;
 }
 
-/** A connection, as a {@link Backlog} sees it. */
+/** What a {@link Backlog} needs of a connection. */
 export interface Inlet {
   /** Whether reading can be paused. */
   readonly canPause: boolean;
@@ -65,7 +65,7 @@ export interface BacklogOwner {
 /** Events of one peer that wait; beyond it pairs of older ones are left out. */
 const MAX_EVENTS = 32;
 
-/** What one peer has waiting for space in the inbox: messages and events in order, and paused connections. */
+/** The messages, events and paused connections of one peer that wait for space in the inbox, in order. */
 export class Backlog<E extends PoolEvent> {
   readonly id: string;
   readonly #home: BacklogHome<E>;
@@ -268,7 +268,7 @@ export class Backlog<E extends PoolEvent> {
     let dropped = 0;
     for (const entry of this.#takeAll()) {
       if (isMessage(entry)) {
-        // After one that was dropped none is kept: a gap in the middle would go unnoticed.
+        // After a dropped message no later one is kept, since nothing would show the gap.
         if (dropped > 0 || items >= maxItems || bytes >= maxBytes) {
           dropped++;
           this.#count(-1, -entry.data.length);

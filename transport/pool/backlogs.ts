@@ -6,10 +6,13 @@ import {
 } from "./backlog.ts";
 import type { PoolEvent } from "./events.ts";
 
-/** Everything that waits for space in the inbox of one pool. A peer has a {@link Backlog} only while something of it waits. */
+/**
+ * Everything that waits for space in the inbox of one pool. A peer has a {@link Backlog} only while something of it
+ * waits.
+ */
 export class Backlogs<E extends PoolEvent> implements BacklogHome<E> {
   readonly context: BacklogContext<E>;
-  /** In the order in which they get their turn. */
+  /** In the order in which they are served. */
   readonly #backlogs = new Map<string, Backlog<E>>();
   /** The inbox will call back. */
   #waitsForSpace = false;
@@ -100,7 +103,7 @@ export class Backlogs<E extends PoolEvent> implements BacklogHome<E> {
     for (const backlog of this.#backlogs.values()) {
       if (inbox.full) break;
       if (backlog.advance()) continue;
-      // It had its turn: the others come before its next one.
+      // The others are served before it is served again.
       this.#backlogs.delete(backlog.id);
       this.#backlogs.set(backlog.id, backlog);
     }

@@ -40,8 +40,8 @@ export function closeFrame(
 }
 
 /**
- * Returns the close code and the reason for the event about the end of a connection. A limit of ours that the peer broke
- * counts more than the close frames: the runtime's client cannot send its code.
+ * Returns the close code and the reason for the event about the end of a connection. If the peer exceeded a limit, its
+ * code takes precedence over the close frames, since the runtime's client cannot send it.
  *
  * @param frame What the close frames say.
  * @param error What ended the connection, if that was not the user.

@@ -57,12 +57,12 @@ export class Delivery<E extends PoolEvent> implements MessageDelivery {
   readonly id: string;
   readonly counter: TrafficCounter;
   readonly #backlogs: Backlogs<E>;
-  /** The peer's earlier stay, while its worker has not ended and no message of this one has come. */
+  /** The delivery of the previous peer with this id, until its worker has ended or a message of this one has come. */
   #previous: Delivery<E> | undefined;
   #present = true;
   #ended = false;
 
-  /** Made by a pool for each peer that it takes in. */
+  /** Created by a pool for each peer. */
   constructor(
     id: string,
     counter: TrafficCounter,
@@ -120,7 +120,7 @@ export class Delivery<E extends PoolEvent> implements MessageDelivery {
     data: Message,
     at: number,
   ): boolean {
-    // Messages of an earlier stay never come behind those of a later one.
+    // Messages of a previous peer with this id never come after those of the present one.
     if (this.#previous !== undefined) this.#endPrevious();
     const backlogs = this.#backlogs;
     if (this.#ended || sink.refuses || backlogs.closed) return sink.drop();
@@ -174,7 +174,7 @@ export class Delivery<E extends PoolEvent> implements MessageDelivery {
 class ConnectionSink<E extends PoolEvent> implements DeliverySink, Inlet {
   readonly session: number;
   paused = false;
-  /** A message was dropped: so are all that follow, since a gap in the middle would go unnoticed. */
+  /** A message was dropped. All that follow are dropped, too, since nothing would show the gap. */
   refuses = false;
   readonly #delivery: Delivery<E>;
   readonly #source: MessageSource;

@@ -21,7 +21,7 @@ export interface PeerOptions<Plugin, E extends PoolEvent> {
   readonly closeTimeout: number;
   /** Reports what a worker does wrong. */
   readonly report: (error: Error) => void;
-  /** Called once when the worker has ended, or was given up: closes what the worker has left open. */
+  /** Called once when the worker has ended or was abandoned: closes what the worker has left open. */
   readonly release: (error: Error | undefined) => void;
 }
 
@@ -34,7 +34,7 @@ export class Peer<Plugin, E extends PoolEvent> {
   readonly closeTimeout: number;
   /** It is no longer registered: calls of its worker have no effect. */
   retired = false;
-  /** Its worker has ended, or was given up. */
+  /** Its worker has ended or was abandoned. */
   finished = false;
   readonly #options: PeerOptions<Plugin, E>;
   readonly #worker: Worker<Plugin>;
@@ -82,7 +82,7 @@ export class Peer<Plugin, E extends PoolEvent> {
     );
   }
 
-  /** The worker has ended, or is given up: what it still brings is dropped. */
+  /** The worker has ended or is abandoned: what it still delivers is dropped. */
   finish(error: Error | undefined): void {
     if (this.finished) return;
     this.finished = true;

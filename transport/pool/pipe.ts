@@ -93,7 +93,7 @@ function checkConnected(name: string, connection: Connection): void {
     throw refuseArgument("pipe", name, "a Connection", connection);
   }
   const { state } = connection;
-  // What one that has ended meanwhile had received is sent, and its close frame.
+  // If one has ended meanwhile, the messages that it had received are sent, and its close frame.
   if (state === "connected" || state === "closed") return;
   throw new ConnectionError(
     "not-connected",

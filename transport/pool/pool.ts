@@ -1,6 +1,6 @@
 /**
- * What the inbound and the outbound pool share: the registry of peers, delivery to the inbox, events, statistics, and the interface and blocks
- * of workers.
+ * What the inbound and the outbound pool share: the registry of peers, delivery to the inbox, events, statistics, and
+ * the interface and blocks of workers.
  *
  * @module
  */
@@ -31,7 +31,7 @@ import type { InboxMessage, Worker } from "./worker.ts";
 /** Messages of peers that have left which may wait for the inbox, as a multiple of what that holds. */
 const DEPARTED_INBOXES = 16;
 
-/** Milliseconds beyond `closeTimeout` after which a worker that does not end is given up. */
+/** The time after `closeTimeout` at which a worker that does not end is abandoned, in milliseconds. */
 const GRACE = 1_000;
 
 /** What {@link PoolCore.admit} needs. */
@@ -52,7 +52,9 @@ export interface Admission<Plugin, E extends PoolEvent> {
   readonly closeTimeout?: number | undefined;
   /** Makes what the worker gets. */
   readonly makePlugin: (peer: Peer<Plugin, E>) => Plugin;
-  /** Called once, when the worker has ended without being stopped and the peer is still registered, with what it threw. */
+  /**
+   * Called once, when the worker has ended without being stopped and the peer is still registered, with what it threw.
+   */
   readonly ended: (peer: Peer<Plugin, E>, error: Error | undefined) => void;
   /** Called once when the worker has ended in whatever way, or was given up. */
   readonly release?: (error: Error | undefined) => void;

@@ -25,7 +25,7 @@ export interface LivenessOptions {
   readonly writeTimeout: number;
 }
 
-/** The connection as a {@link Liveness} sees it. */
+/** What a {@link Liveness} needs of its connection. */
 export interface LivenessHost {
   /** When reading was last resumed: `Infinity` while it is paused, 0 if it never was. */
   readonly pausedUntil: number;
@@ -39,13 +39,15 @@ export interface LivenessHost {
 
 /** A ping that no byte of the peer has followed. */
 export interface UnansweredPing {
-  /** When it was written, in milliseconds of the clock. While it waits behind other output, when that was written last. */
+  /**
+   * When it was written, in milliseconds of the clock. While it waits behind other output, when that was written last.
+   */
   readonly sentAt: number;
   /** Milliseconds that a slow peer needs to read what was written before. */
   readonly readingTime: number;
 }
 
-/** The same as it is kept. */
+/** A ping with the bytes that were counted when it was sent. */
 interface Question {
   /** When the ping was written; until then, when it was buffered. */
   sentAt: number;
@@ -69,7 +71,7 @@ interface Question {
  *   `writeTimeout` while a `send` waits: two programs that both await `send` in their reading loop would wait for
  *   each other for ever.
  *
- * The deadlines are looked at when they are due, not moved with each byte.
+ * Deadlines are checked when they are due. They are not moved with each byte, which would cost time.
  */
 export class Liveness implements PingListener {
   readonly #socket: Socket;

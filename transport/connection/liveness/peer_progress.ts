@@ -8,7 +8,7 @@ export interface ProgressOptions {
   readonly countWritten: boolean;
 }
 
-/** Tells from the bytes that pass through a socket when its peer made progress last, and fast enough. */
+/** Finds out, from the bytes that pass through a socket, when its peer last made progress that was fast enough. */
 export class PeerProgress {
   readonly #activity: SocketActivity;
   readonly #options: ProgressOptions;

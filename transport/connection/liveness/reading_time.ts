@@ -1,8 +1,8 @@
 import type { SocketActivity } from "../../socket/socket.ts";
 
 /**
- * The most bytes of our output that the system takes although the peer reads nothing: the default maximum of Linux
- * for a send buffer.
+ * The maximum number of bytes of our output that the system takes although the peer reads nothing: the default maximum
+ * of Linux for a send buffer.
  */
 const MAX_HIDDEN = 4 * 2 ** 20;
 /** The slowest peer that gets enough time to read what the system holds, in bytes per millisecond: 64 KiB/s. */
@@ -11,8 +11,8 @@ const SLOWEST_READER = 65_536 / 1_000;
 /**
  * Estimates how long a slow peer needs to read our output before it can answer.
  *
- * The system takes about 4 MiB of our output at once and then reports free space in large steps. Therefore output that was
- * written may still have to reach the peer.
+ * The system takes about 4 MiB of our output at once and then reports free space in large steps. Therefore output that
+ * was written may still have to reach the peer.
  */
 export class ReadingTime {
   readonly #activity: SocketActivity;
