@@ -13,11 +13,8 @@ import { type Filter, find, matches, store } from "./nostr/events.ts";
 
 const subscriptions = new Map<string, Map<string, readonly Filter[]>>();
 const signal = interrupted();
-const pool = new InboundPool("relay", {
-  signal,
-  connection: { closeTimeout: CLOSE_TIMEOUT },
-  onEvent: ({ id }) => subscriptions.delete(id),
-});
+const connection = { closeTimeout: CLOSE_TIMEOUT };
+const pool = new InboundPool("relay", { signal, connection });
 const hostname = "127.0.0.1";
 const listener = listen({ port: port(), hostname, compression: true, signal });
 await listener.ready;
@@ -56,5 +53,5 @@ await forEachMessage(pool, ({ id, data }) => {
   } catch (error) {
     tell(id, ["NOTICE", String(error)]);
   }
-});
+}, { onEvent: ({ id }) => subscriptions.delete(id) });
 await pool.closed;

@@ -22,6 +22,7 @@ function echo(socket: Socket, onMessage: () => void): void {
 
 Deno.test("among hundreds of busy sockets each has its turn", async () => {
   await using listener = listen({ hostname: HOST });
+  await listener.ready;
   const { addr } = listener;
   assert(addr.transport === "tcp");
   const sockets: Socket[] = [];

@@ -15,6 +15,7 @@ async function setUp(inboxBufferSize = 256) {
     connection: { pingInterval: 0, pingTimeout: 0 },
   });
   const listener = listen({ hostname: "127.0.0.1" });
+  await listener.ready;
   const serving = pool.serve(listener, { id: () => "peer" });
   const peer = new Connection(`ws://127.0.0.1:${listener.port}`, {
     pingInterval: 0,

@@ -150,6 +150,7 @@ async function pools(
 ) {
   const server = new InboundPool("server", inbound);
   const listener = listen({ hostname: "127.0.0.1" });
+  await listener.ready;
   const serving = server.serve(listener, { id: () => "peer" });
   const proxy = await FaultProxy.listen({
     hostname: "127.0.0.1",

@@ -53,7 +53,7 @@ Deno.test("A busy server is not dialled again before its Retry-After has passed"
 });
 
 Deno.test("A dialer or headers() that hang give their place away when the peer is removed", async () => {
-  const server = goodServer();
+  const server = await goodServer();
   const { url } = server;
   for (const hangs of ["dialer", "headers"] as const) {
     const pool = new OutboundPool("client", { maxConcurrentDials: 1 });
@@ -75,9 +75,9 @@ Deno.test("A dialer or headers() that hang give their place away when the peer i
 });
 
 Deno.test("A dialer that hangs makes room after handshakeTimeout, and its late socket is cut", async () => {
-  const server = goodServer();
+  const server = await goodServer();
   const { url } = server;
-  const other = goodServer();
+  const other = await goodServer();
   const released = Promise.withResolvers<void>();
   const late = Promise.withResolvers<SocketEnd>();
   const pool = new OutboundPool("client", {
@@ -101,7 +101,7 @@ Deno.test("A dialer that hangs makes room after handshakeTimeout, and its late s
 
 Deno.test("A peer that was lost a moment ago is dialled before a crowd of hosts that do not answer", async () => {
   const silent = tcpServer(() => undefined);
-  const server = goodServer();
+  const server = await goodServer();
   const { url } = server;
   const pool = new OutboundPool("client", {
     maxConcurrentDials: 4,

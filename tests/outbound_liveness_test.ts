@@ -6,7 +6,7 @@ import { goodServer, portOf } from "./_support/good_server.ts";
 
 /** A pool whose only peer is behind a proxy. */
 async function behindProxy(options: OutboundPoolOptions, faults: Faults = {}) {
-  const server = goodServer();
+  const server = await goodServer();
   const proxy = await FaultProxy.listen({
     hostname: "127.0.0.1",
     port: portOf(server.listener.addr),

@@ -7,7 +7,7 @@ for (
   const [kind, dialer] of [["raw", dialRaw], ["native", dialNative]] as const
 ) {
   Deno.test(`What onConnected sends is the first message of every connection (${kind})`, async () => {
-    const server = goodServer();
+    const server = await goodServer();
     const pool = new OutboundPool("client", {
       dialer,
       worker: { reconnectDelay: 10 },
@@ -36,7 +36,7 @@ for (
 }
 
 Deno.test("One URL is held twice, with different headers and subprotocols", async () => {
-  const server = goodServer({ protocols: ["a", "b"] });
+  const server = await goodServer({ protocols: ["a", "b"] });
   const pool = new OutboundPool("client", {
     connection: { headers: { "x-user": "nobody" } },
   });
@@ -65,7 +65,7 @@ Deno.test("One URL is held twice, with different headers and subprotocols", asyn
 });
 
 Deno.test("reconnect replaces a connection that swallows everything", async () => {
-  const server = goodServer();
+  const server = await goodServer();
   await using proxy = await FaultProxy.listen({
     hostname: "127.0.0.1",
     port: portOf(server.listener.addr),
@@ -94,7 +94,7 @@ for (
   const [kind, dialer] of [["raw", dialRaw], ["native", dialNative]] as const
 ) {
   Deno.test(`A peer whose server comes back is connected again although nobody reads the inbox (${kind})`, async () => {
-    const first = goodServer();
+    const first = await goodServer();
     const port = portOf(first.listener.addr);
     const pool = new OutboundPool("client", {
       dialer,
@@ -121,7 +121,7 @@ for (
         }
       }
     })();
-    const second = goodServer({ port });
+    const second = await goodServer({ port });
     assertEquals(await sent, true);
     await eventually(() =>
       second.accepted.at(-1)?.received.includes("back") ?? false
@@ -133,7 +133,7 @@ for (
 }
 
 Deno.test("peerState and onRetry follow a server that is away for a while", async () => {
-  const first = goodServer();
+  const first = await goodServer();
   const port = portOf(first.listener.addr);
   let retries = 0;
   const pool = new OutboundPool("client", {
@@ -154,7 +154,7 @@ Deno.test("peerState and onRetry follow a server that is away for a while", asyn
   assert(retries >= 3, `${retries} retries`);
   assert(states.has("waiting"));
   assertEquals(pool.peerState(id).error instanceof Error, true);
-  const second = goodServer({ port });
+  const second = await goodServer({ port });
   await pool.whenConnected(id);
   assertEquals(pool.peerState(id).state, "connected");
   await pool.close();

@@ -24,6 +24,7 @@ for (const compression of [false, true]) {
     const random = seededRandom(42);
     const server = new InboundPool("server");
     const listener = listen({ hostname: "127.0.0.1", compression });
+    await listener.ready;
     const { addr } = listener;
     const port = addr.transport === "tcp" ? addr.port : 0;
     // The path identifies the peer.
@@ -114,6 +115,7 @@ Deno.test("Statistics equal what peers counted themselves, over replacements, re
     connection: { pingInterval: 20 },
   });
   const listener = listen({ hostname: "127.0.0.1" });
+  await listener.ready;
   const serving = server.serve(listener, {
     id: ({ request }) => new URL(request.url).pathname,
     replace: true,

@@ -185,7 +185,6 @@ export { upgradeNode } from "./server/upgrade_node.ts";
 export { normalizeUrl } from "./base/url.ts";
 export * from "./pool/worker.ts";
 export * from "./pool/blocks.ts";
-export * from "./pool/message_filters.ts";
 export type {
   DeliverySink,
   MessageDelivery,

@@ -90,7 +90,8 @@ testEveryServer(
       new Uint16Array(buffer, 2, 4),
       new Int32Array(buffer),
       new Uint32Array(buffer, 8),
-      new Float16Array(buffer, 4, 3),
+      // Node.js 22 has none.
+      ...("Float16Array" in globalThis ? [new Float16Array(buffer, 4, 3)] : []),
       new Float32Array(buffer, 4, 3),
       new Float64Array(buffer, 8, 2),
       new BigInt64Array(buffer, 8, 2),

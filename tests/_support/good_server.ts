@@ -33,11 +33,12 @@ export interface GoodServer {
 }
 
 /** Starts a server on a port of its own, or a given one. */
-export function goodServer(
+export async function goodServer(
   options: AcceptOptions & { readonly port?: number } = {},
-): GoodServer {
+): Promise<GoodServer> {
   const { port = 0, ...accept } = options;
   const listener = listen({ hostname: "127.0.0.1", port });
+  await listener.ready;
   const accepted: Accepted[] = [];
   const accepting = (async () => {
     for await (const incoming of listener) {

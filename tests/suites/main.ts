@@ -82,7 +82,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   },
   package: {
     checks:
-      "the packed package on Node.js 22 and 24, on Bun, in TypeScript, and bundled",
+      "the packed package, with the tests, on Node.js 22 and 24, Bun and Deno; in TypeScript; bundled",
     command: "run -A tests/suites/package/main.ts",
   },
   registry: {

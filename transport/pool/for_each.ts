@@ -2,23 +2,29 @@ import { perform } from "../base/callbacks.ts";
 import type { Message } from "../base/message.ts";
 import {
   checkFields,
+  checkFunction,
   checkSignal,
   numberOption,
+  type OptionNames,
   refuseArgument,
 } from "../base/options.ts";
 import { handled, onAbort } from "../base/promise.ts";
 import { Queue } from "../base/queue.ts";
 import { FOR_EACH_RULES } from "../base/rules.ts";
 import type { SendOptions } from "../connection/outgoing.ts";
+import { EventOrder } from "./event_order.ts";
+import type { PoolEvent } from "./events.ts";
 import type { PoolErrorRecord } from "./error_queue.ts";
 import type { InboxMessage } from "./worker.ts";
 
 /** What {@link forEachMessage} needs of a pool. */
-export interface MessagePool {
+export interface MessagePool<E extends PoolEvent = PoolEvent> {
   /** The inbox whose messages are handled. */
   readonly inbox: Queue<InboxMessage>;
   /** Receives the errors of handlers. */
   readonly errors: Queue<PoolErrorRecord>;
+  /** The events for the option `onEvent`. */
+  readonly events: Queue<E>;
   /** Sends a message to a peer. */
   send(id: string, data: Message, options?: SendOptions): Promise<void>;
 }
@@ -33,16 +39,36 @@ export interface HandledMessage extends InboxMessage {
 export type MessageHandler = (message: HandledMessage) => unknown;
 
 /** Options of {@link forEachMessage}. */
-export interface ForEachOptions {
+export interface ForEachOptions<E extends PoolEvent = PoolEvent> {
   /**
    * The maximum number of peers whose messages are handled at the same time.
    *
    * @default {16}
    */
   readonly concurrency?: number | undefined;
+  /**
+   * Called for each event of the pool, in order with the messages of its peer: when the messages that arrived before the
+   * event have been handled, and before those of the next connection of the peer. It may be async. The option
+   * `onEvent` of a pool is called earlier, as soon as these messages are in the inbox.
+   *
+   * `forEachMessage` must be the only reader of `events` then. If the signal aborts, the events that were read are
+   * handled although messages are left in the inbox.
+   *
+   * @default {none}
+   */
+  readonly onEvent?: ((event: E) => unknown) | undefined;
   /** Stops when it aborts: no further message is taken from the inbox. */
   readonly signal?: AbortSignal | undefined;
 }
+
+const NAMES: OptionNames<ForEachOptions> = {
+  concurrency: true,
+  onEvent: true,
+  signal: true,
+};
+
+/** Events that are read ahead. While as many wait, the others stay in the pool's `events`. */
+const MAX_EVENTS = 1_024;
 
 /**
  * Calls `handler` for each message of the inbox of a pool: in order for each peer, and for several peers at the same
@@ -68,15 +94,16 @@ export interface ForEachOptions {
  * have been handled. It never rejects.
  * @throws {ConfigError} At once, when the handler or an option cannot be used.
  */
-export function forEachMessage(
-  pool: MessagePool,
+export function forEachMessage<E extends PoolEvent>(
+  pool: MessagePool<E>,
   handler: MessageHandler,
-  options: ForEachOptions = {},
+  options: ForEachOptions<E> = {},
 ): Promise<void> {
   if (!isPool(pool)) {
     throw refuseArgument("handle messages", "pool", "a pool", pool);
   }
-  checkFields("", { concurrency: true, signal: true }, options);
+  checkFields<ForEachOptions<E>>("", NAMES, options);
+  checkFunction("onEvent", options.onEvent);
   checkSignal("signal", options.signal);
   if (typeof handler !== "function") {
     throw refuseArgument("handle messages", "handler", "a function", handler);
@@ -86,38 +113,53 @@ export function forEachMessage(
     FOR_EACH_RULES.concurrency,
     options.concurrency,
   );
-  return handled(new Lanes(pool, handler, concurrency).run(options.signal));
+  const { signal, onEvent } = options;
+  return handled(new Lanes(pool, handler, concurrency, onEvent).run(signal));
 }
 
-function isPool(value: unknown): value is MessagePool {
+function isPool(value: unknown): boolean {
   return typeof value === "object" && value !== null &&
     "send" in value && typeof value.send === "function" &&
     "inbox" in value && value.inbox instanceof Queue &&
-    "errors" in value && value.errors instanceof Queue;
+    "errors" in value && value.errors instanceof Queue &&
+    "events" in value && value.events instanceof Queue;
+}
+
+/** An event in a lane. */
+class LaneEvent<E> {
+  constructor(readonly event: E) {}
 }
 
 /** Messages of each peer in a lane of its own. */
-class Lanes {
-  readonly #pool: MessagePool;
+class Lanes<E extends PoolEvent> {
+  readonly #pool: MessagePool<E>;
   readonly #handler: MessageHandler;
   readonly #concurrency: number;
+  readonly #onEvent: ((event: E) => unknown) | undefined;
+  readonly #events: EventOrder<E>;
   /** The messages of peers that are being handled, or wait for that; the first of each is the next. */
-  readonly #lanes = new Map<string, InboxMessage[]>();
+  readonly #lanes = new Map<string, (InboxMessage | LaneEvent<E>)[]>();
   /** Peers whose next message may be handled. */
   readonly #ready: string[] = [];
   #running = 0;
   /** Messages that were taken and not handled yet. */
   #taken = 0;
-  #onProgress: (() => void) | undefined;
+  /** The two loops that may wait for progress. */
+  #onProgress: (() => void)[] = [];
 
   constructor(
-    pool: MessagePool,
+    pool: MessagePool<E>,
     handler: MessageHandler,
     concurrency: number,
+    onEvent: ((event: E) => unknown) | undefined,
   ) {
     this.#pool = pool;
     this.#handler = handler;
     this.#concurrency = concurrency;
+    this.#onEvent = onEvent;
+    this.#events = new EventOrder((event) =>
+      this.#add(event.id, new LaneEvent(event))
+    );
   }
 
   async run(signal: AbortSignal | undefined): Promise<void> {
@@ -128,6 +170,7 @@ class Lanes {
       stop.abort();
       this.#progress();
     });
+    const events = this.#readEvents(stop.signal);
     try {
       while (!stop.signal.aborted) {
         if (this.#taken >= 2 * this.#concurrency) {
@@ -137,22 +180,51 @@ class Lanes {
         const message = inbox.shift() ??
           await inbox.take({ signal: stop.signal });
         if (message === undefined) break;
-        this.#add(message);
+        this.#events.before(message);
+        this.#add(message.id, message);
+        this.#events.after();
       }
     } catch (error) {
       if (!stop.signal.aborted) throw error;
     } finally {
       remove();
     }
+    this.#events.end();
+    await events;
+    this.#events.end();
     while (this.#taken > 0) await this.#untilProgress();
   }
 
-  #add(message: InboxMessage): void {
+  async #readEvents(signal: AbortSignal): Promise<void> {
+    const { events, inbox } = this.#pool;
+    if (this.#onEvent === undefined) return;
+    try {
+      while (!signal.aborted) {
+        if (this.#events.size >= MAX_EVENTS) {
+          await this.#untilProgress();
+          continue;
+        }
+        // At once, so that those that wait at the start are known before the messages behind them are taken.
+        let event = events.shift();
+        if (event === undefined) {
+          event = await events.take({ signal });
+          if (event === undefined) return;
+          // A message that was handed to `run` before the event is taken first.
+          await Promise.resolve();
+        }
+        this.#events.add(event, inbox.size);
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  #add(id: string, item: InboxMessage | LaneEvent<E>): void {
     this.#taken++;
-    const lane = this.#lanes.get(message.id);
-    if (lane !== undefined) return void lane.push(message);
-    this.#lanes.set(message.id, [message]);
-    this.#ready.push(message.id);
+    const lane = this.#lanes.get(id);
+    if (lane !== undefined) return void lane.push(item);
+    this.#lanes.set(id, [item]);
+    this.#ready.push(id);
     this.#startNext();
   }
 
@@ -167,16 +239,16 @@ class Lanes {
 
   async #handle(id: string): Promise<void> {
     const lane = this.#lanes.get(id);
-    const message = lane?.shift();
-    if (message !== undefined) {
-      await perform(
-        this.#handler,
-        (error) => this.#report(id, error),
-        {
-          ...message,
-          reply: (data, options) => this.#pool.send(id, data, options),
-        },
-      );
+    const item = lane?.shift();
+    const report = (error: Error) => this.#report(id, error);
+    if (item instanceof LaneEvent) {
+      const onEvent = this.#onEvent;
+      if (onEvent !== undefined) await perform(onEvent, report, item.event);
+    } else if (item !== undefined) {
+      await perform(this.#handler, report, {
+        ...item,
+        reply: (data, options) => this.#pool.send(id, data, options),
+      });
     }
     this.#running--;
     this.#taken--;
@@ -191,12 +263,13 @@ class Lanes {
   }
 
   #untilProgress(): Promise<void> {
-    return new Promise((resolve) => this.#onProgress = resolve);
+    return new Promise((resolve) => void this.#onProgress.push(resolve));
   }
 
   #progress(): void {
-    const callback = this.#onProgress;
-    this.#onProgress = undefined;
-    callback?.();
+    const callbacks = this.#onProgress;
+    if (callbacks.length === 0) return;
+    this.#onProgress = [];
+    for (const callback of callbacks) callback();
   }
 }

@@ -174,6 +174,7 @@ Deno.test("What cannot be piped is refused", async () => {
 
 Deno.test("A gateway over real sockets passes messages and close codes on", async () => {
   const echo = listen({ hostname: "127.0.0.1" });
+  await echo.ready;
   const echoing = (async () => {
     for await (const incoming of echo) {
       const peer = Connection.fromSocket(incoming.accept());
@@ -184,6 +185,7 @@ Deno.test("A gateway over real sockets passes messages and close codes on", asyn
     }
   })();
   const gateway = listen({ hostname: "127.0.0.1" });
+  await gateway.ready;
   const piped = (async () => {
     for await (const incoming of gateway) {
       const upstream = new Connection(`ws://127.0.0.1:${echo.port}`);

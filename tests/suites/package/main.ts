@@ -1,7 +1,8 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
- * The packed package, as npm installs it: a strict TypeScript project without the DOM library compiles, and a
- * program runs on Node 22 and 24, on Bun, and bundled by esbuild.
+ * The packed package, as npm installs it: a strict TypeScript project without the DOM library compiles, a program runs on
+ * Node.js 22 and 24, on Bun, and bundled by esbuild, and the tests of the repository pass that need nothing of Deno, on
+ * these and on the lowest and this version of Deno.
  *
  * `deno task suite package`
  *
@@ -10,7 +11,9 @@
 
 const HERE = new URL(".", import.meta.url).pathname;
 const ROOT = new URL("../../../", import.meta.url).pathname;
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 600_000;
+/** The lowest version of Deno that is supported. */
+const LOWEST = "2.9.3";
 const TSCONFIG = {
   compilerOptions: {
     strict: true,
@@ -61,6 +64,12 @@ async function step(name: string, action: () => Promise<void>): Promise<void> {
   }
 }
 
+/** Runs the tests of the repository against the installed package. */
+async function test(command: string, ...args: string[]): Promise<void> {
+  const text = await run(folder, command, ...args, "tests.mjs");
+  console.log(text.trim().split("\n").at(-1));
+}
+
 async function consume(command: string, ...args: string[]): Promise<void> {
   const text = await run(folder, command, ...args);
   if (!text.includes("an outbound pool ... ok")) throw new Error(text);
@@ -90,6 +99,8 @@ try {
     "bun@1",
     "node22@npm:node@22",
     "node24@npm:node@24",
+    `lowest@npm:deno@${LOWEST}`,
+    "ws@8",
   );
   await step(
     "a strict project without the DOM library compiles",
@@ -113,6 +124,23 @@ try {
     );
     await consume(node24, "bundle.mjs");
   });
+  await run(
+    folder,
+    "node",
+    `${HERE}bundle.mjs`,
+    ROOT,
+    `${modules}/@honeybee/honeybee`,
+    `${folder}/tests.mjs`,
+  );
+  const lowest = `${modules}/@deno/linux-x64-glibc/deno`;
+  await step("tests on Node 22", () => test(node22));
+  await step("tests on Node 24", () => test(node24));
+  await step("tests on Bun", () => test(`${modules}/bun/bin/bun.exe`));
+  await step(`tests on Deno ${LOWEST}`, () => test(lowest, "run", "-A"));
+  await step(
+    `tests on Deno ${Deno.version.deno}`,
+    () => test(Deno.execPath(), "run", "-A"),
+  );
 } finally {
   await Deno.remove(folder, { recursive: true });
 }

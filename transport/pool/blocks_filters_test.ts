@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { FakeClock } from "../../testing/mod.ts";
 import type { MessageDelivery } from "./delivery.ts";
-import { filterMessages, paceMessages } from "./message_filters.ts";
+import { filterMessages, paceMessages } from "./blocks.ts";
 
 /** A delivery that notes everything, and has no room while `full` says so. */
 function recording(full: () => boolean = () => false) {
