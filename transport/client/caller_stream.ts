@@ -24,7 +24,7 @@ function isStream(value: unknown): value is ByteStream {
 }
 
 /**
- * Checks that nothing is asked of the caller's stream that only a new one could do.
+ * Checks that no option is given together with the caller's stream that only a new stream could fulfil.
  *
  * @throws {ConfigError} `invalid-option`.
  */

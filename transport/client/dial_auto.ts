@@ -4,7 +4,7 @@ import { dialNative } from "./dial_native.ts";
 import { dialRaw } from "./dial_raw.ts";
 import type { Dialer, DialOptions } from "./dialer.ts";
 
-/** Options that only a raw socket can honour. */
+/** Options that only a raw socket supports. */
 const RAW_ONLY = [
   "compression",
   "fragmentSize",
@@ -28,7 +28,7 @@ export const dialAuto: Dialer = (
   needsRaw(options) ? dialRaw(url, options) : dialNative(url, options);
 
 function needsRaw(options: DialOptions): boolean {
-  // The dialer refuses what is not an object.
+  // The dialer refuses a value that is not an object.
   if (options === null) return true;
   const { pingInterval = CONNECTION_RULES.pingInterval.default } = options;
   return pingInterval !== 0 || options.binary === "borrow" ||

@@ -23,7 +23,7 @@ import { protocolList, requestHeaders } from "./request.ts";
 import type { Socket } from "../socket/socket.ts";
 import { normalizeUrl } from "../base/url.ts";
 
-/** Options that the runtime's client cannot honour, and whether a value asks for nothing. */
+/** Options that the runtime's client does not support, and whether a value has no effect. */
 const UNSUPPORTED = {
   compression: (value: unknown) => value === false,
   fragmentSize: (value: unknown) => value === 0,
@@ -203,7 +203,7 @@ function opening(
     const on = { signal: listening.signal };
     ws.addEventListener("open", () => {
       settle();
-      // At once, so that no message falls between this listener and the socket's.
+      // At once, so that no message arrives between this listener and that of the socket.
       resolve(new NativeSocket(ws, { ...options, url, role: "client" }));
     }, on);
     ws.addEventListener(

@@ -75,7 +75,7 @@ export async function dialRaw(
     clock: options.clock,
     ...makeCodecs("client", deflate, compression),
   });
-  // The handshake was complete: the connection is there, and ends.
+  // The handshake was complete, so there is a connection, which ends.
   if (error !== undefined) socket.terminate(error);
   return socket;
 }

@@ -51,9 +51,9 @@ export interface UpgradedStream extends UpgradeAgreement {
 export interface OpenedUpgrade extends UpgradeAgreement {
   /** The stream. */
   readonly stream: PullAdapter;
-  /** The address at its other end: the proxy's, if there is one. */
+  /** The address of the other end, which is the proxy if there is one. */
   readonly remoteAddr: PeerAddress | undefined;
-  /** The bytes that came right behind the head of the answer. */
+  /** The bytes that came right after the head of the response. */
   readonly early: Uint8Array;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Dialling: opens a byte stream, performs the client's handshake and gives a socket. `dial_raw.ts`, `dial_native.ts`, `dial_auto.ts` and
- * `dial_upgrade.ts` hold one dialer each; what they share, such as the answers to refusals, stands beside them.
+ * Dialling: opens a byte stream, performs the client's handshake and gives a socket. `dial_raw.ts`, `dial_native.ts`,
+ * `dial_auto.ts` and `dial_upgrade.ts` hold one dialer each; the other files contain what they share, such as the
+ * decision about retries.
  *
  * @module
  */

@@ -1,16 +1,16 @@
 import type { Clock } from "../base/clock.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 
-/** The longest `Retry-After` that is honoured, in milliseconds: one hour. */
+/** The maximum `Retry-After` that is respected, in milliseconds: one hour. */
 export const MAX_RETRY_AFTER = 3_600_000;
 
 /** Milliseconds before the next attempt after a 429 or 503 that has no usable `Retry-After`. */
 const BUSY_DELAY = 1_000;
 
-/** Milliseconds that failing dials are apart from the second retry on. */
+/** The minimum time between failing dials from the second retry on, in milliseconds. */
 export const MIN_RETRY_DELAY = 100;
 
-/** The random share that is added to what a server asks for, so that its clients do not return in one wave. */
+/** The random part that is added to the delay that a server asks for, so that its clients do not all return at once. */
 const SPREAD = 0.1;
 
 /** Statuses that ask the client to come back later (RFC 6585, section 4; RFC 9110, section 15.6.4). */
@@ -27,9 +27,9 @@ const MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec";
 /**
  * Returns how long a failed handshake asks the client to wait, in milliseconds.
  *
- * Only a 429 and a 503 ask for that. Their `Retry-After` may be in seconds or a date; a date is compared with
- * the `Date` of the same response where it has one, so that a wrong clock on either side does not matter. At
- * most {@link MAX_RETRY_AFTER}, and one second where the header is missing or cannot be read.
+ * Only a 429 and a 503 ask for that. Their `Retry-After` may be in seconds or a date; a date is compared with the
+ * `Date` of the same response where it has one, so that a wrong clock on either side does not matter. The result is at
+ * most {@link MAX_RETRY_AFTER}, and one second if the header is missing or cannot be read.
  *
  * @param error What a dial failed with. The chain of its causes is searched.
  * @param now The time of day, in epoch milliseconds.

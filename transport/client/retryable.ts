@@ -29,7 +29,7 @@ export function isRetryable(error: unknown): boolean {
   return true;
 }
 
-/** Runtimes report a wrong certificate in words, or with a code of OpenSSL (`node:tls`). */
+/** Runtimes report a wrong certificate in the text of the error, or with a code of OpenSSL (`node:tls`). */
 function isCertificateError(error: Error): boolean {
   const code: unknown = Reflect.get(error, "code");
   return /invalid peer certificate|certificate verify failed|UnknownIssuer|self.signed/i

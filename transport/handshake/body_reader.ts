@@ -1,7 +1,7 @@
 import type { ResponseHead } from "./head.ts";
 import { listItems } from "./token.ts";
 
-/** How many bytes of a body are kept. */
+/** The maximum number of bytes of a body that are kept. */
 export const MAX_BODY_SIZE = 4_096;
 /** The maximum length of a line that starts a chunk, with its extensions. */
 const MAX_CHUNK_LINE = 256;
@@ -10,7 +10,7 @@ const LF = 0x0a;
 /**
  * Collects the start of a response's body (RFC 9112, section 6.3), up to {@link MAX_BODY_SIZE} bytes.
  *
- * The body explains a refusal to a human, so a malformed one is no error: it ends where it is malformed.
+ * The body explains a refusal to a human. Therefore a malformed body is not an error: it ends where it is malformed.
  */
 export class BodyReader {
   readonly #bytes = new Uint8Array(MAX_BODY_SIZE);
@@ -37,12 +37,12 @@ export class BodyReader {
     this.#done = isBodiless || (this.#left === 0 && !this.#isChunked);
   }
 
-  /** Whether the body has ended, or all is here that is kept of it. */
+  /** Whether the body has ended, or as much of it has arrived as is kept. */
   get done(): boolean {
     return this.#done;
   }
 
-  /** What is kept, decoded as UTF-8. `undefined` for a body that is compressed. */
+  /** The part that is kept, decoded as UTF-8. `undefined` for a body that is compressed. */
   get text(): string | undefined {
     if (this.#isEncoded) return undefined;
     // Not at its end: a character that was cut in two is left out.

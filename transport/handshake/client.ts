@@ -209,8 +209,8 @@ export function checkUpgradeResponse(
 }
 
 /**
- * A server's answer that is kept with its connection. Its headers are kept as text until somebody asks for them: a
- * `Headers` and its lines take 600 bytes, and of most connections nobody asks.
+ * A server's answer that is kept with its connection. Its headers are kept as text until they are asked for: a
+ * `Headers` and its lines take 600 bytes, and most connections never need them.
  */
 class KeptResponse implements HandshakeResponse {
   readonly status: number;

@@ -102,7 +102,7 @@ export function checkForeign(
   return lines;
 }
 
-/** Whether the answer of a callback that decides is one. */
+/** Whether a value is a boolean. */
 export function isBoolean(value: unknown): value is boolean {
   return typeof value === "boolean";
 }

@@ -156,7 +156,7 @@ export function checkUpgradeHead(
       "Sec-WebSocket-Key must be 16 bytes in base64",
     );
   }
-  // What no server can accept, whatever it chooses.
+  // Checks that no server could do without, whatever it supports.
   withStatus(400, () => {
     checkProtocols(listItems(headers.get("sec-websocket-protocol") ?? ""));
     parseExtensions(headers.get("sec-websocket-extensions") ?? "");

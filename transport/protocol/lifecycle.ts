@@ -29,7 +29,7 @@ export class Lifecycle {
   #initiator: "local" | "peer" | undefined;
   /** A violation by the peer, or a fault of our own. */
   #error: Error | undefined;
-  /** How the stream broke. Of no interest once the peer has closed: it may leave then. */
+  /** How the stream broke. Ignored once the peer has closed, since it may leave then. */
   #streamError: Error | undefined;
   /** The peer has ended the stream, behind what is still to be parsed or written. */
   #peerEnded = false;
@@ -172,7 +172,7 @@ export class Lifecycle {
     } else if (this.#state !== "finishing") this.#finish();
   }
 
-  /** The user has enough, or a frame that was begun cannot be completed. */
+  /** The user terminates, or a frame that was begun cannot be completed. */
   terminate(error?: Error): void {
     this.#initiator ??= "local";
     this.#error ??= error;
@@ -198,7 +198,7 @@ export class Lifecycle {
     else if (now >= this.#closeDeadline.due) this.#closeTimedOut(now);
   }
 
-  /** What a side found and the state does not show yet. */
+  /** A fault that a side has found and that the state does not show yet. */
   get #fault(): Fault | undefined {
     const state = this.#state;
     return state === "ended" || state === "failing" || state === "finishing"
@@ -225,7 +225,10 @@ export class Lifecycle {
     if (this.#sending.closeWritten) this.#awaitEnd(now);
   }
 
-  /** Nothing more comes from the peer. What is queued still goes out if the peer has closed, or if it gets a close frame because of a fault. */
+  /**
+   * Nothing more comes from the peer. What is queued still goes out if the peer has closed, or if it gets a close frame
+   * because of a fault.
+   */
   #streamOver(): void {
     const known = this.#state === "peer-closing" ||
       this.#state === "finishing" || this.#state === "failing";

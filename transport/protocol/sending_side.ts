@@ -15,7 +15,9 @@ type WrittenActivity = {
   -readonly [K in "wroteAt" | "writtenBytes"]: Activity[K];
 };
 
-/** The sending side of an {@link Endpoint}: what waits to be written, what was written, and whether our close frame was. */
+/**
+ * The sending side of an {@link Endpoint}: what waits to be written, what was written, and whether our close frame was.
+ */
 export class SendingSide {
   /** Encodes what is sent. */
   readonly sender: Sender;
@@ -51,7 +53,7 @@ export class SendingSide {
     }
   }
 
-  /** Has the header of every frame shown. */
+  /** Sets the function that gets the header of every frame. */
   watchFrames(watcher: FrameWatcher): void {
     this.sender.onFrame = (header) => {
       try {

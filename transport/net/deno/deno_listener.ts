@@ -84,7 +84,7 @@ export class DenoListener implements StreamListener {
     return undefined;
   }
 
-  /** @throws {Error} When it is time to give up. */
+  /** @throws {Error} After too many errors in a row. */
   async #recover(thrown: unknown): Promise<void> {
     const error = toError(thrown);
     this.#failures++;
@@ -103,12 +103,12 @@ export class DenoListener implements StreamListener {
   }
 }
 
-/** As `node:net` does, so that somebody may listen there again. */
+/** As `node:net` does, so that another listener can use the path. */
 function removeFile(path: string): void {
   try {
     Deno.removeSync(path);
   } catch {
-    // Somebody else has removed it, or it has no place in the file system.
+    // It was removed already, or it has no place in the file system.
   }
 }
 

@@ -90,7 +90,7 @@ export class DenoStream implements ByteStream {
   resume(): void {
     if (!this.#paused || this.#destroyed) return;
     this.#paused = false;
-    // Not in this call, which a handler may have made in the middle of something.
+    // Not in this call, which a handler may have made while it handles something else.
     queueMicrotask(() => this.#read());
   }
 
@@ -109,7 +109,7 @@ export class DenoStream implements ByteStream {
     try {
       this.#conn.close();
     } catch {
-      // It was closed by somebody else.
+      // Other code has closed it.
     }
   }
 

@@ -17,9 +17,10 @@ export interface Reader {
 }
 
 /**
- * Readers that wait for others. Deno completes at most {@link TURN} operations in a turn and begins with those that were started last,
- * so that with more busy streams some would never be served. So when twice as many reads have been completed as there are
- * streams, in full turns without a break, new reads wait until those that were started before are completed.
+ * Readers that wait for others. Deno completes at most {@link TURN} operations in a turn and begins with those that
+ * were started last, so that with more busy streams some would never be served. So when twice as many reads have been
+ * completed as there are streams, in full turns without a break, new reads wait until those that were started before
+ * are completed.
  */
 let waiting: Reader[] = [];
 let isWaiting = false;
@@ -31,12 +32,12 @@ let sum = 0;
 let immediate: ReturnType<typeof setImmediate> | undefined;
 let quiet: ReturnType<typeof setTimeout> | undefined;
 
-/** Tells that a stream begins to read. */
+/** Reports that a stream begins to read. */
 export function joinReaders(): void {
   readers++;
 }
 
-/** Tells that a stream reads no more. */
+/** Reports that a stream no longer reads. */
 export function leaveReaders(): void {
   readers--;
   if (readers > TURN) return;
@@ -50,7 +51,7 @@ export function mayRead(reader: Reader): boolean {
   return !isWaiting;
 }
 
-/** Tells that a read was completed. */
+/** Reports that a read was completed. */
 export function readDone(): void {
   if (readers <= TURN) return;
   count++;

@@ -15,7 +15,10 @@ import { isShortage } from "../stream/shortage.ts";
 
 /** Milliseconds between two looks at a server. */
 const LOOK_EVERY = 500;
-/** The same in a shortage, and for some looks after it: connections that have ended meanwhile take descriptors once more. */
+/**
+ * The same in a shortage, and for some looks after it: connections that have ended meanwhile take descriptors once
+ * more.
+ */
 const LOOK_EVERY_IN_SHORTAGE = 50;
 const LOOKS_AFTER_SHORTAGE = 20;
 /** The same for servers of the caller's, of which a shortage is not known. */
@@ -23,8 +26,8 @@ const LOOK_EVERY_AT_CALLERS = 200;
 const BACKLOG = 511;
 
 /**
- * Reports when the process has no descriptors left, since no runtime does, and has the server accept again afterwards, since Deno's
- * `node:net` does not.
+ * Reports when the process has no descriptors left, since no runtime does, and has the server accept again afterwards,
+ * since Deno's `node:net` does not.
  *
  * @param hostname The address or name that the server was asked to listen on.
  * @param addr The address that it listens on.
@@ -60,8 +63,9 @@ export function keepAccepting(
 const kept = new WeakSet<EventEmitter>();
 
 /**
- * Has the caller's server, of which `stream` is a connection, accept again after a shortage on Deno, until the server is closed.
- * Does nothing for streams without a server. Reports nothing: the caller may not have the permissions to find out.
+ * Has the caller's server, of which `stream` is a connection, accept again after a shortage on Deno, until the server
+ * is closed. Does nothing for streams without a server. Reports nothing: the caller may not have the permissions to
+ * find out.
  */
 export function keepServerAccepting(stream: object): void {
   if (!onDeno) return;
@@ -88,7 +92,9 @@ function findShortage(addr: PeerAddress, hostname: string): Error | undefined {
   return undefined;
 }
 
-/** Asks for an address that cannot be had, since `addr` is taken, but needs no other permission than the server itself. */
+/**
+ * Asks for an address that cannot be had, since `addr` is taken, but needs no other permission than the server itself.
+ */
 function listenInVain(addr: PeerAddress, hostname: string): void {
   const probe = addr.transport === "unix"
     ? Deno.listen({ transport: "unix", path: `${addr.path}/probe` })
@@ -96,7 +102,7 @@ function listenInVain(addr: PeerAddress, hostname: string): void {
   probe.close();
 }
 
-/** Wakes a server that has gone deaf. Harmless to one that has not. */
+/** Makes a server accept again that has stopped. Has no effect on other servers. */
 function listenAgain(server: object): void {
   const handle: unknown = Reflect.get(server, "_handle");
   if (typeof handle !== "object" || handle === null) return;

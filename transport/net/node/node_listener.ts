@@ -46,7 +46,8 @@ export class NodeListener implements StreamListener {
   /**
    * Starts to listen.
    *
-   * @throws On Deno what the runtime throws when it cannot. On other runtimes {@link ready} and {@link accept} report it.
+   * @throws On Deno what the runtime throws when it cannot. On other runtimes {@link ready} and {@link accept} report
+   * it.
    */
   constructor(options: StreamListenerOptions) {
     this.#options = options;
@@ -121,7 +122,7 @@ export class NodeListener implements StreamListener {
     return new Promise((resolve, reject) => {
       const server = this.#server;
       server.on("error", (error) => {
-        // An error of a server that listens on is about one connection, or passes.
+        // An error of a server that goes on listening concerns one connection, or is temporary.
         if (server.listening) return this.#options.onError(error, undefined);
         this.#failure ??= error;
         reject(error);
@@ -228,7 +229,7 @@ export class NodeListener implements StreamListener {
   }
 }
 
-/** A peer that has ended its side still takes what we have to say. */
+/** A peer that has ended its side can still read. */
 const HALF_OPEN = { allowHalfOpen: true, noDelay: true };
 
 function toAddress(

@@ -66,7 +66,7 @@ export class NodeStream implements ByteStream {
     this.#writer = writerFor(duplex);
     this.#reading = readSwitchOf(duplex);
     this.#inspect();
-    // A peer that has ended its side still takes what we have to say.
+    // A peer that has ended its side can still read.
     duplex.allowHalfOpen = true;
     this.#reading.stop();
     if (shared !== undefined) shared.receive = this.#onSharedData;
@@ -161,7 +161,7 @@ export class NodeStream implements ByteStream {
     duplex.off("close", this.#onClose);
   }
 
-  /** Looks at what happened before: its events will not come again. */
+  /** Looks at what happened before, since its events are not repeated. */
   #inspect(): void {
     const { errored, destroyed, closed, readableEnded, writableEnded } =
       this.#duplex;
@@ -274,7 +274,7 @@ export class NodeStream implements ByteStream {
     });
   }
 
-  /** Tells the handler what it does not know yet. It may pause, write or destroy the stream meanwhile. */
+  /** Reports what was not reported yet. The handler may pause, write or destroy the stream meanwhile. */
   #report(): void {
     if (this.#handler === undefined) return;
     if (this.#writeError !== undefined && !this.#writeErrorReported) {
@@ -324,7 +324,7 @@ function readSwitchOf(duplex: Duplex): ReadSwitch {
     return { start: () => duplex.resume(), stop: () => duplex.pause() };
   }
   return handleOf(duplex) === undefined
-    // There is no way: it flows, and what comes meanwhile is held.
+    // The stream cannot be paused, so what arrives meanwhile is kept.
     ? { start: () => duplex.resume(), stop: () => duplex.resume() }
     : {
       start() {
@@ -345,8 +345,8 @@ interface ReadHandle {
 }
 
 /**
- * Returns the TCP handle below a TLS socket. Deno's `node:tls` decrypts and keeps whatever arrives while it is paused, so that only
- * the handle can be paused.
+ * Returns the TCP handle below a TLS socket. Deno's `node:tls` decrypts and keeps whatever arrives while it is paused,
+ * so that only the handle can be paused.
  */
 function handleOf(socket: TLSSocket): ReadHandle | undefined {
   const tls: unknown = Reflect.get(socket, "_handle");

@@ -145,7 +145,7 @@ function percentDecode(text: string): number[] {
 /** Returns the first variable that is set, in lower case or in upper case, and that may be read without a prompt. */
 function readEnv(name: string): { name: string; value: string } | undefined {
   for (const variable of [name, name.toUpperCase()]) {
-    // In a CGI program this is the header `Proxy` of somebody's request.
+    // In a CGI program, this variable contains the header `Proxy` of the request.
     const isForeign = variable === "HTTP_PROXY" &&
       read("REQUEST_METHOD") !== undefined;
     const value = isForeign ? undefined : read(variable);

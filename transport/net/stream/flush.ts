@@ -6,14 +6,16 @@ export interface Flushable {
   flush(): void;
 }
 
-/** Those that have output, in the order in which they became dirty. */
+/** The targets that have output, in the order in which they got it. */
 let waiting: Flushable[] = [];
 let immediate: ReturnType<typeof setImmediate> | undefined;
 
 /**
- * Has `target` flushed soon, once for each call: many small messages become one write. Call it when the target becomes dirty.
+ * Flushes `target` soon, once for each call: many small messages become one write. Call it when the target becomes
+ * dirty.
  *
- * That is when a reader finds its queue empty, since all that came in has been answered then, or else when the event loop comes round.
+ * That is when a reader finds its queue empty, since all that came in has been answered then, or else when the event
+ * loop comes round.
  */
 export function flushSoon(target: Flushable): void {
   waiting.push(target);

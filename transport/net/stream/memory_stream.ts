@@ -20,12 +20,12 @@ export class MemoryStream implements ByteStream {
   /** Data that has arrived and was not read yet. */
   readonly #unread: Uint8Array<ArrayBuffer>[] = [];
   #unreadBytes = 0;
-  /** What the peer's side has come to; reported after the data. */
+  /** How the peer's side has ended; reported after the data. */
   #peerEnded = false;
   #endReported = false;
   #error: Error | undefined;
 
-  /** What `write` was given and the peer has no capacity for. */
+  /** Bytes of `write` for which the peer has no capacity. */
   #output: Uint8Array[] = [];
   #writing = false;
   #drained = false;
@@ -179,7 +179,7 @@ export class MemoryStream implements ByteStream {
     });
   }
 
-  /** Tells the handler what has happened. It may pause, write or destroy the stream meanwhile. */
+  /** Reports what has happened. The handler may pause, write or destroy the stream meanwhile. */
   #report(): void {
     if (this.#handler === NO_HANDLER) return;
     if (this.#writeError !== undefined && !this.#broken && this.#writing) {
@@ -219,8 +219,8 @@ export class MemoryStream implements ByteStream {
 /**
  * Creates both ends of a byte stream in memory.
  *
- * @param capacity Unread bytes that each end holds before a write of the other has to wait; with 0, a write is complete when it is
- * read. Default: unlimited.
+ * @param capacity Unread bytes that each end holds before a write of the other has to wait; with 0, a write is complete
+ * when it is read. Default: unlimited.
  */
 export function memoryStreams(
   capacity = Infinity,

@@ -10,7 +10,7 @@ import {
 import { type ByteStream, MAX_WRITE_SIZE } from "./byte_stream.ts";
 
 const CHUNK = 4_096;
-/** How long the body of a refusal is waited for after its head, in milliseconds. */
+/** The maximum wait for the body of a refusal after its head, in milliseconds. */
 const BODY_TIMEOUT = 1_000;
 
 /** A duplex stream of bytes that is read on demand. A `Deno.Conn` is one. */
@@ -117,8 +117,8 @@ export class PullAdapter implements PullStream {
   }
 
   /**
-   * Gives the stream back, paused, with what was not read. No read and no write may be under way. The adapter must not be
-   * used afterwards.
+   * Gives the stream back, paused, with what was not read. No read and no write may be under way. The adapter must not
+   * be used afterwards.
    *
    * @param early Bytes that were read last and are given back, in front of the others.
    */
@@ -162,7 +162,7 @@ export class PullAdapter implements PullStream {
   }
 
   #settleRead(count: number | null): void {
-    // Whoever takes the stream over has to hear of everything that happens from now on.
+    // The new owner of the stream has to get everything that happens from now on.
     this.#stream.pause();
     const read = this.#read;
     this.#read = undefined;

@@ -35,7 +35,7 @@ export interface OpenOptions extends TlsClientOptions {
 export interface OpenedStream {
   /** The stream, paused. */
   readonly stream: ByteStream;
-  /** The address at its other end: the proxy's, if there is one. */
+  /** The address of the other end, which is the proxy if there is one. */
   readonly remoteAddr: PeerAddress | undefined;
 }
 
@@ -103,8 +103,8 @@ export interface StreamListenerOptions {
   /** Maximum number of TLS handshakes at a time; further connections are cut. */
   readonly maxPending: number;
   /**
-   * Called for a TLS handshake that failed or was refused, and when the system cannot accept for the time being (no descriptors
-   * left, for example): once for each such time, without an address.
+   * Called for a TLS handshake that failed or was refused, and when the system cannot accept for the time being (no
+   * descriptors left, for example): once for each such time, without an address.
    */
   readonly onError: (error: Error, remoteAddr: PeerAddress | undefined) => void;
 }

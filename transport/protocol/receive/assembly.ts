@@ -8,7 +8,7 @@ import {
 } from "../wire/utf8.ts";
 
 const FIRST_CAPACITY = 4096;
-/** When so many bytes have come, and as many are to come, they are worth reading directly. */
+/** When this many bytes have come and as many are expected, reading them directly is faster. */
 export const DIRECT_SIZE = 65_536;
 
 /** From this many bytes on, a peer has shown that it means to send a large message. */

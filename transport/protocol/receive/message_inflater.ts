@@ -9,7 +9,7 @@ export class MessageInflater {
   /** Compressed bytes of the message that have come. */
   #size = 0;
 
-  /** Creates one for a connection; without an inflater it is never asked. */
+  /** Creates one for a connection. Without an inflater it is never used. */
   constructor(inflater: Inflater | undefined, limits: Limits) {
     this.#inflater = inflater;
     this.#limits = limits;
@@ -51,7 +51,7 @@ export class MessageInflater {
         { cause },
       );
     }
-    // Not every inflater can be trusted to keep the limit.
+    // An inflater of the user may ignore the limit.
     if (inflated.length > room) this.#limits.refuseInflated(undefined);
     return inflated;
   }

@@ -37,7 +37,7 @@ export class FrameWriter {
   readonly #fragmentSize: number;
   /** Whether payloads are masked. */
   readonly masked: boolean;
-  /** Is shown every header. */
+  /** Called with every header. */
   onFrame: ((header: FrameHeader) => void) | undefined;
   /** Returns the next masking key. */
   readonly maskKey: () => number;
@@ -132,7 +132,7 @@ export class FrameWriter {
     let from = 0;
     while (from < length) {
       let to = Math.min(from + TEXT_PIECE, length);
-      // A pair of surrogates is one character, and must not be torn.
+      // A pair of surrogates is one character, and must not be divided.
       if (to < length && isHighSurrogate(text.charCodeAt(to - 1))) to--;
       const piece = text.substring(from, to);
       const buffer = queue.spread(4);
@@ -204,7 +204,7 @@ export class FrameWriter {
     return frame;
   }
 
-  /** Tells the watcher of frames about a header, if there is one. */
+  /** Calls the watcher of frames with a header, if there is one. */
   show(first: number, length: number): void {
     this.onFrame?.({
       fin: first >= FIN,

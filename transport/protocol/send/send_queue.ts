@@ -21,7 +21,9 @@ export class SendQueue {
   buffer: MaskView | undefined;
   /** How many bytes of the buffer are filled. */
   length = 0;
-  /** How many bytes wait, or were taken and not released yet. A field, since it is read several times for each message. */
+  /**
+   * How many bytes wait, or were taken and not released yet. A field, since it is read several times for each message.
+   */
   buffered = 0;
 
   #queue: Pending[] = [];
@@ -91,7 +93,7 @@ export class SendQueue {
     this.#pongs.push(frame);
   }
 
-  /** Sees to it that the control frames that wait do not follow the frame that is queued next. */
+  /** Makes sure that the control frames that wait are sent before the frame that is queued next. */
   settleControls(): void {
     // They are the next piece.
     if (this.#atFrameEnd) return;
