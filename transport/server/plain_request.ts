@@ -1,4 +1,5 @@
 import { reasonOf, toError } from "../base/errors.ts";
+import type { OptionNames } from "../base/options.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import type { HeadersInput } from "../handshake/headers.ts";
 import type { RequestHead } from "../handshake/head.ts";
@@ -95,7 +96,7 @@ async function writeAnswer(
   }
   if (!isPlainAnswer(answer)) {
     throw new TypeError(
-      "it must return a Response, or an object with status, headers and body.",
+      "it must return a Response, or an object with status, headers and body only.",
     );
   }
   const { status = 200, headers, body } = answer;
@@ -106,10 +107,17 @@ async function writeAnswer(
   });
 }
 
+const NAMES: OptionNames<PlainAnswer> = {
+  status: true,
+  headers: true,
+  body: true,
+};
+
 function isPlainAnswer(answer: unknown): answer is PlainAnswer {
   if (typeof answer !== "object" || answer === null) return false;
   const { status, body }: { status?: unknown; body?: unknown } = answer;
-  return (status === undefined || typeof status === "number") &&
+  return Object.keys(answer).every((name) => Object.hasOwn(NAMES, name)) &&
+    (status === undefined || typeof status === "number") &&
     (body === undefined || typeof body === "string" ||
       body instanceof Uint8Array);
 }

@@ -181,6 +181,7 @@ for (
     "returns a status that is none": () => ({ status: 99 }),
     "returns a status that is a text": () => ({ status: "200" }),
     "returns a body that is a number": () => ({ body: 5 }),
+    "returns an unknown field": () => ({ body: "ok", code: 404 }),
     "returns headers that HTTP does not allow": () => ({
       headers: { "a b": "c" },
     }),
