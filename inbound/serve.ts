@@ -12,6 +12,7 @@ import { handled } from "../transport/base/promise.ts";
 import { SERVE_RULES } from "../transport/base/rules.ts";
 import { sleep } from "../transport/base/schedule.ts";
 import { HandshakeError } from "../transport/handshake/errors.ts";
+import { describeRefusal } from "../transport/handshake/refusal.ts";
 import type { AcceptOptions } from "../transport/server/accept_options.ts";
 import type { Incoming, RejectOptions } from "../transport/server/incoming.ts";
 import { REASONS, toRefusal } from "./admission.ts";
@@ -144,7 +145,11 @@ class Server {
     const { remoteAddr } = incoming;
     try {
       registrar.checkRoom("serve");
-      const outcome = await this.#bounded(this.#ask(incoming));
+      const outcome = await this.#bounded(this.#ask(incoming)).catch(
+        (cause) => {
+          throw new CallbackFailure(cause);
+        },
+      );
       if (!incoming.open) {
         return log?.debug("A peer left before it was decided", { remoteAddr });
       }
@@ -194,20 +199,46 @@ class Server {
   async #refuse(incoming: Incoming, thrown: unknown): Promise<void> {
     const { registrar, log } = this.#context;
     const { remoteAddr } = incoming;
-    const error = toRefusal(thrown);
-    // Whoever left or did not suit has been answered. Pools that are full or closed are no faults.
-    const ours = !(error instanceof HandshakeError) || error.status === 500;
-    if (ours) registrar.report(toError(thrown));
-    else log?.debug("A peer was refused", { remoteAddr, error: thrown });
+    const refused = asRefusal(toRefusal(thrown), incoming);
+    const cause = thrown instanceof CallbackFailure ? thrown.cause : thrown;
+    // A peer that has left is no fault, nor is a pool that is full or closed.
+    const ours = refused.status === 500 && !(!incoming.open && isLost(cause));
+    if (ours) registrar.report(toError(cause));
+    else log?.debug("A peer was refused", { remoteAddr, error: cause });
     if (!incoming.open) return;
-    const status = error instanceof HandshakeError ? error.status : 500;
-    const body = ours ? REASONS[500] : toError(error).message;
+    const { status, ...answer } = describeRefusal(refused);
     try {
-      await incoming.reject(status ?? 500, { body });
+      await incoming.reject(status, answer);
     } catch (error) {
       log?.debug("A peer could not be refused", { remoteAddr, error });
     }
   }
+}
+
+/** What a callback of the user threw, whatever that is: also the refusal of another server. */
+class CallbackFailure extends Error {
+  constructor(cause: unknown) {
+    super("A callback failed.", { cause });
+  }
+}
+
+function isLost(error: unknown): boolean {
+  return error instanceof HandshakeError && error.code === "connection-lost";
+}
+
+/** The refusal that an error stands for, with a status. */
+function asRefusal(error: unknown, { upgrade }: Incoming): HandshakeError {
+  if (error instanceof HandshakeError) {
+    if (error.status !== undefined) return error;
+    if (error.code === "bad-upgrade") {
+      return new HandshakeError(
+        "bad-upgrade",
+        `Cannot accept ${upgrade} here: Upgrade must be websocket.`,
+        { status: 426, headers: new Headers({ upgrade: "websocket" }) },
+      );
+    }
+  }
+  return new HandshakeError("refused", REASONS[500], { status: 500 });
 }
 
 /** How a decision refuses; `undefined` if it does not. */

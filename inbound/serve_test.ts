@@ -1,7 +1,10 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { eventually } from "../testing/mod.ts";
 import { ConfigError, PoolError } from "../transport/base/errors.ts";
+import { dialRaw } from "../transport/client/dial_raw.ts";
+import { dialUpgrade } from "../transport/client/dial_upgrade.ts";
 import { Connection } from "../transport/connection/connection.ts";
+import { HandshakeError } from "../transport/handshake/errors.ts";
 import { listen } from "../transport/server/listen.ts";
 import type { Listener } from "../transport/server/listener.ts";
 import { dialOnce, open } from "./_support/dial.ts";
@@ -269,4 +272,44 @@ Deno.test("serve refuses options that it cannot use, at once", async () => {
     );
   }
   await listener.close();
+});
+
+Deno.test("A refusal of another server that accept passes on is a fault of ours, and its status is not the answer", async () => {
+  await using served = serve({
+    accept: () => {
+      throw new HandshakeError("refused", "upstream", { status: 401 });
+    },
+  });
+  assertEquals(await served.dial(), 500);
+  const record = await served.pool.errors.take();
+  assertEquals(record?.error.message, "upstream");
+});
+
+Deno.test("serve refuses with a description of the problem, and with 426 what asks for another protocol", async () => {
+  await using pool = new InboundPool("pool", { maxPeers: 1 });
+  await using listener = listen({
+    hostname: "127.0.0.1",
+    upgrade: ["websocket", "other"],
+  });
+  await listener.ready;
+  void pool.serve(listener, { id: () => "peer" });
+  const url = `ws://127.0.0.1:${listener.port}`;
+  const other = await assertRejects(
+    () => dialUpgrade(url, { upgrade: "other" }),
+    HandshakeError,
+  );
+  assertEquals([other.status, other.headers?.get("upgrade")], [
+    426,
+    "websocket",
+  ]);
+  const peer = open(await dialOnce(url));
+  const taken = await assertRejects(() => dialRaw(url), HandshakeError);
+  assertEquals(taken.status, 503);
+  assertEquals(
+    taken.headers?.get("content-type"),
+    "application/problem+json",
+  );
+  assertEquals(JSON.parse(taken.body ?? "").status, 503);
+  assertEquals(pool.errors.size, 0);
+  await peer.close();
 });

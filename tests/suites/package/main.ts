@@ -67,7 +67,7 @@ async function step(name: string, action: () => Promise<void>): Promise<void> {
 /** Runs the tests of the repository against the installed package. */
 async function test(command: string, ...args: string[]): Promise<void> {
   const text = await run(folder, command, ...args, "tests.mjs");
-  console.log(text.trim().split("\n").at(-1));
+  console.log(text.match(/^\d+ passed, .*$/m)?.[0]);
 }
 
 async function consume(command: string, ...args: string[]): Promise<void> {
