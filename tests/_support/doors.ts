@@ -38,7 +38,7 @@ export interface Met extends AsyncDisposable {
 }
 
 /** Something that accepts one socket. */
-interface Accepting {
+export interface Accepting {
   readonly port: number;
   readonly accepted: Promise<Socket>;
   close(): Promise<void>;
@@ -89,7 +89,8 @@ async function acceptRaw(secure: boolean): Promise<Accepting> {
   };
 }
 
-async function acceptNode(): Promise<Accepting> {
+/** Accepts one socket with `node:http` and `upgradeNode`. */
+export async function acceptNode(): Promise<Accepting> {
   const server = createServer();
   const accepted = new Promise<Socket>((resolve) =>
     server.on(

@@ -2,9 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import { createServer, type IncomingMessage } from "node:http";
-import type { Duplex } from "node:stream";
-import { dialRaw, listen, type Socket, upgradeNode } from "../../mod.ts";
+import { dialRaw, listen, type Socket } from "../../mod.ts";
 import {
   CA,
   SERVER_CERT,
@@ -12,6 +10,7 @@ import {
 } from "../../transport/_support/certificates.ts";
 import { join } from "../../transport/_support/bytes.ts";
 import { HandPeer } from "../../transport/_support/raw.ts";
+import { type Accepting, acceptNode } from "./doors.ts";
 
 const HOST = "127.0.0.1";
 /** `Deno.listen` and `listen` remove it when they close. */
@@ -123,12 +122,6 @@ async function serveByHand(kind: Kind): Promise<Ways> {
   return [await dialled, conn, close];
 }
 
-interface Accepting {
-  readonly port: number;
-  readonly accepted: Promise<Socket>;
-  readonly close: () => Promise<void>;
-}
-
 function accept(kind: Kind): Accepting {
   const listener = kind === "Unix"
     ? listen({ path: PATH })
@@ -141,27 +134,6 @@ function accept(kind: Kind): Accepting {
       return value.accept(UNLIMITED);
     }),
     close: () => listener.close(),
-  };
-}
-
-async function acceptNode(): Promise<Accepting> {
-  const server = createServer();
-  const accepted = new Promise<Socket>((resolve) =>
-    server.on(
-      "upgrade",
-      (request: IncomingMessage, stream: Duplex, head: Buffer) =>
-        resolve(upgradeNode(request, stream, head, UNLIMITED)),
-    )
-  );
-  await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
-  const address = server.address();
-  return {
-    port: typeof address === "object" ? address?.port ?? 0 : 0,
-    accepted,
-    async close() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
   };
 }
 

@@ -19,9 +19,9 @@ export interface NumberRule {
 /** Longest duration: what a timer takes, about 24.8 days. */
 export const MAX_DURATION = 2 ** 31 - 1;
 /** The maximum of options in bytes: the longest typed array that an engine may make. */
-export const MAX_BYTES = 2 ** 33;
+const MAX_BYTES = 2 ** 33;
 /** The maximum of options that count items. */
-export const MAX_ITEMS = 2 ** 30;
+const MAX_ITEMS = 2 ** 30;
 
 function duration(ms: number, min = 0): NumberRule {
   return { default: ms, min, max: MAX_DURATION, unit: "ms" };

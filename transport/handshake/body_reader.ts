@@ -2,7 +2,7 @@ import type { ResponseHead } from "./head.ts";
 import { listItems } from "./token.ts";
 
 /** The maximum number of bytes of a body that are kept. */
-export const MAX_BODY_SIZE = 4_096;
+const MAX_BODY_SIZE = 4_096;
 /** The maximum length of a line that starts a chunk, with its extensions. */
 const MAX_CHUNK_LINE = 256;
 const LF = 0x0a;

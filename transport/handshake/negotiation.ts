@@ -8,7 +8,7 @@ import {
 } from "./extension.ts";
 
 /** The name under which the extension is negotiated (RFC 7692, section 7). */
-export const PERMESSAGE_DEFLATE = "permessage-deflate";
+const PERMESSAGE_DEFLATE = "permessage-deflate";
 
 const MAX_BITS = 15;
 const MIN_BITS = 8;
