@@ -4,7 +4,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { delay } from "@std/async";
 import { Connection, ConnectionError } from "../mod.ts";
 import { BINARY, PING } from "../transport/_support/raw.ts";
-import { HAND_DOORS, meetByHand } from "./_support/hand_doors.ts";
+import { HAND_SETUPS, meetByHand } from "./_support/hand_setups.ts";
 
 const SIZE = 400_000;
 const MAX = 500_000;
@@ -28,9 +28,9 @@ function resizable(size: number): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-for (const door of HAND_DOORS) {
-  Deno.test(`${door}: a message arrives whole whatever happens to its memory right after the call`, async () => {
-    await using met = await meetByHand(door);
+for (const setup of HAND_SETUPS) {
+  Deno.test(`${setup}: a message arrives whole whatever happens to its memory right after the call`, async () => {
+    await using met = await meetByHand(setup);
     const { ours, peer } = met;
     const connection = Connection.fromSocket(ours);
     for (const [name, change] of Object.entries(CHANGES)) {
@@ -58,8 +58,8 @@ for (const door of HAND_DOORS) {
     }
   });
 
-  Deno.test(`${door}: a streamed message arrives whole although its source uses its memory again`, async () => {
-    await using met = await meetByHand(door);
+  Deno.test(`${setup}: a streamed message arrives whole although its source uses its memory again`, async () => {
+    await using met = await meetByHand(setup);
     const { ours, peer } = met;
     const connection = Connection.fromSocket(ours);
     for (const change of Object.values(CHANGES)) {
@@ -90,8 +90,8 @@ for (const door of HAND_DOORS) {
     }
   });
 
-  Deno.test(`${door}: memory that vanishes while it is borrowed ends that connection with an error, and nothing else`, async () => {
-    await using met = await meetByHand(door);
+  Deno.test(`${setup}: memory that vanishes while it is borrowed ends that connection with an error, and nothing else`, async () => {
+    await using met = await meetByHand(setup);
     const { ours, peer } = met;
     const connection = Connection.fromSocket(ours);
     const bytes = new Uint8Array(24 * 2 ** 20);

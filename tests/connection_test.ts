@@ -1,16 +1,16 @@
-/** What a connection promises, at every door. */
+/** What a connection promises, with every setup. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Connection, ConnectionError, dialRaw, listen } from "../mod.ts";
-import { type Door, DOORS, meet } from "./_support/doors.ts";
+import { meet, type Setup, SETUPS } from "./_support/setups.ts";
 
 interface Pair extends AsyncDisposable {
   readonly ours: Connection;
   readonly other: Connection;
 }
 
-async function connect(door: Door): Promise<Pair> {
-  const met = await meet(door);
+async function connect(setup: Setup): Promise<Pair> {
+  const met = await meet(setup);
   return {
     ours: Connection.fromSocket(met.ours),
     other: Connection.fromSocket(met.peer),
@@ -18,9 +18,9 @@ async function connect(door: Door): Promise<Pair> {
   };
 }
 
-for (const door of DOORS) {
-  Deno.test(`${door}: send resolves when the buffer is below the high-water mark`, async () => {
-    await using pair = await connect(door);
+for (const setup of SETUPS) {
+  Deno.test(`${setup}: send resolves when the buffer is below the high-water mark`, async () => {
+    await using pair = await connect(setup);
     const { ours, other } = pair;
     const size = 24 * 2 ** 20;
     for (const options of [undefined, { timeout: 60_000 }]) {
@@ -37,8 +37,8 @@ for (const door of DOORS) {
     assertEquals(await other.incoming.take(), "small");
   });
 
-  Deno.test(`${door}: a stream of many short chunks arrives as one message`, async () => {
-    await using pair = await connect(door);
+  Deno.test(`${setup}: a stream of many short chunks arrives as one message`, async () => {
+    await using pair = await connect(setup);
     const { ours, other } = pair;
     const source = async function* () {
       for (let i = 0; i < 20_000; i++) yield "tick ";
@@ -47,8 +47,8 @@ for (const door of DOORS) {
     assertEquals(await other.incoming.take(), "tick ".repeat(20_000));
   });
 
-  Deno.test(`${door}: an idle source is cancelled when the peer leaves`, async () => {
-    await using pair = await connect(door);
+  Deno.test(`${setup}: an idle source is cancelled when the peer leaves`, async () => {
+    await using pair = await connect(setup);
     const { ours, other } = pair;
     const cancelled = Promise.withResolvers<unknown>();
     const idle = new ReadableStream<string>({
@@ -63,8 +63,8 @@ for (const door of DOORS) {
     assertEquals((await ours.errors.take())?.closeCode, 4_000);
   });
 
-  Deno.test(`${door}: a close frame without a code can be sent and is reported`, async () => {
-    await using pair = await connect(door);
+  Deno.test(`${setup}: a close frame without a code can be sent and is reported`, async () => {
+    await using pair = await connect(setup);
     const { ours, other } = pair;
     const end = await ours.close(1005);
     assertEquals([end.clean, end.sent?.code], [true, 1005]);
@@ -73,8 +73,8 @@ for (const door of DOORS) {
     assertEquals((await other.errors.take())?.code, "peer-closed-clean");
   });
 
-  Deno.test(`${door}: the round trip has fractions of a millisecond`, async () => {
-    await using pair = await connect(door);
+  Deno.test(`${setup}: the round trip has fractions of a millisecond`, async () => {
+    await using pair = await connect(setup);
     const { ours } = pair;
     const trips: number[] = [];
     for (let i = 0; i < 5; i++) trips.push(await ours.ping());
@@ -83,8 +83,8 @@ for (const door of DOORS) {
     assertEquals(ours.stats().latency, trips.at(-1));
   });
 
-  Deno.test(`${door}: Web streams carry messages both ways, and end with the connection`, async () => {
-    await using pair = await connect(door);
+  Deno.test(`${setup}: Web streams carry messages both ways, and end with the connection`, async () => {
+    await using pair = await connect(setup);
     const { ours, other } = pair;
     const echo = other.readable.pipeTo(other.writable).catch(() => {});
     const writer = ours.writable.getWriter();

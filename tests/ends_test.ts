@@ -4,22 +4,22 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Connection, ConnectionError, InboundPool, PoolError } from "../mod.ts";
 import { eventually } from "../testing/mod.ts";
 import { CLOSE, closeBody, TEXT } from "../transport/_support/raw.ts";
-import { HAND_DOORS, meetByHand } from "./_support/hand_doors.ts";
+import { HAND_SETUPS, meetByHand } from "./_support/hand_setups.ts";
 
 /** More than the buffers of the system take. */
 const STALLING = 24 * 2 ** 20;
 /** A bound on what takes a few hundred milliseconds, on a busy machine. Version 0.1 took 5 s. */
 const SOON = 4_000;
 
-for (const door of HAND_DOORS) {
+for (const setup of HAND_SETUPS) {
   for (
     const [what, first, body, answer, clean] of [
       ["close frame", CLOSE, closeBody(1000, "bye"), 1000, true],
       ["violation", 0x83, new Uint8Array(0), 1002, false],
     ] as const
   ) {
-    Deno.test(`${door}: after the peer's ${what} sends fail at the call, and nothing follows our close frame`, async () => {
-      await using met = await meetByHand(door);
+    Deno.test(`${setup}: after the peer's ${what} sends fail at the call, and nothing follows our close frame`, async () => {
+      await using met = await meetByHand(setup);
       const { ours, peer } = met;
       const connection = Connection.fromSocket(ours, { closeTimeout: 60_000 });
       await peer.send(first, body);
@@ -50,8 +50,8 @@ for (const door of HAND_DOORS) {
     });
   }
 
-  Deno.test(`${door}: a close frame that did not go out is not called sent, and closeTimeout bounds the end`, async () => {
-    await using met = await meetByHand(door);
+  Deno.test(`${setup}: a close frame that did not go out is not called sent, and closeTimeout bounds the end`, async () => {
+    await using met = await meetByHand(setup);
     const { ours, peer } = met;
     const connection = Connection.fromSocket(ours, { closeTimeout: 200 });
     const sent = assertRejects(
@@ -71,8 +71,8 @@ for (const door of HAND_DOORS) {
     assertEquals(await peer.next(), undefined, "no frame is complete");
   });
 
-  Deno.test(`${door}: a pool closes in time while a peer that has closed takes nothing`, async () => {
-    await using met = await meetByHand(door);
+  Deno.test(`${setup}: a pool closes in time while a peer that has closed takes nothing`, async () => {
+    await using met = await meetByHand(setup);
     const { ours, peer } = met;
     const pool = new InboundPool("pool", {
       connection: { closeTimeout: 200 },
@@ -90,8 +90,8 @@ for (const door of HAND_DOORS) {
     assertEquals(await Array.fromAsync(pool.errors), []);
   });
 
-  Deno.test(`${door}: what the peer had sent is delivered through a small inbox although writing fails, and its close is known`, async () => {
-    await using met = await meetByHand(door);
+  Deno.test(`${setup}: what the peer had sent is delivered through a small inbox although writing fails, and its close is known`, async () => {
+    await using met = await meetByHand(setup);
     const { ours, peer } = met;
     await using pool = new InboundPool("pool", {
       inboxBufferSize: 4,
@@ -119,10 +119,10 @@ for (const door of HAND_DOORS) {
   });
 
   // Each takes a second, and the streams of clients are the same.
-  if (door.startsWith("client")) continue;
+  if (setup.startsWith("client")) continue;
 
-  Deno.test(`${door}: if nobody reads, messages left after a failed write are dropped, counted and reported`, async () => {
-    await using met = await meetByHand(door);
+  Deno.test(`${setup}: if nobody reads, messages left after a failed write are dropped, counted and reported`, async () => {
+    await using met = await meetByHand(setup);
     const { ours, peer } = met;
     await using pool = new InboundPool("pool", {
       inboxBufferSize: 4,

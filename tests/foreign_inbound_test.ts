@@ -7,7 +7,7 @@ import { refusal, upgrade } from "../transport/server/upgrade.ts";
 import { upgradeNode } from "../transport/server/upgrade_node.ts";
 import { InboundPool } from "../inbound/pool.ts";
 
-/** Opens one of the three doors to a pool; gives its URL and what closes it. */
+/** Starts one of the three servers of a pool, and returns its URL and a function that closes it. */
 type Opener = (
   pool: InboundPool,
 ) => Promise<{ url: string; close: () => Promise<void> }>;
@@ -15,7 +15,7 @@ type Opener = (
 let count = 0;
 const nextId = () => `peer-${++count}`;
 
-const DOORS: Readonly<Record<string, Opener>> = {
+const SETUPS: Readonly<Record<string, Opener>> = {
   "Deno.serve": (pool) => {
     const server = Deno.serve(
       { port: 0, hostname: "127.0.0.1", onListen() {} },
@@ -82,8 +82,8 @@ function closedWith(
   );
 }
 
-for (const [door, open] of Object.entries(DOORS)) {
-  Deno.test(`npm ws talks to a pool behind ${door}, and hears 1001 when it closes`, async () => {
+for (const [setup, open] of Object.entries(SETUPS)) {
+  Deno.test(`npm ws talks to a pool behind ${setup}, and hears 1001 when it closes`, async () => {
     const pool = new InboundPool("server");
     const { url, close } = await open(pool);
     const socket = new WebSocket(url);
@@ -107,7 +107,7 @@ for (const [door, open] of Object.entries(DOORS)) {
   });
 
   for (const code of [undefined, 1000, 1001, 1008, 4000]) {
-    Deno.test(`A pool behind ${door} reports npm ws closing with ${code}`, async () => {
+    Deno.test(`A pool behind ${setup} reports npm ws closing with ${code}`, async () => {
       const pool = new InboundPool("server");
       const { url, close } = await open(pool);
       const socket = new WebSocket(url);
@@ -126,7 +126,7 @@ for (const [door, open] of Object.entries(DOORS)) {
     });
   }
 
-  Deno.test(`A pool behind ${door} reports npm ws cutting the stream`, async () => {
+  Deno.test(`A pool behind ${setup} reports npm ws cutting the stream`, async () => {
     const pool = new InboundPool("server");
     const { url, close } = await open(pool);
     const socket = new WebSocket(url);

@@ -13,7 +13,7 @@ import {
   type OutboundPoolOptions,
 } from "../mod.ts";
 import { FaultProxy } from "../testing/mod.ts";
-import { type Door, DOORS, meet, type Met } from "./_support/doors.ts";
+import { meet, type Met, type Setup, SETUPS } from "./_support/setups.ts";
 
 /** Short enough for a test, and long enough for a machine that is busy with other things. */
 const QUICK = { pingInterval: 100, pingTimeout: 800, writeTimeout: 800 };
@@ -21,18 +21,20 @@ const QUICK = { pingInterval: 100, pingTimeout: 800, writeTimeout: 800 };
 const PATIENT = { pingInterval: 0, pingTimeout: 0, writeTimeout: 0 };
 
 interface Pair extends Met {
-  readonly door: Door;
+  readonly setup: Setup;
   readonly connection: Connection;
   readonly other: Connection;
 }
 
-/** Runs a case at every door at once. */
-async function atEachDoor(run: (pair: Pair) => Promise<void>): Promise<void> {
-  const pairs = await Promise.all(DOORS.map(async (door): Promise<Pair> => {
-    const met = await meet(door);
+/** Runs a case at every setup at once. */
+async function withEachSetup(
+  run: (pair: Pair) => Promise<void>,
+): Promise<void> {
+  const pairs = await Promise.all(SETUPS.map(async (setup): Promise<Pair> => {
+    const met = await meet(setup);
     return {
       ...met,
-      door,
+      setup,
       connection: Connection.fromSocket(met.ours, QUICK),
       other: Connection.fromSocket(met.peer, PATIENT),
     };
@@ -60,59 +62,59 @@ async function endOf(
 Deno.test("A half-open peer is cut in time, whether its system takes what we send or not", async () => {
   await Promise.all(
     (["hold", "swallow"] as const).map((stall) =>
-      atEachDoor(async ({ door, connection, proxy }) => {
+      withEachSetup(async ({ setup, connection, proxy }) => {
         await delay(150);
-        assertEquals(connection.state, "connected", door);
+        assertEquals(connection.state, "connected", setup);
         proxy.stall(stall);
         const [error, took] = await endOf(connection);
-        assertEquals(error?.code, "ping-timeout", door);
+        assertEquals(error?.code, "ping-timeout", setup);
         // The last ping may have gone out just before, or the next one comes in 110 ms.
-        assert(took > 690 && took < 5_000, `${door}, ${stall}: ${took} ms`);
+        assert(took > 690 && took < 5_000, `${setup}, ${stall}: ${took} ms`);
       })
     ),
   );
 });
 
 Deno.test("A peer that is busy sending a long message is kept, and the message arrives", () =>
-  atEachDoor(async ({ door, connection, other, proxy, toUs }) => {
+  withEachSetup(async ({ setup, connection, other, proxy, toUs }) => {
     proxy.set({ throttle: 60_000 }, toUs);
     const message = new Uint8Array(120_000).fill(7);
     void other.send(message);
     const start = performance.now();
-    assertEquals(await connection.incoming.take(), message, door);
-    assert(performance.now() - start > 1_500, door);
-    assertEquals(connection.state, "connected", door);
+    assertEquals(await connection.incoming.take(), message, setup);
+    assert(performance.now() - start > 1_500, setup);
+    assertEquals(connection.state, "connected", setup);
   }));
 
 Deno.test("A peer that reads our long message slowly is kept, and the message arrives", () =>
-  atEachDoor(async ({ door, connection, other, proxy, toPeer }) => {
+  withEachSetup(async ({ setup, connection, other, proxy, toPeer }) => {
     proxy.set({ throttle: 70_000 }, toPeer);
     const message = new Uint8Array(120_000).fill(7);
     void connection.send(message);
-    assertEquals(await other.incoming.take(), message, door);
+    assertEquals(await other.incoming.take(), message, setup);
     await delay(300);
-    assertEquals(connection.state, "connected", door);
+    assertEquals(connection.state, "connected", setup);
   }));
 
 Deno.test("A peer that we do not read is kept, and nothing is lost", () =>
-  atEachDoor(async ({ door, connection, other }) => {
+  withEachSetup(async ({ setup, connection, other }) => {
     const sent = Array.from({ length: 500 }, (_, i) => `${i}`.padEnd(10_000));
     const sending = (async () => {
       for (const message of sent) await other.send(message);
     })();
     await delay(1_500);
-    assertEquals(connection.state, "connected", door);
+    assertEquals(connection.state, "connected", setup);
     for (const message of sent) {
       assertEquals(await connection.incoming.take(), message);
     }
     await sending;
     await delay(300);
-    assertEquals(connection.state, "connected", door);
+    assertEquals(connection.state, "connected", setup);
   }));
 
 Deno.test("A blocked event loop cuts no healthy peer", () => {
   let blocked: Promise<void> | undefined;
-  return atEachDoor(async ({ door, connection, proxy }) => {
+  return withEachSetup(async ({ setup, connection, proxy }) => {
     // A ping is always under way.
     proxy.set({ delay: 60 });
     await delay(400);
@@ -122,13 +124,13 @@ Deno.test("A blocked event loop cuts no healthy peer", () => {
     });
     await blocked;
     await delay(1_000);
-    assertEquals(connection.state, "connected", door);
-    assert(connection.stats().heartbeats > 2, door);
+    assertEquals(connection.state, "connected", setup);
+    assert(connection.stats().heartbeats > 2, setup);
   });
 });
 
 Deno.test("A peer that sends, and takes nothing, is cut by writeTimeout", () =>
-  atEachDoor(async ({ door, connection, other, proxy, toPeer }) => {
+  withEachSetup(async ({ setup, connection, other, proxy, toPeer }) => {
     const chatter = setInterval(() => {
       if (other.state === "connected") other.trySend("still here");
     }, 50);
@@ -139,8 +141,8 @@ Deno.test("A peer that sends, and takes nothing, is cut by writeTimeout", () =>
     connection.trySend(new Uint8Array(16 * 2 ** 20));
     const [error, took] = await endOf(connection);
     clearInterval(chatter);
-    assert(error?.message.includes("writeTimeout"), `${door}: ${error}`);
-    assert(took > 750 && took < 10_000, `${door}: ${took} ms`);
+    assert(error?.message.includes("writeTimeout"), `${setup}: ${error}`);
+    assert(took > 750 && took < 10_000, `${setup}: ${took} ms`);
   }));
 
 /** Two pools with one connection between them, through a proxy. */

@@ -10,7 +10,7 @@
  */
 
 import { Connection, listen } from "../../../mod.ts";
-import { DOORS, meet } from "../../_support/doors.ts";
+import { meet, SETUPS } from "../../_support/setups.ts";
 import { Program } from "../_support/program.ts";
 import { SlowReader } from "./slow_reader.ts";
 import { Crowd, type Manners, type Ports, type Report } from "./crowd.ts";
@@ -175,7 +175,7 @@ async function paused(ms: number): Promise<void> {
   checkAllWell(`a peer that paused for ${ms} ms`, pair.crowd.report(), 0);
 }
 
-/** A long message crosses slowly, in each direction, at each door. */
+/** A long message crosses slowly, in each direction, at each setup. */
 async function slow(
   size: number,
   rate: number,
@@ -187,9 +187,9 @@ async function slow(
     (rate / KiB).toFixed()
   } KiB/s, ${name(manners)}`;
   await Promise.all(
-    DOORS.flatMap((door) =>
+    SETUPS.flatMap((setup) =>
       (["to us", "to the peer"] as const).map(async (way) => {
-        await using met = await meet(door);
+        await using met = await meet(setup);
         const ours = Connection.fromSocket(met.ours, options);
         const other = Connection.fromSocket(met.peer, patient);
         met.proxy.set(
@@ -207,7 +207,7 @@ async function slow(
         // Whoever read slowly has to answer now.
         await pause(500);
         check(
-          `${title}, ${way}, ${door}: kept and delivered${
+          `${title}, ${way}, ${setup}: kept and delivered${
             received ? "" : `, not ended after ${took} s`
           }`,
           received?.length === size && ours.state === "connected",

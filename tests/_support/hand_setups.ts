@@ -19,7 +19,7 @@ const TLS = { cert: SERVER_CERT, key: SERVER_KEY };
 const UNLIMITED = { maxMessageSize: 0 };
 
 /** Which side of the connection is ours, and what it runs over. */
-export const HAND_DOORS = [
+export const HAND_SETUPS = [
   "server over TCP",
   "server over TLS",
   "server over a Unix socket",
@@ -29,8 +29,8 @@ export const HAND_DOORS = [
   "client over a Unix socket",
 ] as const;
 
-/** One of {@link HAND_DOORS}. */
-export type HandDoor = typeof HAND_DOORS[number];
+/** One of {@link HAND_SETUPS}. */
+export type HandSetup = typeof HAND_SETUPS[number];
 
 /** A socket of ours, and its peer in the hands of the test. */
 export interface Met extends AsyncDisposable {
@@ -38,15 +38,15 @@ export interface Met extends AsyncDisposable {
   readonly peer: HandPeer;
 }
 
-/** Opens a door. */
-export async function meetByHand(door: HandDoor): Promise<Met> {
-  const kind = kindOf(door);
-  const [ours, stream, close] = door.startsWith("client")
+/** Opens two connected sockets. */
+export async function meetByHand(setup: HandSetup): Promise<Met> {
+  const kind = kindOf(setup);
+  const [ours, stream, close] = setup.startsWith("client")
     ? await serveByHand(kind)
     : await dialByHand(kind);
   const peer = new HandPeer(
     stream,
-    door.startsWith("client") ? "server" : "client",
+    setup.startsWith("client") ? "server" : "client",
   );
   return {
     ours,
@@ -63,10 +63,10 @@ export async function meetByHand(door: HandDoor): Promise<Met> {
 type Kind = "TCP" | "TLS" | "Unix" | "node:http";
 type Ways = readonly [Socket, Deno.Conn, () => Promise<void> | void];
 
-function kindOf(door: HandDoor): Kind {
-  if (door.endsWith("Unix socket")) return "Unix";
-  if (door.endsWith("TLS")) return "TLS";
-  return door.endsWith("TCP") ? "TCP" : "node:http";
+function kindOf(setup: HandSetup): Kind {
+  if (setup.endsWith("Unix socket")) return "Unix";
+  if (setup.endsWith("TLS")) return "TLS";
+  return setup.endsWith("TCP") ? "TCP" : "node:http";
 }
 
 /** Our server, and a client by hand. */

@@ -15,7 +15,7 @@ import {
 const HOST = "127.0.0.1";
 
 /** Which side of the connection is ours, and what it runs over. */
-export const DOORS = [
+export const SETUPS = [
   "client over TCP",
   "server over TCP",
   "client over TLS",
@@ -23,8 +23,8 @@ export const DOORS = [
   "server of node:http",
 ] as const;
 
-/** One of {@link DOORS}. */
-export type Door = typeof DOORS[number];
+/** One of {@link SETUPS}. */
+export type Setup = typeof SETUPS[number];
 
 /** Two sockets that are connected through a proxy. */
 export interface Met extends AsyncDisposable {
@@ -44,10 +44,10 @@ export interface Accepting {
   close(): Promise<void>;
 }
 
-/** Opens a door. */
-export async function meet(door: Door): Promise<Met> {
-  const secure = door.endsWith("TLS");
-  const server = door.endsWith("node:http")
+/** Opens two connected sockets. */
+export async function meet(setup: Setup): Promise<Met> {
+  const secure = setup.endsWith("TLS");
+  const server = setup.endsWith("node:http")
     ? await acceptNode()
     : await acceptRaw(secure);
   const proxy = await FaultProxy.listen({ hostname: HOST, port: server.port });
@@ -56,7 +56,7 @@ export async function meet(door: Door): Promise<Met> {
     { caCerts: [CA], maxMessageSize: 0 },
   );
   const [client, accepted] = await Promise.all([dialled, server.accepted]);
-  const isClient = door.startsWith("client");
+  const isClient = setup.startsWith("client");
   return {
     ours: isClient ? client : accepted,
     peer: isClient ? accepted : client,
