@@ -10,7 +10,7 @@ import {
 } from "../../transport/_support/certificates.ts";
 import { join } from "../../transport/_support/bytes.ts";
 import { HandPeer } from "../../transport/_support/raw.ts";
-import { type Accepting, acceptNode } from "./doors.ts";
+import { type Accepting, acceptNode } from "./setups.ts";
 
 const HOST = "127.0.0.1";
 /** `Deno.listen` and `listen` remove it when they close. */
