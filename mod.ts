@@ -1,11 +1,11 @@
 /**
  * WebSocket connections and pools of them: {@linkcode InboundPool} for peers
  * that connect to you, {@linkcode OutboundPool} for peers that you connect to
- * and that must stay connected.
+ * and that are kept connected, {@linkcode Connection} for a single connection.
  *
- * Honeybee is a transport: it never interprets a message. This entry point has what an application uses. Others
- * have the building blocks for those who extend it (`./transport`), the protocol without I/O (`./protocol`), a
- * `WebSocket` class (`./websocket`), and helpers for tests (`./testing`).
+ * Honeybee does not interpret messages. This entry point has what an application uses. Other entry points have the
+ * building blocks for extensions (`./transport`, `./inbound`, `./outbound`), the protocol without I/O (`./protocol`), a
+ * `WebSocket` class with the interface of browsers (`./websocket`), and helpers for tests (`./testing`).
  *
  * @example Two pools that talk to each other
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * A pool for peers that connect to you.
+ * {@linkcode InboundPool}, a pool of the peers that connect to you, and the worker that it uses for each peer.
  *
  * @example Peers that come through `Deno.serve`
  * ```ts

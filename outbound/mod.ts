@@ -1,5 +1,6 @@
 /**
- * A pool for peers that you connect to and that must stay connected.
+ * {@linkcode OutboundPool}, a pool of the peers that you connect to and that are kept connected, and the worker that it
+ * uses for each peer.
  *
  * @example A peer that stays connected until it is removed
  * ```ts

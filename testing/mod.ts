@@ -1,26 +1,26 @@
 /**
  * Helpers for tests of code that uses connections and pools, with and without a network.
  *
- * | To | there is |
+ * | To | use |
  * |---|---|
- * | let time pass by hand | {@linkcode FakeClock} |
- * | speak for the peer, and see what is done to a socket | {@linkcode MockSocket} |
- * | say what becomes of each dial | {@linkcode MockDialer} |
+ * | advance the time | {@linkcode FakeClock} |
+ * | play the peer, and see what is done to a socket | {@linkcode MockSocket} |
+ * | decide the result of each dial | {@linkcode MockDialer} |
  * | have both ends of a connection in memory | {@linkcode socketPair}, {@linkcode RecordingReader} |
  * | check what is sent and what arrives | {@linkcode expectWrite}, {@linkcode expectIncoming} |
- * | wait for what takes real time | {@linkcode eventually}, {@linkcode never} |
+ * | wait for something that takes real time | {@linkcode eventually}, {@linkcode never} |
  * | check what is logged | {@linkcode LogCapture}, {@linkcode assertLogSequence}, {@linkcode findLogRecord}, {@linkcode assertAttribute} |
  * | break a real network | {@linkcode FaultProxy} |
  *
  * Nothing here needs another package, a flag or a permission. Only the proxy needs
- * the network. Every helper can be closed so that nothing is left of it: tests may run
- * with the sanitizers of operations and resources on.
+ * the network. Every helper can be closed completely, so tests may run
+ * with the sanitizers of operations and resources.
  *
- * Which one to take: for logic that looks at messages a {@linkcode MockSocket} or a
- * {@linkcode socketPair} with a {@linkcode FakeClock}, so that a test of a minute's timeout takes a
- * millisecond; for what a network does, a {@linkcode FaultProxy} before a real server, and
- * {@linkcode eventually} in place of sleeping. A fake clock does not move real sockets: where both
- * are needed, `eventually(fn, { clock })` moves it until `fn` holds.
+ * To test code that handles messages, use a {@linkcode MockSocket} or a {@linkcode socketPair} with a
+ * {@linkcode FakeClock}: a test of a timeout of one minute then takes a millisecond. To test faults of the
+ * network, use a {@linkcode FaultProxy} in front of a real server, and {@linkcode eventually} instead of
+ * sleeping. A fake clock has no effect on real sockets: if a test needs both, `eventually(fn, { clock })`
+ * advances the clock until `fn` succeeds.
  *
  * @example A greeting is answered, and a silent peer is pinged
  * ```ts

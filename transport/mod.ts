@@ -1,5 +1,6 @@
 /**
- * Everything about one connection, and what both pools share.
+ * The building blocks of the pools, for extending them or for use without them: connections, sockets, byte streams,
+ * listeners, dialers, queues, retry policies, and the interface and the blocks of workers.
  *
  * @example A listener and one connection to it
  * ```ts

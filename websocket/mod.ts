@@ -1,6 +1,6 @@
 /**
- * `WebSocket` as the W3C defines it, over a connection of Honeybee's: for libraries that take a WebSocket
- * implementation, and for programs that want that interface with pings, detection of dead peers, limits,
+ * `WebSocket` with the interface of browsers, over a connection of Honeybee: for libraries that take a WebSocket
+ * implementation, and for programs that need this interface together with pings, detection of dead peers, limits,
  * proxies, headers and TLS options.
  *
  * @example
