@@ -52,7 +52,7 @@ server.listen(port(), "127.0.0.1", () => {
 
 for await (const { data } of pool.inbox) {
   for (const id of pool.peers) {
-    // A peer that takes nothing for a second misses the message.
+    // A peer that reads nothing for a second misses the message.
     pool.send(id, `someone: ${data}`, { timeout: 1_000 }).catch(() => {});
   }
 }

@@ -1,6 +1,7 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
- * A chat: `Deno.serve` with pages and WebSockets on one port, also on Deno Deploy. Everyone receives what anyone sends.
+ * A chat: `Deno.serve` with pages and WebSockets on one port, also on Deno Deploy. Every peer receives the messages of
+ * all.
  *
  * `deno run --allow-net examples/chat.ts [PORT]`
  *
@@ -33,7 +34,7 @@ const server = Deno.serve({
 
 for await (const { data } of pool.inbox) {
   for (const id of pool.peers) {
-    // A peer that takes nothing for a second misses the message; the others do not wait for it.
+    // A peer that reads nothing for a second misses the message; the others do not wait for it.
     pool.send(id, data, { timeout: 1_000 }).catch(() => {});
   }
 }

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
- * A codec as a layer on a connection: typed messages out of and into JSON. What is not a message of this protocol ends
- * the connection with a close code of its own.
+ * A codec as a layer on a connection: converts typed messages from and to JSON. Text that is not a message of this
+ * protocol ends the connection with close code 4000.
  *
  * `deno run --allow-net examples/codec.ts [PORT]` adds up the numbers that a peer sends, as `{"add":1}`.
  *

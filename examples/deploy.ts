@@ -1,8 +1,7 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
- * Made for Deno Deploy: peers come in through `Deno.serve`, a relay is reached over TLS, and SIGINT
- * drains within the 5 seconds that there are. Nothing here listens on a port of its own,
- * needs a flag, or dials plain TCP where TLS will do.
+ * Made for Deno Deploy: peers connect through `Deno.serve`, a relay is dialled over TLS, and on SIGINT the pools close
+ * within the 5 seconds that are left. It listens on no other port, and needs no flag.
  *
  * `deno run --allow-net --allow-env examples/deploy.ts`
  *
@@ -33,13 +32,16 @@ const server = Deno.serve((request, { remoteAddr }) => {
   return peers.upgrade(request, { id: crypto.randomUUID(), remoteAddr });
 });
 
-/** What peers say goes to the relay. While it is away the message is lost, and the peer gets an answer that says so. */
+/**
+ * Messages of peers are sent to the relay. While it is away the message is lost, and the peer gets an answer that says
+ * so.
+ */
 const up = forEachMessage(peers, async ({ data, reply }) => {
   if (relay === undefined) return await reply(data);
   await upstream.send(relay, data).catch(() => reply("not delivered"));
 });
 
-/** What the relay says goes to every peer. One that takes nothing for a second misses it. */
+/** Messages of the relay are sent to every peer. A peer that reads nothing for a second misses them. */
 const down = forEachMessage(upstream, ({ data }) => {
   for (const id of peers.peers) {
     peers.send(id, data, { timeout: 1_000 }).catch(() => {});

@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
- * An echo server on the library's own listener: real pings, backpressure, compression.
+ * An echo server on the library's own listener: pings, backpressure, compression.
  *
  * `deno run --allow-net examples/echo_server.ts [PORT]`
  *
@@ -21,7 +21,7 @@ await listener.ready;
 const pool = new InboundPool("echo", {
   signal,
   connection: { closeTimeout: CLOSE_TIMEOUT },
-  // A peer that says nothing for two minutes, and answers no ping, has gone.
+  // A peer that sends nothing for two minutes, and answers no ping, is disconnected.
   worker: { inactivityTimeout: 120_000 },
 });
 console.log(`ws://127.0.0.1:${listener.port}`);

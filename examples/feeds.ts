@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
- * Feeds that stay connected, and are subscribed to again on each connection. A feed that sends nothing for a minute
- * is connected anew, even if it answers pings.
+ * Feeds that stay connected, and are subscribed to again on each connection. If a feed sends nothing for a minute, its
+ * connection is replaced, even if it answers pings.
  *
  * `deno run --allow-net examples/feeds.ts URL...`
  *

@@ -1,12 +1,12 @@
 /** Milliseconds that a peer has to answer the close frame. */
 export const CLOSE_TIMEOUT = 3_000;
-/** Milliseconds after which the process ends, whatever still holds it. */
+/** Milliseconds after which the process ends in any case. */
 const LIMIT = 4_500;
 
 /**
- * A signal that aborts on SIGINT and SIGTERM: give it to pools and listeners, and they drain. What cannot be
- * cut (a native socket whose peer is mute, an HTTP connection that is kept alive) must not hold the
- * process for longer than 5 s.
+ * A signal that aborts on SIGINT and SIGTERM: give it to pools and listeners, and they close. Connections that cannot
+ * be cut (a native socket whose peer does not answer, an HTTP connection that is kept alive) keep the process for 5 s
+ * at most.
  */
 export function interrupted(): AbortSignal {
   const controller = new AbortController();

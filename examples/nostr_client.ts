@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
- * Reads several Nostr relays at once (NIP-01), each event once, for as long as one likes: relays
- * that go away are dialled again, and asked again.
+ * Reads several Nostr relays at once (NIP-01), each event once, until it is interrupted. Lost relays are dialled again,
+ * and get the subscription again.
  *
  * `deno run --allow-net examples/nostr_client.ts wss://relay.example wss://another.example`
  *
@@ -24,9 +24,9 @@ async function subscribe(): Promise<void> {
   for await (const { id, kind } of pool.events) {
     console.error(kind, id);
     if (kind !== "connected") continue;
-    // Every connection is a new one to the relay: it has to be asked again.
+    // The relay knows nothing of earlier connections, so it gets the subscription again.
     const request = ["REQ", SUBSCRIPTION, { kinds: [1], limit: 20 }];
-    // Not awaited: it is sent as soon as there is room, and again with the next connection.
+    // Not awaited: it is sent as soon as the buffer has space, and again on the next connection.
     pool.send(id, JSON.stringify(request));
   }
 }

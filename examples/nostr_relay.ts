@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
- * A Nostr relay in miniature (NIP-01): answers subscriptions, and passes on what is new. It does not check signatures.
+ * A small Nostr relay (NIP-01): answers subscriptions, and passes on new events. It does not check signatures.
  *
  * `deno run --allow-net examples/nostr_relay.ts [PORT]`
  *
@@ -20,7 +20,7 @@ const listener = listen({ port: port(), hostname, compression: true, signal });
 await listener.ready;
 console.log(`ws://127.0.0.1:${listener.port}`);
 
-/** A peer that takes nothing for a second misses the message; the others do not wait for it. */
+/** A peer that reads nothing for a second misses the message; the others do not wait for it. */
 function tell(peer: string, message: unknown[]): void {
   const text = JSON.stringify(message);
   pool.send(peer, text, { timeout: 1_000 }).catch(() => {});

@@ -12,13 +12,13 @@ import { metrics } from "@opentelemetry/api";
 import { InboundPool, listen, type PoolStats } from "@honeybee/honeybee";
 import { interrupted, port } from "./interrupted.ts";
 
-/** Has a pool's figures collected. */
+/** Registers the figures of a pool. */
 export function observe(
   pool: { readonly id: string; stats(): PoolStats },
 ): void {
   const meter = metrics.getMeter("honeybee");
   const attributes = { "pool.id": pool.id };
-  // What only grows is a counter, what goes up and down a gauge.
+  // Figures that never fall are counters, the others are gauges.
   const counters = [
     "receivedMessages",
     "receivedBytes",

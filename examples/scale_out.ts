@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
- * Several processes on one port, whose pools pass messages to each other through Redis: what one
- * peer says, all peers hear, whichever process they are with.
+ * Several processes on one port, whose pools pass messages to each other through Redis: every peer receives the
+ * messages of all, whichever process it is connected to.
  *
  * Start it as often as there are cores, with the same port:
  *
@@ -32,7 +32,7 @@ const publisher = new Redis(url);
 const subscriber = new Redis(url);
 subscriber.on("message", (_channel, text) => {
   for (const id of pool.peers) {
-    // A peer that takes nothing for a second misses the message; the others do not wait for it.
+    // A peer that reads nothing for a second misses the message; the others do not wait for it.
     pool.send(id, text, { timeout: 1_000 }).catch(() => {});
   }
 });

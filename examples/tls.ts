@@ -20,13 +20,13 @@ await using listener = listen({ hostname: "127.0.0.1", tls: { cert, key } });
 await using pool = new InboundPool("tls");
 
 void pool.serve(listener);
-// A listener that speaks TLS takes connections a moment after it was made.
+// A listener with TLS accepts connections a moment after it was made.
 await listener.ready;
 
 const { port } = listener;
 await using connection = new Connection(`wss://localhost:${port}`, {
   caCerts: [ca],
-  // What TLS has refused once it refuses again.
+  // A certificate that was refused once is refused again.
   retry: false,
 });
 await connection.connect();

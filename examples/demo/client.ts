@@ -1,7 +1,7 @@
 import { OutboundPool } from "@honeybee/honeybee";
 import { Tally } from "./tally.ts";
 
-/** Messages that a peer may have on the way. */
+/** The maximum number of messages of a peer that were not answered yet. */
 const WINDOW = 20;
 const EVERY = 20;
 
@@ -13,7 +13,7 @@ export class DemoClient {
   readonly #urls: readonly string[];
   readonly #working: Promise<unknown>;
   readonly #timer: ReturnType<typeof setInterval>;
-  /** What was sent on each connection: its first number, its last, and whether it lives. */
+  /** What was sent on each connection: its first number, its last, and whether it is open. */
   readonly #sent = new Map<
     string,
     { session: number; first: number; last: number }
@@ -28,7 +28,7 @@ export class DemoClient {
   /**
    * Connects some peers to a server.
    *
-   * @param foreign It may say other things than what it was sent: a greeting, say.
+   * @param foreign Whether the server may send other messages than the echo, such as a greeting.
    */
   constructor(url: string, peers: number, foreign = false) {
     this.#foreign = foreign;
@@ -61,12 +61,12 @@ export class DemoClient {
       (known.length || 1);
   }
 
-  /** Waits until everyone is connected. */
+  /** Waits until all peers are connected. */
   async whole(): Promise<void> {
     await Promise.all(this.#urls.map((url) => this.pool.whenConnected(url)));
   }
 
-  /** Sends no more, waits for what is on the way, and closes. */
+  /** Stops sending, waits for the answers, and closes. */
   async stop(patience: number): Promise<void> {
     clearInterval(this.#timer);
     const until = performance.now() + patience;

@@ -24,7 +24,7 @@ export class Display {
     this.#timer = setInterval(() => this.#draw(), every);
   }
 
-  /** Says that something happens. */
+  /** Prints what happens. */
   say(text: string): void {
     if (this.#drawn) {
       Deno.stdout.writeSync(new TextEncoder().encode(UP + CLEAR));

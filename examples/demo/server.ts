@@ -33,7 +33,7 @@ export class DemoServer {
     this.#working = Promise.all([this.#echo(), this.#watch()]);
   }
 
-  /** Lets a part of the peers go, without a word to the application on the other side. */
+  /** Disconnects a part of the peers, without a message to the application on the other side. */
   async cut(part: number): Promise<number> {
     const peers = this.pool.peers;
     const some = peers.slice(0, Math.ceil(peers.length * part));
@@ -41,7 +41,7 @@ export class DemoServer {
     return some.length;
   }
 
-  /** Stops: every peer hears 1001. */
+  /** Stops: every peer gets close code 1001. */
   async stop(): Promise<void> {
     await this.pool.close();
     await this.#server.shutdown();
@@ -50,7 +50,7 @@ export class DemoServer {
 
   async #echo(): Promise<void> {
     for await (const { id, data } of this.pool.inbox) {
-      // Clients other than the demo's may say what they like.
+      // Clients other than that of the demo may send anything.
       if (id.startsWith("/peer/")) this.tally.take(id, data);
       else this.tally.count++;
       try {

@@ -9,7 +9,7 @@ export interface NostrEvent {
   readonly sig: string;
 }
 
-/** What a subscription asks for. Fields that are not listed here are ignored. */
+/** The filter of a subscription. Fields that are not listed here are ignored. */
 export interface Filter {
   readonly ids?: readonly string[];
   readonly authors?: readonly string[];
