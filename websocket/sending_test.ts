@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { ConnectionError } from "../transport/base/errors.ts";
 import { eventually } from "../testing/eventually.ts";
 import { next, recordEvents, turn } from "./_support/events.ts";
 import { BINARY, HandServer, TEXT } from "./_support/hand_server.ts";
@@ -318,7 +319,10 @@ Deno.test("A program that sends more than maxBufferedAmount fails the connection
   assertEquals(socket.readyState, WebSocket.OPEN);
   socket.send("more");
   assertEquals(socket.readyState, WebSocket.CLOSING);
-  assert((await failed).message.includes("maxBufferedAmount is 1048576"));
+  const { message, error } = await failed;
+  assert(message.includes("maxBufferedAmount is 1048576"));
+  assert(error instanceof ConnectionError);
+  assertEquals(error.code, "unsent-overflow");
   const { code, wasClean } = await close;
   assertEquals([code, wasClean], [1006, false]);
   assertEquals(events, ["open 1", "error 3", "close 3"]);

@@ -1,4 +1,8 @@
-import { ConnectionError, toError } from "../transport/base/errors.ts";
+import {
+  ConnectionError,
+  type ConnectionErrorCode,
+  toError,
+} from "../transport/base/errors.ts";
 import type { Message } from "../transport/base/message.ts";
 import { onAbort } from "../transport/base/promise.ts";
 import { Connection } from "../transport/connection/connection.ts";
@@ -124,7 +128,7 @@ export class WebSocket extends EventTarget {
     this.#connection = new Connection(target, this.#options.connection);
     this.#outgoing = new SendQueue(
       this.#connection,
-      (error) => this.#fail("Cannot send: a Blob cannot be read.", error),
+      (cause) => this.#fail("Cannot send: a Blob cannot be read.", { cause }),
     );
     void this.#run();
   }
@@ -188,6 +192,7 @@ export class WebSocket extends EventTarget {
       this.#outgoing.lose(payload);
       return this.#fail(
         `Cannot send: ${this.bufferedAmount} bytes wait to be sent, and maxBufferedAmount is ${maxBufferedAmount}.`,
+        { code: "unsent-overflow" },
       );
     }
     this.#outgoing.push(payload);
@@ -260,12 +265,16 @@ export class WebSocket extends EventTarget {
   }
 
   /** Cuts the connection. */
-  #fail(message: string, cause?: unknown): void {
+  #fail(
+    message: string,
+    { code = "connection-closed", cause }: {
+      readonly code?: ConnectionErrorCode;
+      readonly cause?: unknown;
+    } = {},
+  ): void {
     if (this.#readyState === CLOSED) return;
     this.#readyState = CLOSING;
-    this.#failure ??= new ConnectionError("connection-closed", message, {
-      cause,
-    });
+    this.#failure ??= new ConnectionError(code, message, { cause });
     this.#connection.terminate();
   }
 

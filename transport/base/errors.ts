@@ -28,6 +28,7 @@
  *   ends the connection.
  * - `close-timeout`: the closing handshake took longer than `closeTimeout`.
  * - `buffer-changed`: the buffer of a message was detached before the message was sent.
+ * - `unsent-overflow`: a WebSocket was given messages although `maxBufferedAmount` bytes waited to be sent.
  * - `unread-overflow`: too many messages arrived on a native socket before it was started.
  * - `ping-unsupported`: the socket cannot ping (native sockets).
  */
@@ -48,6 +49,7 @@ export type ConnectionErrorCode =
   | "stream-aborted"
   | "close-timeout"
   | "buffer-changed"
+  | "unsent-overflow"
   | "unread-overflow"
   | "ping-unsupported";
 
