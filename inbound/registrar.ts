@@ -53,9 +53,14 @@ export class Registrar {
     this.#core.report(undefined, error);
   }
 
+  /** @throws {PoolError} `pool-closed`. */
+  checkOpen(action: string): void {
+    this.#core.checkOpen(action);
+  }
+
   /** @throws {PoolError} `pool-closed`, `pool-full`. */
   checkRoom(action: string): void {
-    this.#core.checkOpen(action);
+    this.checkOpen(action);
     const { maxPeers } = this.#own;
     if (this.#core.peers.size < maxPeers) return;
     throw new PoolError(

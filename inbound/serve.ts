@@ -144,7 +144,9 @@ class Server {
     const { registrar, log } = this.#context;
     const { remoteAddr } = incoming;
     try {
-      registrar.checkRoom("serve");
+      // A full pool has space for a peer that replaces another one, which is known once there is an id.
+      if (this.#replace) registrar.checkOpen("serve");
+      else registrar.checkRoom("serve");
       const outcome = await this.#bounded(this.#ask(incoming)).catch(
         (cause) => {
           throw new CallbackFailure(cause);

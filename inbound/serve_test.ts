@@ -190,6 +190,21 @@ Deno.test("A pool that is full or closed refuses with 503 without asking", async
   assertEquals(served.pool.errors.size, 0);
 });
 
+Deno.test("A full pool takes a peer that replaces another one, and no other", async () => {
+  await using served = serve({
+    id: ({ request }) => new URL(request.url).pathname,
+    replace: true,
+  }, { maxPeers: 1 });
+  const first = open(await served.dial("/a"));
+  await eventually(() => served.pool.has("/a"));
+  assertEquals(await served.dial("/b"), 503);
+  const second = open(await served.dial("/a"));
+  assertEquals((await first.closed).code, 1000);
+  second.trySend("here");
+  assertEquals((await served.pool.inbox.take())?.session, 2);
+  await second.close();
+});
+
 Deno.test("A worker factory that throws refuses with 500, and the error is reported", async () => {
   await using served = serve({}, {
     workerFactory: () => {
