@@ -1,6 +1,5 @@
 /**
- * `Connection` and what only a connection needs: dialling with retries, sending in order, receiving, closing. Pings and deadlines are in
- * `liveness/`.
+ * `Connection` and its parts: dialling with retries, sending, receiving, closing. `liveness/` has pings and deadlines.
  *
  * @module
  */
@@ -59,7 +58,6 @@ import { readableOf, writableOf } from "./web_streams.ts";
  * ```ts
  * import { Connection, upgrade } from "@honeybee/honeybee";
  *
- * // Something to talk to.
  * const server = Deno.serve({ hostname: "127.0.0.1", port: 0 }, (request) => {
  *   const { socket, response } = upgrade(request);
  *   socket.write("welcome");
@@ -69,9 +67,7 @@ import { readableOf, writableOf } from "./web_streams.ts";
  *
  * const connection = new Connection(`ws://127.0.0.1:${server.addr.port}`);
  * await connection.connect();
- * connection.trySend("hello");
  * for await (const message of connection.incoming) console.log(message);
- * await connection.close();
  * await server.shutdown();
  * ```
  */
@@ -88,7 +84,6 @@ export class Connection implements AsyncDisposable {
   /**
    * Creates a connection. Call {@link Connection.connect} to connect it.
    *
-   * @param target The URL to connect to, with the scheme `ws:`, `wss:`, `http:` or `https:`.
    * @throws {ConfigError} If the URL or an option cannot be used.
    */
   constructor(target: string | URL, options?: ConnectionOptions);
@@ -169,7 +164,7 @@ export class Connection implements AsyncDisposable {
   }
 
   /**
-   * The number of bytes that passed through the socket, and when. Estimated from the messages if the socket does not
+   * The number of bytes that passed through the socket, and when; estimated from the messages if the socket does not
    * count. `undefined` before the connection is connected.
    */
   get activity(): SocketActivity | undefined {
@@ -177,8 +172,8 @@ export class Connection implements AsyncDisposable {
   }
 
   /**
-   * The time at which reading from the peer was last resumed, in milliseconds of the clock: `Infinity` while it is
-   * paused, 0 if it never was. The silence of a peer does not count while it is not read.
+   * The time at which reading was last resumed, in milliseconds of the clock: `Infinity` while it is paused, 0 if it
+   * never was. Silence does not count while nothing is read.
    */
   get pausedUntil(): number {
     return this.#life.receiving.pausedUntil;
@@ -213,8 +208,8 @@ export class Connection implements AsyncDisposable {
   }
 
   /**
-   * A stream that sends the messages written to it, with the backpressure of {@link Connection.send}. It fails when the
-   * connection ends. Closing it closes the connection; aborting it closes the connection with code 1011.
+   * A stream that sends messages, with the backpressure of {@link Connection.send}. It fails when the connection ends.
+   * Closing it closes the connection, and aborting it closes it with code 1011.
    */
   get writable(): WritableStream<Message> {
     return this.#writable ??= writableOf(this, () => this.#life.endError);
@@ -238,8 +233,8 @@ export class Connection implements AsyncDisposable {
    * - The bytes belong to the caller again when the promise has resolved. Binary messages of 64 KiB and more are sent
    *   from the caller's memory and resolve when they are written, unless a signal or a timeout is given.
    * - The signal and the timeout end the wait. A message that is not buffered yet is not sent then.
-   * - If both sides await `send` in the loop in which they read, and both send more than the buffers hold, neither
-   *   reads any more, until `writeTimeout` ends the connection.
+   * - If both sides await `send` in the loop in which they read, both may wait until `writeTimeout` ends the
+   *   connection.
    *
    * @throws {ConnectionError} `not-connected`, `connection-closed`, `send-timeout`, `write-timeout`,
    * `ping-timeout`. Its `delivered` is `"unknown"` if the message was buffered.
@@ -280,12 +275,12 @@ export class Connection implements AsyncDisposable {
   }
 
   /**
-   * Sends a message of unknown length in fragments (RFC 6455, section 5.4) of `chunkSize` bytes. Each fragment is sent
-   * as soon as it is full and the buffer has space. Other messages wait until the stream has ended; control frames do
-   * not. On a socket that cannot stream, the message is collected and sent whole.
+   * Sends a message of unknown length in fragments of `chunkSize` bytes (RFC 6455, section 5.4), each as soon as it is
+   * full and the buffer has space. Other messages wait until the stream has ended; control frames do not. A socket that
+   * cannot stream sends the collected message.
    *
    * After the first fragment a message cannot be withdrawn: if the stream fails or the signal aborts then, the
-   * connection ends. If the call fails for any reason, or if the connection ends, the stream is cancelled.
+   * connection ends. Whenever the call fails or the connection ends, the stream is cancelled.
    *
    * @throws {ConnectionError} `not-connected`, `connection-closed`, `write-timeout`, `ping-timeout`.
    * @throws {ConfigError} `invalid-argument` if the stream contains something that cannot be sent.
@@ -310,7 +305,7 @@ export class Connection implements AsyncDisposable {
   ping(options: WaitOptions = {}): Promise<number> {
     try {
       const signal = signalOf(options);
-      const liveness = this.#life.liveness;
+      const { liveness } = this.#life;
       if (liveness === undefined || this.state !== "connected") {
         throw this.#life.unavailable("ping");
       }
@@ -325,12 +320,12 @@ export class Connection implements AsyncDisposable {
   }
 
   /**
-   * Closes the connection: sends what is buffered and a close frame, and waits for the close frame of the peer (RFC
-   * 6455, section 7.1.2). Cuts the connection after `closeTimeout`. Messages that have arrived can still be read.
-   * Closing twice is safe, and both calls wait for the end.
+   * Sends what is buffered and a close frame, and waits for the close frame of the peer (RFC 6455, section 7.1.2), at
+   * most `closeTimeout`. Messages that have arrived can still be read. Closing twice is safe, and both calls wait for
+   * the end.
    *
-   * A connection of `dialNative` can send only the codes 1000 and 3000 to 4999, and sends 1000 in place of others.
-   * `sent` in the {@link SocketEnd} is the close frame that was sent.
+   * A connection of `dialNative` sends 1000 in place of codes other than 1000 and 3000 to 4999: see `sent` of
+   * {@link SocketEnd}.
    *
    * @param code A code that may be sent, or 1005 for a close frame without a code. Default: 1000.
    * @param reason At most 123 bytes of UTF-8. Default: "".
@@ -360,11 +355,9 @@ export class Connection implements AsyncDisposable {
   }
 
   /**
-   * Gives every message to `sink` synchronously, as soon as it has been read, without a queue.
-   *
-   * Messages that wait in {@link Connection.incoming} are given first, as far as the sink has space, and all of them
-   * when the connection ends. After this call, `incoming` gets no message and only ends with the connection. A second
-   * call replaces the sink.
+   * Gives every message to `sink` synchronously, without a queue; first those that wait in {@link Connection.incoming},
+   * as far as the sink has space. `incoming` gets no more messages, and ends with the connection. A second call
+   * replaces the sink.
    */
   deliverTo(sink: MessageSink): void {
     this.#life.receiving.deliverTo(sink);
@@ -386,15 +379,12 @@ export class Connection implements AsyncDisposable {
   ): Promise<void> {
     checkStream(stream);
     const checked = checkSendStreamOptions(options);
-    const life = this.#life;
-    const { socket, outgoing } = life;
+    const { socket, outgoing } = this.#life;
     if (socket === undefined || outgoing === undefined) {
-      throw life.unavailable("send");
+      throw this.#life.unavailable("send");
     }
-    await streamOut(socket, outgoing, stream, {
-      ...checked,
-      onBroken: (cause) => life.streamBroke(cause),
-    });
+    const onBroken = (cause: unknown) => this.#life.streamBroke(cause);
+    await streamOut(socket, outgoing, stream, { ...checked, onBroken });
   }
 
   /** A separate method: a closure in `send` would allocate a context on every call. */

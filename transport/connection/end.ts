@@ -1,4 +1,5 @@
 import { ConnectionError, reasonOf } from "../base/errors.ts";
+import { CLOSE_INTERNAL_ERROR, CLOSE_TOO_BIG } from "../protocol/wire/close.ts";
 import { ProtocolError } from "../protocol/wire/errors.ts";
 import type { SocketEnd } from "../socket/socket.ts";
 
@@ -45,6 +46,27 @@ export function classifyEnd(
         end.reason && ` and the reason ${JSON.stringify(end.reason)}`
       }.`,
     { closeCode: end.code, reason: end.reason },
+  );
+}
+
+/** Returns the error for a streamed message that can neither be completed nor taken back (RFC 6455, section 5.4). */
+export function streamAborted(cause: unknown): ConnectionError {
+  return new ConnectionError(
+    "stream-aborted",
+    "Cannot complete a streamed message: its source failed or was aborted.",
+    { cause, closeCode: CLOSE_INTERNAL_ERROR },
+  );
+}
+
+/** Returns the error for more messages than may wait, on a socket whose reading cannot be paused. */
+export function tooManyWaiting(
+  limits: { incomingBufferSize: number; incomingBufferBytes: number },
+): ConnectionError {
+  const { incomingBufferSize, incomingBufferBytes } = limits;
+  return new ConnectionError(
+    "read-error",
+    `Cannot keep more messages: incomingBufferSize (${incomingBufferSize}) or incomingBufferBytes (${incomingBufferBytes}) is exceeded. Read faster, or raise the limit.`,
+    { closeCode: CLOSE_TOO_BIG },
   );
 }
 

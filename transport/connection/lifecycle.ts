@@ -5,12 +5,17 @@ import { signalOf } from "../base/options.ts";
 import { onAbort } from "../base/promise.ts";
 import { Queue } from "../base/queue.ts";
 import { urlForLog } from "../base/url.ts";
-import { CLOSE_INTERNAL_ERROR, CLOSE_TOO_BIG } from "../protocol/wire/close.ts";
 import { guardSocket } from "../socket/guarded_socket.ts";
 import type { Socket, SocketActivity, SocketEnd } from "../socket/socket.ts";
 import { ObservedActivity } from "./liveness/activity.ts";
 import { dial } from "./dialling.ts";
-import { classifyEnd, describeFailure, NEVER_OPEN } from "./end.ts";
+import {
+  classifyEnd,
+  describeFailure,
+  NEVER_OPEN,
+  streamAborted,
+  tooManyWaiting,
+} from "./end.ts";
 import { Liveness, type LivenessHost } from "./liveness/liveness.ts";
 import type {
   ConnectionOptions,
@@ -236,13 +241,8 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
 
   /** A streamed message can neither be completed nor taken back (RFC 6455, section 5.4). */
   streamBroke(cause: unknown): void {
-    const message =
-      "Cannot complete a streamed message: its source failed or was aborted.";
-    const closeCode = CLOSE_INTERNAL_ERROR;
-    this.#fail(
-      new ConnectionError("stream-aborted", message, { cause, closeCode }),
-      message,
-    );
+    const error = streamAborted(cause);
+    this.#fail(error, error.message);
   }
 
   /** Returns the error for a call that is not possible in this state. */
@@ -332,13 +332,7 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
 
   /** More messages have arrived than may wait, on a socket whose reading cannot be paused. */
   overflowed(): void {
-    const { incomingBufferSize, incomingBufferBytes } = this.#config;
-    const message =
-      `Cannot keep more messages: incomingBufferSize (${incomingBufferSize}) or incomingBufferBytes (${incomingBufferBytes}) is exceeded. Read faster, or raise the limit.`;
-    this.#fail(
-      new ConnectionError("read-error", message, { closeCode: CLOSE_TOO_BIG }),
-      "Too many messages wait",
-    );
+    this.#fail(tooManyWaiting(this.#config), "Too many messages wait");
   }
 
   /** Nothing is sent any more, and pending calls fail. */

@@ -98,7 +98,7 @@ export function describeProblem(
 
 /**
  * Returns the response to a request that failed with an error: its status, 400 if it has none, its headers, and its
- * message as the detail. A fault of the server's own, a 500, is not described: it is none of the client's business.
+ * message as the detail. A fault of the server itself (500) is not described.
  */
 export function describeRefusal(error: HandshakeError): RefusalParts {
   const { status = 400, headers, message } = error;

@@ -323,7 +323,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     this.#closed.resolve();
   }
 
-  /** Waits until a worker has ended; one that does not is given up. */
+  /** Waits until a worker has ended. A worker that does not end is abandoned. */
   async #ended(peer: Peer<Plugin, E>): Promise<void> {
     const { clock } = this.options;
     const { closeTimeout } = peer;

@@ -61,7 +61,7 @@ const NAMES: OptionNames<UpgradeOptions> = {
   remoteAddr: true,
 };
 
-/** Options that the runtime's sockets cannot honour, and the value that asks for nothing. */
+/** Options that the runtime's sockets do not support, and the value of each that has no effect. */
 const UNSUPPORTED: Readonly<Record<string, unknown>> = {
   compression: false,
   fragmentSize: 0,

@@ -236,7 +236,7 @@ export class DenoStream implements ByteStream {
   }
 }
 
-/** Returns an address of the runtime's as one of ours. */
+/** Converts an address of the runtime to a {@link PeerAddress}. */
 export function addressOf(addr: Deno.Addr): PeerAddress | undefined {
   switch (addr.transport) {
     case "tcp": {
