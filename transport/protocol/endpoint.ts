@@ -124,7 +124,7 @@ export class Endpoint {
     return this.#sending.sender.payloadBytes;
   }
 
-  /** Whether bytes are wanted: `false` while the handler takes no messages and while a flood of pings has to wait. */
+  /** Whether bytes are wanted: `false` while the handler takes no messages and while the rest of a flood has to wait. */
   get reading(): boolean {
     return this.#receiving.ready && !this.#lifecycle.flooded;
   }

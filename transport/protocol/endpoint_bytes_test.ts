@@ -89,6 +89,69 @@ for (const role of ["client", "server"] as const) {
     ]);
   });
 
+  test("a flood of messages is taken in parts with pauses, in order, whether the handler pauses or not", () => {
+    const count = 5_000;
+    for (const binary of ["copy", "view"] as const) {
+      for (const pauses of [false, true]) {
+        const rig = new Rig(role, { binary });
+        const flood = Array.from(
+          { length: count },
+          (_, i) => rig.frame(TEXT, `${i}`),
+        );
+        // As a handler does whose queue is full now and then.
+        rig.onMessage = () => rig.takes = !pauses || rig.events.length % 7 > 0;
+        const resume = () => {
+          for (let i = 0; i < 700; i++) rig.endpoint.resume(rig.now);
+        };
+        rig.bytes(...flood);
+        for (const part of [2_048, 4_096]) {
+          resume();
+          assertEquals(rig.events.length, part);
+          assertEquals([rig.endpoint.reading, rig.endpoint.deadline], [
+            false,
+            rig.now + 1,
+          ]);
+          rig.deadline();
+        }
+        resume();
+        assertEquals(rig.events, flood.map((_, i) => `text ${i}`));
+        assertEquals([rig.endpoint.reading, rig.endpoint.deadline], [
+          true,
+          Infinity,
+        ]);
+      }
+    }
+  });
+
+  test("a flood of messages is delivered to its end although the stream ends or breaks", () => {
+    for (
+      const happen of [
+        ({ endpoint, now }: Rig) => endpoint.streamEnded(now),
+        ({ endpoint, now }: Rig) => endpoint.streamFailed(new Error("x"), now),
+        ({ endpoint, now }: Rig) => endpoint.writeFailed(new Error("x"), now),
+      ]
+    ) {
+      for (const first of [TEXT, PONG]) {
+        const rig = new Rig(role);
+        rig.bytes(
+          ...Array.from({ length: 5_000 }, () => rig.frame(first)),
+          rig.frame(CLOSE, closeBody(4000)),
+        );
+        happen(rig);
+        for (let i = 0; i < 60 && rig.endpoint.end === undefined; i++) {
+          rig.deadline();
+          rig.endpoint.answersDone(rig.now);
+          rig.write();
+        }
+        assertEquals(rig.events.length, 5_000);
+        assertEquals([rig.endpoint.end?.code, rig.endpoint.end?.dropped], [
+          4000,
+          0,
+        ]);
+      }
+    }
+  });
+
   test("a few pings among messages are no flood, and a close ends one", () => {
     const rig = new Rig(role);
     rig.bytes(...Array.from({ length: 16 }, () => rig.frame(PING, "p")));

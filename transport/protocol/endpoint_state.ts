@@ -20,7 +20,7 @@
  * | local fault | close frame queued -> `failing` (4) | -> `ended` | close frame queued -> `finishing` (4) | - | - | -> `ended` | - |
  * | answers done | (1) | (1) | close frame queued -> `finishing` | - | - | (1) | - |
  * | all written | - | - | - | our side ends (server), then waits for the peer's end; had that come: -> `ended` | as `finishing`, in both roles | ! | - |
- * | deadline | reading goes on after a flood | -> `ended` (5) | close frame queued -> `finishing` | -> `ended` (5) | -> `ended` | rest dropped and counted -> `ended` | - |
+ * | deadline | reading goes on after a flood | -> `ended` (5) | close frame queued -> `finishing` | -> `ended` (5) | -> `ended` | reading goes on after a flood; at the end: rest dropped and counted -> `ended` | - |
  * | terminate | -> `ended` | -> `ended` | -> `ended` | -> `ended` | -> `ended` | -> `ended` | - |
  *
  * 1. A violation that stands in the same bytes behind messages takes effect with the next `answersDone`, as if its bytes had come

@@ -15,6 +15,8 @@ const IDLE_AFTER_WRITE_ERROR = 250;
 const HELD_AFTER_WRITE_ERROR = 1_000;
 /** Pings and pongs in one piece of input beyond which they count as a flood. */
 const MAX_CONTROLS = 16;
+/** Milliseconds between two parts of a flood of messages, in which other connections are served. */
+const MESSAGES_PAUSE = 1;
 /** Pings and pongs of a flood that are taken in one millisecond. So many cost some percent of the processor. */
 const CONTROLS_PER_MS = 64;
 
@@ -58,7 +60,7 @@ export class Lifecycle {
     return this.#state;
   }
 
-  /** Whether a flood of pings and pongs has to wait. */
+  /** Whether the rest of a flood has to wait. */
   get flooded(): boolean {
     return this.#floodUntil !== Infinity;
   }
@@ -94,12 +96,22 @@ export class Lifecycle {
       return;
     }
     if (receiving.closeFrame !== undefined) this.#peerClosed(now);
-    else if (receiving.controls > MAX_CONTROLS && this.#state === "open") {
-      this.#floodUntil = now + receiving.controls / CONTROLS_PER_MS;
-      receiving.controls = 0;
+    else if (this.#state === "open" || this.#state === "draining") {
+      this.#pace(now);
     }
     if (this.#peerEnded && !receiving.waiting) this.#streamOver();
     if (this.#sending.broken) this.#expectBytes(now);
+  }
+
+  /** Sets the time at which the rest of a flood may be parsed. */
+  #pace(now: number): void {
+    const receiving = this.#receiving;
+    if (receiving.controls > MAX_CONTROLS) {
+      this.#floodUntil = now + receiving.controls / CONTROLS_PER_MS;
+      receiving.controls = 0;
+    } else if (receiving.paced && this.#floodUntil === Infinity) {
+      this.#floodUntil = now + MESSAGES_PAUSE;
+    }
   }
 
   /** The peer has ended its side of the stream. */
@@ -285,7 +297,8 @@ export class Lifecycle {
   #move(to: EndpointState): void {
     checkMove(this.#state, to);
     this.#state = to;
-    this.#floodUntil = Infinity;
+    // Otherwise bytes are drained or ignored from now on.
+    if (to !== "draining") this.#floodUntil = Infinity;
   }
 
   #finish(): void {

@@ -15,6 +15,11 @@ import type { SendingSide } from "./sending_side.ts";
 
 /** Pings and pongs that are taken at a time. More are a flood, of which the rest waits, so that it does not keep the process busy. */
 const MAX_CONTROLS = 128;
+/**
+ * Messages that are taken at a time. 64 KiB have room for 10,000 empty ones, which keep the process busy for 4 ms: a few connections
+ * that are flooded with them would make all others wait.
+ */
+const MAX_MESSAGES = 2_048;
 
 type ReceivedActivity = {
   -readonly [K in "receivedAt" | "receivedBytes"]: Activity[K];
@@ -40,8 +45,10 @@ export class ReceivingSide implements ReceiverHandler {
   /** The handler takes no messages at present. */
   #held = false;
   #parsing = false;
-  /** The rest of a flood of pings and pongs waits. */
+  /** The rest of a flood waits. */
   #paced = false;
+  /** Messages that were taken since bytes arrived, or since the last part of a flood. */
+  #messages = 0;
   /** Bytes that were received and not parsed yet. */
   #rest: Uint8Array | undefined;
 
@@ -78,6 +85,11 @@ export class ReceivingSide implements ReceiverHandler {
   /** Whether bytes wait to be parsed. */
   get waiting(): boolean {
     return this.#rest !== undefined;
+  }
+
+  /** Whether the rest of a flood waits until {@link ReceivingSide.goOn}. */
+  get paced(): boolean {
+    return this.#paced;
   }
 
   /** Parses bytes that have arrived. */
@@ -123,6 +135,7 @@ export class ReceivingSide implements ReceiverHandler {
   /** Goes on after a part of a flood. */
   goOn(): void {
     this.#paced = false;
+    this.#messages = 0;
     if (!this.#held) this.#parseRest();
   }
 
@@ -151,7 +164,9 @@ export class ReceivingSide implements ReceiverHandler {
     // Set before the call, in which the handler may resume, close or terminate.
     this.#held = true;
     if (this.#handler.message(data, size)) this.#held = false;
-    return this.#mode === "deliver" ? !this.#held : this.#mode === "drain";
+    if (this.#mode !== "deliver") return this.#mode === "drain";
+    if (++this.#messages >= MAX_MESSAGES) this.#paced = true;
+    return !this.#held && !this.#paced;
   }
 
   ping(payload: Uint8Array): boolean {
@@ -181,6 +196,7 @@ export class ReceivingSide implements ReceiverHandler {
     if (this.#ignores) return;
     this.delivered = false;
     this.controls = 0;
+    this.#messages = 0;
   }
 
   /** @returns `false` to stop. */
