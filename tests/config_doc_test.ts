@@ -142,3 +142,42 @@ for (const [place, use] of Object.entries(PLACES)) {
     assertEquals(sorted(documented), sorted(known));
   });
 }
+
+const { handshakeTimeout, ...ofOpenConnection } = ofConnection;
+
+/** The interfaces of options, with the table of their numbers. */
+const INTERFACES: readonly (readonly [path: string, rules: Rules])[] = [
+  ["transport/pool/options.ts", config.POOL_RULES],
+  ["inbound/options.ts", config.INBOUND_POOL_RULES],
+  ["inbound/serve.ts", config.SERVE_RULES],
+  ["inbound/worker_options.ts", config.INBOUND_WORKER_RULES],
+  ["outbound/options.ts", config.OUTBOUND_POOL_RULES],
+  ["outbound/worker_options.ts", config.OUTBOUND_WORKER_RULES],
+  ["transport/connection/options.ts", ofOpenConnection],
+  ["transport/client/dialer.ts", handshakeTimeout ? { handshakeTimeout } : {}],
+  ["transport/socket/socket.ts", config.SOCKET_RULES],
+  ["transport/handshake/negotiation.ts", COMPRESSION_RULES],
+  ["transport/base/retry_policy.ts", config.RETRY_RULES],
+  ["transport/server/listen_options.ts", config.LISTEN_RULES],
+  ["transport/server/upgrade.ts", config.UPGRADE_RULES],
+  ["transport/pool/for_each.ts", config.FOR_EACH_RULES],
+  ["websocket/options.ts", WEBSOCKET_RULES],
+];
+
+for (const [path, rules] of INTERFACES) {
+  Deno.test(`The doc comments of ${path} give the defaults of the code`, async () => {
+    const source = await Deno.readTextFile(
+      new URL(`../${path}`, import.meta.url),
+    );
+    const tags = source.matchAll(
+      /@default \{([^}]*)\}\s*\*\/\s*readonly (\w+)\?/g,
+    );
+    const said = new Map(
+      [...tags].map(([, value = "", name = ""]) => [name, value]),
+    );
+    for (const [name, rule] of Object.entries(rules)) {
+      const value = rule.default === Infinity ? "no limit" : `${rule.default}`;
+      assertEquals([name, said.get(name)?.split(" for ")[0]], [name, value]);
+    }
+  });
+}
