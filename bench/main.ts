@@ -1,14 +1,17 @@
 // deno-lint-ignore-file no-console -- its tables go to standard output
 /**
- * Measures echo servers side by side: `deno task bench [--full] [--json] [--plot FILE] [--only NAME]
- * [--peers NAME;NAME] [--compare REVISION] [--rounds N] [--seconds N]`.
+ * Measures echo servers side by side: `deno task bench`, with any of these.
  *
- * - `--only`: a part of the name of an echo, or one of clients, streams, fanIn, idle, idleOutbound, inbox, stats.
- * - `--peers`: only the servers of these names (separated by semicolons), in addition to `native` and `TCP`.
- * - `--compare`: the pools of another revision of the repository beside those of the working tree.
+ * - `--full`: everything. Without it, the most important workloads.
+ * - `--page FILE`: what the table of docs/PERFORMANCE.md has, and writes it between the markers of that file.
+ * - `--only NAME`: a part of the name of an echo, or one of clients, streams, fanIn, idle, idleOutbound, inbox, stats.
+ * - `--peers NAME;NAME`: only these servers, in addition to `native` and `TCP`.
+ * - `--compare REVISION`: the pools of another revision of the repository beside those of the working tree.
+ * - `--rounds N`, `--seconds N`: how often, and how long, each server is measured in each workload.
+ * - `--json FILE`: writes the figures to a file. `--plot FILE`: a plot of them, as SVG.
  *
- * Servers and load are processes of their own; the peers of a workload take turns,
- * and each round begins with another one.
+ * Servers and load are processes of their own; the servers of a workload take turns, and each round begins with
+ * another one.
  *
  * @module
  */
@@ -35,10 +38,15 @@ import {
   stats,
   streams,
 } from "./more.ts";
+import { COLUMNS, pageTable, writePage } from "./page.ts";
 import { plot } from "./plot.ts";
 import { figure, type Outcome, table } from "./report.ts";
 import { type Workload, WORKLOADS } from "./workloads.ts";
 
+const USAGE =
+  "deno task bench [--full] [--page FILE] [--only NAME] [--peers NAME;NAME] [--compare REVISION] [--rounds N] [--seconds N] [--json FILE] [--plot FILE]";
+/** Seconds of the wait for pings with `--page`. */
+const IDLE_SECONDS = 1;
 /** Left out of the short run. */
 const FULL_ONLY = new Set(["pool, items", "ws, no bufferutil"]);
 /** Seconds until engines have compiled what is hot. */
@@ -109,22 +117,25 @@ async function measure(
     await Promise.all([...running.values()].map((server) => server.stop()));
   }
   const figures = [...results].filter(([, all]) => all.length > 0)
-    .map(([peer, all]) => figure(peer.name, all));
+    .map(([peer, all]) => figure(peer, all));
   return { workload, figures, skipped };
 }
 
 if (flag("--help")) {
-  console.log(
-    "deno task bench [--full] [--json] [--plot FILE] [--only NAME] [--peers NAME;NAME] [--compare REVISION] [--rounds N] [--seconds N]",
-  );
+  console.log(USAGE);
   Deno.exit(0);
 }
+const page = value("--page");
 const full = flag("--full");
 const only = value("--only");
 const rounds = Number(value("--rounds") ?? (full ? 5 : 3));
 const seconds = Number(value("--seconds") ?? (full ? 1.5 : 0.5));
-const chosen = WORKLOADS.filter(({ name, short }) =>
-  only === undefined ? full || short : name.includes(only)
+const chosen = WORKLOADS.filter(({ name, short, title }) =>
+  only !== undefined
+    ? name.includes(only)
+    : page === undefined
+    ? full || short
+    : title !== undefined
 );
 const MORE = { clients, streams, fanIn, idle, idleOutbound, inbox, stats };
 const more = Object.entries(MORE).filter(([name]) =>
@@ -139,7 +150,9 @@ const compared = value("--compare");
 const folder = await Deno.makeTempDir();
 const checkout = `${folder}/compared`;
 const peers = (await findPeers()).filter(({ name }) =>
-  wanted === undefined
+  page !== undefined
+    ? name in COLUMNS
+    : wanted === undefined
     ? full || !FULL_ONLY.has(name)
     : [...wanted, "native", "TCP"].includes(name)
 );
@@ -163,7 +176,7 @@ try {
       seconds,
     );
     outcomes.push(outcome);
-    if (!flag("--json")) console.log(table(outcome) + "\n");
+    console.log(table(outcome) + "\n");
   }
 } finally {
   if (compared !== undefined) await removeCheckout(checkout);
@@ -173,7 +186,7 @@ const sections: Section[] = [];
 for (const [, run] of more) {
   const section = await run({ rounds, seconds });
   sections.push(section);
-  if (!flag("--json")) console.log(sectionTable(section) + "\n");
+  console.log(sectionTable(section) + "\n");
 }
 const machine = {
   cores: navigator.hardwareConcurrency,
@@ -182,8 +195,17 @@ const machine = {
   rounds,
   seconds,
 };
-if (flag("--json")) {
-  console.log(JSON.stringify({ machine, outcomes, sections }, null, 2));
-} else console.log(JSON.stringify(machine));
+console.log(JSON.stringify(machine));
+if (page !== undefined) {
+  const idleServer = await idle(undefined, IDLE_SECONDS);
+  const idleClient = await idleOutbound();
+  sections.push(idleServer, idleClient);
+  await writePage(page, pageTable(outcomes, idleServer, idleClient));
+}
+const json = value("--json");
+if (json !== undefined) {
+  const all = { machine, outcomes, sections };
+  await Deno.writeTextFile(json, JSON.stringify(all, null, 2));
+}
 const file = value("--plot");
 if (file !== undefined) await Deno.writeTextFile(file, plot(outcomes));

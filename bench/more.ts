@@ -148,11 +148,21 @@ export async function fanIn(effort: Effort): Promise<Section> {
   };
 }
 
-/** Ten thousand idle peers with pings. */
-export async function idle(): Promise<Section> {
+/** Ten thousand idle peers; `seconds` long enough shows what their pings cost. */
+export async function idle(
+  _effort?: Effort,
+  seconds = 22,
+): Promise<Section> {
   const rows: Record<string, string>[] = [];
   for (
-    const peer of ["pool", "pool, upgradeNode", "native", "ws", "ws in Deno"]
+    const peer of [
+      "pool",
+      "pool, upgradeNode",
+      "pool over native",
+      "native",
+      "ws",
+      "ws in Deno",
+    ]
   ) {
     const {
       connectSeconds = 0,
@@ -160,13 +170,13 @@ export async function idle(): Promise<Section> {
       kibOneMore = 0,
       kibEachAfterPings = 0,
       serverCpu = 0,
-    } = await runDeno("idle.ts", "--seconds", 22, "--peer", peer);
+    } = await runDeno("idle.ts", "--seconds", seconds, "--peer", peer);
     rows.push({
       peer,
       "seconds to connect": connectSeconds.toFixed(2),
       "KiB each": kibEach.toFixed(1),
       "KiB for one more": kibOneMore.toFixed(1),
-      "KiB each after 22 s": kibEachAfterPings.toFixed(1),
+      [`KiB each after ${seconds} s`]: kibEachAfterPings.toFixed(1),
       "part of a core": serverCpu.toFixed(3),
     });
   }

@@ -6,6 +6,8 @@ export interface Peer {
   readonly kind: "websocket" | "tcp";
   readonly command: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** The server that echoes bytes over the same kind of stream, the best that this one can reach. @default none is measured */
+  readonly bare?: string;
   /** Why it cannot be had on this machine. */
   readonly skipped?: string;
 }
@@ -20,6 +22,10 @@ export interface Running {
 const SERVERS = new URL("servers/", import.meta.url).pathname;
 const CACHE = new URL(".peers/", import.meta.url).pathname;
 const START_MS = 10_000;
+/** Plain bytes over `Deno.Conn`, as `listen` has them. */
+const TCP = "TCP";
+/** Plain bytes over `node:net`, as `node:http` has them. */
+const NODE_TCP = "TCP, node:net";
 
 /** What runs `args` by the Deno that runs this. */
 function deno(file: string, ...args: string[]): string[] {
@@ -70,29 +76,43 @@ export async function findPeers(): Promise<readonly Peer[]> {
   await Deno.copyFile(`${SERVERS}ws.mjs`, `${CACHE}ws.mjs`);
   const websocket = "websocket";
   return [
-    { name: "pool", kind: websocket, command: deno("pool.ts") },
+    { name: "pool", kind: websocket, bare: TCP, command: deno("pool.ts") },
     {
       name: "pool, copy",
       kind: websocket,
+      bare: TCP,
       command: deno("pool.ts", "--copy"),
     },
     {
       name: "pool, items",
       kind: websocket,
+      bare: TCP,
       command: deno("pool.ts", "--items"),
     },
     {
       name: "pool, upgradeNode",
       kind: websocket,
+      bare: NODE_TCP,
       command: deno("pool_node.ts"),
     },
     {
       name: "pool over native",
       kind: websocket,
+      bare: "native",
       command: deno("pool_native.ts"),
     },
-    { name: "connection", kind: websocket, command: deno("connection.ts") },
-    { name: "native", kind: websocket, command: deno("native.ts") },
+    {
+      name: "connection",
+      kind: websocket,
+      bare: TCP,
+      command: deno("connection.ts"),
+    },
+    {
+      name: "native",
+      kind: websocket,
+      bare: TCP,
+      command: deno("native.ts"),
+    },
     {
       name: "ws",
       kind: websocket,
@@ -106,14 +126,20 @@ export async function findPeers(): Promise<readonly Peer[]> {
       env: { WS_NO_BUFFER_UTIL: "1" },
       ...(ws && { skipped: ws }),
     },
-    { name: "ws in Deno", kind: websocket, command: deno("ws.mjs") },
+    {
+      name: "ws in Deno",
+      kind: websocket,
+      bare: NODE_TCP,
+      command: deno("ws.mjs"),
+    },
     {
       name: "Bun",
       kind: websocket,
       command: [bunPath, `${SERVERS}bun.mjs`],
       ...(bun && { skipped: bun }),
     },
-    { name: "TCP", kind: "tcp", command: deno("tcp.ts") },
+    { name: TCP, kind: "tcp", command: deno("tcp.ts") },
+    { name: NODE_TCP, kind: "tcp", command: deno("tcp_node.ts") },
   ];
 }
 
@@ -139,20 +165,28 @@ export async function peersOf(
   ];
   const kind = "websocket";
   return [
-    { name: `pool, ${revision}`, kind, command: command("pool.ts") },
+    {
+      name: `pool, ${revision}`,
+      kind,
+      bare: TCP,
+      command: command("pool.ts"),
+    },
     {
       name: `pool, copy, ${revision}`,
       kind,
+      bare: TCP,
       command: command("pool.ts", "--copy"),
     },
     {
       name: `pool, upgradeNode, ${revision}`,
       kind,
+      bare: NODE_TCP,
       command: command("pool_node.ts"),
     },
     {
       name: `pool over native, ${revision}`,
       kind,
+      bare: "native",
       command: command("pool_native.ts"),
     },
   ];

@@ -1,10 +1,13 @@
 /** Medians, ratios and their table. @module */
 import type { LoadResult } from "./load.ts";
+import type { Peer } from "./peers.ts";
 import type { Workload } from "./workloads.ts";
 
 /** What one peer reached in one workload. */
 export interface Figure {
   readonly peer: string;
+  /** The server that echoes bytes over the same kind of stream. */
+  readonly bare: string | undefined;
   /** Messages a second, the median of the rounds. */
   readonly rate: number;
   /** Half the distance from the slowest to the fastest round, as a part of the median. */
@@ -44,11 +47,15 @@ function medianOf(
 }
 
 /** What the rounds of one peer come to. */
-export function figure(peer: string, rounds: readonly LoadResult[]): Figure {
+export function figure(
+  { name, bare }: Pick<Peer, "name" | "bare">,
+  rounds: readonly LoadResult[],
+): Figure {
   const rates = rounds.map((round) => round.messages / round.seconds);
   const rate = median(rates);
   return {
-    peer,
+    peer: name,
+    bare,
     rate,
     spread: (Math.max(...rates) - Math.min(...rates)) / 2 / (rate || 1),
     serverMicros: median(
@@ -77,11 +84,17 @@ export function ratio(
   return !cost || other === undefined ? undefined : other / cost;
 }
 
+function times(cost: number, bare: number | undefined): string {
+  return bare === undefined ? "-" : (cost / bare).toFixed(2);
+}
+
 /** A table in Markdown for one workload. */
 export function table(outcome: Outcome): string {
-  const against = ["native", "ws", "Bun", "TCP"];
+  const against = ["native", "ws", "ws in Deno", "Bun"];
   const columns = [
     "server us/message",
+    "bare echo, us",
+    "x bare echo",
     ...against.map((name) => `x ${name}`),
     "messages/s",
     "spread",
@@ -95,10 +108,15 @@ export function table(outcome: Outcome): string {
     row(["server", ...columns]),
     row(["---", ...columns.map(() => "---:")]),
   ];
+  const costs = new Map(
+    outcome.figures.map((f) => [f.peer, f.serverMicros]),
+  );
   for (const f of outcome.figures) {
     lines.push(row([
       f.peer,
       f.serverMicros.toFixed(2),
+      costs.get(f.bare ?? "")?.toFixed(2) ?? "-",
+      times(f.serverMicros, costs.get(f.bare ?? "")),
       ...against.map((name) => ratio(outcome, f.peer, name)?.toFixed(2) ?? "-"),
       f.rate.toFixed(0),
       `${(f.spread * 100).toFixed(0)}%`,

@@ -1,12 +1,17 @@
-/** Echo of plain bytes over `node:net`: the best that a server on `node:http` can reach. @module */
-import { createServer } from "node:net";
-import { tell } from "./settings.ts";
+/** Echo of plain bytes over `node:net` or `node:tls`: the best that a server on `node:http` can reach. @module */
+import { createServer, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
+import { settings, tell } from "./settings.ts";
 
-const server = createServer({ noDelay: true }, (socket) => {
+const { tls } = settings();
+const echo = (socket: Socket) => {
   // The load resets what is in flight when it is done.
   socket.on("error", () => socket.destroy());
   socket.on("data", (bytes) => socket.write(bytes));
-});
+};
+const server = tls === undefined
+  ? createServer({ noDelay: true }, echo)
+  : createTlsServer({ ...tls, noDelay: true }, echo);
 server.listen(0, "127.0.0.1", () => {
   const addr = server.address();
   if (typeof addr === "object" && addr !== null) {

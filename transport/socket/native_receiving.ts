@@ -48,7 +48,7 @@ export class NativeReceiving {
         `Cannot receive: the message has ${size} bytes, more than maxMessageSize (${this.#maxMessageSize} bytes).`,
       );
     }
-    if (this.#reader !== undefined) this.#deliver({ data, size, at });
+    if (this.#reader !== undefined) this.#deliver(data, size, at);
     else this.#keep({ data, size, at });
   }
 
@@ -60,7 +60,7 @@ export class NativeReceiving {
     for (const message of kept) {
       // A reader that ends the socket gets nothing more.
       if (!isOpen()) return;
-      this.#deliver(message);
+      this.#deliver(message.data, message.size, message.at);
     }
   }
 
@@ -74,7 +74,7 @@ export class NativeReceiving {
     this.#closing = true;
   }
 
-  #deliver({ data, size, at }: Kept): void {
+  #deliver(data: Message, size: number, at: number): void {
     // Once a message was dropped, all that follow are: nothing may be missing in between.
     if (this.#closing && (this.#held || this.dropped > 0)) this.dropped++;
     else this.#held = this.#reader?.message(data, size, at) === false;
