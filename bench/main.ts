@@ -5,7 +5,7 @@
  * - `--full`: everything. Without it, the most important workloads.
  * - `--page FILE`: what the table of docs/PERFORMANCE.md has, and writes it between the markers of that file.
  * - `--only NAME`: a part of the name of an echo, or one of clients, streams, fanIn, idle, idleOutbound, inbox, stats.
- * - `--peers NAME;NAME`: only these servers, in addition to `native` and `TCP`.
+ * - `--peers NAME;NAME`: only these servers, in addition to `native` and the echo of bytes over `node:net`.
  * - `--compare REVISION`: the pools of another revision of the repository beside those of the working tree.
  * - `--rounds N`, `--seconds N`: how often, and how long, each server is measured in each workload.
  * - `--json FILE`: writes the figures to a file. `--plot FILE`: a plot of them, as SVG.
@@ -154,7 +154,7 @@ const peers = (await findPeers()).filter(({ name }) =>
     ? name in COLUMNS
     : wanted === undefined
     ? full || !FULL_ONLY.has(name)
-    : [...wanted, "native", "TCP"].includes(name)
+    : [...wanted, "native", "TCP, node:net"].includes(name)
 );
 if (compared !== undefined) {
   // Beside those that are measured of the working tree.

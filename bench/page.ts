@@ -15,7 +15,7 @@ export const COLUMNS: Readonly<Record<string, string>> = {
   "ws in Deno": "ws in Deno",
   "ws": "ws in Node",
   "Bun": "Bun",
-  "TCP": "bytes",
+  "TCP, node:net": "bytes",
 };
 
 function line(cells: readonly string[]): string {

@@ -22,9 +22,9 @@ export interface Running {
 const SERVERS = new URL("servers/", import.meta.url).pathname;
 const CACHE = new URL(".peers/", import.meta.url).pathname;
 const START_MS = 10_000;
-/** Plain bytes over `Deno.Conn`, as `listen` has them. */
+/** Plain bytes over `Deno.Conn`. */
 const TCP = "TCP";
-/** Plain bytes over `node:net`, as `node:http` has them. */
+/** Plain bytes over `node:net`, which `listen` and `upgradeNode` use. */
 const NODE_TCP = "TCP, node:net";
 
 /** What runs `args` by the Deno that runs this. */
@@ -76,17 +76,17 @@ export async function findPeers(): Promise<readonly Peer[]> {
   await Deno.copyFile(`${SERVERS}ws.mjs`, `${CACHE}ws.mjs`);
   const websocket = "websocket";
   return [
-    { name: "pool", kind: websocket, bare: TCP, command: deno("pool.ts") },
+    { name: "pool", kind: websocket, bare: NODE_TCP, command: deno("pool.ts") },
     {
       name: "pool, copy",
       kind: websocket,
-      bare: TCP,
+      bare: NODE_TCP,
       command: deno("pool.ts", "--copy"),
     },
     {
       name: "pool, items",
       kind: websocket,
-      bare: TCP,
+      bare: NODE_TCP,
       command: deno("pool.ts", "--items"),
     },
     {
@@ -104,7 +104,7 @@ export async function findPeers(): Promise<readonly Peer[]> {
     {
       name: "connection",
       kind: websocket,
-      bare: TCP,
+      bare: NODE_TCP,
       command: deno("connection.ts"),
     },
     {
@@ -168,13 +168,13 @@ export async function peersOf(
     {
       name: `pool, ${revision}`,
       kind,
-      bare: TCP,
+      bare: NODE_TCP,
       command: command("pool.ts"),
     },
     {
       name: `pool, copy, ${revision}`,
       kind,
-      bare: TCP,
+      bare: NODE_TCP,
       command: command("pool.ts", "--copy"),
     },
     {

@@ -1,4 +1,4 @@
-/** Echo of plain bytes, over TCP or TLS: what there is to be had at best. @module */
+/** Echo of plain bytes over `Deno.Conn`, and with TLS over `node:tls`: the best that a server on Deno can reach. @module */
 import { createServer } from "node:tls";
 import { settings, tell } from "./settings.ts";
 

@@ -1,4 +1,4 @@
-/** Echo of plain bytes over `node:net` or `node:tls`: the best that a server on `node:http` can reach. @module */
+/** Echo of plain bytes over `node:net` or `node:tls`: the best that `listen` and `upgradeNode` can reach. @module */
 import { createServer, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { settings, tell } from "./settings.ts";
