@@ -21,7 +21,7 @@ await listener.ready;
 console.log(`ws://127.0.0.1:${listener.port}`);
 
 /** A peer that reads nothing for a second misses the message; the others do not wait for it. */
-function tell(peer: string, message: unknown[]): void {
+function send(peer: string, message: unknown[]): void {
   const text = JSON.stringify(message);
   pool.send(peer, text, { timeout: 1_000 }).catch(() => {});
 }
@@ -32,17 +32,17 @@ function answer(peer: string, message: unknown): void {
   const own = subscriptions.get(peer) ?? new Map();
   if (type === "EVENT") {
     store(first);
-    tell(peer, ["OK", first.id, true, ""]);
+    send(peer, ["OK", first.id, true, ""]);
     for (const [id, named] of subscriptions) {
       for (const [name, filters] of named) {
         const wanted = filters.some((filter) => matches(first, filter));
-        if (wanted) tell(id, ["EVENT", name, first]);
+        if (wanted) send(id, ["EVENT", name, first]);
       }
     }
   } else if (type === "REQ") {
     subscriptions.set(peer, own.set(first, rest));
-    for (const event of rest.flatMap(find)) tell(peer, ["EVENT", first, event]);
-    tell(peer, ["EOSE", first]);
+    for (const event of rest.flatMap(find)) send(peer, ["EVENT", first, event]);
+    send(peer, ["EOSE", first]);
   } else if (type === "CLOSE") own.delete(first);
 }
 
@@ -51,7 +51,7 @@ await forEachMessage(pool, ({ id, data }) => {
   try {
     answer(id, JSON.parse(String(data)));
   } catch (error) {
-    tell(id, ["NOTICE", String(error)]);
+    send(id, ["NOTICE", String(error)]);
   }
 }, { onEvent: ({ id }) => subscriptions.delete(id) });
 await pool.closed;

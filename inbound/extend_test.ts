@@ -100,7 +100,7 @@ Deno.test("Rate limit: a peer that sends faster is paused, and nothing is lost",
   assertEquals(clock.pending, 0);
 });
 
-Deno.test("Rate limit: a full inbox holds the peer back too, and both have to let go", async () => {
+Deno.test("Rate limit: a full inbox pauses the peer as well, which goes on when neither does", async () => {
   const { clock, pool, socket, read } = setUp(() => new LimitedWorker(2), 1);
   for (let i = 0; i < 6; i++) socket.receive(String(i));
   await clock.settle();

@@ -210,7 +210,7 @@ Deno.test("A socket of the user's own whose methods throw costs its connection a
     try {
       pool.trySend("odd", "x");
     } catch {
-      // It may tell the caller.
+      // It may throw at the call.
     }
     assertEquals(pool.trySend("good", "x"), true, method);
     const closed = pool.close();

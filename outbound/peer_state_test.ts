@@ -238,7 +238,7 @@ Deno.test("isConnected, whenConnected, trySend and peerState agree at every mome
   const { pool, clock, sockets } = setUp([], { inboxBufferSize: 1 });
   const id = pool.connect(URL);
   const check = async () => {
-    const told = pool.isConnected(id);
+    const reported = pool.isConnected(id);
     let sends = true;
     try {
       pool.trySend(id, "x");
@@ -251,10 +251,10 @@ Deno.test("isConnected, whenConnected, trySend and peerState agree at every mome
     const { state } = pool.peerState(id);
     assertEquals(
       [sends, resolved, state === "connected"],
-      [told, told, told],
+      [reported, reported, reported],
       state,
     );
-    return told;
+    return reported;
   };
   assertEquals(await check(), false);
   await clock.advance(0);

@@ -56,7 +56,7 @@ Deno.test("Without messageTimeout a peer that only answers pings stays", async (
   await pool.close();
 });
 
-Deno.test("messageTimeout does not run while we hold the peer back, and starts again afterwards", async () => {
+Deno.test("messageTimeout does not run while reading is paused, and starts again afterwards", async () => {
   const { pool, clock, sockets } = await answering({
     inboxBufferSize: 1,
     worker: { messageTimeout: 10_000 },

@@ -39,7 +39,7 @@ export class DefaultOutboundWorker implements OutboundWorker {
   #state: PeerState = { state: "connecting", attempt: 1, error: undefined };
   /** The number of the latest dial since the peer was stable. */
   #attempt = 0;
-  /** Connections in a row that did not hold, and dials that were given up. */
+  /** Connections in a row that did not hold, and dials after which the retry policy gave up. */
   #failures = 0;
   #lastSentAt = 0;
   #clock: Clock = systemClock;

@@ -20,7 +20,7 @@ export interface SocketTraits {
    */
   readonly controlFrames?: boolean;
   /**
-   * Whether its reader can hold the peer back.
+   * Whether its reader can pause reading.
    *
    * @default {true}
    */

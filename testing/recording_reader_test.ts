@@ -13,7 +13,7 @@ Deno.test("a recording reader gives messages one by one, and ends with the socke
   assertEquals(await reader.take(), undefined);
 });
 
-Deno.test("a recording reader with a capacity holds the peer back", async () => {
+Deno.test("a recording reader with a capacity pauses reading", async () => {
   const reader = new RecordingReader({ capacity: 2 });
   assertEquals(reader.message("a", 1, 0), true);
   assertEquals(reader.message("b", 1, 0), false);

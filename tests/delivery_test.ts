@@ -207,7 +207,7 @@ for (const dialer of [dialRaw, dialNative]) {
       for (let i = 0; i < 4; i++) server.trySend("peer", `${session} ${i}`);
       await server.send("peer", "last");
       await delay(20);
-      // The peer goes. Sending shows it, since a peer that is held back is not read.
+      // The peer goes. Sending shows it, since a paused peer is not read.
       const removed = server.remove("peer");
       await eventually(async () => {
         await pool.whenConnected(url);

@@ -134,7 +134,7 @@ Deno.test("A peer that sends, and takes nothing, is cut by writeTimeout", () =>
     const chatter = setInterval(() => {
       if (other.state === "connected") other.trySend("still here");
     }, 50);
-    // Nobody may be held back.
+    // Reading must not be paused.
     connection.deliverTo({ message: () => true });
     proxy.stall("hold", toPeer);
     // More than the system holds.

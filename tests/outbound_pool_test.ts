@@ -104,7 +104,7 @@ for (
     });
     const id = pool.connect(first.url);
     await pool.whenConnected(id);
-    // More than the inbox takes, so that the peer is held back.
+    // More than the inbox takes, so that the peer is paused.
     for (let i = 0; i < 20; i++) first.accepted[0]?.socket.write("news");
     await eventually(() => pool.inbox.full);
     await first.close();

@@ -13,7 +13,7 @@ const SCHEDULES = 2_000;
 const STEPS = 15;
 const PEERS = 3;
 
-/** Both pools on one fake clock, joined by in-memory sockets, and all that they tell. */
+/** Both pools on one fake clock, joined by in-memory sockets, and everything that they report. */
 class World {
   readonly clock: FakeClock;
   readonly inbound: InboundPool;

@@ -13,7 +13,7 @@ import type { CloseEvent, ErrorEvent } from "./events.ts";
 import { WebSocket } from "./websocket.ts";
 import { countListeners } from "../transport/base/_support/signals.ts";
 
-/** Opens a connection and closes it as told; what the client's event says. */
+/** Opens a connection, closes it as asked, and returns the client's event. */
 async function closeWith(
   server: Server,
   ...args: [code?: number, reason?: string]
@@ -328,15 +328,15 @@ Deno.test("An empty close frame of the server reads 1005", async () => {
 });
 
 Deno.test("A server that breaks the protocol fails the connection, and gets a close frame that says why", async () => {
-  let told = 0;
+  let reported = 0;
   const { close, message = "" } = await endOf(async (peer) => {
     peer.send(0x83, "reserved opcode");
     const frame = await peer.frames.take();
     const [high = 0, low = 0] = frame?.payload ?? [];
-    told = high * 256 + low;
+    reported = high * 256 + low;
     peer.stream.end();
   });
-  assertEquals(told, 1002);
+  assertEquals(reported, 1002);
   assertEquals([close.code, close.wasClean], [1006, false]);
   assertStringIncludes(message, "opcode");
 });

@@ -134,7 +134,7 @@ Deno.test("Timers and other connections get their turn while messages flood in",
   });
 });
 
-Deno.test("A listener that is slow holds the peer back", async () => {
+Deno.test("A slow listener pauses reading", async () => {
   await withPeer(async (socket, peer) => {
     const megabyte = new Uint8Array(1 << 20);
     const header = Uint8Array.of(0x82, 127, 0, 0, 0, 0, 0, 16, 0, 0);

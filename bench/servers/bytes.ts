@@ -6,14 +6,14 @@
  */
 import { frame } from "../frame.ts";
 import { makePayload } from "../load.ts";
-import { tell } from "./settings.ts";
+import { announce } from "./settings.ts";
 
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const AT_ONCE = 65_536;
 
 const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
 const { hostname, port } = listener.addr;
-tell({ transport: "tcp", hostname, port });
+announce({ transport: "tcp", hostname, port });
 for await (const conn of listener) serve(conn).catch(() => conn.close());
 
 async function serve(conn: Deno.TcpConn): Promise<void> {

@@ -1,6 +1,6 @@
 /** Echo through bare connections, a loop each. @module */
 import { Connection, listen } from "../../mod.ts";
-import { settings, tell } from "./settings.ts";
+import { announce, settings } from "./settings.ts";
 
 const { binary, compression, tls } = settings();
 const listener = listen({
@@ -10,7 +10,7 @@ const listener = listen({
   tls,
   maxMessageSize: 16 << 20,
 });
-tell(listener.addr);
+announce(listener.addr);
 for await (const incoming of listener) void echo(incoming.accept());
 
 async function echo(socket: Parameters<typeof Connection.fromSocket>[0]) {

@@ -1,12 +1,13 @@
 /** Echo by the runtime's own server. @module */
-import { settings, tell } from "./settings.ts";
+import { announce, settings } from "./settings.ts";
 
 const { tls } = settings();
 Deno.serve({
   hostname: "127.0.0.1",
   port: 0,
   ...tls,
-  onListen: ({ hostname, port }) => tell({ transport: "tcp", hostname, port }),
+  onListen: ({ hostname, port }) =>
+    announce({ transport: "tcp", hostname, port }),
 }, (request) => {
   const { socket, response } = Deno.upgradeWebSocket(request);
   socket.binaryType = "arraybuffer";

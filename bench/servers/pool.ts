@@ -1,6 +1,6 @@
 /** Echo through an inbound pool: one loop over one inbox. @module */
 import { InboundPool, listen } from "../../mod.ts";
-import { settings, tell } from "./settings.ts";
+import { announce, settings } from "./settings.ts";
 
 const { binary, compression, tls } = settings();
 const pool = new InboundPool("echo", {});
@@ -11,7 +11,7 @@ const listener = listen({
   tls,
   maxMessageSize: 16 << 20,
 });
-tell(listener.addr);
+announce(listener.addr);
 (async () => {
   let count = 0;
   for await (const incoming of listener) {

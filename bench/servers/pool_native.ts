@@ -1,6 +1,6 @@
 /** Echo through an inbound pool over the runtime's own sockets, behind `Deno.serve`. @module */
 import { InboundPool, upgrade } from "../../mod.ts";
-import { settings, tell } from "./settings.ts";
+import { announce, settings } from "./settings.ts";
 
 const { tls } = settings();
 const pool = new InboundPool("echo");
@@ -9,7 +9,8 @@ Deno.serve({
   hostname: "127.0.0.1",
   port: 0,
   ...tls,
-  onListen: ({ hostname, port }) => tell({ transport: "tcp", hostname, port }),
+  onListen: ({ hostname, port }) =>
+    announce({ transport: "tcp", hostname, port }),
 }, (request) => {
   const { socket, response } = upgrade(request, { maxMessageSize: 16 << 20 });
   pool.add(`peer-${count++}`, socket);

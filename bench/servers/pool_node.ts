@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { InboundPool, upgradeNode } from "../../mod.ts";
-import { settings, tell } from "./settings.ts";
+import { announce, settings } from "./settings.ts";
 
 const { binary, compression, tls } = settings();
 const pool = new InboundPool("echo");
@@ -19,7 +19,7 @@ server.on("upgrade", (request, socket, head) => {
 server.listen(0, "127.0.0.1", () => {
   const address = server.address();
   if (typeof address === "object" && address !== null) {
-    tell({ transport: "tcp", hostname: "127.0.0.1", port: address.port });
+    announce({ transport: "tcp", hostname: "127.0.0.1", port: address.port });
   }
 });
 for await (const batch of pool.inbox.batches()) {

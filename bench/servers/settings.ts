@@ -22,7 +22,7 @@ export function settings(): {
 }
 
 /** Tells who started it where it listens. */
-export function tell(addr: PeerAddress): void {
+export function announce(addr: PeerAddress): void {
   if (addr.transport === "tcp") {
     console.log(JSON.stringify({ port: addr.port }));
   }

@@ -1,10 +1,10 @@
 /** Reads all messages of a pool of inbound peers, and does nothing with them. @module */
 import { InboundPool, listen } from "../../mod.ts";
-import { tell } from "./settings.ts";
+import { announce } from "./settings.ts";
 
 const pool = new InboundPool("sink");
 const listener = listen({ hostname: "127.0.0.1" });
-tell(listener.addr);
+announce(listener.addr);
 (async () => {
   let count = 0;
   for await (const incoming of listener) {

@@ -1,12 +1,12 @@
 /** Echo of plain bytes over `Deno.Conn`, and with TLS over `node:tls`: the best that a server on Deno can reach. @module */
 import { createServer } from "node:tls";
-import { settings, tell } from "./settings.ts";
+import { announce, settings } from "./settings.ts";
 
 const hostname = "127.0.0.1";
 const { tls } = settings();
 if (tls === undefined) {
   const listener = Deno.listen({ hostname, port: 0 });
-  tell({ transport: "tcp", hostname, port: listener.addr.port });
+  announce({ transport: "tcp", hostname, port: listener.addr.port });
   for await (const conn of listener) void echo(conn);
 }
 
@@ -18,7 +18,7 @@ const server = createServer({ ...tls, noDelay: true }, (socket) => {
 server.listen(0, hostname, () => {
   const addr = server.address();
   if (typeof addr === "object" && addr !== null) {
-    tell({ transport: "tcp", hostname, port: addr.port });
+    announce({ transport: "tcp", hostname, port: addr.port });
   }
 });
 

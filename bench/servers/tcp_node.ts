@@ -1,7 +1,7 @@
 /** Echo of plain bytes over `node:net` or `node:tls`: the best that `listen` and `upgradeNode` can reach. @module */
 import { createServer, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
-import { settings, tell } from "./settings.ts";
+import { settings, announce } from "./settings.ts";
 
 const { tls } = settings();
 const echo = (socket: Socket) => {
@@ -15,6 +15,6 @@ const server = tls === undefined
 server.listen(0, "127.0.0.1", () => {
   const addr = server.address();
   if (typeof addr === "object" && addr !== null) {
-    tell({ transport: "tcp", hostname: "127.0.0.1", port: addr.port });
+    announce({ transport: "tcp", hostname: "127.0.0.1", port: addr.port });
   }
 });

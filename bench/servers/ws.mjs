@@ -18,10 +18,10 @@ if (args.includes("--cert")) {
     key: readFileSync(value("--key")),
   });
   server = new WebSocketServer({ ...options, server: https });
-  https.listen(0, "127.0.0.1", () => tell(https.address().port));
+  https.listen(0, "127.0.0.1", () => announce(https.address().port));
 } else {
   server = new WebSocketServer({ ...options, host: "127.0.0.1", port: 0 });
-  server.on("listening", () => tell(server.address().port));
+  server.on("listening", () => announce(server.address().port));
 }
 server.on("connection", (socket) => {
   socket.on(
@@ -31,6 +31,6 @@ server.on("connection", (socket) => {
   socket.on("error", () => {});
 });
 
-function tell(port) {
+function announce(port) {
   console.log(JSON.stringify({ port }));
 }

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a suite speaks to its terminal
 /**
  * Headless Chromium against `listen` and `upgradeNode`, with compression: a page does the
- * exchanges and tells what came of them.
+ * exchanges and reports the results.
  *
  * `deno task suite chromium`; says `skipped: reason` where there is no Chromium.
  *
@@ -15,7 +15,7 @@ import { RecordingReader } from "../../testing/mod.ts";
 
 const HOST = "127.0.0.1";
 const PROGRAM = "chromium";
-/** Milliseconds until a browser that tells nothing is given up. */
+/** The maximum wait for the report of a browser, in milliseconds. */
 const PATIENCE = 60_000;
 const FLAGS = [
   "--headless",
@@ -147,13 +147,13 @@ async function nodeServer(seen: Seen): Promise<EchoServer> {
   };
 }
 
-/** Opens the page in a browser, and gives what the page tells. */
+/** Opens the page in a browser, and returns the report of the page. */
 async function browse(url: string): Promise<unknown> {
-  const told = Promise.withResolvers<unknown>();
+  const reported = Promise.withResolvers<unknown>();
   const server = Deno.serve(
     { hostname: HOST, port: 0, onListen: () => {} },
     async (request) => {
-      if (request.method === "POST") told.resolve(await request.json());
+      if (request.method === "POST") reported.resolve(await request.json());
       return new Response(PAGE.replace("WS", url), {
         headers: { "content-type": "text/html; charset=utf-8" },
       });
@@ -171,11 +171,11 @@ async function browse(url: string): Promise<unknown> {
     stderr: "null",
   }).spawn();
   const timer = setTimeout(
-    () => told.reject(new Error("The browser told nothing")),
+    () => reported.reject(new Error("The browser reported nothing")),
     PATIENCE,
   );
   try {
-    return await told.promise;
+    return await reported.promise;
   } finally {
     clearTimeout(timer);
     browser.kill("SIGTERM");

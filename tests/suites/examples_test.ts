@@ -322,7 +322,7 @@ Deno.test("browser serves a page that talks to the pool", {
   await server.interrupt();
 });
 
-/** Whether a program is not there; says so. */
+/** Whether a program is missing; prints that. */
 function missing(program: string): boolean {
   const { success } = new Deno.Command("which", {
     args: [program],

@@ -18,7 +18,7 @@ export interface Pair extends AsyncDisposable {
 export interface Traits {
   /** It shows pings and pongs, and can ping. */
   readonly controlFrames: boolean;
-  /** Its peer can be held back. */
+  /** Whether reading can be paused. */
   readonly flowControl: boolean;
   /** It can stream messages of unknown length. */
   readonly streams: boolean;

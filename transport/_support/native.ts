@@ -190,17 +190,17 @@ export function listenTcp(): Deno.TcpListener {
   return Deno.listen({ hostname: "127.0.0.1", port: 0 });
 }
 
-/** Keeps what a socket tells, in order. */
+/** Records what a socket reports, in order. */
 export class Recorder implements SocketReader {
   /** Everything in order: messages as they are, `"drain"`, ends as objects. */
-  readonly told: unknown[] = [];
+  readonly reports: unknown[] = [];
   /** Called with each message. */
   onMessage: (data: unknown) => void = () => {};
   readonly #waiting: { count: number; resolve: () => void }[] = [];
 
-  /** Waits until it was told this many things. */
+  /** Waits until there are this many reports. */
   heard(count: number): Promise<void> {
-    if (this.told.length >= count) return Promise.resolve();
+    if (this.reports.length >= count) return Promise.resolve();
     return new Promise((resolve) => this.#waiting.push({ count, resolve }));
   }
 
@@ -227,9 +227,9 @@ export class Recorder implements SocketReader {
   }
 
   #keep(thing: unknown): void {
-    this.told.push(thing);
+    this.reports.push(thing);
     for (const { count, resolve } of this.#waiting) {
-      if (this.told.length >= count) resolve();
+      if (this.reports.length >= count) resolve();
     }
   }
 }

@@ -83,7 +83,7 @@ Deno.test("A connection retries at once, then doubles from initialDelay up to ma
 
 Deno.test("retry runs until it succeeds, and reports each failure", async () => {
   const clock = new FakeClock({ now: 0 });
-  const told: unknown[] = [];
+  const reports: unknown[] = [];
   const result = retry(
     (attempt) => {
       if (attempt < 3) throw new Error(`failure ${attempt}`);
@@ -93,12 +93,12 @@ Deno.test("retry runs until it succeeds, and reports each failure", async () => 
     {
       clock,
       onRetry: ({ attempt, delay, error }) =>
-        told.push([attempt, delay, error instanceof Error && error.message]),
+        reports.push([attempt, delay, error instanceof Error && error.message]),
     },
   );
   await clock.advance(1_000);
   assertEquals(await result, "attempt 3 at 300");
-  assertEquals(told, [[1, 100, "failure 1"], [2, 200, "failure 2"]]);
+  assertEquals(reports, [[1, 100, "failure 1"], [2, 200, "failure 2"]]);
 });
 
 Deno.test("retry gives up with the last failure as the cause", async () => {

@@ -47,7 +47,7 @@ Deno.test("what the server sends right behind its answer is not lost", async () 
   const reader = new Recorder();
   (await dialled).start(reader);
   await reader.heard(1);
-  assertEquals(reader.told, ["early"]);
+  assertEquals(reader.reports, ["early"]);
 });
 
 Deno.test("headers and subprotocols go out, and the chosen one comes back", async () => {

@@ -70,13 +70,13 @@ Deno.test("connect is refused while connecting, when connected and after close",
 Deno.test("connect dials again under the retry policy, and reports each failure", async () => {
   const clock = new FakeClock();
   const dialer = new MockDialer([new Error("one"), new Error("two")]);
-  const told: unknown[] = [];
+  const reports: unknown[] = [];
   const connection = new Connection(TARGET, {
     clock,
     dialer: dialer.dial,
     retry: { initialDelay: 1_000, jitterFactor: 0 },
     onRetry: ({ attempt, delay, error }) => {
-      told.push([attempt, delay, error instanceof Error && error.message]);
+      reports.push([attempt, delay, error instanceof Error && error.message]);
       throw new Error("a callback that throws hurts nobody");
     },
   });
@@ -85,7 +85,7 @@ Deno.test("connect dials again under the retry policy, and reports each failure"
   assertEquals(dialer.attempts.length, 2);
   await clock.advance(1);
   await connected;
-  assertEquals(told, [[1, 0, "one"], [2, 1_000, "two"]]);
+  assertEquals(reports, [[1, 0, "one"], [2, 1_000, "two"]]);
   await connection.close();
   assertEquals(clock.pending, 0);
 });
@@ -167,7 +167,7 @@ for (
     ["bytes", { incomingBufferBytes: 20 }, "x".repeat(10)],
   ] as const
 ) {
-  Deno.test(`A reader that is full in ${name} holds the peer back, and goes on when it is read`, async () => {
+  Deno.test(`A reader that is full in ${name} pauses reading, and goes on when it is read`, async () => {
     const clock = new FakeClock();
     const socket = new MockSocket({ clock });
     const connection = Connection.fromSocket(socket, { clock, ...limits });

@@ -63,7 +63,7 @@ Deno.test("What waits after the end goes to the sink as well", async () => {
   assertEquals(sink.taken.map(([data]) => data), ["last"]);
 });
 
-Deno.test("A sink that answers false holds the peer back until resume", async () => {
+Deno.test("A sink that returns false pauses reading until resume", async () => {
   const clock = new FakeClock();
   const socket = new MockSocket({ clock });
   const connection = Connection.fromSocket(socket, { clock });
@@ -144,13 +144,13 @@ Deno.test("A sink learns of the end once, behind all messages", async () => {
   for (const late of [false, true]) {
     const socket = new MockSocket();
     const connection = Connection.fromSocket(socket);
-    const told: Message[] = [];
+    const reports: Message[] = [];
     const sink: MessageSink = {
       message: (data) => {
-        told.push(data);
+        reports.push(data);
         return false;
       },
-      end: () => told.push("end"),
+      end: () => reports.push("end"),
     };
     if (!late) connection.deliverTo(sink);
     socket.receive("a");
@@ -160,6 +160,6 @@ Deno.test("A sink learns of the end once, behind all messages", async () => {
     if (!late) connection.resume();
     await connection.closed;
     if (late) connection.deliverTo(sink);
-    assertEquals(told, ["a", "b", "end"]);
+    assertEquals(reports, ["a", "b", "end"]);
   }
 });

@@ -156,7 +156,7 @@ Deno.test("A socket that cannot ping after all ends its own connection only", as
   await other.close();
 });
 
-Deno.test("More messages than may wait end a connection that cannot hold the peer back", async () => {
+Deno.test("More messages than may wait end a connection whose reading cannot be paused", async () => {
   const socket = new MockSocket({ flowControl: false });
   const connection = Connection.fromSocket(socket, { incomingBufferSize: 3 });
   for (let i = 0; i < 5; i++) socket.receive(String(i));

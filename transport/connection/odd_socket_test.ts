@@ -88,7 +88,7 @@ for (const [member, kind] of Object.entries(MEMBERS)) {
         try {
           await action();
         } catch {
-          // It may tell the caller.
+          // It may throw at the call.
         }
       };
       void attempt(() => connection.send("hello"));

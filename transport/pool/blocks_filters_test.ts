@@ -3,7 +3,7 @@ import { FakeClock } from "../../testing/mod.ts";
 import type { MessageDelivery } from "./delivery.ts";
 import { filterMessages, paceMessages } from "./blocks.ts";
 
-/** A delivery that notes everything, and has no room while `full` says so. */
+/** A delivery that records everything, and has no space while `full` is set. */
 function recording(full: () => boolean = () => false) {
   const log: string[] = [];
   const sources: { resume(): void }[] = [];

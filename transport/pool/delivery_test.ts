@@ -206,7 +206,7 @@ Deno.test("A peer that comes back again and again with an unread inbox leaves a 
   assertEquals(delivery.counter.droppedMessages, 295);
   assertEquals(errors.length, 99);
   read();
-  // The events still alternate, and tell how many were left out.
+  // The events still alternate, and say how many were left out.
   const events = log.filter((entry) => entry !== "x");
   const kinds = events.map((event) => event.split(" ")[0]);
   assertEquals(

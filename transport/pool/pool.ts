@@ -56,7 +56,7 @@ export interface Admission<Plugin, E extends PoolEvent> {
    * Called once, when the worker has ended without being stopped and the peer is still registered, with what it threw.
    */
   readonly ended: (peer: Peer<Plugin, E>, error: Error | undefined) => void;
-  /** Called once when the worker has ended in whatever way, or was given up. */
+  /** Called once when the worker has ended in any way, or was abandoned. */
   readonly release?: (error: Error | undefined) => void;
 }
 

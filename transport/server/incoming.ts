@@ -87,7 +87,7 @@ export class Incoming {
     this.#context = context;
   }
 
-  /** Whether the request waits for an answer: it was not accepted, rejected or given up. */
+  /** Whether the request waits for an answer: it was not accepted, rejected or abandoned. */
   get open(): boolean {
     return this.#context.isOpen();
   }
@@ -157,7 +157,7 @@ export class Incoming {
    * Refuses the peer.
    *
    * @param status The HTTP status, from 200 to 599.
-   * @throws {HandshakeError} `connection-lost` if the request was accepted, rejected or given up already.
+   * @throws {HandshakeError} `connection-lost` if the request was accepted, rejected or abandoned already.
    * @throws {ConfigError} If the status or a header cannot be used. The request stays open.
    */
   async reject(status: number, answer: RejectOptions = {}): Promise<void> {

@@ -30,7 +30,7 @@ Deno.test("a request becomes a socket that knows whence it came", async () => {
   await reader.heard(1);
   socket.write("down");
   assertEquals((await peer.next())?.payload, new TextEncoder().encode("down"));
-  assertEquals(reader.told[0], "up");
+  assertEquals(reader.reports[0], "up");
 });
 
 Deno.test("messages written before the response was sent are sent after it", async () => {
@@ -52,7 +52,7 @@ Deno.test("bytes right after the request are not lost", async () => {
   const reader = new Recorder();
   (await server.socket).start(reader);
   await reader.heard(1);
-  assertEquals(reader.told, ["early"]);
+  assertEquals(reader.reports, ["early"]);
 });
 
 Deno.test("a silent peer is pinged, and its end counts as inactivity, once", async () => {
@@ -80,7 +80,7 @@ Deno.test("a silent peer is pinged, and its end counts as inactivity, once", asy
   });
   assertEquals(error?.message, reason);
   assertEquals(await peer.next(), undefined);
-  assertEquals(reader.told.length, 1);
+  assertEquals(reader.reports.length, 1);
   // With 0 there is neither a ping nor an end.
   await calm.send(PING, "still here");
   assertEquals((await calm.next())?.opcode, PONG);
@@ -174,7 +174,7 @@ Deno.test("a close that meets a message of the peer ends unclean, and was ours",
     dropped: 0,
   };
   assertEquals(await socket.closed, end);
-  assertEquals(reader.told, [end]);
+  assertEquals(reader.reports, [end]);
 });
 
 Deno.test("a close before the response has gone out is not forgotten", async () => {

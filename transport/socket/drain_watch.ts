@@ -14,7 +14,7 @@ export interface Drained {
   readonly sentBytes: number;
 }
 
-/** Notices that a buffer empties, where no event says so: looks at it from time to time while there may be something in it. */
+/** Notices that a buffer empties if no event reports it: looks at it from time to time while it may contain something. */
 export class DrainWatch {
   readonly #watched: Drained;
   readonly #looks: Looks;

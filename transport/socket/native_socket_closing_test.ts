@@ -28,7 +28,7 @@ Deno.test("a close that the peer answers is a clean end that we began", () =>
       inactive: false,
       dropped: 0,
     });
-    assertEquals(reader.told.length, 1);
+    assertEquals(reader.reports.length, 1);
   }));
 
 Deno.test("a close without a code has an empty frame, and so may its answer", () =>
@@ -90,7 +90,7 @@ Deno.test("messages that arrive after our close are delivered, and no answer is 
     assertEquals(end.sent, { code: 3001, reason: "" });
     assertEquals(end.initiator, "local");
     assert(!end.clean);
-    assertEquals(reader.told, ["late", end]);
+    assertEquals(reader.reports, ["late", end]);
   }));
 
 Deno.test("after our close messages that the reader does not take are dropped and counted", () =>
@@ -107,7 +107,7 @@ Deno.test("after our close messages that the reader does not take are dropped an
     ws.dispatchEvent(new MessageEvent("message", { data: "d" }));
     ws.dispatchEvent(new CloseEvent("close", { code: 1000, wasClean: true }));
     const end = await socket.closed;
-    assertEquals(reader.told, ["a", end]);
+    assertEquals(reader.reports, ["a", end]);
     assertEquals(end.dropped, 3);
   }));
 
@@ -140,14 +140,14 @@ Deno.test("a close that nobody answers ends after its timeout", () => {
     socket.close(1000, "", { timeout: 50 });
     await peer.next();
     clock.tick(49);
-    assertEquals(reader.told, []);
+    assertEquals(reader.reports, []);
     clock.tick(1);
     const end: SocketEnd = {
       ...LOST,
       initiator: "local",
       sent: { code: 1000, reason: "" },
     };
-    assertEquals(reader.told, [end]);
+    assertEquals(reader.reports, [end]);
     assertEquals(clock.pending, 0);
     // The runtime itself waits on. Only the end of the TCP connection frees it.
     assertEquals(ws.readyState, WebSocket.CLOSING);
@@ -159,9 +159,9 @@ Deno.test("a close waits 5 s when nobody says otherwise, and for ever with 0", a
   await withOpenClient((client) => {
     client.socket.close();
     clock.tick(4_999);
-    assertEquals(client.reader.told, []);
+    assertEquals(client.reader.reports, []);
     clock.tick(1);
-    assertEquals(client.reader.told.length, 1);
+    assertEquals(client.reader.reports.length, 1);
     return Promise.resolve();
   }, { clock });
   await withOpenClient((client) => {
@@ -176,7 +176,7 @@ Deno.test("terminate ends it at once, and closes the peer as far as the runtime 
   return withOpenClient(async ({ socket, peer, reader }) => {
     const error = new Error("enough");
     socket.terminate(error);
-    assertEquals(reader.told, [{ ...LOST, initiator: "local", error }]);
+    assertEquals(reader.reports, [{ ...LOST, initiator: "local", error }]);
     assertEquals(clock.pending, 0);
     assertEquals((await peer.next())?.opcode, CLOSE);
   }, { clock });

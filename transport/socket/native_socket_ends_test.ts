@@ -41,7 +41,7 @@ for (
         inactive: false,
         dropped: 0,
       };
-      assertEquals(reader.told, [end]);
+      assertEquals(reader.reports, [end]);
       assertEquals(await socket.closed, { ...end, initiator: "peer" });
     }));
 }
@@ -50,7 +50,7 @@ Deno.test("a stream that ends without a close frame reads as 1006, and is no err
   withOpenClient(async ({ socket, peer, reader }) => {
     peer[Symbol.dispose]();
     await socket.closed;
-    assertEquals(reader.told, [LOST]);
+    assertEquals(reader.reports, [LOST]);
   }));
 
 for (
@@ -87,15 +87,15 @@ Deno.test("a reset connection reads as 1006 with the error of the system", () =>
 Deno.test("nothing is reported after the end, and nothing is done", () =>
   withOpenClient(({ ws, socket, reader }) => {
     socket.terminate();
-    const told = [...reader.told];
-    assertEquals(told.length, 1);
+    const reports = [...reader.reports];
+    assertEquals(reports.length, 1);
     ws.dispatchEvent(new MessageEvent("message", { data: "late" }));
     ws.dispatchEvent(new ErrorEvent("error", { message: "late" }));
     ws.dispatchEvent(new CloseEvent("close", { code: 1000, wasClean: true }));
     assertThrows(() => socket.write("late"), ConnectionError, "has ended");
     socket.close(1000);
     socket.terminate();
-    assertEquals(reader.told, told);
+    assertEquals(reader.reports, reports);
     assertEquals(socket.sentBytes, 0);
     assertEquals(socket.bufferedAmount, 0);
     return Promise.resolve();
@@ -105,7 +105,7 @@ Deno.test("of two close events the first counts", () =>
   withOpenClient(async ({ ws, socket, reader }) => {
     ws.dispatchEvent(new CloseEvent("close", { code: 4001, wasClean: true }));
     ws.dispatchEvent(new CloseEvent("close", { code: 1005, wasClean: true }));
-    assertEquals(reader.told.length, 1);
+    assertEquals(reader.reports.length, 1);
     assertEquals((await socket.closed).code, 4001);
   }));
 

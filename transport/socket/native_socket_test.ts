@@ -37,8 +37,8 @@ Deno.test("a client exchanges texts and binary messages", () =>
     await peer.send(BINARY, bytes(1, 2, 3));
     await peer.send(BINARY, bytes(4));
     await reader.heard(3);
-    assertEquals(reader.told, ["hello", bytes(1, 2, 3), bytes(4)]);
-    const [, first, second] = reader.told;
+    assertEquals(reader.reports, ["hello", bytes(1, 2, 3), bytes(4)]);
+    const [, first, second] = reader.reports;
     assertInstanceOf(first, Uint8Array);
     assertInstanceOf(second, Uint8Array);
     assert(first.buffer !== second.buffer);
@@ -78,10 +78,10 @@ Deno.test("messages that arrive before the start are delivered first, in order",
     for (let seen = 0; seen < 2; seen++) await once(ws, "message");
     const reader = new Recorder();
     socket.start(reader);
-    assertEquals(reader.told, ["one", "two"]);
+    assertEquals(reader.reports, ["one", "two"]);
     await peer.send(TEXT, "three");
     await reader.heard(3);
-    assertEquals(reader.told, ["one", "two", "three"]);
+    assertEquals(reader.reports, ["one", "two", "three"]);
   }));
 
 Deno.test("messages that arrived before the start and the end are still delivered, and then the end", () =>
@@ -92,7 +92,7 @@ Deno.test("messages that arrived before the start and the end are still delivere
     const end = await socket.closed;
     const reader = new Recorder();
     socket.start(reader);
-    assertEquals(reader.told, ["one", end]);
+    assertEquals(reader.reports, ["one", end]);
   }));
 
 Deno.test("a reader that ends the socket while it gets kept messages gets no more", () =>
@@ -104,7 +104,7 @@ Deno.test("a reader that ends the socket while it gets kept messages gets no mor
     const reader = new Recorder();
     reader.onMessage = () => socket.terminate();
     socket.start(reader);
-    assertEquals(reader.told, ["one", await socket.closed]);
+    assertEquals(reader.reports, ["one", await socket.closed]);
   }));
 
 Deno.test("a socket that is still connecting keeps messages until it is open", () =>
@@ -125,7 +125,7 @@ Deno.test("a close while connecting ends the dial at once", () =>
     const reader = new Recorder();
     socket.start(reader);
     socket.close(1000);
-    assertEquals(reader.told, [{ ...LOST, initiator: "local" }]);
+    assertEquals(reader.reports, [{ ...LOST, initiator: "local" }]);
     await once(ws, "close");
   }));
 
@@ -187,7 +187,7 @@ Deno.test("a message over the limit ends it with an error, and the peer gets the
     assertEquals(end.initiator, "local");
     // The code that went out, since the runtime's client cannot send 1009.
     assertEquals(end.sent, { code: 1000, reason: end.error.message });
-    assertEquals(reader.told, ["é".repeat(4), end]);
+    assertEquals(reader.reports, ["é".repeat(4), end]);
     const answer = await peer.next();
     assertEquals(
       answer?.payload,
@@ -202,7 +202,7 @@ Deno.test("a limit of 0 is no limit", () =>
   withOpenClient(async ({ peer, reader }) => {
     await peer.send(BINARY, new Uint8Array(3 << 20));
     await reader.heard(1);
-    assertInstanceOf(reader.told[0], Uint8Array);
+    assertInstanceOf(reader.reports[0], Uint8Array);
   }, { maxMessageSize: 0 }));
 
 Deno.test("bytes that wait are counted, and reported each time the peer takes some", () =>
@@ -217,14 +217,14 @@ Deno.test("bytes that wait are counted, and reported each time the peer takes so
     ]);
     await turn();
     assertEquals(socket.bufferedAmount, 2 * size);
-    assertEquals(reader.told, []);
+    assertEquals(reader.reports, []);
     await peer.next();
     await peer.next();
     while (socket.bufferedAmount > 0) {
-      await reader.heard(reader.told.length + 1);
+      await reader.heard(reader.reports.length + 1);
     }
-    assertGreater(reader.told.length, 0);
-    assert(reader.told.every((thing) => thing === "drain"));
+    assertGreater(reader.reports.length, 0);
+    assert(reader.reports.every((thing) => thing === "drain"));
   }));
 
 Deno.test("nothing looks at an empty buffer", async () => {
@@ -235,7 +235,7 @@ Deno.test("nothing looks at an empty buffer", async () => {
     await peer.next();
     while (socket.bufferedAmount > 0) await turn();
     clock.tick(5);
-    assertEquals(reader.told, ["drain"]);
+    assertEquals(reader.reports, ["drain"]);
     assertEquals(clock.pending, 0);
   }, { clock });
 });
@@ -269,7 +269,7 @@ Deno.test("the runtime answers a ping, and shows neither pings nor pongs", () =>
     await peer.send(PONG, "unasked");
     await peer.send(TEXT, "after");
     await reader.heard(1);
-    assertEquals(reader.told, ["after"]);
+    assertEquals(reader.reports, ["after"]);
   }));
 
 Deno.test("a reader that throws ends the socket and not the process", () =>
@@ -288,7 +288,7 @@ Deno.test("a changed binaryType ends the socket instead of corrupting messages",
     await peer.send(BINARY, bytes(1));
     const end = await socket.closed;
     assertInstanceOf(end.error, TypeError);
-    assertEquals(reader.told, [end]);
+    assertEquals(reader.reports, [end]);
   }));
 
 Deno.test("a WebSocket that is closed already has ended, without an event to wait for", async () => {
@@ -298,7 +298,7 @@ Deno.test("a WebSocket that is closed already has ended, without an event to wai
   await once(ws, "close");
   const reader = new Recorder();
   new NativeSocket(ws).start(reader);
-  assertEquals(reader.told, [LOST]);
+  assertEquals(reader.reports, [LOST]);
 });
 
 Deno.test("a WebSocket that is closing already has as long as any", () => {

@@ -1,4 +1,4 @@
-/** What the reader of a raw socket is told beside messages: frames, and that the connection is closing. */
+/** What a raw socket reports beside messages: frames, and that the connection is closing. */
 
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { RecordingReader } from "../../testing/mod.ts";
@@ -18,39 +18,39 @@ import { describeFrame, type FrameHeader } from "../protocol/wire/frame.ts";
 import { RawSocket } from "./raw_socket.ts";
 import type { FrameDirection } from "./socket.ts";
 
-/** Notes what it is told, in order. */
+/** Records all calls, in order. */
 class TellingReader extends RecordingReader {
-  readonly told: string[] = [];
+  readonly reports: string[] = [];
 
   override message(
     data: string | Uint8Array,
     size: number,
     at: number,
   ): boolean {
-    this.told.push(`message ${data}`);
+    this.reports.push(`message ${data}`);
     return super.message(data, size, at);
   }
 
   frame(direction: FrameDirection, header: FrameHeader): void {
-    this.told.push(`${direction} ${describeFrame(header)}`);
+    this.reports.push(`${direction} ${describeFrame(header)}`);
   }
 
   closing(sends: boolean): void {
-    this.told.push(`closing, ${sends ? "can send" : "cannot send"}`);
+    this.reports.push(`closing, ${sends ? "can send" : "cannot send"}`);
   }
 
   override end(end: Parameters<RecordingReader["end"]>[0]): void {
-    this.told.push(`end ${end.code}`);
+    this.reports.push(`end ${end.code}`);
     super.end(end);
   }
 }
 
 /** Notes only that it is closing. */
 class ClosingReader extends RecordingReader {
-  readonly told: boolean[] = [];
+  readonly reports: boolean[] = [];
 
   closing(sends: boolean): void {
-    this.told.push(sends);
+    this.reports.push(sends);
   }
 }
 
@@ -98,7 +98,7 @@ for (const role of ["client", "server"] as const) {
         })
       }`;
     };
-    assertEquals(reader.told, [
+    assertEquals(reader.reports, [
       shown(TEXT, 3, "sent"),
       shown(0x02, 2, "sent"),
       shown(0x80, 1, "sent"),
@@ -134,16 +134,16 @@ for (const role of ["client", "server"] as const) {
     const reader = new ClosingReader();
     socket.start(reader);
     await peer.send(CLOSE, closeBody(1000));
-    while (reader.told.length === 0) await Promise.resolve();
-    assertEquals(reader.told, [true]);
+    while (reader.reports.length === 0) await Promise.resolve();
+    assertEquals(reader.reports, [true]);
     socket.write("an answer");
     assertThrows(() => socket.ping(utf8("p")), ConnectionError);
     assertEquals(await peer.nextText(), [TEXT, "an answer"]);
     await peer.nextClose();
-    assertEquals(reader.told, [true, false]);
+    assertEquals(reader.reports, [true, false]);
     peer[Symbol.dispose]();
     await socket.closed;
-    assertEquals(reader.told, [true, false]);
+    assertEquals(reader.reports, [true, false]);
   });
 
   test("our close, a violation and a failed write are reported once", async () => {
@@ -158,10 +158,10 @@ for (const role of ["client", "server"] as const) {
       rig.socket.start(reader);
       begin(rig);
       await turns();
-      assertEquals(reader.told, [false]);
+      assertEquals(reader.reports, [false]);
       rig.peer[Symbol.dispose]();
       await rig.socket.closed;
-      assertEquals(reader.told, [false]);
+      assertEquals(reader.reports, [false]);
     }
     const [stream, other] = testStreams();
     const socket = new RawSocket(stream, { role, url: "ws://test/" });
@@ -172,7 +172,7 @@ for (const role of ["client", "server"] as const) {
     await assertRejects(() => Promise.resolve(sent), ConnectionError);
     await socket.closed;
     // At the end of the stream it comes at once, or behind the failed write.
-    assertEquals(reader.told.filter((sends) => sends), []);
+    assertEquals(reader.reports.filter((sends) => sends), []);
     assertEquals(reader.ends.length, 1);
   });
 
@@ -186,6 +186,6 @@ for (const role of ["client", "server"] as const) {
     await reader.take();
     socket.terminate();
     await socket.closed;
-    assertEquals([reader.told, reader.ends.length], [[], 1]);
+    assertEquals([reader.reports, reader.ends.length], [[], 1]);
   });
 }

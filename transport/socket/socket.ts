@@ -120,7 +120,7 @@ export interface Socket {
   readonly sentBytes: number;
   /** Resolves with how the socket ended. Never rejects. */
   readonly closed: Promise<SocketEnd>;
-  /** How many bytes passed through the socket, and when. Absent if it cannot tell. */
+  /** How many bytes passed through the socket, and when. Absent if the socket does not count. */
   readonly activity?: SocketActivity | undefined;
 
   /** Begins reading. Called once. */

@@ -29,7 +29,7 @@ interface Request {
 }
 
 /**
- * Messages that may wait on a connection of ours. Deno's own WebSocket cannot hold a peer back, so a
+ * Messages that may wait on a connection of ours. Deno's own WebSocket cannot pause reading, so a
  * connection over it ends if a burst of a test exceeds this.
  */
 export const INCOMING = 1_000;

@@ -94,7 +94,7 @@ export class Peer implements AsyncDisposable {
     return port;
   }
 
-  /** Opens a connection; its report `open` tells when it is there. */
+  /** Opens a connection; its report `open` follows when it is open. */
   async connect(
     id: string,
     url: string,

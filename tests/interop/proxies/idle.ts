@@ -20,7 +20,7 @@ export async function pingedByServer(origin: string): Promise<void> {
   await stays(doorUrl(origin, "pinged-by-server", wishes), 0);
 }
 
-/** Nobody pings in time: the proxy cuts, a connection says so, and a pool dials again. */
+/** No side pings in time: the proxy cuts, the connection reports it, and a pool dials again. */
 export async function notPinged(origin: string): Promise<void> {
   const connection = await dial(doorUrl(origin, "not-pinged", {}), 0);
   const pool = new OutboundPool("idle", {

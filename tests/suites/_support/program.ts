@@ -85,7 +85,7 @@ export class Program<Report extends object> {
   /** Kills it, with what it has open. */
   async kill(): Promise<void> {
     this.#process.kill("SIGKILL");
-    // A program that was not told has its standard input open.
+    // The standard input of a program that got no command is open.
     if (!this.#process.stdin.locked) {
       await this.#process.stdin.close().catch(() => {});
     }

@@ -12,7 +12,7 @@ export interface VictimReport {
   readonly peak: number;
   /** Processor time of the process, user and system, in milliseconds; never reset. */
   readonly cpu: number;
-  /** What its pools and listeners told in events and errors, and how often. */
+  /** The events and errors of its pools and listeners, and how often each came. */
   readonly seen: Readonly<Record<string, number>>;
   /** Peers other than the healthy ones, at present. */
   readonly hostile: number;

@@ -20,7 +20,7 @@ export interface AttackTerms {
   readonly full?: number;
   /** How each of them must end. */
   readonly verdict: RegExp;
-  /** What the victim must tell in events or errors. */
+  /** What the victim must report in events or errors. */
   readonly seen: RegExp;
   /** Bytes a second that all attackers write together. @default 1 MiB */
   readonly rate?: number;

@@ -65,7 +65,7 @@ export class Wire implements Disposable {
     return new Wire(conn, pace, true);
   }
 
-  /** The other side has gone, as far as a writer can tell. */
+  /** The other side has gone, as far as a writer can see. */
   get broken(): boolean {
     return this.#broken;
   }

@@ -12,7 +12,7 @@ const FOLDERS = ["transport", "inbound", "outbound", "testing", "websocket"];
 const PUBLISHED = new RegExp(`^(mod\\.ts|(${FOLDERS.join("|")})/)`);
 const OF_TESTS = /_test\.ts$|\/_support\//;
 const RELATIVE = /(?:from|import\(?)\s*"(\.[^"]+)"/g;
-/** The runtime's WebSocket on Node.js does not tell with which status a server refuses. */
+/** The runtime's WebSocket on Node.js does not give the status with which a server refuses. */
 const DENO_ONLY = ["transport/client/dial_native_ws_test.ts"];
 /** What only Deno has, other libraries, and files of the repository. */
 const UNFIT =

@@ -49,7 +49,7 @@ export const handshakeChecks: Record<string, () => Promise<void>> = {
     try {
       second = listen({ hostname: HOST, port: first.port });
     } catch {
-      // Deno tells at once.
+      // Deno reports it at once.
       await first.close();
       return;
     }

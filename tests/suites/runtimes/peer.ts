@@ -77,7 +77,7 @@ class Echo {
         this.pool.add(`peer-${this.#count++}`, incoming.accept());
       }
     } catch {
-      // `ready` has told why it does not listen.
+      // `ready` has rejected with the reason.
     }
   }
 

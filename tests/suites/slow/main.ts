@@ -29,7 +29,7 @@ const PEERS = 8;
 const FLOOD_MS = 3_000;
 /** What a native peer sends: far more than may wait. */
 const NATIVE_MESSAGES = 3_000;
-/** Messages that the inbox holds, and those of a peer that cannot be held back which may wait for it. */
+/** Messages that the inbox holds, and those that may wait for it of a peer that cannot be paused. */
 const INBOX = 256;
 const WAITING = 100;
 const PADDING = " ".repeat(1_016);

@@ -61,7 +61,7 @@ while (performance.now() < end) {
     try {
       await pool.send(url, String(number));
     } catch {
-      // It has been lost, which the events tell.
+      // It has been lost, which the events report.
       continue;
     }
     sent.set(url, number);
@@ -77,7 +77,7 @@ const lost = () =>
 while (lost() > 0 && performance.now() < deadline) {
   await new Promise((resolve) => setTimeout(resolve, 20));
 }
-// Nobody has told a connection to end.
+// No connection was asked to end.
 let ended = 0;
 for (let event = pool.events.shift(); event; event = pool.events.shift()) {
   if (event.kind === "connected") continue;

@@ -1,5 +1,5 @@
 /**
- * Dials that are given up, peers that leave TLS without a word, authorities, and names with two addresses; and messages to a slow
+ * Dials that are cancelled, peers that leave TLS without a close_notify, authorities, and names with two addresses; and messages to a slow
  * reader. Runs on Deno, Node.js and Bun.
  *
  * @module
@@ -39,7 +39,7 @@ async function portOf(server: net.Server, host = HOST): Promise<number> {
   return address !== null && typeof address === "object" ? address.port : 0;
 }
 
-/** Dials to a server that is silent in the TLS handshake, all of them given up. */
+/** Dials to a server that is silent in the TLS handshake, all of them cancelled. */
 async function giveUpDials(): Promise<void> {
   const peers: net.Socket[] = [];
   const server = net.createServer((socket) => {
@@ -205,7 +205,7 @@ const SLOW_DOORS = [
 
 export const DIAL_CASES: readonly ProcessCase[] = [
   {
-    name: "50 wss: dials that are given up leave no descriptor",
+    name: "50 wss: dials that are cancelled leave no descriptor",
     run: giveUpDials,
   },
   {

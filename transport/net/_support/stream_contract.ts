@@ -152,7 +152,7 @@ export const CONTRACT: readonly ContractCase[] = [
   },
   {
     name:
-      "a peer that floods a paused stream is held back, and nothing is lost",
+      "a peer that floods a paused stream is slowed down, and nothing is lost",
     isLong: true,
     async run(pair, kind) {
       const { ours, peers } = ends(pair);

@@ -58,7 +58,7 @@ Deno.test("duplex: Web streams of both sides close it when both have ended", asy
   await writer.close();
   const text = await new Response(duplex.readable).text();
   assertEquals(text, `early a${"b".repeat(300_000)}c`);
-  // Nothing is left open: the sanitizer would tell.
+  // Nothing is left open: the sanitizer would report it.
   await echo;
 });
 

@@ -23,7 +23,7 @@ export class Rig {
   readonly endpoint: Endpoint;
   /** The time, which only the test changes. */
   now = 1_000;
-  /** What the handler was told, in short. */
+  /** The calls of the handler, in short form. */
   readonly events: string[] = [];
   /** Whether the handler takes more messages. */
   takes = true;

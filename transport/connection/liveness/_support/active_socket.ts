@@ -1,7 +1,7 @@
 import type { FakeClock } from "../../../../testing/fake_clock.ts";
 import { MockSocket } from "../../../../testing/mock_socket.ts";
 
-/** A mock socket that tells its activity: the test says which bytes pass. */
+/** A mock socket with an activity that the test sets. */
 export class ActiveSocket extends MockSocket {
   override readonly activity: {
     receivedAt: number;
