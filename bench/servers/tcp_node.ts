@@ -1,7 +1,7 @@
 /** Echo of plain bytes over `node:net` or `node:tls`: the best that `listen` and `upgradeNode` can reach. @module */
 import { createServer, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
-import { settings, announce } from "./settings.ts";
+import { announce, settings } from "./settings.ts";
 
 const { tls } = settings();
 const echo = (socket: Socket) => {
