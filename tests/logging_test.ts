@@ -52,17 +52,26 @@ Deno.test("The level narrows a scope alone", () => {
   }
 });
 
-Deno.test("A logger that throws hurts nobody", async () => {
-  const fail = () => {
-    throw new Error("disk full");
-  };
-  const logger: Logger = { debug: fail, info: fail, warn: fail, error: fail };
-  await using pool = new InboundPool("pool", { logger });
-  const socket = new MockSocket();
-  pool.add("a", socket);
-  socket.end({ code: 1000 });
-  assertEquals((await pool.events.take())?.kind, "disconnected");
-});
+for (
+  const [way, act] of Object.entries<() => unknown>({
+    "throws": () => {
+      throw new Error("disk full");
+    },
+    "rejects": () => Promise.reject(new Error("disk full")),
+    "never settles": () => new Promise(() => {}),
+    "returns NaN": () => NaN,
+    "returns an object": () => ({ then: 5 }),
+  })
+) {
+  Deno.test(`A logger that ${way} hurts nobody`, async () => {
+    const logger: Logger = { debug: act, info: act, warn: act, error: act };
+    await using pool = new InboundPool("pool", { logger });
+    const socket = new MockSocket();
+    pool.add("a", socket);
+    socket.end({ code: 1000 });
+    assertEquals((await pool.events.take())?.kind, "disconnected");
+  });
+}
 
 Deno.test("A peer's life leaves a record of each thing that happens, with its attributes", async () => {
   const logger = new LogCapture();
