@@ -1,5 +1,10 @@
 import process from "node:process";
-import { clearImmediate, setImmediate } from "node:timers";
+import {
+  clearImmediate,
+  clearTimeout,
+  setImmediate,
+  setTimeout,
+} from "node:timers";
 import { type Clock, clockOf } from "./clock.ts";
 import { toError } from "./errors.ts";
 
@@ -18,6 +23,9 @@ const MAX_EXTENSIONS = 8;
  * before the deadline is not noticed.
  */
 const LOOK_AHEAD = 300;
+
+/** Operations that Deno completes in one turn of the event loop, at most. A task stands for about one stream. */
+const OPERATIONS_PER_TURN = 128;
 
 /** A call that waits in a {@link Schedule}. */
 export interface Task {
@@ -47,7 +55,12 @@ export class Schedule {
   readonly #ready = new Set<Task>();
   /** Deadlines that are due and wait for pending I/O. */
   readonly #judging = new Set<Task>();
+  /** The same, for the next time. */
+  #nextToJudge = new Set<Task>();
   #immediate: ReturnType<typeof setImmediate> | undefined;
+  #turnTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Turns of the event loop until the deadlines are judged. */
+  #turnsLeft = 0;
 
   /** Use {@link Schedule.of}, so that all users of a clock share one timer. */
   private constructor(clock: Clock) {
@@ -67,7 +80,8 @@ export class Schedule {
 
   /** How many tasks wait. */
   get size(): number {
-    return this.#heap.length + this.#ready.size + this.#judging.size;
+    return this.#heap.length + this.#ready.size + this.#judging.size +
+      this.#nextToJudge.size;
   }
 
   /** Calls `run` once, `delay` milliseconds from now or as soon as possible after that: for work. */
@@ -91,7 +105,8 @@ export class Schedule {
    * If the process was away (the event loop blocked, the process stopped, the machine asleep), its timers are
    * late, and run before the I/O that waits in the system. Therefore a deadline that is late by L > 250 ms is
    * extended by max(250 ms, min(L, 1 s)), at most 8 times. A deadline that is late by more than 50 ms, or that was
-   * extended, is judged after one `setImmediate`.
+   * extended, is judged after one `setImmediate`, and after more turns of the event loop where many tasks wait: with
+   * thousands of busy streams, what has arrived is read in the course of many turns.
    */
   deadlineAt(due: number, run: () => void): Task {
     const now = this.#clock.now();
@@ -108,9 +123,11 @@ export class Schedule {
   cancel(task: Task | undefined): void {
     if (task === undefined) return;
     this.#ready.delete(task);
+    this.#nextToJudge.delete(task);
     if (this.#judging.delete(task) && this.#judging.size === 0) {
       clearImmediate(this.#immediate);
-      this.#immediate = undefined;
+      clearTimeout(this.#turnTimer);
+      this.#judgeNext();
     }
     if (task.place < 0) return;
     this.#removeAt(task.place);
@@ -176,14 +193,29 @@ export class Schedule {
       task.due = judgement.due;
       this.#add(task);
     } else if (lateness > PUNCTUAL || judgement.extensions > 0) {
-      this.#judging.add(task);
-      this.#immediate ??= setImmediate(() => this.#judge());
+      this.#nextToJudge.add(task);
+      if (this.#judging.size === 0) this.#judgeNext();
     } else this.#ready.add(task);
   }
 
-  #judge(): void {
-    this.#immediate = undefined;
+  /** Begins to wait until the deadlines that have come can be judged. */
+  #judgeNext(): void {
+    if (this.#nextToJudge.size === 0) return;
+    for (const task of this.#nextToJudge) this.#judging.add(task);
+    this.#turnsLeft = Math.ceil(this.size / OPERATIONS_PER_TURN);
+    this.#nextToJudge.clear();
+    this.#immediate = setImmediate(() => this.#turn());
+  }
+
+  #turn(): void {
+    if (--this.#turnsLeft > 0) {
+      // Not setImmediate, several of which in a row keep Deno from looking at I/O.
+      this.#turnTimer = setTimeout(() => this.#turn(), 1);
+      return;
+    }
     runAll(this.#judging);
+    // A task that was cancelled meanwhile may have begun with the next.
+    if (this.#judging.size === 0) this.#judgeNext();
   }
 
   #removeAt(place: number): void {

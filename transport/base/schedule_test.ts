@@ -1,6 +1,6 @@
 import process from "node:process";
 import { setImmediate } from "node:timers";
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { delay } from "@std/async";
 import { FakeClock } from "../../testing/fake_clock.ts";
 import { seededRandom } from "../../testing/seeded_random.ts";
@@ -250,4 +250,32 @@ Deno.test("A real event loop that was blocked reads first and judges then", asyn
   await Promise.all([read, judged]);
   assertEquals(order, ["read", "judged"]);
   for (const resource of [writer, reader, listener]) resource.close();
+});
+
+Deno.test("Where thousands of streams may wait, a late deadline is judged after more turns of the event loop", async () => {
+  const TASKS = 2_000;
+  const schedule = Schedule.of({ ...systemClock });
+  const idle = Array.from(
+    { length: TASKS },
+    () => schedule.after(60_000, () => {}),
+  );
+  const judged = Promise.withResolvers<number>();
+  let turns = 0;
+  schedule.deadline(100, () => judged.resolve(turns));
+  const until = performance.now() + 200;
+  while (performance.now() < until) {
+    // The event loop is blocked.
+  }
+  let counting = true;
+  const count = () => {
+    turns++;
+    if (counting) setTimeout(count, 0);
+  };
+  count();
+  const after = await judged.promise;
+  counting = false;
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  for (const task of idle) schedule.cancel(task);
+  assert(after >= TASKS / 128, `judged after ${after} turns`);
+  assertEquals(schedule.size, 0);
 });
