@@ -1,8 +1,8 @@
 /**
- * Makes the dependencies from JSR there for the other tasks.
+ * Makes the dependencies from JSR available to the other tasks.
  *
- * Where jsr.io answers, Deno fetches them and this script only takes
- * its own stand-ins away. Where it does not, but the npm registry does, it puts
+ * If jsr.io answers, Deno fetches them, and this script only removes its own
+ * stand-ins. If it does not answer, but the npm registry does, it puts
  * stand-ins into `vendor/`: the code of the npm package `deno-std` under
  * hand-written types, with versions that no real package has.
  */

@@ -158,7 +158,7 @@ export class FaultProxy implements AsyncDisposable {
     return { hostname: this.#hostname, port: this.#port };
   }
 
-  /** Where it listens, as a WebSocket URL with `path` behind it. */
+  /** Returns the address on which it listens as a WebSocket URL, with this path. */
   url(path = ""): string {
     return `ws://${this.#hostname}:${this.#port}${path}`;
   }

@@ -225,7 +225,7 @@ export class MockSocket implements Socket {
     this.#peer.message(data);
   }
 
-  /** The peer pings. It is answered, and shown where there are `controlFrames`. */
+  /** The peer pings. The ping is answered, and reported if there are `controlFrames`. */
   receivePing(payload: Uint8Array = new Uint8Array(0)): void {
     this.#peer.ping(payload);
   }
@@ -249,7 +249,8 @@ export class MockSocket implements Socket {
   }
 
   /**
-   * Ends the socket, behind what the peer has sent before. What is left out is as after a cut by the peer: 1006, not clean.
+   * Ends the socket, behind what the peer has sent before. What is left out is as after a cut by the peer: 1006, not
+   * clean.
    */
   end(end: Partial<SocketEnd> = {}): void {
     const { state } = this.#driver.endpoint;

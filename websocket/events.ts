@@ -100,13 +100,13 @@ class OwnErrorEvent extends Event implements ErrorEvent {
   }
 }
 
-/** The runtime's `CloseEvent`, or one of our own where it has none (Node.js 22). */
+/** The runtime's `CloseEvent`, or a class of this module if it has none (Node.js 22). */
 export const CloseEvent: {
   new (type: string, init?: CloseEventInit): CloseEvent;
   readonly prototype: CloseEvent;
 } = Reflect.get(globalThis, "CloseEvent") ?? OwnCloseEvent;
 
-/** The runtime's `ErrorEvent`, or one of our own where it has none (Node.js 22). */
+/** The runtime's `ErrorEvent`, or a class of this module if it has none (Node.js 22). */
 export const ErrorEvent: {
   new (type: string, init?: ErrorEventInit): ErrorEvent;
   readonly prototype: ErrorEvent;

@@ -69,7 +69,7 @@ export class SendQueue {
   }
 
   get #unsent(): number {
-    // Nothing is asked of the connection where nothing is under way.
+    // If nothing is being sent, the connection is not asked.
     if (this.#written === 0) return 0;
     return Math.min(this.#written, this.#connection.stats().bufferedBytes);
   }

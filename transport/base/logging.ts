@@ -98,7 +98,7 @@ export class Log {
 /**
  * The logger of a scope, with what goes with each of its records.
  *
- * @returns `undefined` where there is no logger or logging is off, so that
+ * @returns `undefined` if there is no logger or logging is off, so that
  * `log?.info(...)` costs nothing there.
  */
 export function createLog(

@@ -28,7 +28,7 @@ const MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec";
  * Returns how long a failed handshake asks the client to wait, in milliseconds.
  *
  * Only a 429 and a 503 ask for that. Their `Retry-After` may be in seconds or a date; a date is compared with the
- * `Date` of the same response where it has one, so that a wrong clock on either side does not matter. The result is at
+ * `Date` of the same response if it has one, so that a wrong clock on either side does not matter. The result is at
  * most {@link MAX_RETRY_AFTER}, and one second if the header is missing or cannot be read.
  *
  * @param error What a dial failed with. The chain of its causes is searched.

@@ -50,7 +50,7 @@ export class Backlogs<E extends PoolEvent> implements BacklogHome<E> {
     return this.#backlogs.get(id);
   }
 
-  /** What waits of a peer; an empty backlog where nothing waits yet. */
+  /** What waits of a peer; an empty backlog if nothing waits yet. */
   make(owner: BacklogOwner): Backlog<E> {
     let backlog = this.#backlogs.get(owner.id);
     if (backlog === undefined) {

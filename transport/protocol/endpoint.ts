@@ -17,19 +17,19 @@ const CLOSE_TIMEOUT = 5_000;
 /**
  * RFC 6455 for one connection after its opening handshake, in either role, without I/O.
  *
- * The caller feeds it what happens: bytes, the end of the stream, completed writes, errors, the user's commands, and the time.
- * It hands messages and control frames to its handler, and says what has to be done:
+ * The caller feeds it what happens: bytes, the end of the stream, completed writes, errors, the user's commands, and
+ * the time. It hands messages and control frames to its handler, and says what has to be done:
  *
  * - {@link Endpoint.take} gives bytes to write, one piece at a time, until {@link Endpoint.written}.
  * - {@link Endpoint.reading} says whether to read.
  * - {@link Endpoint.deadline} is the time at which {@link Endpoint.deadlineReached} has to be called.
- * - {@link Endpoint.awaitsAnswers} asks for a call of {@link Endpoint.answersDone}, as soon as the receivers of messages have had
- *   time to answer.
+ * - {@link Endpoint.awaitsAnswers} asks for a call of {@link Endpoint.answersDone}, as soon as the receivers of
+ *   messages have had time to answer.
  * - {@link Endpoint.endsOurSide} asks for the end of our side of the stream (a half-close).
  * - {@link Endpoint.end} is set when everything is over: the stream can be closed.
  *
- * The caller looks at these after each call. All times are milliseconds of any monotonic clock. `endpoint_state.ts` has the table
- * of states and inputs.
+ * The caller looks at these after each call. All times are milliseconds of any monotonic clock. `endpoint_state.ts` has
+ * the table of states and inputs.
  *
  * @example
  * ```ts
@@ -92,7 +92,7 @@ export class Endpoint {
     this.#sending.watchFrames(watcher);
   }
 
-  /** Where the connection is in its life. */
+  /** The state of the connection. */
   get state(): EndpointState {
     return this.#lifecycle.state;
   }
@@ -124,7 +124,9 @@ export class Endpoint {
     return this.#sending.sender.payloadBytes;
   }
 
-  /** Whether bytes are wanted: `false` while the handler takes no messages and while the rest of a flood has to wait. */
+  /**
+   * Whether bytes are wanted: `false` while the handler takes no messages and while the rest of a flood has to wait.
+   */
   get reading(): boolean {
     return this.#receiving.ready && !this.#lifecycle.flooded;
   }
@@ -149,7 +151,10 @@ export class Endpoint {
     return this.#lifecycle.end;
   }
 
-  /** Whether messages are views of the bytes that {@link Endpoint.receive} takes, so that these must never be written again. */
+  /**
+   * Whether messages are views of the bytes that {@link Endpoint.receive} takes, so that these must never be written
+   * again.
+   */
   get keepsInput(): boolean {
     return this.#receiving.keepsInput;
   }
@@ -187,7 +192,9 @@ export class Endpoint {
     this.#lifecycle.streamFailed(error, now);
   }
 
-  /** Takes note that the stream cannot be written any more. What was queued is lost; reading goes on for a bounded time. */
+  /**
+   * Takes note that the stream cannot be written any more. What was queued is lost; reading goes on for a bounded time.
+   */
   writeFailed(error: Error, now: number): void {
     this.#lifecycle.writeFailed(this.#sending.pieceError ?? error, now);
   }
@@ -204,9 +211,10 @@ export class Endpoint {
   }
 
   /**
-   * Queues a binary message without copying it, where that saves a copy. The bytes must not change until `done`.
+   * Queues a binary message, without copying it if it is large. The bytes must not change until `done`.
    *
-   * @param done Called once the bytes are no longer needed, with whether they were written; maybe before `lend` returns.
+   * @param done Called once the bytes are no longer needed, with whether they were written; maybe before `lend`
+   * returns.
    * @throws As {@link Endpoint.message}.
    */
   lend(data: Uint8Array, done: (written: boolean) => void): void {
@@ -245,7 +253,8 @@ export class Endpoint {
    * Begins or answers the closing handshake behind what is queued (RFC 6455, section 7.1.2).
    *
    * @param code The close code; none for a close frame without one.
-   * @param timeout Longest time in milliseconds for the handshake; 0 for no limit. If it has begun already, the shorter one holds.
+   * @param timeout Longest time in milliseconds for the handshake; 0 for no limit. If it has begun already, the shorter
+   * one holds.
    */
   close(
     code: number | undefined,

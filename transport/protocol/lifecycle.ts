@@ -55,7 +55,7 @@ export class Lifecycle {
     this.closeTimeout = closeTimeout;
   }
 
-  /** Where the connection is in its life. */
+  /** The state of the connection. */
   get state(): EndpointState {
     return this.#state;
   }

@@ -47,7 +47,7 @@ const NAMES: OptionNames<CompressionOptions> = {
 /**
  * Checks a `compression` option.
  *
- * @returns What to negotiate, `undefined` for nothing: where it is off, and where the
+ * @returns What to negotiate, `undefined` for nothing: if it is off, and if the
  * runtime cannot compress and no codec is given.
  * @throws {ConfigError} `invalid-option`.
  */

@@ -53,7 +53,7 @@ export interface NativeSocketOptions extends SocketOptions {
    */
   readonly protocol?: string | undefined;
   /**
-   * Where the peer is.
+   * The address of the peer.
    *
    * @default {unknown}
    */
@@ -69,35 +69,34 @@ export interface NativeSocketOptions extends SocketOptions {
 /**
  * The runtime's own `WebSocket`, client or from `Deno.upgradeWebSocket`, as a {@link Socket}.
  *
- * - The end comes once and last, whatever the runtime fires or does not fire: opening and
- *   closing have deadlines here.
+ * - The end comes once and last, whatever the runtime fires or does not fire: opening and closing have deadlines here.
  * - One that is still connecting takes messages: they go out when it opens.
  * - What arrives between construction and {@link NativeSocket.start} is kept and handed over first.
  *
  * What the runtime cannot do is not done here either:
  *
  * - It answers pings automatically, and shows neither pings nor pongs.
- * - A peer that sends too fast cannot be slowed down. The size of a message is checked when it has arrived; the runtime refuses
- *   a frame of more than 64 MiB.
+ * - A peer that sends too fast cannot be slowed down. The size of a message is checked when it has arrived; the runtime
+ *   refuses a frame of more than 64 MiB.
  * - A client sends only the close codes 1000 and 3000 to 4999. In place of every other code it sends 1000 with the same
  *   reason, and a server does so with codes that may not be sent. {@link SocketEnd.sent} is what went out.
- * - The peer cannot be cut. After {@link NativeSocket.terminate}, or a closing handshake that nobody answers, nothing here
- *   waits for the peer, but the runtime holds the TCP connection, and with it an op that keeps the process alive, until
- *   the peer ends it.
+ * - The peer cannot be cut. After {@link NativeSocket.terminate}, or a closing handshake that nobody answers, nothing
+ *   here waits for the peer, but the runtime holds the TCP connection, and with it an op that keeps the process alive,
+ *   until the peer ends it.
  *
  * Deno does not report some ends exactly:
  *
- * - Deno does not know the close code 1014. A close frame with it is reported without its reason, and Deno answers it with
- *   1002. A peer that sends a code that must not be sent looks the same.
- * - After our own close Deno reports a ping, the end of the stream, a close frame without a code, and one with 1014 all as
- *   a clean 1005. Since peers repeat the code (RFC 6455, section 5.5.1), this is an answer only if our close frame had no
- *   code or 1014; otherwise the end is not clean.
+ * - Deno does not know the close code 1014. A close frame with it is reported without its reason, and Deno answers it
+ *   with 1002. A peer that sends a code that must not be sent looks the same.
+ * - After our own close Deno reports a ping, the end of the stream, a close frame without a code, and one with 1014 all
+ *   as a clean 1005. Since peers repeat the code (RFC 6455, section 5.5.1), this is an answer only if our close frame
+ *   had no code or 1014; otherwise the end is not clean.
  * - A close frame that went behind waiting output, and that the peer did not answer, is not counted as sent.
  */
 export class NativeSocket implements Socket {
   /** The URL that was dialled or requested. */
   readonly url: string;
-  /** Where the peer is, when known. */
+  /** The address of the peer, if it is known. */
   readonly remoteAddr: PeerAddress | undefined;
   /** The runtime shows no pings and pongs. */
   readonly controlFrames = false;
@@ -260,8 +259,8 @@ export class NativeSocket implements Socket {
   }
 
   /**
-   * Begins the closing handshake behind what is buffered. A client that is still connecting and has nothing to send gives
-   * the dial up.
+   * Begins the closing handshake behind what is buffered. A client that is still connecting and has nothing to send
+   * gives the dial up.
    *
    * @param code If the runtime cannot send it, 1000 goes out: see {@link SocketEnd.sent}.
    * @param reason Is cut after 123 bytes of UTF-8, behind a whole character.

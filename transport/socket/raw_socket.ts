@@ -80,8 +80,8 @@ export interface RawSocketOptions extends Omit<SocketOptions, "compression"> {
 }
 
 /**
- * RFC 6455 over any stream of bytes, in either role, with everything that the runtime's own socket hides: pings and pongs,
- * backpressure in both directions, limits, and a real cut.
+ * RFC 6455 over any stream of bytes, in either role, with everything that the runtime's own socket hides: pings and
+ * pongs, backpressure in both directions, limits, and a real cut.
  *
  * The protocol is decided by an `Endpoint`; small messages are gathered and written together.
  */
@@ -92,7 +92,7 @@ export class RawSocket implements Socket {
   readonly protocol: string;
   /** The extensions agreed on, "" without any. */
   readonly extensions: string;
-  /** The server's response to the opening handshake, on a client where it is known. */
+  /** The server's response to the opening handshake, on a client if it is known. */
   readonly response: HandshakeResponse | undefined;
   /** The address of the peer, if it is known. */
   readonly remoteAddr: PeerAddress | undefined;
@@ -171,8 +171,8 @@ export class RawSocket implements Socket {
   /**
    * Queues a message. Binary messages of 64 KiB and more are not copied, unless `copy` is set.
    *
-   * @returns Nothing if the caller may change the bytes at once, else a promise that resolves when the caller may, and rejects if the
-   * connection ends before all of them are written.
+   * @returns Nothing if the caller may change the bytes at once, else a promise that resolves when the caller may, and
+   * rejects if the connection ends before all of them are written.
    * @throws {ConnectionError} `connection-closed` if the message can no longer be sent.
    */
   write(data: Message, copy = false): Promise<void> | undefined {
@@ -204,8 +204,8 @@ export class RawSocket implements Socket {
   /**
    * Begins the closing handshake behind what is queued, or answers that of the peer.
    *
-   * Messages that still arrive are delivered until the reader takes no more; from then on they are dropped and counted. The end comes
-   * after `timeout`, or after at most four times that if the peer keeps taking what is queued.
+   * Messages that still arrive are delivered until the reader takes no more; from then on they are dropped and counted.
+   * The end comes after `timeout`, or after at most four times that if the peer keeps taking what is queued.
    */
   close(code?: number, reason = "", options: SocketCloseOptions = {}): void {
     const { timeout = this.#driver.endpoint.closeTimeout } = options;

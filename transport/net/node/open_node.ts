@@ -148,7 +148,10 @@ export async function secureNode(
   }
 }
 
-/** Returns the options that have certificates trusted beside the runtime's own authorities, which `ca` alone would replace. */
+/**
+ * Returns the options that have certificates trusted beside the runtime's own authorities, which `ca` alone would
+ * replace.
+ */
 function trusting(
   caCerts: readonly string[],
   options: { readonly cert?: string; readonly key?: string },
@@ -166,7 +169,9 @@ function trusting(
   return { secureContext };
 }
 
-/** Returns what the runtime trusts by default, `NODE_EXTRA_CA_CERTS` included where it can say so (Node.js 22.15). */
+/**
+ * Returns what the runtime trusts by default, including `NODE_EXTRA_CA_CERTS` if it can report that (Node.js 22.15).
+ */
 function ownAuthorities(): readonly string[] {
   const read: unknown = Reflect.get(tls, "getCACertificates");
   const found: unknown = typeof read === "function"

@@ -1,4 +1,4 @@
-/** Where a peer is: a TCP address, or the path of a Unix socket. */
+/** The address of a peer: a TCP address, or the path of a Unix socket. */
 export type PeerAddress =
   | {
     readonly transport: "tcp";

@@ -1,6 +1,6 @@
 /**
- * The interface of byte streams, and what needs no runtime: streams in memory, reading on demand, write batching, and the options and results
- * of opening and accepting.
+ * The interface of byte streams, and what needs no runtime: streams in memory, reading on demand, write batching, and
+ * the options and results of opening and accepting.
  *
  * @module
  */
@@ -24,7 +24,8 @@ export interface ByteStreamHandler {
    * Whether the bytes that {@link data} receives stay valid after it has returned. Looked at before each read.
    *
    * With `true` they belong to the handler for good, which may cost a copy into memory that is not shared between
-   * connections; the bytes of several calls may still share one `ArrayBuffer`, so a handler must not transfer or resize it.
+   * connections; the bytes of several calls may still share one `ArrayBuffer`, so a handler must not transfer or resize
+   * it.
    *
    * @default {false}
    */
@@ -32,8 +33,8 @@ export interface ByteStreamHandler {
   /**
    * Receives bytes that have arrived, in order. Not called while the stream is paused.
    *
-   * The handler may change the bytes in place. They are valid until it returns, see {@link keepsData}: a handler that pauses
-   * the stream in the middle must copy what it has not looked at.
+   * The handler may change the bytes in place. They are valid until it returns, see {@link keepsData}: a handler that
+   * pauses the stream in the middle must copy what it has not looked at.
    */
   data(bytes: Uint8Array<ArrayBuffer>): void;
   /**
@@ -44,7 +45,10 @@ export interface ByteStreamHandler {
    * @returns `undefined` to receive the next bytes by `data`.
    */
   target?(): Uint8Array | undefined;
-  /** Reports that `count` bytes were stored at the start of the last {@link target}. Not called while the stream is paused. */
+  /**
+   * Reports that `count` bytes were stored at the start of the last {@link target}. Not called while the stream is
+   * paused.
+   */
   filled?(count: number): void;
   /**
    * Reports that the peer has ended its side: no more data follows. Our side can still be written. Not called while
@@ -54,8 +58,8 @@ export interface ByteStreamHandler {
   /** Reports that the write that was under way is complete: its memory is free, and the next write may begin. */
   drain(): void;
   /**
-   * Reports that our side of the stream broke: nothing more can be written, and `drain` is not called any more. Called at most
-   * once, also while paused.
+   * Reports that our side of the stream broke: nothing more can be written, and `drain` is not called any more. Called
+   * at most once, also while paused.
    *
    * Reading goes on, since the system may hold data that arrived before. Not every runtime reports the end of the
    * stream afterwards, so the caller must bound the wait.
@@ -82,17 +86,18 @@ export interface ByteStream {
   /** Reports to `handler` from now on, instead of the one before. Does not change whether the stream is paused. */
   attach(handler: ByteStreamHandler): void;
   /**
-   * Writes bytes. While the write is under way the memory belongs to the stream. If neither `drain` nor `writeError` comes
-   * because of {@link destroy}, or if the write failed, the memory must not be used for the data of another connection.
+   * Writes bytes. While the write is under way the memory belongs to the stream. If neither `drain` nor `writeError`
+   * comes because of {@link destroy}, or if the write failed, the memory must not be used for the data of another
+   * connection.
    *
    * @param bytes From 1 to {@link MAX_WRITE_SIZE} bytes.
-   * @returns `true` when the system has taken all of the bytes already: `drain` is not called then. `false` when the write is
-   * under way, and when our side is broken or the stream destroyed.
+   * @returns `true` when the system has taken all of the bytes already: `drain` is not called then. `false` when the
+   * write is under way, and when our side is broken or the stream destroyed.
    * @throws {Error} While another write is under way, and after {@link end}.
    */
   write(bytes: Uint8Array): boolean;
   /**
-   * Writes several pieces, as one system call where the stream can. Otherwise like {@link write}.
+   * Writes several pieces, as one system call if the stream can do that. Otherwise like {@link write}.
    *
    * @param pieces At least one, none of them empty, together at most {@link MAX_WRITE_SIZE} bytes. The array is the
    * stream's own from then on.
@@ -110,6 +115,8 @@ export interface ByteStream {
    * sides end in both directions.
    */
   end(): void;
-  /** Closes the stream at once, in both directions. Data that is still being written may be lost. Safe to call twice. */
+  /**
+   * Closes the stream at once, in both directions. Data that is still being written may be lost. Safe to call twice.
+   */
   destroy(): void;
 }

@@ -27,7 +27,7 @@ export interface PullStream {
    * @returns How many bytes were taken.
    */
   write(bytes: Uint8Array): Promise<number>;
-  /** Ends our side of the stream. Absent where there are no separate sides. */
+  /** Ends our side of the stream. Absent if there are no separate sides. */
   closeWrite?(): Promise<void>;
   /** Closes the stream at once: waiting reads and writes settle, with an error or not. */
   close(): void;

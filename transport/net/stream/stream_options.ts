@@ -20,7 +20,7 @@ export interface OpenOptions extends TlsClientOptions {
   /**
    * An HTTP proxy to go through, `http://[user:password@]host:port`; `false` for none.
    *
-   * @default {the environment's, where it may be read}
+   * @default {the environment's, if it may be read}
    */
   readonly proxy?: string | URL | false | undefined;
   /**

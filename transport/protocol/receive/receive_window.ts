@@ -7,8 +7,8 @@ import { decodeAscii, decodeUtf8, findInvalidUtf8 } from "../wire/utf8.ts";
  * How binary messages are handed over.
  *
  * - `copy`: each message has a buffer of its own.
- * - `view`: a view of the bytes that were pushed, unmasked in place, without a copy. The handler may keep it if those bytes
- *   are never written again; it may share their buffer with other messages.
+ * - `view`: a view of the bytes that were pushed, unmasked in place, without a copy. The handler may keep it if those
+ *   bytes are never written again; it may share their buffer with other messages.
  * - `borrow`: the same view, but valid only until the handler returns.
  */
 export type BinaryMode = "copy" | "view" | "borrow";
@@ -23,8 +23,8 @@ const EMPTY = new MaskView(new ArrayBuffer(0));
 /**
  * The memory that pushed bytes are in, and whole payloads out of it.
  *
- * A stream may read into the same memory again and again, so its views are kept. All positions count from the start of that
- * memory.
+ * A stream may read into the same memory again and again, so its views are kept. All positions count from the start of
+ * that memory.
  */
 export class ReceiveWindow {
   /** The memory. */
@@ -82,7 +82,7 @@ export class ReceiveWindow {
     return latin1.toString("latin1", start, stop);
   }
 
-  /** Unmasks a whole binary payload in place, and copies it where that is asked for. */
+  /** Unmasks a whole binary payload in place, and copies it if that is asked for. */
   binary(start: number, stop: number, key: number): Uint8Array {
     const view = this.view;
     if (this.#masked) view.mask(start, stop, key);

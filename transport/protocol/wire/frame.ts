@@ -1,6 +1,6 @@
 /**
- * What both directions share, and what can be used without a connection: frame headers, masks, close codes, UTF-8, errors,
- * and permessage-deflate.
+ * What both directions share, and what can be used without a connection: frame headers, masks, close codes, UTF-8,
+ * errors, and permessage-deflate.
  *
  * @module
  */
@@ -112,7 +112,7 @@ export function headerSizeOf(second: number): number {
 }
 
 /**
- * Writes a frame header and gives back where the payload goes.
+ * Writes a frame header and returns the position of the payload.
  *
  * There must be enough space. The shortest length encoding is used (RFC 6455, section 5.2).
  *
@@ -194,7 +194,7 @@ export function readKey(bytes: Uint8Array, at: number): number {
 /**
  * Reads a payload length of 64 bits.
  *
- * @returns -1 where the most significant bit is set, which RFC 6455, section 5.2
+ * @returns -1 if the most significant bit is set, which RFC 6455, section 5.2
  * forbids; `Infinity` for 2^53 or more, which a number cannot hold.
  */
 export function readLength64(bytes: Uint8Array, at: number): number {
@@ -210,8 +210,7 @@ export function readLength64(bytes: Uint8Array, at: number): number {
 /**
  * Decodes a frame header (RFC 6455, section 5.2).
  *
- * It reads what is there and judges nothing but the length: whether a frame is
- * allowed where it stands is the receiver's to say.
+ * It only checks the length. Whether the frame is allowed at this point is decided by the receiver.
  *
  * @param offset Where in `bytes` the header begins.
  * @returns The header, or `undefined` when not all of it is there yet.

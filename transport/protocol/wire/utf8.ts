@@ -79,8 +79,8 @@ export function findInvalidUtf8(
 }
 
 /**
- * Where the last character that is whole ends; what follows is the beginning of
- * another, or no UTF-8 at all.
+ * Returns the end of the last complete character. The bytes after it are the beginning of another character, or are not
+ * UTF-8 at all.
  */
 export function endOfWholeUtf8(
   bytes: Uint8Array,
