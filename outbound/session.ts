@@ -12,7 +12,7 @@ import { watchKeepalive, watchMessages, type WatchOptions } from "./watch.ts";
 /** How long a peer has for the closing handshake when its connection is replaced, in milliseconds. */
 export const REPLACE_TIMEOUT = 50;
 
-/** How a session is to be ended: the reason of its signal. */
+/** How to end a session: the reason of its signal. */
 export interface EndRequest {
   /** The code of the close frame. */
   readonly code: number;

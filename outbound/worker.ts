@@ -28,7 +28,7 @@ export class DefaultOutboundWorker implements OutboundWorker {
   /** Ends the present dial or delay. There is none during a session: of idle peers each signal takes 700 bytes. */
   #present: AbortController | undefined;
   #current: Session | undefined;
-  /** The present dial, delay or session is to end. Another one takes its place after `reconnect`, none after `stop`. */
+  /** Whether the present dial, delay or session has to end: after `reconnect` another one follows, after `stop` none. */
   #request: EndRequest | undefined;
   #stopped = false;
   #session = 0;
@@ -179,7 +179,7 @@ export class DefaultOutboundWorker implements OutboundWorker {
     });
   }
 
-  /** Waits for the time of the next dial, or for `reconnect` if there is to be none. */
+  /** Waits for the time of the next dial, or for `reconnect` if none follows. */
   async #pause(
     plugin: OutboundPlugin,
     loss: Loss,

@@ -68,7 +68,7 @@ export class MockSocket implements Socket {
   readonly pings: Uint8Array[] = [];
   /** Payloads of the pongs that answered {@link MockSocket.receivePing}. */
   readonly pongs: Uint8Array[] = [];
-  /** Every close that was asked for. */
+  /** The calls of `close`. */
   readonly closes: MockClose[] = [];
   /** The errors that `terminate` was called with. */
   readonly terminations: (Error | undefined)[] = [];

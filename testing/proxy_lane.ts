@@ -20,7 +20,7 @@ export interface LaneOptions {
   readonly sink: Socket;
   readonly clock: Clock;
   readonly random: () => number;
-  /** The connection is to be cut. */
+  /** The connection has to be cut. */
   readonly onCut: (how: CutKind) => void;
 }
 

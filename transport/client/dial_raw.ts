@@ -19,7 +19,7 @@ const RAW_NAMES: OptionNames<DialRawOptions> = { ...DIAL_NAMES, stream: true };
  *
  * Redirects are not followed: they are refusals, with status, headers and body.
  *
- * @example Over a stream of the caller's
+ * @example Over a stream of your own
  * ```ts
  * import { connect } from "node:net";
  * import { Connection, dialRaw, listen, NodeStream } from "@honeybee/honeybee/transport";

@@ -9,7 +9,7 @@ import type { Socket, SocketCloseOptions } from "../socket/socket.ts";
 export const NO_CODE = 1005;
 
 /**
- * Checks what is to go into a close frame (RFC 6455, sections 5.5.1 and 7.4). The code 1005 stands for none.
+ * Checks the content of a close frame (RFC 6455, sections 5.5.1 and 7.4). The code 1005 stands for a frame without a code.
  *
  * @throws {ConfigError} `invalid-argument`.
  */

@@ -147,6 +147,6 @@ function isSocket(value: unknown): boolean {
 
 /** No call waits for this socket any more. */
 function cut(socket: Socket): void {
-  // A socket of the user's own that cannot even be cut: there is nothing left to report to.
+  // A custom socket that cannot even be cut: there is nothing left to report to.
   notify(() => socket.terminate(), () => {});
 }

@@ -203,7 +203,7 @@ export class Receiving {
     try {
       this.#socket?.resume();
     } catch (error) {
-      // A socket of the user's own. Its error does not belong to the caller who reads messages.
+      // A custom socket. Its error must not reach the caller that reads messages.
       this.#host.dead(toError(error));
     }
   }

@@ -17,7 +17,7 @@ const EOF = "Unexpected EOF";
 /** What Deno says of a close frame with a code that it does not know. */
 const UNKNOWN_CODE = "Invalid close code";
 
-/** A close frame as it is asked for: without a code it is empty. */
+/** A requested close frame. Without a code it is empty. */
 interface CloseRequest {
   readonly code: number | undefined;
   readonly reason: string;

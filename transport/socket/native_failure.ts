@@ -24,7 +24,7 @@ export function eventError(event: Event): Error {
 }
 
 /**
- * What the runtime says about a WebSocket that never opened, as an error of ours.
+ * Converts the runtime's error about a WebSocket that never opened.
  *
  * A response with another status than 101 is a {@link HandshakeError} with that status; its
  * headers are lost. All else is a {@link ConnectionError} `dial-failed`.

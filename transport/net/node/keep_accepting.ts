@@ -21,7 +21,7 @@ const LOOK_EVERY = 500;
  */
 const LOOK_EVERY_IN_SHORTAGE = 50;
 const LOOKS_AFTER_SHORTAGE = 20;
-/** The same for servers of the caller's, of which a shortage is not known. */
+/** The same for servers of the caller, for which a shortage cannot be noticed. */
 const LOOK_EVERY_AT_CALLERS = 200;
 const BACKLOG = 511;
 
@@ -59,7 +59,7 @@ export function keepAccepting(
   return () => clearTimeout(timer);
 }
 
-/** Servers of the caller's that are kept accepting. */
+/** The servers of the caller that are kept accepting. */
 const kept = new WeakSet<EventEmitter>();
 
 /**

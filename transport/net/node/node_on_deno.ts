@@ -9,7 +9,7 @@ import { getSystemErrorName } from "node:util";
 import type { PeerAddress } from "../stream/address.ts";
 import { socketWithSharedRead } from "./shared_read.ts";
 
-/** Where a server is to listen. */
+/** The address on which a server should listen. */
 export interface ServerAddress {
   readonly port: number;
   readonly hostname: string;

@@ -48,7 +48,7 @@ export interface TlsServerOptions {
   /**
    * Require a client certificate that one of these authorities has signed.
    *
-   * @default {clients are not asked for one}
+   * @default {no client certificate is required}
    */
   readonly caCerts?: readonly string[] | undefined;
 }

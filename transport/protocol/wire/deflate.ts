@@ -171,7 +171,7 @@ export class ZlibInflater implements Inflater {
     const { windowBits, noContextTakeover } = this.#options;
     const zlib = this.#zlib ??= new Zlib(
       createInflateRaw({
-        // A compressor of zlib's that was asked for 8 takes 9, and its peers have to bear it.
+        // zlib uses 9 if it is asked for 8, so its peers have to accept that.
         windowBits: Math.max(windowBits, MIN_WINDOW_BITS),
         chunkSize: 64,
       }),

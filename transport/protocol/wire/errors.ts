@@ -20,7 +20,7 @@
  * - `invalid-utf8`: text that is not UTF-8 (section 8.1).
  * - `invalid-close-code`: a close code that must not be on the wire (section 7.4).
  * - `invalid-close-payload`: a close frame with a body of one byte (section 5.5.1).
- * - `frame-too-large`, `message-too-large`, `too-many-fragments`: a limit of ours.
+ * - `frame-too-large`, `message-too-large`, `too-many-fragments`: a limit was exceeded.
  * - `invalid-deflate-data`: a compressed message that cannot be inflated (RFC 7692).
  */
 export type ProtocolErrorCode =
