@@ -224,3 +224,26 @@ Deno.test("Beyond maxPeers nobody is added; a replacement takes no room", async 
   addPeer(pool, "c");
   assertEquals(pool.peers, ["a", "c"]);
 });
+
+Deno.test("A pause of the process while a peer leaves is not blamed on its worker", async () => {
+  const clock = new FakeClock();
+  const pool = new InboundPool("pool", {
+    clock,
+    connection: { closeTimeout: 1_000, pingInterval: 0 },
+  });
+  const socket = new MockSocket({
+    clock,
+    behaviour: { close: () => {} },
+  });
+  pool.add("a", socket);
+  const removed = pool.remove("a");
+  await clock.settle();
+  clock.block(60_000);
+  // The answer of the peer waits in the system until timers that are due have run.
+  await clock.advance(0);
+  socket.receiveClose(1_000);
+  await clock.advance(0);
+  await removed;
+  assertEquals(pool.errors.size, 0);
+  await pool.close();
+});

@@ -10,7 +10,7 @@ import {
 } from "../transport/base/options.ts";
 import { handled } from "../transport/base/promise.ts";
 import { SERVE_RULES } from "../transport/base/rules.ts";
-import { sleep } from "../transport/base/schedule.ts";
+import { settlesWithin } from "../transport/base/schedule.ts";
 import { HandshakeError } from "../transport/handshake/errors.ts";
 import { describeRefusal } from "../transport/handshake/refusal.ts";
 import type { AcceptOptions } from "../transport/server/accept_options.ts";
@@ -184,18 +184,13 @@ class Server {
   async #bounded(outcome: Promise<Outcome>): Promise<Outcome> {
     const timeout = this.#timeout;
     if (timeout === 0) return await outcome;
-    const done = new AbortController();
-    const late = sleep(this.#context.clock, timeout, done.signal).then(() => {
-      throw new PoolError(
-        "decision-timeout",
-        `Cannot accept a peer: accept and id took longer than timeout (${timeout} ms). Make them faster, or raise timeout.`,
-      );
-    });
-    try {
-      return await Promise.race([handled(outcome), handled(late)]);
-    } finally {
-      done.abort();
+    if (await settlesWithin(this.#context.clock, timeout, outcome)) {
+      return await outcome;
     }
+    throw new PoolError(
+      "decision-timeout",
+      `Cannot accept a peer: accept and id took longer than timeout (${timeout} ms). Make them faster, or raise timeout.`,
+    );
   }
 
   async #refuse(incoming: Incoming, thrown: unknown): Promise<void> {

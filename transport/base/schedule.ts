@@ -299,3 +299,24 @@ export function sleep(
     signal?.addEventListener("abort", onAbort, { once: true });
   });
 }
+
+/**
+ * Waits until a promise settles, for at most `delay` milliseconds of the clock. An absence of the process extends them,
+ * as it does for {@link Schedule.deadline}.
+ *
+ * @returns Whether it has settled in time.
+ */
+export async function settlesWithin(
+  clock: Clock,
+  delay: number,
+  promise: Promise<unknown>,
+): Promise<boolean> {
+  const outcome = Promise.withResolvers<boolean>();
+  const schedule = Schedule.of(clock);
+  const task = schedule.deadline(delay, () => outcome.resolve(false));
+  const settle = () => outcome.resolve(true);
+  promise.then(settle, settle);
+  const inTime = await outcome.promise;
+  schedule.cancel(task);
+  return inTime;
+}

@@ -11,7 +11,7 @@ import { createLog, type Log } from "../base/logging.ts";
 import type { Message } from "../base/message.ts";
 import { handled, onAbort, rejected } from "../base/promise.ts";
 import { Queue } from "../base/queue.ts";
-import { sleep } from "../base/schedule.ts";
+import { settlesWithin } from "../base/schedule.ts";
 import type { SendOptions } from "../connection/outgoing.ts";
 import { flushAll } from "../net/stream/flush.ts";
 import { Backlogs } from "./backlogs.ts";
@@ -328,16 +328,12 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     const { clock } = this.options;
     const { closeTimeout } = peer;
     if (closeTimeout === 0) return await peer.done;
-    const stop = new AbortController();
-    const late = sleep(clock, closeTimeout + GRACE, stop.signal).then(() => {
-      const error = new Error(
-        "it did not end within closeTimeout after stop() was called.",
-      );
-      this.#finish(peer, error);
-      this.report(peer.id, peer.workerFailed(error));
-    });
-    await Promise.race([peer.done, handled(late)]);
-    stop.abort();
+    if (await settlesWithin(clock, closeTimeout + GRACE, peer.done)) return;
+    const error = new Error(
+      "it did not end within closeTimeout after stop() was called.",
+    );
+    this.#finish(peer, error);
+    this.report(peer.id, peer.workerFailed(error));
   }
 
   #finish(peer: Peer<Plugin, E>, error: Error | undefined): void {

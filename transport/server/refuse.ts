@@ -45,7 +45,7 @@ export async function answerAndClose(
     closed = true;
     stream.close();
   };
-  const task = schedule.after(LINGER, close);
+  const task = schedule.deadline(LINGER, close);
   try {
     await writeAll(stream, answer);
     await stream.closeWrite?.();
