@@ -81,7 +81,11 @@ export class DefaultInboundWorker implements InboundWorker {
     return this.#connection?.send(data, options) ?? rejected(notStarted());
   }
 
-  /** Sends a message unless the buffer is full. */
+  /**
+   * Sends a message unless the buffer is full.
+   *
+   * @throws {ConnectionError} `not-connected` before `start`, `connection-closed`.
+   */
   trySend(data: Message): boolean {
     if (this.#connection === undefined) throw notStarted();
     return this.#connection.trySend(data);

@@ -100,7 +100,11 @@ export class DefaultOutboundWorker implements OutboundWorker {
     return sent;
   }
 
-  /** Sends a message on the present connection unless its buffer is full. */
+  /**
+   * Sends a message on the present connection unless its buffer is full.
+   *
+   * @throws {PoolError} `connection-unavailable` if there is no connection.
+   */
   trySend(data: Message): boolean {
     const connection = this.#open;
     if (connection?.state !== "connected") throw unavailable();

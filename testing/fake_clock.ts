@@ -63,7 +63,11 @@ export class FakeClock implements Clock {
   readonly #timers: Timer[] = [];
   #moving: Promise<void> = Promise.resolve();
 
-  /** Creates a clock that stands still. */
+  /**
+   * Creates a clock that stands still.
+   *
+   * @throws {ConfigError} If an option cannot be used.
+   */
   constructor(options: FakeClockOptions = {}) {
     checkOptions("options", options);
     this.#now = options.now ?? 1_000_000_000_000;

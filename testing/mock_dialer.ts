@@ -69,7 +69,11 @@ export class MockDialer {
   #inFlight = 0;
   #maxInFlight = 0;
 
-  /** Creates a dialer whose dials do what `script` says, one after the other. */
+  /**
+   * Creates a dialer whose dials do what `script` says, one after the other.
+   *
+   * @throws {ConfigError} If the script or an option cannot be used.
+   */
   constructor(
     script: readonly DialStep[] = [],
     options: MockDialerOptions = {},

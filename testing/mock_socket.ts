@@ -88,7 +88,11 @@ export class MockSocket implements Socket {
   #wanted: SocketEnd | undefined;
   #end: SocketEnd | undefined;
 
-  /** Creates a socket that is open and not started. */
+  /**
+   * Creates a socket that is open and not started.
+   *
+   * @throws {ConfigError} If an option cannot be used.
+   */
   constructor(options: MockSocketOptions = {}) {
     checkOptions("options", options);
     this.url = options.url ?? "ws://mock.test";
