@@ -241,9 +241,15 @@ function recorder() {
   };
 }
 
-Deno.test("onEvent is called behind the messages of the peer that came before, and before those of its next stay", async () => {
-  for (const late of [false, true]) {
-    const { pool, sockets, receive } = setUp(["a"]);
+for (
+  const [name, late, inboxBufferSize] of [
+    ["", false, 1_000],
+    [", also if all of them wait when it starts", true, 1_000],
+    [", also if the inbox has space for one message", false, 1],
+  ] as const
+) {
+  Deno.test(`onEvent is called behind the messages of the peer that came before, and before those of its next stay${name}`, async () => {
+    const { pool, sockets, receive } = setUp(["a"], inboxBufferSize);
     const { log, handler, onEvent } = recorder();
     const start = () => forEachMessage(pool, handler, { onEvent });
     let done = late ? undefined : start();
@@ -266,7 +272,34 @@ Deno.test("onEvent is called behind the messages of the peer that came before, a
     assertEquals(log, all);
     await pool.close();
     await done;
+  });
+}
+
+Deno.test("onEvent keeps the order of messages and events that waited for space in the inbox together", async () => {
+  const pool = new InboundPool("pool", { inboxBufferSize: 1 });
+  const expected: string[] = [];
+  for (let session = 1; session <= 3; session++) {
+    // Its peer cannot be made to wait, so that it leaves while its messages wait.
+    const socket = new MockSocket({ flowControl: false });
+    pool.add("a", socket);
+    for (const data of ["x", "y", "z"]) {
+      socket.receive(data);
+      expected.push(`${data} of ${session}`);
+    }
+    socket.receiveClose(1000);
+    expected.push(`disconnected ${session}`);
+    await eventually(() => !pool.has("a"));
   }
+  const log: string[] = [];
+  const done = forEachMessage(
+    pool,
+    ({ data, session }) => log.push(`${data} of ${session}`),
+    { onEvent: ({ kind, session }) => log.push(`${kind} ${session}`) },
+  );
+  await eventually(() => log.length === expected.length);
+  assertEquals(log, expected);
+  await pool.close();
+  await done;
 });
 
 Deno.test("onEvent follows the connections of an outbound pool", async () => {

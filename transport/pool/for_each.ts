@@ -67,6 +67,8 @@ const NAMES: OptionNames<ForEachOptions> = {
   signal: true,
 };
 
+/** Microtasks after which an event that was emitted has been read. */
+const TURNS = 3;
 /** Events that are read ahead. While as many wait, the others stay in the pool's `events`. */
 const MAX_EVENTS = 1_024;
 
@@ -142,6 +144,8 @@ class Lanes<E extends PoolEvent> {
   /** Peers whose next message may be handled. */
   readonly #ready: string[] = [];
   #running = 0;
+  /** Messages that were taken from the inbox and are not in a lane yet: 0 or 1. */
+  #inHand = 0;
   /** Messages that were taken and not handled yet. */
   #taken = 0;
   /** The two loops that may wait for progress. */
@@ -180,6 +184,7 @@ class Lanes<E extends PoolEvent> {
         const message = inbox.shift() ??
           await inbox.take({ signal: stop.signal });
         if (message === undefined) break;
+        if (this.#onEvent !== undefined) await this.#untilEventsAreRead();
         this.#events.before(message);
         this.#add(message.id, message);
         this.#events.after();
@@ -193,6 +198,13 @@ class Lanes<E extends PoolEvent> {
     await events;
     this.#events.end();
     while (this.#taken > 0) await this.#untilProgress();
+  }
+
+  /** Taking a message may let others and events follow, whose order is known when the events have been read. */
+  async #untilEventsAreRead(): Promise<void> {
+    this.#inHand = 1;
+    for (let i = 0; i < TURNS; i++) await Promise.resolve();
+    this.#inHand = 0;
   }
 
   async #readEvents(signal: AbortSignal): Promise<void> {
@@ -212,7 +224,7 @@ class Lanes<E extends PoolEvent> {
           // A message that was handed to `run` before the event is taken first.
           await Promise.resolve();
         }
-        this.#events.add(event, inbox.size);
+        this.#events.add(event, inbox.size + this.#inHand);
       }
     } catch (error) {
       if (!signal.aborted) throw error;
