@@ -113,10 +113,8 @@ export type {
 } from "./base/logging.ts";
 export { type Message, messageSize } from "./base/message.ts";
 export type { WaitOptions } from "./base/options.ts";
-export {
-  NativeSocket,
-  type NativeSocketOptions,
-} from "./socket/native_socket.ts";
+export type { NativeSocketOptions } from "./socket/native_options.ts";
+export { NativeSocket } from "./socket/native_socket.ts";
 export { DenoStream } from "./net/deno/deno_stream.ts";
 export { NodeStream } from "./net/node/node_stream.ts";
 export type { SendOptions } from "./connection/outgoing.ts";

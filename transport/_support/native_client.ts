@@ -1,9 +1,7 @@
 /** What the tests of the native socket share: clients of the runtime, and a server by hand. */
 
-import {
-  NativeSocket,
-  type NativeSocketOptions,
-} from "../socket/native_socket.ts";
+import type { NativeSocketOptions } from "../socket/native_options.ts";
+import { NativeSocket } from "../socket/native_socket.ts";
 import { listenTcp, Recorder, urlOf, WirePeer } from "./native.ts";
 import type { SocketEnd } from "../socket/socket.ts";
 

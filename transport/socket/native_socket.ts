@@ -14,11 +14,11 @@ import {
 import { Schedule, type Task } from "../base/schedule.ts";
 import { NativeClose } from "./native_close.ts";
 import { NativeReceiving } from "./native_receiving.ts";
+import type { NativeSocketOptions } from "./native_options.ts";
 import type {
   Socket,
   SocketCloseOptions,
   SocketEnd,
-  SocketOptions,
   SocketReader,
   SocketStartOptions,
 } from "./socket.ts";
@@ -27,44 +27,6 @@ import type { PeerAddress } from "../net/stream/address.ts";
 /** Milliseconds a closing handshake may take when nobody says otherwise. */
 const CLOSE_TIMEOUT = 5_000;
 const EVENTS = ["open", "message", "error", "close"] as const;
-
-/**
- * Options of a {@link NativeSocket}. Of those of all sockets `maxMessageSize` and `clock` have a
- * meaning here: the runtime shows no frames, never compresses, and gives each binary message
- * a buffer of its own, so that every `binary` is kept.
- */
-export interface NativeSocketOptions extends SocketOptions {
-  /**
-   * The URL that was dialled or requested.
-   *
-   * @default {the WebSocket's own}
-   */
-  readonly url?: string | undefined;
-  /**
-   * Ours. The runtime's client is choosier about close codes than its server.
-   *
-   * @default {"server" for a WebSocket of `Deno.upgradeWebSocket`, which has no URL}
-   */
-  readonly role?: "client" | "server" | undefined;
-  /**
-   * The subprotocol that was agreed on, which the runtime's server side does not show.
-   *
-   * @default {the WebSocket's own}
-   */
-  readonly protocol?: string | undefined;
-  /**
-   * The address of the peer.
-   *
-   * @default {unknown}
-   */
-  readonly remoteAddr?: PeerAddress | undefined;
-  /**
-   * How long a WebSocket that is not open yet may take, in milliseconds; 0 for ever.
-   *
-   * @default {10000}
-   */
-  readonly handshakeTimeout?: number | undefined;
-}
 
 /**
  * The runtime's own `WebSocket`, client or from `Deno.upgradeWebSocket`, as a {@link Socket}.
