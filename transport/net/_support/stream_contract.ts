@@ -45,6 +45,8 @@ export async function runCase(
 }
 
 const warm = new Set<string>();
+/** Milliseconds after its start by which Deno has opened what it keeps for signals. */
+const STARTED = 2_000;
 
 /** Has the runtime open the descriptors that it keeps. */
 async function warmUp({ name, open }: StreamKindUnderTest): Promise<void> {
@@ -53,7 +55,7 @@ async function warmUp({ name, open }: StreamKindUnderTest): Promise<void> {
   const { stream, peer } = await open();
   stream.destroy();
   peer.destroy();
-  await pause(100);
+  await pause(Math.max(100, STARTED - performance.now()));
 }
 
 /** Returns how many descriptors the process has open, where that can be seen; else 0. */

@@ -38,6 +38,11 @@ export class NodeStream implements ByteStream {
   #handler: ByteStreamHandler | undefined;
 
   #paused = true;
+  /**
+   * Whether the duplex does not read. The first data that comes during a pause stops it: to stop and start it for each pause would
+   * cost several operations of the runtime, and peers that wait for an answer send nothing meanwhile.
+   */
+  #stopped = true;
   #destroyed = false;
   /** Data that came while the stream was paused. */
   #held: Uint8Array<ArrayBuffer>[] = [];
@@ -96,6 +101,7 @@ export class NodeStream implements ByteStream {
 
   /** Lets go of the duplex without a change, for somebody else to take it over. */
   release(): void {
+    this.#reading.stop();
     this.#detach();
     this.#duplex.off("error", this.#onError);
   }
@@ -123,16 +129,14 @@ export class NodeStream implements ByteStream {
   }
 
   pause(): void {
-    if (this.#paused || this.#destroyed) return;
     this.#paused = true;
-    this.#reading.stop();
   }
 
   resume(): void {
     if (!this.#paused || this.#destroyed) return;
     this.#paused = false;
     if (this.#held.length > 0 || this.#peerEnd === "ended") this.#reportLater();
-    else this.#reading.start();
+    else this.#read();
   }
 
   end(): void {
@@ -201,10 +205,21 @@ export class NodeStream implements ByteStream {
     }
   };
 
+  #read(): void {
+    if (!this.#stopped) return;
+    this.#stopped = false;
+    this.#reading.start();
+  }
+
   #hold(bytes: Uint8Array<ArrayBuffer>): void {
+    if (!this.#stopped) {
+      this.#stopped = true;
+      this.#reading.stop();
+    }
     this.#held.push(bytes);
     this.#heldBytes += bytes.length;
     if (this.#heldBytes <= MAX_HELD) return;
+    this.#held = [];
     this.#onError(
       new ConnectionError(
         "read-error",
@@ -277,6 +292,8 @@ export class NodeStream implements ByteStream {
   /** Reports what was not reported yet. The handler may pause, write or destroy the stream meanwhile. */
   #report(): void {
     if (this.#handler === undefined) return;
+    // What came before the error is delivered first, when the stream is resumed.
+    if (this.#held.length > 0) this.#writeError ??= this.#error;
     if (this.#writeError !== undefined && !this.#writeErrorReported) {
       this.#writeErrorReported = true;
       this.#handler.writeError(this.#writeError);
@@ -284,12 +301,12 @@ export class NodeStream implements ByteStream {
     this.#reportHeld();
     const handler = this.#handler;
     if (this.#error === undefined || handler === undefined) return;
+    if (this.#held.length > 0) return;
     this.destroy();
     handler.error(this.#error);
   }
 
   #reportHeld(): void {
-    const waited = this.#held.length > 0;
     while (!this.#paused && this.#handler !== undefined) {
       const bytes = this.#held.shift();
       if (bytes === undefined) break;
@@ -300,7 +317,7 @@ export class NodeStream implements ByteStream {
     if (this.#peerEnd === "ended") {
       this.#peerEnd = "reported";
       this.#handler.end();
-    } else if (waited) this.#reading.start();
+    } else if (this.#peerEnd === "open") this.#read();
   }
 }
 

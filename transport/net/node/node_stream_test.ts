@@ -6,7 +6,7 @@ import * as tls from "node:tls";
 import { SERVER_CERT, SERVER_KEY } from "../../_support/certificates.ts";
 import { ConnectionError } from "../../base/errors.ts";
 import { pause, settled } from "../_support/stream_contract.ts";
-import { StreamEnd } from "../_support/stream_end.ts";
+import { pattern, StreamEnd } from "../_support/stream_end.ts";
 import { NodeStream } from "./node_stream.ts";
 
 const HOST = "127.0.0.1";
@@ -45,6 +45,41 @@ Deno.test("a duplex whose write throws has a broken side, and is read on", async
   duplex.push(new Uint8Array([0]));
   await end.until(() => end.received === 1);
   stream.destroy();
+});
+
+Deno.test("data that came during a pause is delivered before the error that came with it", async () => {
+  const duplex = new Duplex({ read() {}, write() {} });
+  const end = new StreamEnd(new NodeStream(duplex));
+  end.resume();
+  duplex.push(pattern(0, 10));
+  await end.until(() => end.received === 10);
+  end.pause();
+  duplex.push(pattern(10, 10));
+  await pause(10);
+  assert(duplex.isPaused());
+  duplex.destroy(new Error("broken"));
+  await pause(10);
+  assertEquals([end.received, end.calls], [10, ["writeError"]]);
+  end.resume();
+  await end.until(() => end.has("error"));
+  assertEquals([end.received, end.wrong], [20, []]);
+});
+
+Deno.test("a pause without data does not stop the duplex", async () => {
+  let stops = 0;
+  const duplex = new Duplex({ read() {}, write() {} });
+  const end = new StreamEnd(new NodeStream(duplex));
+  end.resume();
+  duplex.on("pause", () => stops++);
+  for (let i = 0; i < 10; i++) {
+    end.pause();
+    end.resume();
+  }
+  duplex.push(pattern(0, 10));
+  await end.until(() => end.received === 10);
+  assertEquals(stops, 0);
+  duplex.destroy();
+  await end.until(() => end.has("error"));
 });
 
 Deno.test("a duplex that other code destroys is an error", async () => {
