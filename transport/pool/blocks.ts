@@ -88,7 +88,7 @@ export function filterMessages(
         message: (data, size, at) =>
           !accepts(data) || sink.message(data, size, at),
         finish: () => sink.finish(),
-        end: () => sink.end(),
+        end: (dropped) => sink.end(dropped),
       };
     },
   };
@@ -142,9 +142,9 @@ export function paceMessages(
           sink.finish();
           goOn();
         },
-        end() {
+        end(dropped) {
           cancel();
-          sink.end();
+          sink.end(dropped);
         },
       };
     },

@@ -16,7 +16,7 @@ function recording(full: () => boolean = () => false) {
           return !full();
         },
         finish: () => void log.push("finish"),
-        end: () => void log.push("end"),
+        end: (dropped = 0) => void log.push(dropped ? `end ${dropped}` : "end"),
       };
     },
   };
@@ -92,4 +92,18 @@ Deno.test("paceMessages pauses nothing that is about to close, or has no backpre
   abandoned.end();
   assertEquals(clock.pending, 0);
   await clock.settle();
+});
+
+Deno.test("Both pass on how many messages a connection dropped at its end", () => {
+  for (
+    const make of [
+      (delivery: MessageDelivery) => filterMessages(delivery, () => true),
+      (delivery: MessageDelivery) =>
+        paceMessages(delivery, new FakeClock(), () => 0),
+    ]
+  ) {
+    const { delivery, log } = recording();
+    make(delivery).open(1, connection()).end(3);
+    assertEquals(log, ["end 3"]);
+  }
 });
