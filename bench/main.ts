@@ -38,7 +38,7 @@ import {
   stats,
   streams,
 } from "./more.ts";
-import { COLUMNS, pageTable, writePage } from "./page.ts";
+import { COLUMNS, describe, pageTable, writePage } from "./page.ts";
 import { plot } from "./plot.ts";
 import { figure, type Outcome, table } from "./report.ts";
 import { type Workload, WORKLOADS } from "./workloads.ts";
@@ -75,7 +75,7 @@ async function measure(
     for (const peer of peers) {
       if (deflate && peer.kind === "tcp") continue;
       // The runtime's own server has no compression.
-      if (deflate && peer.name === "native") continue;
+      if (deflate && peer.name.includes("native")) continue;
       if (peer.skipped !== undefined) skipped[peer.name] = peer.skipped;
       else {
         try {
@@ -191,7 +191,7 @@ for (const [, run] of more) {
 const machine = {
   cores: navigator.hardwareConcurrency,
   memory: Deno.systemMemoryInfo().total,
-  ...await versions(),
+  versions: await versions(),
   rounds,
   seconds,
 };
@@ -200,7 +200,8 @@ if (page !== undefined) {
   const idleServer = await idle(undefined, IDLE_SECONDS);
   const idleClient = await idleOutbound();
   sections.push(idleServer, idleClient);
-  await writePage(page, pageTable(outcomes, idleServer, idleClient));
+  const text = pageTable(outcomes, idleServer, idleClient);
+  await writePage(page, `${text}\n\n${describe(machine)}`);
 }
 const json = value("--json");
 if (json !== undefined) {

@@ -67,6 +67,23 @@ export function pageTable(
   ].join("\n");
 }
 
+/** What the figures were measured with. */
+export interface Machine {
+  readonly cores: number;
+  readonly memory: number;
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/** A sentence about the machine, for below the table. */
+export function describe(machine: Machine): string {
+  const { cores, memory, rounds, seconds, versions } = machine;
+  const { deno, node, bun, ws, bufferutil } = versions;
+  const gib = (memory / 2 ** 30).toFixed(0);
+  return `Deno ${deno}, Node ${node}, Bun ${bun}, ws ${ws} with bufferutil ${bufferutil}; ${cores} cores, ${gib} GiB of memory; medians of ${rounds} rounds of ${seconds} s.`;
+}
+
 /** Replaces what stands between the two markers of a page. */
 export async function writePage(file: string, text: string): Promise<void> {
   const page = await Deno.readTextFile(file);

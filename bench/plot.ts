@@ -4,7 +4,16 @@ import { type Outcome, ratio } from "./report.ts";
 const LEFT = 360;
 const WIDTH = 480;
 const BAR = 14;
-const COLORS = ["#e0a100", "#8a6d00", "#c9b458", "#5b8def", "#777777"];
+/** The servers that the plot shows, and their colors. */
+const COLORS: Readonly<Record<string, string>> = {
+  "pool": "#e0a100",
+  "pool, copy": "#c9b458",
+  "pool over native": "#8a6d00",
+  "native": "#777777",
+  "ws in Deno": "#5b8def",
+  "ws": "#3a62b0",
+  "Bun": "#aaaaaa",
+};
 
 /** The text of an SVG file. What was measured without the native server is left out. */
 export function plot(all: readonly Outcome[]): string {
@@ -26,11 +35,12 @@ export function plot(all: readonly Outcome[]): string {
       }" font-weight="bold">${outcome.workload.name}</text>`,
     );
     y += BAR + 6;
-    for (const [i, { peer }] of outcome.figures.entries()) {
+    for (const { peer } of outcome.figures) {
+      const color = COLORS[peer];
+      if (color === undefined) continue;
       const times = ratio(outcome, peer, "native") ?? 0;
       // A quarter of native stands at the left edge.
       const part = Math.log(Math.max(times, 0.25) * 4) / Math.log(most * 4);
-      const color = COLORS[i % COLORS.length];
       bars.push(
         `<text x="${LEFT - 8}" y="${y + 11}" text-anchor="end">${peer}</text>`,
         `<rect x="${LEFT}" y="${y}" width="${
