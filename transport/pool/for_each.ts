@@ -129,7 +129,11 @@ function isPool(value: unknown): boolean {
 
 /** An event in a lane. */
 class LaneEvent<E> {
-  constructor(readonly event: E) {}
+  readonly event: E;
+
+  constructor(event: E) {
+    this.event = event;
+  }
 }
 
 /** Messages of each peer in a lane of its own. */
