@@ -139,7 +139,7 @@ table<ListenOptions>("listen", {
   echo(pool);
   const listener = listen({
     hostname: HOST,
-    handshakeTimeout: 150,
+    handshakeTimeout: name === "onRequest" ? 500 : 10_000,
     [name]: name === "onRequest" ? oddly(act, () => ({ status: 204 })) : act,
   });
   const serving = pool.serve(listener);

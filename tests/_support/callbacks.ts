@@ -34,7 +34,7 @@ const WAYS: Readonly<Record<string, () => unknown>> = {
 };
 export const HOST = "127.0.0.1";
 export const PACE = { pingInterval: 20, closeTimeout: 200 };
-export const QUICK = { ...PACE, handshakeTimeout: 150 };
+export const QUICK = { ...PACE, handshakeTimeout: 500 };
 
 function outcomeOf(outcomes: Outcomes, way: string): string {
   return typeof outcomes === "string"
@@ -48,7 +48,7 @@ export async function knock(port: number, path: string): Promise<string> {
     retry: false,
     headers: { origin: "https://app.example" },
     protocols: ["chat"],
-    ...QUICK,
+    ...PACE,
   });
   try {
     await connection.connect();
