@@ -40,7 +40,9 @@ export function normalizeUrl(url: string | URL): string {
     );
   }
   const path = parsed.pathname === "/" ? "" : parsed.pathname;
-  return `${scheme}//${parsed.host}${path}${parsed.search}`;
+  const normal = `${scheme}//${parsed.host}${path}${parsed.search}`;
+  // The given string where it is the same: ten thousand peers each keep their URL, and need it once.
+  return normal === given ? given : normal;
 }
 
 const SCHEMES: Readonly<Record<string, string>> = {

@@ -46,7 +46,8 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
   readonly #url: string;
   readonly #config: ResolvedConnectionOptions;
   /** Created on demand. */
-  #closed: PromiseWithResolvers<SocketEnd> | undefined;
+  #closed: Promise<SocketEnd> | undefined;
+  #resolveClosed: ((end: SocketEnd) => void) | undefined;
   #end: SocketEnd | undefined;
 
   #state: ConnectionState = "disconnected";
@@ -103,9 +104,9 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
 
   /** How it ended. Never rejects. */
   get closed(): Promise<SocketEnd> {
-    this.#closed ??= Promise.withResolvers();
-    if (this.#end !== undefined) this.#closed.resolve(this.#end);
-    return this.#closed.promise;
+    return this.#closed ??= this.#end === undefined
+      ? new Promise((resolve) => this.#resolveClosed = resolve)
+      : Promise.resolve(this.#end);
   }
 
   /** When reading was last resumed: `Infinity` while it is paused, 0 if it never was. */
@@ -382,7 +383,7 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
     if (error !== undefined) this.errors.push(error);
     this.errors.close();
     this.heartbeats.close();
-    this.#closed?.resolve(end);
+    this.#resolveClosed?.(end);
   }
 
   /** The one place where the state changes. */

@@ -62,12 +62,12 @@ export class Peer<Plugin, E extends PoolEvent> {
    * @param ended Called once, when the worker has ended without being stopped, with what it threw.
    */
   start(
-    makePlugin: () => Plugin,
+    makePlugin: (peer: Peer<Plugin, E>) => Plugin,
     ended: (error: Error | undefined) => void,
   ): void {
     const failed = (thrown: unknown) => ended(toError(thrown));
     try {
-      this.#done = Promise.resolve(this.#worker.start(makePlugin()))
+      this.#done = Promise.resolve(this.#worker.start(makePlugin(this)))
         .then(() => ended(undefined), failed);
     } catch (thrown) {
       this.#done = Promise.reject(thrown).catch(failed);

@@ -201,7 +201,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
       release: release ?? (() => {}),
     });
     this.peers.set(id, peer);
-    peer.start(() => makePlugin(peer), (error) => {
+    peer.start(makePlugin, (error) => {
       this.#finish(peer, error);
       if (!peer.retired) ended(peer, error);
     });
