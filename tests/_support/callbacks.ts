@@ -109,6 +109,7 @@ export async function withServer(
   const pool = new InboundPool("server", { connection: PACE });
   echo(pool);
   const listener = listen({ hostname: HOST });
+  await listener.ready;
   const serving = pool.serve(listener);
   const outcome = await run(listener.port, pool);
   assertEquals(await knock(listener.port, "/good"), "connected");
