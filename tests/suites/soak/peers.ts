@@ -11,6 +11,11 @@
 import { dialNative, dialRaw, OutboundPool } from "../../../mod.ts";
 
 const [kind, port = "", count = "", until = "", pause = ""] = Deno.args;
+/** Milliseconds without a message after which no more are expected. */
+const PATIENCE = 10_000;
+/** Milliseconds within which all are connected again: for all together, and more for each. */
+const RECOVERY = 60_000;
+const RECOVERY_OF_EACH = 12;
 /** Dials that are under way, and the most that were at one time. */
 let dials = 0;
 let mostDials = 0;
@@ -68,7 +73,9 @@ while (performance.now() < end) {
   }
   await new Promise((resolve) => setTimeout(resolve, Number(pause)));
 }
-const deadline = performance.now() + 10_000;
+// What is under way has time as long as something comes back.
+let seen = returned;
+let deadline = performance.now() + PATIENCE;
 const lost = () =>
   urls.reduce(
     (sum, url) => sum + (sent.get(url) ?? 0) - (received.get(url) ?? 0),
@@ -76,6 +83,8 @@ const lost = () =>
   );
 while (lost() > 0 && performance.now() < deadline) {
   await new Promise((resolve) => setTimeout(resolve, 20));
+  if (returned > seen) deadline = performance.now() + PATIENCE;
+  seen = returned;
 }
 // No connection was asked to end.
 let ended = 0;
@@ -90,7 +99,7 @@ console.log(JSON.stringify({ returned, lost: lost(), broken, ended }));
 const connected = new Set(urls);
 for await (const _ of Deno.stdin.readable) {
   // The server has gone: the peers must notice, and come back, and their messages with them.
-  const signal = AbortSignal.timeout(60_000);
+  const signal = AbortSignal.timeout(RECOVERY + RECOVERY_OF_EACH * urls.length);
   const gone = new Set<string>();
   mostDials = 0;
   while (gone.size < urls.length || connected.size < urls.length) {
