@@ -10,6 +10,7 @@
  */
 
 import { Connection, dialRaw } from "../../../mod.ts";
+import { POOL_RULES } from "../../../transport/mod.ts";
 import { Program } from "../_support/program.ts";
 
 /** What the server says when it is asked. */
@@ -30,11 +31,11 @@ const FLOOD_MS = 3_000;
 /** What a native peer sends: far more than may wait. */
 const NATIVE_MESSAGES = 3_000;
 /** Messages that the inbox holds, and those that may wait for it of a peer that cannot be paused. */
-const INBOX = 256;
+const INBOX = POOL_RULES.inboxBufferSize.default;
 const WAITING = 100;
 const PADDING = " ".repeat(1_016);
 /**
- * The maximum by which memory may grow: messages of a kibibyte in the inbox and before it are less than 2 MiB. The rest
+ * The maximum by which memory may grow: messages of a kibibyte in the inbox and before it are about 5 MiB. The rest
  * is what the runtime's heap and the buffers of a process under load grow by.
  */
 const MAX_GROWTH = 32 * 2 ** 20;
