@@ -31,7 +31,7 @@ const TAKEOVERS: readonly Takeover[] = [
     },
     async after(end, stream, peer) {
       assert.equal(end.calls[0], "end");
-      // A TLS server of `node:https` has ended our side as well, as it does by itself.
+      // A TLS server of `node:https` has ended our side as well, as it always does.
       if (!stream.writable) return;
       assert.deepEqual(end.calls, ["end"]);
       let received = 0;
