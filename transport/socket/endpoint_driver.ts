@@ -62,6 +62,13 @@ export class EndpointDriver
   #readAt = 0;
   /** The stream is not paused. */
   #reading = false;
+  /** Messages that were queued since bytes arrived. */
+  #queuedSince = 0;
+  /**
+   * Whether the first message after bytes arrived is written at once: at most one was queued between the two times before that bytes
+   * arrived, so there is nothing to gather. Visiting a connection once more to flush it costs 2 to 5 us with 512 or 4,000 connections.
+   */
+  #writesAtOnce = false;
   /** A flush is due. */
   #dirty = false;
   /** Output is being handed to the stream. */
@@ -190,7 +197,7 @@ export class EndpointDriver
   // What the stream reports.
 
   data(bytes: Uint8Array): void {
-    this.#readAt = 0;
+    this.#received();
     this.endpoint.receive(bytes, this.#clock.now());
     this.#settle();
   }
@@ -200,7 +207,7 @@ export class EndpointDriver
   }
 
   filled(count: number): void {
-    this.#readAt = 0;
+    this.#received();
     this.endpoint.filled(count, this.#clock.now());
     this.#settle();
   }
@@ -283,11 +290,24 @@ export class EndpointDriver
     return error;
   }
 
-  /** Something was queued: has it written soon. */
+  /** Bytes have arrived. */
+  #received(): void {
+    this.#readAt = 0;
+    this.#writesAtOnce = this.#queuedSince <= 1;
+    this.#queuedSince = 0;
+  }
+
+  /** Something was queued: writes it, or has it written soon. */
   #queued(): void {
-    const { endpoint } = this;
+    const isFirst = this.#queuedSince++ === 0;
+    if (isFirst && this.#writesAtOnce && !this.#dirty) this.flush();
+    else this.#flushLater();
+  }
+
+  /** Has what waits written together with what follows in this turn of the event loop. */
+  #flushLater(): void {
     if (this.#writing || this.#stream.writing) return;
-    const { bufferedAmount } = endpoint;
+    const { bufferedAmount } = this.endpoint;
     if (bufferedAmount >= FLUSH_AT) return this.flush();
     if (this.#dirty || bufferedAmount === 0) return;
     this.#dirty = true;
@@ -305,7 +325,7 @@ export class EndpointDriver
     const reading = endpoint.reading &&
       (this.#reader !== undefined || !isOpen);
     if (reading !== this.#reading) this.#setReading(reading);
-    if (!this.#dirty && endpoint.bufferedAmount > 0) this.#queued();
+    if (!this.#dirty && endpoint.bufferedAmount > 0) this.#flushLater();
     // Last, since it calls the reader.
     if (!isOpen) this.#followClosing();
   }

@@ -95,6 +95,25 @@ for (const role of ["client", "server"] as const) {
     socket.terminate();
   });
 
+  test("a lone answer is written at once, and several are gathered from the next arrival on", async () => {
+    const { socket, peer, stream } = rawWithPeer(role);
+    const reader = new RecordingReader();
+    socket.start(reader);
+    const atOnce: number[] = [];
+    for (const answers of [1, 1, 2, 2, 1, 1]) {
+      await peer.send(TEXT, utf8("question"));
+      assertEquals(await reader.take(), "question");
+      const before = stream.writes.length;
+      for (let i = 0; i < answers; i++) socket.write(`answer ${i}`);
+      atOnce.push(stream.writes.length - before);
+      await turns();
+      assertEquals(socket.bufferedAmount, 0);
+    }
+    // Each round depends on the number of answers in the round before.
+    assertEquals(atOnce, [1, 1, 1, 0, 0, 1]);
+    socket.terminate();
+  });
+
   test("a write that fails ends it with the failure, and no rejection goes unhandled", async () => {
     const { socket, peer, stream } = rawWithPeer(role);
     const reader = new RecordingReader();
