@@ -164,13 +164,15 @@ async function sendSlowly(door: Door): Promise<void> {
   const peer = new NodeStream(socket);
   const started = performance.now();
   let received = 0;
+  let resuming: ReturnType<typeof setTimeout> | undefined;
   peer.attach({
     data({ length }) {
       received += length;
       const ahead = received / PACE * 1_000 - (performance.now() - started);
       if (ahead < 5) return;
       peer.pause();
-      setTimeout(() => peer.resume(), ahead);
+      clearTimeout(resuming);
+      resuming = setTimeout(() => peer.resume(), ahead);
     },
     end() {},
     drain() {},
@@ -191,6 +193,7 @@ async function sendSlowly(door: Door): Promise<void> {
   }
   assert.ok(connection.state === "connected", "the connection was cut");
   assert.ok(received >= SIZE, `${received} bytes were read`);
+  clearTimeout(resuming);
   peer.destroy();
   await connection.closed;
   await close();
