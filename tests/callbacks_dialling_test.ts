@@ -13,7 +13,8 @@ import {
   OutboundPool,
   type OutboundPoolOptions,
 } from "../mod.ts";
-import { eventually, LogCapture } from "../testing/mod.ts";
+import { eventually, FakeClock, LogCapture } from "../testing/mod.ts";
+import { constant, retry, type RetryOptions } from "../transport/mod.ts";
 import {
   HOST,
   OBSERVER,
@@ -73,6 +74,30 @@ table<ConnectionOptions>("connection", {
       ? `${outcome}, logged`
       : outcome;
   }));
+
+/** A retry that succeeds at the second attempt. The clock goes on as fast as it is waited for. */
+table<RetryOptions>("retry", {
+  onRetry: {
+    rest: "done",
+    "throws": "done, reported",
+    "throws undefined": "done, reported",
+    "rejects": "done, reported",
+  },
+  isRetryable: "done, reported",
+  minDelay: { rest: "done, reported", "returns a number": "done" },
+  onError: "done",
+}, async (name, act) => {
+  const clock = new FakeClock();
+  let errors = 0;
+  const retrying = retry(
+    (attempt) => attempt === 1 ? Promise.reject(new Error("again")) : "done",
+    constant(10),
+    { clock, onError: () => errors++, [name]: act },
+  );
+  await clock.advance(1_000);
+  const outcome = await retrying;
+  return errors === 0 ? outcome : `${outcome}, reported`;
+});
 
 /** The outcomes of the options that both an outbound pool and `connect` have. */
 const OUTBOUND: Table<ConnectOptions> = {

@@ -68,7 +68,8 @@ export interface RetryOptions {
   readonly isRetryable?: ((error: unknown) => boolean) | undefined;
   /**
    * The shortest delay, in milliseconds. A number applies from the second retry on: the first retry may be
-   * immediate, a loop without a pause may not. A function is called for every failure and must not throw.
+   * immediate, a loop without a pause may not. A function is called for every failure. If it throws or returns no number,
+   * `exponential(1000, 60000)` decides.
    *
    * @default {0}
    */
@@ -117,7 +118,8 @@ export async function retry<T>(
   const clock = clockOf(options.clock);
   const { onRetry, onError = () => {}, minDelay = 0 } = options;
   const shortest = typeof minDelay === "function"
-    ? minDelay
+    ? (attempt: number, error: unknown) =>
+      askDelay("minDelay", minDelay, attempt, error, onError)
     : (attempt: number) => attempt === 1 ? 0 : minDelay;
   checkFunction("onRetry", onRetry);
   checkFunction("isRetryable", isRetryable);
@@ -129,7 +131,13 @@ export async function retry<T>(
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
       if (isFinal(error) || !mayRetry(isRetryable, error, onError)) throw error;
-      const asked = ask(policy, attempt, error, onError);
+      const asked = askDelay(
+        "the retry policy",
+        policy,
+        attempt,
+        error,
+        onError,
+      );
       if (asked < 0) throw new RetryLimitError(attempt, error);
       const delay = Math.max(asked, shortest(attempt, error));
       notify(onRetry, onError, { attempt, error, delay });
@@ -152,7 +160,8 @@ function mayRetry(
   }, error);
 }
 
-function ask(
+function askDelay(
+  name: string,
   policy: RetryPolicy,
   attempt: number,
   error: unknown,
@@ -161,7 +170,7 @@ function ask(
   return decide(
     policy,
     {
-      name: "the retry policy",
+      name,
       rule: "a finite number of milliseconds",
       accepts: (value): value is number => Number.isFinite(value),
       fallback: FALLBACK(attempt),
