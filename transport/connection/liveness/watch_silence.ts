@@ -1,3 +1,5 @@
+import process from "node:process";
+import { decide, notify } from "../../base/callbacks.ts";
 import type { Clock } from "../../base/clock.ts";
 import { handled, onAbort } from "../../base/promise.ts";
 import { Schedule, type Task } from "../../base/schedule.ts";
@@ -43,7 +45,8 @@ export interface SilenceOptions {
   /** The source of time. */
   readonly clock: Clock;
   /**
-   * When something was last sent, in milliseconds of the clock, if that counts as a sign of life.
+   * When something was last sent, in milliseconds of the clock, if that counts as a sign of life. If it throws or returns no
+   * number, nothing was sent, and the process gets a warning.
    *
    * @default {it does not}
    */
@@ -54,7 +57,7 @@ export interface SilenceOptions {
    * @default {none}
    */
   readonly signal?: AbortSignal | undefined;
-  /** Called once if the peer was silent for longer than `timeout`. */
+  /** Called once if the peer was silent for longer than `timeout`. What it throws becomes a warning of the process. */
   readonly onSilence: () => void;
 }
 
@@ -120,7 +123,7 @@ class SilenceWatch {
       if (next !== undefined) this.#task = this.#lookAt(next);
       else {
         this.onStop?.();
-        onSilence();
+        notify(onSilence, warn);
       }
     });
   }
@@ -150,7 +153,8 @@ class SilenceWatch {
     const { connection, lastSentAt } = this.#options;
     const { pausedUntil, lastSignAt } = connection;
     if (pausedUntil === Infinity) return now;
-    const signAt = Math.max(lastSignAt, pausedUntil, lastSentAt?.() ?? 0);
+    const sentAt = lastSentAt === undefined ? 0 : askTime(lastSentAt);
+    const signAt = Math.max(lastSignAt, pausedUntil, sentAt);
     if (signAt > this.#signAt) {
       this.#signAt = signAt;
       // The bytes of that sign of life are none of the next.
@@ -170,4 +174,18 @@ class SilenceWatch {
     this.#progress.measure(now);
     return now + Math.min(MEASURE, this.#options.timeout);
   }
+}
+
+function askTime(lastSentAt: () => number): number {
+  return decide(lastSentAt, {
+    name: "lastSentAt",
+    rule: "a finite number of milliseconds",
+    accepts: (value): value is number => Number.isFinite(value),
+    fallback: 0,
+    onError: warn,
+  });
+}
+
+function warn(error: Error): void {
+  process.emitWarning(error);
 }

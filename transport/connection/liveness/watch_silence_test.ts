@@ -1,4 +1,5 @@
-import { assertEquals } from "@std/assert";
+import process from "node:process";
+import { assert, assertEquals } from "@std/assert";
 import { FakeClock } from "../../../testing/fake_clock.ts";
 import { countListeners } from "../../base/_support/signals.ts";
 import { ActiveSocket } from "./_support/active_socket.ts";
@@ -216,3 +217,38 @@ Deno.test("A blocked event loop makes no peer silent", async () => {
   assertEquals(silences, []);
   stop.abort();
 });
+
+for (
+  const [what, misbehave] of [
+    ["throws", () => {
+      throw new Error("odd");
+    }],
+    ["rejects", () => Promise.reject(new Error("odd"))],
+    ["returns NaN", () => NaN],
+    ["returns nothing", () => undefined],
+  ] as const
+) {
+  Deno.test(`A lastSentAt that ${what} does not keep a silent peer, and an onSilence that ${what} does no harm`, async () => {
+    const { clock, peer } = setUp();
+    const warnings: Error[] = [];
+    const note = (warning: Error) => void warnings.push(warning);
+    process.on("warning", note);
+    let silences = 0;
+    watchSilence({
+      connection: peer,
+      timeout: 10_000,
+      clock,
+      // What a program in JavaScript may give.
+      lastSentAt: () => Reflect.apply(misbehave, undefined, []),
+      onSilence: () => {
+        silences++;
+        return misbehave();
+      },
+    });
+    await clock.advance(20_000);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    process.off("warning", note);
+    assertEquals([silences, clock.pending], [1, 0]);
+    assert(warnings.length > 0);
+  });
+}
