@@ -49,7 +49,6 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
   #closed: Promise<SocketEnd> | undefined;
   #resolveClosed: ((end: SocketEnd) => void) | undefined;
   #end: SocketEnd | undefined;
-
   #state: ConnectionState = "disconnected";
   #dialling: AbortController | undefined;
   #unfollow = () => {};
