@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import type { Message } from "../transport/base/message.ts";
 import { rejected } from "../transport/base/promise.ts";
 import type { Queue } from "../transport/base/queue.ts";
-import type { SendOptions } from "../transport/connection/outgoing.ts";
+import type { SendOptions } from "../transport/connection/sending/outgoing.ts";
 import {
   closeFrame,
   type PoolCloseOptions,

@@ -2,7 +2,7 @@ import { ConnectionError } from "../transport/base/errors.ts";
 import type { Message } from "../transport/base/message.ts";
 import { rejected } from "../transport/base/promise.ts";
 import { Connection } from "../transport/connection/connection.ts";
-import type { SendOptions } from "../transport/connection/outgoing.ts";
+import type { SendOptions } from "../transport/connection/sending/outgoing.ts";
 import type { ConnectionStats } from "../transport/connection/stats.ts";
 import { watchSilence } from "../transport/connection/liveness/watch_silence.ts";
 import { runReader } from "../transport/pool/blocks.ts";

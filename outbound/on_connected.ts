@@ -3,7 +3,7 @@ import type { Clock } from "../transport/base/clock.ts";
 import type { Message } from "../transport/base/message.ts";
 import { Schedule } from "../transport/base/schedule.ts";
 import type { Connection } from "../transport/connection/connection.ts";
-import type { SendOptions } from "../transport/connection/outgoing.ts";
+import type { SendOptions } from "../transport/connection/sending/outgoing.ts";
 
 /** The argument of `onConnected`: a peer that has just been connected. It is bound to this one connection. */
 export interface ConnectedPeer {

@@ -8,7 +8,7 @@ import type { Message } from "../transport/base/message.ts";
 import { rejected } from "../transport/base/promise.ts";
 import type { Queue } from "../transport/base/queue.ts";
 import { normalizeUrl } from "../transport/base/url.ts";
-import type { SendOptions } from "../transport/connection/outgoing.ts";
+import type { SendOptions } from "../transport/connection/sending/outgoing.ts";
 import {
   closeFrame,
   type PoolCloseOptions,

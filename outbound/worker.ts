@@ -4,7 +4,7 @@ import type { Message } from "../transport/base/message.ts";
 import { DONE, onAbort, rejected } from "../transport/base/promise.ts";
 import { sleep } from "../transport/base/schedule.ts";
 import { Connection } from "../transport/connection/connection.ts";
-import type { SendOptions } from "../transport/connection/outgoing.ts";
+import type { SendOptions } from "../transport/connection/sending/outgoing.ts";
 import type { ConnectionStats } from "../transport/connection/stats.ts";
 import { lossOf } from "../transport/pool/close_frames.ts";
 import type { SocketEnd } from "../transport/socket/socket.ts";

@@ -17,7 +17,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["transport/socket"],
   ["transport/client"],
   ["transport/server"],
-  ["transport/connection/liveness"],
+  ["transport/connection/liveness", "transport/connection/sending"],
   ["transport/connection"],
   ["transport/pool"],
   ["transport"],
@@ -45,6 +45,7 @@ const MAIN_FILES: Record<string, string> = {
   "transport/server": "listen.ts",
   "transport/connection": "connection.ts",
   "transport/connection/liveness": "liveness.ts",
+  "transport/connection/sending": "outgoing.ts",
   "transport/pool": "pool.ts",
 };
 

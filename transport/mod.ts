@@ -117,7 +117,7 @@ export type { NativeSocketOptions } from "./socket/native_options.ts";
 export { NativeSocket } from "./socket/native_socket.ts";
 export { DenoStream } from "./net/deno/deno_stream.ts";
 export { NodeStream } from "./net/node/node_stream.ts";
-export type { SendOptions } from "./connection/outgoing.ts";
+export type { SendOptions } from "./connection/sending/outgoing.ts";
 export type { PoolErrorRecord } from "./pool/error_queue.ts";
 export {
   forEachMessage,
@@ -177,8 +177,8 @@ export type {
   DialRawOptions,
 } from "./client/dialer.ts";
 export * from "./socket/socket.ts";
-export type { MessageStream } from "./connection/chunk_source.ts";
-export type { SendStreamOptions } from "./connection/send_stream.ts";
+export type { MessageStream } from "./connection/sending/chunk_source.ts";
+export type { SendStreamOptions } from "./connection/sending/send_stream.ts";
 export * from "./server/upgrade.ts";
 export { upgradeNode } from "./server/upgrade_node.ts";
 export { normalizeUrl } from "./base/url.ts";

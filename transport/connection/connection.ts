@@ -18,7 +18,7 @@ import type {
   SocketCloseOptions,
   SocketEnd,
 } from "../socket/socket.ts";
-import { checkStream, type MessageStream } from "./chunk_source.ts";
+import { checkStream, type MessageStream } from "./sending/chunk_source.ts";
 import {
   checkCloseArguments,
   checkTarget,
@@ -35,12 +35,12 @@ import {
   resolveOpenOptions,
 } from "./options.ts";
 import type { MessageSink } from "./receiving.ts";
-import { checkSendOptions, type SendOptions } from "./outgoing.ts";
+import { checkSendOptions, type SendOptions } from "./sending/outgoing.ts";
 import {
   checkSendStreamOptions,
   type SendStreamOptions,
   streamOut,
-} from "./send_stream.ts";
+} from "./sending/send_stream.ts";
 import type { ConnectionStats, Heartbeat } from "./stats.ts";
 import { readableOf, writableOf } from "./web_streams.ts";
 

@@ -21,7 +21,7 @@ import type {
   ConnectionOptions,
   ResolvedConnectionOptions,
 } from "./options.ts";
-import { Outgoing } from "./outgoing.ts";
+import { Outgoing } from "./sending/outgoing.ts";
 import { ConnectionReader, type ReaderHost } from "./reader.ts";
 import { Receiving, type ReceivingHost } from "./receiving.ts";
 import { type ConnectionStats, Heartbeats } from "./stats.ts";

@@ -9,7 +9,7 @@ import type {
 import type { ObservedActivity } from "./liveness/activity.ts";
 import type { Liveness } from "./liveness/liveness.ts";
 import type { ConnectionOptions } from "./options.ts";
-import type { Outgoing } from "./outgoing.ts";
+import type { Outgoing } from "./sending/outgoing.ts";
 import type { Receiving } from "./receiving.ts";
 
 /** What a {@link ConnectionReader} needs of its connection. */

@@ -11,7 +11,7 @@ import {
 import { handled, onAbort } from "../base/promise.ts";
 import { Queue } from "../base/queue.ts";
 import { FOR_EACH_RULES } from "../base/rules.ts";
-import type { SendOptions } from "../connection/outgoing.ts";
+import type { SendOptions } from "../connection/sending/outgoing.ts";
 import { EventOrder } from "./event_order.ts";
 import type { PoolEvent } from "./events.ts";
 import type { PoolErrorRecord } from "./error_queue.ts";

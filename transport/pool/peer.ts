@@ -2,7 +2,7 @@ import { notify } from "../base/callbacks.ts";
 import { PoolError, reasonOf, toError } from "../base/errors.ts";
 import type { Message } from "../base/message.ts";
 import { DONE, handled, rejected } from "../base/promise.ts";
-import type { SendOptions } from "../connection/outgoing.ts";
+import type { SendOptions } from "../connection/sending/outgoing.ts";
 import type { ConnectionStats } from "../connection/stats.ts";
 import type { Delivery } from "./delivery.ts";
 import type { PoolEvent } from "./events.ts";

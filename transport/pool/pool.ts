@@ -12,7 +12,7 @@ import type { Message } from "../base/message.ts";
 import { handled, onAbort, rejected } from "../base/promise.ts";
 import { Queue } from "../base/queue.ts";
 import { settlesWithin } from "../base/schedule.ts";
-import type { SendOptions } from "../connection/outgoing.ts";
+import type { SendOptions } from "../connection/sending/outgoing.ts";
 import { flushAll } from "../net/stream/flush.ts";
 import { Backlogs } from "./backlogs.ts";
 import { Delivery } from "./delivery.ts";

@@ -1,6 +1,6 @@
 import type { ConnectionStats } from "../connection/stats.ts";
 import type { Message } from "../base/message.ts";
-import type { SendOptions } from "../connection/outgoing.ts";
+import type { SendOptions } from "../connection/sending/outgoing.ts";
 
 /** A message in the inbox of a pool. */
 export interface InboxMessage {

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { FakeClock } from "../../testing/fake_clock.ts";
-import { MockSocket } from "../../testing/mock_socket.ts";
-import { ConfigError, ConnectionError } from "../base/errors.ts";
+import { FakeClock } from "../../../testing/fake_clock.ts";
+import { MockSocket } from "../../../testing/mock_socket.ts";
+import { ConfigError, ConnectionError } from "../../base/errors.ts";
 import { Outgoing } from "./outgoing.ts";
 import { checkStream, type MessageStream } from "./chunk_source.ts";
 import { streamOut, type StreamOutOptions } from "./send_stream.ts";

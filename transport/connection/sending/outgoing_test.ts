@@ -1,8 +1,8 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { FakeClock } from "../../testing/fake_clock.ts";
-import { MockSocket } from "../../testing/mock_socket.ts";
-import { ConfigError, ConnectionError } from "../base/errors.ts";
-import { DONE } from "../base/promise.ts";
+import { FakeClock } from "../../../testing/fake_clock.ts";
+import { MockSocket } from "../../../testing/mock_socket.ts";
+import { ConfigError, ConnectionError } from "../../base/errors.ts";
+import { DONE } from "../../base/promise.ts";
 import { Outgoing } from "./outgoing.ts";
 
 /** The sending half over a mock that keeps what is written until it is drained. */

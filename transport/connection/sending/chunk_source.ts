@@ -1,5 +1,5 @@
-import { ConfigError } from "../base/errors.ts";
-import { handled } from "../base/promise.ts";
+import { ConfigError } from "../../base/errors.ts";
+import { handled } from "../../base/promise.ts";
 
 /** What a streamed message may be read from. */
 export type MessageStream =

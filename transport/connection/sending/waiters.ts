@@ -1,7 +1,7 @@
-import type { Clock } from "../base/clock.ts";
-import { ConnectionError } from "../base/errors.ts";
-import { handled, onAbort, rejected } from "../base/promise.ts";
-import { Schedule } from "../base/schedule.ts";
+import type { Clock } from "../../base/clock.ts";
+import { ConnectionError } from "../../base/errors.ts";
+import { handled, onAbort, rejected } from "../../base/promise.ts";
+import { Schedule } from "../../base/schedule.ts";
 
 /** What may end the wait of a call. */
 export interface WaitOptions {

@@ -1,11 +1,20 @@
-import type { Clock } from "../base/clock.ts";
-import { ConfigError, ConnectionError } from "../base/errors.ts";
-import type { Message } from "../base/message.ts";
-import { numberOption, type OptionNames, signalOf } from "../base/options.ts";
-import { DONE, handled, rejected } from "../base/promise.ts";
-import { MAX_DURATION, type NumberRule } from "../base/rules.ts";
-import type { Fragment, Socket } from "../socket/socket.ts";
-import type { ConnectionMeter } from "./stats.ts";
+/**
+ * The sending half of a connection: the order of the calls, waiting for space in the buffer, and streamed messages.
+ *
+ * @module
+ */
+
+import type { Clock } from "../../base/clock.ts";
+import { ConfigError, ConnectionError } from "../../base/errors.ts";
+import type { Message } from "../../base/message.ts";
+import {
+  numberOption,
+  type OptionNames,
+  signalOf,
+} from "../../base/options.ts";
+import { DONE, handled, rejected } from "../../base/promise.ts";
+import { MAX_DURATION, type NumberRule } from "../../base/rules.ts";
+import type { Fragment, Socket } from "../../socket/socket.ts";
 import { Waiters } from "./waiters.ts";
 
 /** Options of one send. */
@@ -48,7 +57,12 @@ export interface OutgoingOptions {
   readonly clock: Clock;
   /** While this many bytes or more are buffered, messages wait. */
   readonly highWaterMark: number;
-  readonly meter?: ConnectionMeter | undefined;
+  readonly meter?: SendMeter | undefined;
+}
+
+/** Counts what is buffered for sending: see `sent` of `ConnectionMeter`. */
+export interface SendMeter {
+  sent(messages: number, bytes: number): void;
 }
 
 /** Follows what an {@link Outgoing} does. */
@@ -67,7 +81,7 @@ export class Outgoing {
   readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #highWaterMark: number;
-  readonly #meter: ConnectionMeter | undefined;
+  readonly #meter: SendMeter | undefined;
   /** Calls whose message is not buffered yet, in order. */
   readonly #queue: Waiters;
   /** Calls whose message is buffered, and that wait until the buffer is below the high-water mark. */

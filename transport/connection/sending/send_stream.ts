@@ -1,14 +1,14 @@
-import { ConnectionError } from "../base/errors.ts";
-import type { Message } from "../base/message.ts";
-import { handled, onAbort, rejected } from "../base/promise.ts";
+import { ConnectionError } from "../../base/errors.ts";
+import type { Message } from "../../base/message.ts";
+import { handled, onAbort, rejected } from "../../base/promise.ts";
 import {
   checkWord,
   numberOption,
   type OptionNames,
   signalOf,
-} from "../base/options.ts";
-import type { NumberRule } from "../base/rules.ts";
-import type { Socket } from "../socket/socket.ts";
+} from "../../base/options.ts";
+import type { NumberRule } from "../../base/rules.ts";
+import type { Socket } from "../../socket/socket.ts";
 import {
   type MessageStream,
   openSource,
