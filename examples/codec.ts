@@ -53,5 +53,5 @@ const listener = listen({ port: port(), hostname: "127.0.0.1", signal });
 await listener.ready;
 console.log(`ws://127.0.0.1:${listener.port}`);
 for await (const incoming of listener) {
-  void serve(Connection.fromSocket(incoming.accept(), { signal }));
+  void serve(new Connection(incoming.accept(), { signal }));
 }

@@ -27,7 +27,7 @@ async function connect(incoming: Incoming): Promise<void> {
   }
   try {
     const protocols = upstream.protocol === "" ? [] : [upstream.protocol];
-    const peer = Connection.fromSocket(incoming.accept({ protocols }));
+    const peer = new Connection(incoming.accept({ protocols }));
     await pipe(peer, upstream, { signal });
   } catch {
     upstream.terminate(); // The peer has left meanwhile.

@@ -31,7 +31,7 @@ for (const [name, end, kind, code] of ENDS) {
     await using pool = new InboundPool("pool");
     const pair = socketPair();
     pool.add("a", pair.server);
-    const peer = Connection.fromSocket(pair.client);
+    const peer = new Connection(pair.client);
     end(pair, peer);
     const event = await pool.events.take();
     assertEquals([event?.kind, event?.closeCode], [kind, code]);
@@ -58,7 +58,7 @@ Deno.test("add, replace, remove and close give no event", async () => {
   addPeer(pool, "a");
   const { client, server } = socketPair();
   pool.replace("a", server);
-  Connection.fromSocket(client);
+  new Connection(client);
   await pool.remove("a");
   addPeer(pool, "b");
   await pool.close();

@@ -52,7 +52,7 @@ Deno.test("replace puts what the old peer had sent before anything of the new on
   for (let i = 0; i < 5; i++) await old.send(`old ${i}`);
   await delay(1);
   const { client, server } = socketPair();
-  const replaced = Connection.fromSocket(client);
+  const replaced = new Connection(client);
   pool.replace("a", server);
   await replaced.send("new");
   assertEquals((await old.closed).code, 1000);
@@ -79,7 +79,7 @@ Deno.test("A send right after a replace or a removal does not go to the previous
   pool.replace("a", server);
   await pool.send("a", "two");
   assertEquals(await old.incoming.take(), "one");
-  const next = Connection.fromSocket(client);
+  const next = new Connection(client);
   assertEquals(await next.incoming.take(), "two");
   const removed = pool.remove("a");
   assertEquals(
@@ -166,7 +166,7 @@ Deno.test("A peer may have any id, also in the statistics", async () => {
 Deno.test("A socket that a pool has is not taken a second time", async () => {
   await using pool = new InboundPool("pool");
   const { client, server } = socketPair();
-  await using _peer = Connection.fromSocket(client);
+  await using _peer = new Connection(client);
   pool.add("a", server);
   for (
     const again of [

@@ -23,7 +23,7 @@ Deno.test("The figures of a pool never fall, whatever becomes of its peers", asy
   await send(old, 1);
   const { client, server } = socketPair();
   pool.replace("c", server);
-  await send(Connection.fromSocket(client), 4);
+  await send(new Connection(client), 4);
   void pool.send("nobody", "x");
   const { peerCount, ...stats } = pool.stats();
   assertEquals(peerCount, 1);

@@ -31,7 +31,7 @@
  * const clock = new FakeClock();
  * clock.setRandom([0.5]); // The middle: pings come neither earlier nor later.
  * const socket = new MockSocket({ clock });
- * await using connection = Connection.fromSocket(socket, {
+ * await using connection = new Connection(socket, {
  *   clock,
  *   pingInterval: 20_000,
  * });

@@ -32,7 +32,7 @@ for (const setup of HAND_SETUPS) {
   Deno.test(`${setup}: a message arrives whole whatever happens to its memory right after the call`, async () => {
     await using met = await meetByHand(setup);
     const { ours, peer } = met;
-    const connection = Connection.fromSocket(ours);
+    const connection = new Connection(ours);
     for (const [name, change] of Object.entries(CHANGES)) {
       for (const size of [10, 5_000, SIZE]) {
         const expected = pattern(new ArrayBuffer(size));
@@ -61,7 +61,7 @@ for (const setup of HAND_SETUPS) {
   Deno.test(`${setup}: a streamed message arrives whole although its source uses its memory again`, async () => {
     await using met = await meetByHand(setup);
     const { ours, peer } = met;
-    const connection = Connection.fromSocket(ours);
+    const connection = new Connection(ours);
     for (const change of Object.values(CHANGES)) {
       const source = async function* () {
         for (const size of [10, 5_000, SIZE]) {
@@ -93,7 +93,7 @@ for (const setup of HAND_SETUPS) {
   Deno.test(`${setup}: memory that vanishes while it is borrowed ends that connection with an error, and nothing else`, async () => {
     await using met = await meetByHand(setup);
     const { ours, peer } = met;
-    const connection = Connection.fromSocket(ours);
+    const connection = new Connection(ours);
     const bytes = new Uint8Array(24 * 2 ** 20);
     const sent = assertRejects(() => connection.send(bytes), ConnectionError);
     await delay(20);

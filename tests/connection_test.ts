@@ -12,8 +12,8 @@ interface Pair extends AsyncDisposable {
 async function connect(setup: Setup): Promise<Pair> {
   const met = await meet(setup);
   return {
-    ours: Connection.fromSocket(met.ours),
-    other: Connection.fromSocket(met.peer),
+    ours: new Connection(met.ours),
+    other: new Connection(met.peer),
     [Symbol.asyncDispose]: () => met[Symbol.asyncDispose](),
   };
 }
@@ -110,7 +110,7 @@ Deno.test("The response of the opening handshake can be read on the client's sid
   const connected = connection.connect();
   const { value } = await incoming.next();
   assert(value !== undefined);
-  const server = Connection.fromSocket(value.accept());
+  const server = new Connection(value.accept());
   await connected;
   assertEquals(connection.response?.status, 101);
   assert(connection.response?.headers.has("sec-websocket-accept"));
@@ -126,7 +126,7 @@ Deno.test("The error of a connection that broke a limit of ours says which, and 
   const connected = client.connect();
   const { value } = await incoming.next();
   assert(value !== undefined);
-  const server = Connection.fromSocket(value.accept({ maxMessageSize: 1_000 }));
+  const server = new Connection(value.accept({ maxMessageSize: 1_000 }));
   await connected;
   client.trySend("x".repeat(2_000));
   const error = await server.errors.take();

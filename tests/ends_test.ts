@@ -21,7 +21,7 @@ for (const setup of HAND_SETUPS) {
     Deno.test(`${setup}: after the peer's ${what} sends fail at the call, and nothing follows our close frame`, async () => {
       await using met = await meetByHand(setup);
       const { ours, peer } = met;
-      const connection = Connection.fromSocket(ours, { closeTimeout: 60_000 });
+      const connection = new Connection(ours, { closeTimeout: 60_000 });
       await peer.send(first, body);
       await eventually(() => connection.state === "closed");
       for (let i = 0; i < 3; i++) {
@@ -53,7 +53,7 @@ for (const setup of HAND_SETUPS) {
   Deno.test(`${setup}: a close frame that did not go out is not called sent, and closeTimeout bounds the end`, async () => {
     await using met = await meetByHand(setup);
     const { ours, peer } = met;
-    const connection = Connection.fromSocket(ours, { closeTimeout: 200 });
+    const connection = new Connection(ours, { closeTimeout: 200 });
     const sent = assertRejects(
       () => connection.send(new Uint8Array(STALLING)),
       ConnectionError,

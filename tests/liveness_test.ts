@@ -35,8 +35,8 @@ async function withEachSetup(
     return {
       ...met,
       setup,
-      connection: Connection.fromSocket(met.ours, QUICK),
-      other: Connection.fromSocket(met.peer, PATIENT),
+      connection: new Connection(met.ours, QUICK),
+      other: new Connection(met.peer, PATIENT),
     };
   }));
   try {

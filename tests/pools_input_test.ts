@@ -186,7 +186,7 @@ Deno.test("An inbound pool refuses calls that it cannot do, and keeps working", 
     "data must be a string or a Uint8Array",
   );
   await pool.send("a", "goes on");
-  const connection = Connection.fromSocket(client);
+  const connection = new Connection(client);
   assertEquals(await connection.incoming.take(), "goes on");
 });
 
@@ -219,8 +219,8 @@ Deno.test("After close a pool says that it is closed, and nothing else", async (
 
 Deno.test("A close code that may not be sent, and a reason of over 123 bytes, are refused", async () => {
   const { client, server } = socketPair();
-  const one = Connection.fromSocket(client);
-  const other = Connection.fromSocket(server);
+  const one = new Connection(client);
+  const other = new Connection(server);
   for (
     const code of [0, 999, 1004, 1006, 1015, 1016, 2999, 5000, 1.5, NaN]
   ) {
@@ -311,8 +311,8 @@ Deno.test("An option of an outbound pool in the wrong place is refused, and the 
 
 Deno.test("A misspelt option of a call is refused, in place of waiting without it", async () => {
   const { client, server } = socketPair();
-  const one = Connection.fromSocket(client);
-  const other = Connection.fromSocket(server);
+  const one = new Connection(client);
+  const other = new Connection(server);
   const socket = new MockSocket();
   await using pool = new OutboundPool("pool", {
     dialer: new MockDialer([socket]).dial,

@@ -11,7 +11,7 @@
  * const connection = new Connection(`ws://127.0.0.1:${listener.port}`);
  * const connecting = connection.connect();
  * for await (const incoming of listener) {
- *   const peer = Connection.fromSocket(incoming.accept());
+ *   const peer = new Connection(incoming.accept());
  *   await connecting;
  *   console.log(`${await connection.ping()} ms away`);
  *   await peer.close();

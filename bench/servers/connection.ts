@@ -1,5 +1,5 @@
 /** Echo through bare connections, a loop each. @module */
-import { Connection, listen } from "../../mod.ts";
+import { Connection, listen, type Socket } from "../../mod.ts";
 import { announce, settings } from "./settings.ts";
 
 const { binary, compression, tls } = settings();
@@ -13,8 +13,8 @@ const listener = listen({
 announce(listener.addr);
 for await (const incoming of listener) void echo(incoming.accept());
 
-async function echo(socket: Parameters<typeof Connection.fromSocket>[0]) {
-  const connection = Connection.fromSocket(socket);
+async function echo(socket: Socket) {
+  const connection = new Connection(socket);
   for await (const batch of connection.incoming.batches()) {
     for (const message of batch) connection.send(message);
   }

@@ -6,5 +6,5 @@ import type { InboundPool } from "../pool.ts";
 export function addPeer(pool: InboundPool, id: string): Connection {
   const { client, server } = socketPair();
   pool.add(id, server);
-  return Connection.fromSocket(client);
+  return new Connection(client);
 }

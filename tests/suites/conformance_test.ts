@@ -394,7 +394,7 @@ async function against(
 ): Promise<void> {
   const compression = extensions !== "" && { threshold: 0 };
   const serve = async (socket: Socket) => {
-    const connection = Connection.fromSocket(socket, { pingInterval: 0 });
+    const connection = new Connection(socket, { pingInterval: 0 });
     for await (const message of connection.incoming) {
       void connection.send(message);
     }

@@ -30,7 +30,7 @@ for (const option of ["onPing", "onPong", "onFrame", "onClose"] as const) {
       const log = new LogCapture();
       let calls = 0;
       const socket = new MockSocket();
-      const connection = Connection.fromSocket(socket, {
+      const connection = new Connection(socket, {
         logger: log,
         pingInterval: 0,
         [option]: (...args: unknown[]) => {
@@ -81,7 +81,7 @@ Deno.test("Callbacks get their arguments", async () => {
     onClose: (code, reason) => void seen.push(["close", code, reason]),
   };
   const socket = new MockSocket();
-  const connection = Connection.fromSocket(socket, options);
+  const connection = new Connection(socket, options);
   socket.receivePing(new Uint8Array([1]));
   socket.receivePong(new Uint8Array([2]));
   connection.trySend("hello");
@@ -107,7 +107,7 @@ Deno.test("onFrame costs nothing if it is absent: the socket does not report fra
     socket.behaviour.start = ({ frame }) => {
       watched.push(frame !== undefined);
     };
-    const connection = Connection.fromSocket(socket, { onFrame });
+    const connection = new Connection(socket, { onFrame });
     connection.terminate();
     await connection.closed;
   }
@@ -118,7 +118,7 @@ Deno.test("onClose is not called without a close frame of the peer, and once wit
   for (const end of ["cut", "close", "own close"] as const) {
     let calls = 0;
     const socket = new MockSocket();
-    const connection = Connection.fromSocket(socket, {
+    const connection = new Connection(socket, {
       onClose: () => void calls++,
     });
     if (end === "cut") socket.end();

@@ -8,7 +8,7 @@ for (const role of ["client", "server"] as const) {
     Deno.test(`closeTimeout bounds the closing handshake while output stalls: ${role}, ${initiator} begins`, async () => {
       const clock = new FakeClock();
       const { socket, peer } = rawWithPeer(role, { clock }, 1_000);
-      const connection = Connection.fromSocket(socket, {
+      const connection = new Connection(socket, {
         clock,
         closeTimeout: 100,
         pingInterval: 0,

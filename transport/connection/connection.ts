@@ -105,14 +105,6 @@ export class Connection implements AsyncDisposable {
     else if (options.signal?.aborted) void this.close();
   }
 
-  /** Creates a connection over a socket that is open already, and begins to read. */
-  static fromSocket(
-    socket: Socket,
-    options?: OpenConnectionOptions,
-  ): Connection {
-    return new Connection(socket, options);
-  }
-
   /** The messages in the order in which they arrived. Ends when the connection has ended. */
   get incoming(): Queue<Message> {
     return this.#life.receiving.incoming;

@@ -30,8 +30,8 @@ function pair(
   const clock = new FakeClock();
   const sockets = socketPair({ clock });
   return {
-    client: Connection.fromSocket(sockets.client, { clock, ...options }),
-    server: Connection.fromSocket(sockets.server, { clock, pingInterval: 0 }),
+    client: new Connection(sockets.client, { clock, ...options }),
+    server: new Connection(sockets.server, { clock, pingInterval: 0 }),
     clock,
   };
 }
@@ -170,7 +170,7 @@ for (
   Deno.test(`A reader that is full in ${name} pauses reading, and goes on when it is read`, async () => {
     const clock = new FakeClock();
     const socket = new MockSocket({ clock });
-    const connection = Connection.fromSocket(socket, { clock, ...limits });
+    const connection = new Connection(socket, { clock, ...limits });
     for (let i = 0; i < 6; i++) socket.receive(message);
     assertEquals([socket.paused, connection.stats().incomingDepth], [
       true,
@@ -218,7 +218,7 @@ const ENDS: readonly [
 for (const [name, end, code, closeCode] of ENDS) {
   Deno.test(`The end by ${name} gives one error, ${code}, then no more`, async () => {
     const socket = new MockSocket();
-    const connection = Connection.fromSocket(socket);
+    const connection = new Connection(socket);
     socket.end({ initiator: "peer", reason: "why", ...end });
     const errors: ConnectionError[] = [];
     for await (const error of connection.errors) errors.push(error);
@@ -272,7 +272,7 @@ Deno.test("close refuses codes and reasons that may not be sent, and the connect
 Deno.test("A peer that does not answer the close is cut after closeTimeout", async () => {
   const clock = new FakeClock();
   const { client } = socketPair({ clock });
-  const connection = Connection.fromSocket(client, {
+  const connection = new Connection(client, {
     clock,
     closeTimeout: 300,
   });
@@ -311,7 +311,7 @@ Deno.test("Sends keep the order of their calls, and count", async () => {
 Deno.test("A send waits for room, and is withdrawn by its signal or its timeout", async () => {
   const clock = new FakeClock();
   const socket = new MockSocket({ clock, buffering: true });
-  const connection = Connection.fromSocket(socket, {
+  const connection = new Connection(socket, {
     clock,
     highWaterMark: 4,
     pingInterval: 0,
@@ -339,7 +339,7 @@ Deno.test("A send waits for room, and is withdrawn by its signal or its timeout"
 Deno.test("A peer that reads nothing for writeTimeout ends the connection, and all calls that wait", async () => {
   const clock = new FakeClock();
   const socket = new MockSocket({ clock, buffering: true });
-  const connection = Connection.fromSocket(socket, {
+  const connection = new Connection(socket, {
     clock,
     highWaterMark: 4,
     writeTimeout: 1_000,
@@ -386,7 +386,7 @@ Deno.test("Values that are not messages, and sends before connect or after close
 Deno.test("A ping gives its round trip, which counts as a heartbeat", async () => {
   const clock = new FakeClock();
   const socket = new MockSocket({ clock });
-  const connection = Connection.fromSocket(socket, { clock, pingInterval: 0 });
+  const connection = new Connection(socket, { clock, pingInterval: 0 });
   const ping = connection.ping();
   clock.tick(7);
   socket.receivePong(new Uint8Array([1, 2, 3]));
@@ -411,7 +411,7 @@ Deno.test("Pings go out every pingInterval, a tenth earlier or later", async () 
   const clock = new FakeClock();
   clock.setRandom([0, 1]);
   const socket = new MockSocket({ clock });
-  const connection = Connection.fromSocket(socket, {
+  const connection = new Connection(socket, {
     clock,
     pingInterval: 1_000,
   });
@@ -427,7 +427,7 @@ Deno.test("Pings go out every pingInterval, a tenth earlier or later", async () 
 
 Deno.test("A socket without control frames cannot ping, and says so", async () => {
   const socket = new MockSocket({ controlFrames: false });
-  const connection = Connection.fromSocket(socket, { pingInterval: 1 });
+  const connection = new Connection(socket, { pingInterval: 1 });
   const error = await assertRejects(() => connection.ping(), ConnectionError);
   assertEquals(error.code, "ping-unsupported");
   assertEquals([connection.controlFrames, socket.pings.length], [false, 0]);
@@ -441,7 +441,7 @@ Deno.test("onPing, onPong and onClose see control frames, and may throw", async 
     seen.push(what);
     throw new Error("a callback that throws hurts nobody");
   };
-  const connection = Connection.fromSocket(socket, {
+  const connection = new Connection(socket, {
     onPing: (payload) => see("ping", [...payload]),
     onPong: (payload) => see("pong", [...payload]),
     onClose: (code, reason) => see("close", code, reason),
@@ -456,8 +456,8 @@ Deno.test("onPing, onPong and onClose see control frames, and may throw", async 
 for (const streaming of [true, false]) {
   Deno.test(`A stream is one message at the other side, ${streaming ? "in fragments without an empty one" : "gathered"}`, async () => {
     const sockets = socketPair({ streaming });
-    const client = Connection.fromSocket(sockets.client);
-    const server = Connection.fromSocket(sockets.server);
+    const client = new Connection(sockets.client);
+    const server = new Connection(sockets.server);
     const text = "é".repeat(50);
     await client.sendStream(ReadableStream.from([text, "", text]), {
       type: "text",
@@ -474,7 +474,7 @@ for (const streaming of [true, false]) {
 
 Deno.test("The last fragment of a stream has FIN, and other sends wait behind it", async () => {
   const socket = new MockSocket();
-  const connection = Connection.fromSocket(socket);
+  const connection = new Connection(socket);
   const { readable, writable } = new TransformStream<string, string>();
   const writer = writable.getWriter();
   const streamed = connection.sendStream(readable, { chunkSize: 4 });
@@ -498,7 +498,7 @@ Deno.test("The last fragment of a stream has FIN, and other sends wait behind it
 
 Deno.test("A stream that breaks off in the middle ends the connection; before its first fragment it does not", async () => {
   const socket = new MockSocket();
-  const connection = Connection.fromSocket(socket);
+  const connection = new Connection(socket);
   const fails = async function* (chunks: string[]) {
     yield* chunks;
     await Promise.resolve();
@@ -679,7 +679,7 @@ Deno.test("A meter counts what passes through: messages, fragments and heartbeat
   };
   for (let i = 0; i < 2; i++) {
     const socket = new MockSocket();
-    await using connection = Connection.fromSocket(socket, { meter });
+    await using connection = new Connection(socket, { meter });
     socket.receive("é");
     await connection.send("abc");
     connection.trySend(new Uint8Array(5));

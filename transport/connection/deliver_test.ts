@@ -24,7 +24,7 @@ class Recorder implements MessageSink {
 Deno.test("A sink gets each message in the call that read it, and incoming none", async () => {
   const clock = new FakeClock();
   const socket = new MockSocket({ clock });
-  const connection = Connection.fromSocket(socket, { clock });
+  const connection = new Connection(socket, { clock });
   const sink = new Recorder();
   connection.deliverTo(sink);
   socket.receive("é");
@@ -38,7 +38,7 @@ Deno.test("A sink gets each message in the call that read it, and incoming none"
 
 Deno.test("Messages that wait go to the sink before those that come when the peer is let go on", async () => {
   const socket = new MockSocket();
-  const connection = Connection.fromSocket(socket, { incomingBufferSize: 4 });
+  const connection = new Connection(socket, { incomingBufferSize: 4 });
   for (let i = 0; i < 20; i++) socket.receive(String(i));
   assertEquals([socket.paused, connection.incoming.size], [true, 4]);
   const sink = new Recorder();
@@ -54,7 +54,7 @@ Deno.test("Messages that wait go to the sink before those that come when the pee
 
 Deno.test("What waits after the end goes to the sink as well", async () => {
   const { client, server } = socketPair();
-  const connection = Connection.fromSocket(server);
+  const connection = new Connection(server);
   client.write("last");
   client.close(1000);
   await connection.closed;
@@ -66,7 +66,7 @@ Deno.test("What waits after the end goes to the sink as well", async () => {
 Deno.test("A sink that returns false pauses reading until resume", async () => {
   const clock = new FakeClock();
   const socket = new MockSocket({ clock });
-  const connection = Connection.fromSocket(socket, { clock });
+  const connection = new Connection(socket, { clock });
   const sink = new Recorder(2);
   connection.deliverTo(sink);
   for (let i = 0; i < 4; i++) socket.receive(String(i));
@@ -83,7 +83,7 @@ Deno.test("A sink that returns false pauses reading until resume", async () => {
 
 Deno.test("A sink may resume before its call returns", async () => {
   const socket = new MockSocket();
-  const connection = Connection.fromSocket(socket);
+  const connection = new Connection(socket);
   let taken = 0;
   connection.deliverTo({
     message() {
@@ -99,7 +99,7 @@ Deno.test("A sink may resume before its call returns", async () => {
 
 Deno.test("A socket without flow control goes on delivering, and resume does nothing", async () => {
   const socket = new MockSocket({ flowControl: false });
-  const connection = Connection.fromSocket(socket);
+  const connection = new Connection(socket);
   const sink = new Recorder(1);
   connection.deliverTo(sink);
   for (let i = 0; i < 3; i++) socket.receive("x");
@@ -110,7 +110,7 @@ Deno.test("A socket without flow control goes on delivering, and resume does not
 
 Deno.test("resume after the end does nothing", async () => {
   const socket = new MockSocket();
-  const connection = Connection.fromSocket(socket);
+  const connection = new Connection(socket);
   connection.deliverTo(new Recorder(1));
   socket.receive("x");
   await connection.close();
@@ -120,7 +120,7 @@ Deno.test("resume after the end does nothing", async () => {
 
 Deno.test("What waits is handed over as far as the sink has room, the rest on resume, in order", async () => {
   const socket = new MockSocket();
-  const connection = Connection.fromSocket(socket, { incomingBufferSize: 8 });
+  const connection = new Connection(socket, { incomingBufferSize: 8 });
   for (let i = 0; i < 5; i++) socket.receive(String(i));
   const sink = new Recorder(2);
   connection.deliverTo(sink);
@@ -143,7 +143,7 @@ Deno.test("What waits is handed over as far as the sink has room, the rest on re
 Deno.test("A sink learns of the end once, behind all messages", async () => {
   for (const late of [false, true]) {
     const socket = new MockSocket();
-    const connection = Connection.fromSocket(socket);
+    const connection = new Connection(socket);
     const reports: Message[] = [];
     const sink: MessageSink = {
       message: (data) => {

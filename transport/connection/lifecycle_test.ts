@@ -41,7 +41,7 @@ Deno.test("The signal closes while connecting and while connected, and a connect
   const connecting = assertRejects(() => dialling.connect(), ConnectionError);
   const waiting = new Connection("ws://a.test", { signal, dialer: never.dial });
   const socket = new MockSocket();
-  const connected = Connection.fromSocket(socket, { signal });
+  const connected = new Connection(socket, { signal });
   await Promise.resolve();
   controller.abort();
   assertEquals((await connecting).code, "connection-closed");
@@ -80,14 +80,14 @@ Deno.test("Options without effect on an open socket are refused, and so are unkn
   );
   assertEquals(error.code, "unknown-option");
   // @ts-expect-error: the types refuse it too.
-  assertThrows(() => Connection.fromSocket(socket, { maxMessageSize: 10 }));
-  await Connection.fromSocket(socket, { pingTimeout: 5 }).close();
+  assertThrows(() => new Connection(socket, { maxMessageSize: 10 }));
+  await new Connection(socket, { pingTimeout: 5 }).close();
 });
 
 Deno.test("A close frame without a code goes out for 1005", async () => {
   for (const role of ["client", "server"] as const) {
     const { socket, peer } = rawWithPeer(role);
-    const connection = Connection.fromSocket(socket);
+    const connection = new Connection(socket);
     const closed = connection.close(1005);
     const frame = await peer.next();
     assertEquals([frame?.first, frame?.payload.length], [CLOSE, 0]);
@@ -114,7 +114,7 @@ Deno.test("The response of the opening handshake is that of the socket", async (
 Deno.test("A dead peer is cut, and the error says why", async () => {
   const clock = new FakeClock();
   const socket = new MockSocket({ clock });
-  const connection = Connection.fromSocket(socket, { clock });
+  const connection = new Connection(socket, { clock });
   const waiting = assertRejects(() => connection.ping(), ConnectionError);
   await clock.advance(20_000);
   const error = await connection.errors.take();
@@ -139,8 +139,8 @@ Deno.test("A socket that cannot ping after all ends its own connection only", as
       },
     },
   });
-  const one = Connection.fromSocket(broken, { clock });
-  const other = Connection.fromSocket(new MockSocket({ clock }), {
+  const one = new Connection(broken, { clock });
+  const other = new Connection(new MockSocket({ clock }), {
     clock,
     pingTimeout: 0,
   });
@@ -158,7 +158,7 @@ Deno.test("A socket that cannot ping after all ends its own connection only", as
 
 Deno.test("More messages than may wait end a connection whose reading cannot be paused", async () => {
   const socket = new MockSocket({ flowControl: false });
-  const connection = Connection.fromSocket(socket, { incomingBufferSize: 3 });
+  const connection = new Connection(socket, { incomingBufferSize: 3 });
   for (let i = 0; i < 5; i++) socket.receive(String(i));
   assertEquals(socket.closes.map(({ code }) => code), [1009]);
   const error = await connection.errors.take();
@@ -183,7 +183,7 @@ class ClosingSocket extends MockSocket {
 Deno.test("While the peer is closing answers still go out, pings do not, and then nothing", async () => {
   const clock = new FakeClock();
   const socket = new ClosingSocket({ clock });
-  const connection = Connection.fromSocket(socket, { clock });
+  const connection = new Connection(socket, { clock });
   socket.reader?.closing?.(true);
   assertEquals(connection.state, "connected");
   assert(connection.trySend("an answer"));
@@ -204,7 +204,7 @@ Deno.test("While the peer is closing answers still go out, pings do not, and the
 
 Deno.test("A send that the socket refuses fails at the call, and is counted", async () => {
   const socket = new MockSocket();
-  const connection = Connection.fromSocket(socket);
+  const connection = new Connection(socket);
   socket.behaviour.write = () => {
     throw new ConnectionError("connection-closed", "the peer is closing");
   };
@@ -218,7 +218,7 @@ Deno.test("A send that the socket refuses fails at the call, and is counted", as
 
 Deno.test("Of a message that was buffered when the connection ended it is unknown whether it arrived", async () => {
   const socket = new MockSocket({ buffering: true });
-  const connection = Connection.fromSocket(socket, { highWaterMark: 4 });
+  const connection = new Connection(socket, { highWaterMark: 4 });
   const buffered = connection.send("buffered");
   const waiting = connection.send("waiting");
   socket.end();
@@ -245,7 +245,7 @@ Deno.test("Two programs that await send in their reading loops stall until write
     writeTimeout: 30_000,
   };
   const sides = [sockets.client, sockets.server].map((socket) =>
-    Connection.fromSocket(socket, options)
+    new Connection(socket, options)
   );
   const message = "x".repeat(400);
   const loops = sides.map(async (side) => {
@@ -278,7 +278,7 @@ Deno.test("A socket that throws when it should end counts as ended, which is rep
   for (const method of ["close", "terminate"] as const) {
     const socket = new MockSocket({ behaviour: { [method]: fail } });
     let closes = 0;
-    const connection = Connection.fromSocket(socket, {
+    const connection = new Connection(socket, {
       onClose: () => void closes++,
     });
     if (method === "close") void connection.close();
@@ -312,7 +312,7 @@ for (
         },
       },
     });
-    const connection = Connection.fromSocket(socket, {
+    const connection = new Connection(socket, {
       clock,
       incomingBufferSize: 1,
       closeTimeout: 100,

@@ -70,7 +70,7 @@ for (const [member, kind] of Object.entries(MEMBERS)) {
       const socket = new MockSocket({ clock });
       let connection: Connection;
       try {
-        connection = Connection.fromSocket(odd(socket, member, act), {
+        connection = new Connection(odd(socket, member, act), {
           clock,
           pingInterval: 1_000,
           closeTimeout: 2_000,

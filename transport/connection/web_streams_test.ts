@@ -8,8 +8,8 @@ import { Connection } from "./connection.ts";
 function pair() {
   const sockets = socketPair();
   return {
-    client: Connection.fromSocket(sockets.client),
-    server: Connection.fromSocket(sockets.server),
+    client: new Connection(sockets.client),
+    server: new Connection(sockets.server),
   };
 }
 
@@ -29,7 +29,7 @@ Deno.test("What is written to writable can be read from readable, and both end w
 
 Deno.test("readable takes a message off the queue only when its reader asks", async () => {
   const socket = new MockSocket();
-  const connection = Connection.fromSocket(socket, { incomingBufferSize: 2 });
+  const connection = new Connection(socket, { incomingBufferSize: 2 });
   const reader = connection.readable.getReader();
   for (let i = 0; i < 5; i++) socket.receive(String(i));
   await new Promise((resolve) => setTimeout(resolve, 0));
@@ -44,7 +44,7 @@ Deno.test("readable takes a message off the queue only when its reader asks", as
 Deno.test("writable waits for room in the buffer", async () => {
   const clock = new FakeClock();
   const socket = new MockSocket({ clock, buffering: true });
-  const connection = Connection.fromSocket(socket, { clock, highWaterMark: 4 });
+  const connection = new Connection(socket, { clock, highWaterMark: 4 });
   const writer = connection.writable.getWriter();
   const first = writer.write("full");
   const second = writer.write("more");
@@ -62,7 +62,7 @@ Deno.test("writable waits for room in the buffer", async () => {
 
 Deno.test("An end that was not clean fails both streams with its error", async () => {
   const socket = new MockSocket();
-  const connection = Connection.fromSocket(socket);
+  const connection = new Connection(socket);
   const reader = connection.readable.getReader();
   const writer = connection.writable.getWriter();
   const closed = assertRejects(() => writer.closed, ConnectionError);
@@ -79,7 +79,7 @@ Deno.test("An end that was not clean fails both streams with its error", async (
 
 Deno.test("A clean end closes readable, and writable takes no more", async () => {
   const socket = new MockSocket();
-  const connection = Connection.fromSocket(socket);
+  const connection = new Connection(socket);
   const reader = connection.readable.getReader();
   const writer = connection.writable.getWriter();
   const closed = assertRejects(() => writer.closed, TypeError, "closed");
@@ -91,7 +91,7 @@ Deno.test("A clean end closes readable, and writable takes no more", async () =>
 
 Deno.test("A writer that is aborted closes with 1011; a value that is not a message fails it", async () => {
   const socket = new MockSocket();
-  const connection = Connection.fromSocket(socket);
+  const connection = new Connection(socket);
   await connection.writable.abort(new Error("no more"));
   assertEquals(socket.closes.map(({ code }) => code), [1011]);
 

@@ -33,7 +33,7 @@ function recording(room = Infinity) {
 
 Deno.test("runReader hands every message to the delivery until the connection ends", async () => {
   const socket = new MockSocket();
-  const connection = Connection.fromSocket(socket);
+  const connection = new Connection(socket);
   socket.receive("before");
   const { delivery, log } = recording();
   runReader({ connection, delivery, session: 3 });
@@ -46,7 +46,7 @@ Deno.test("runReader hands every message to the delivery until the connection en
 Deno.test("runReader delivers messages that have arrived when its signal aborts, and leaves no listener", async () => {
   for (const aborts of [true, false]) {
     const socket = new MockSocket();
-    const connection = Connection.fromSocket(socket);
+    const connection = new Connection(socket);
     const { delivery, log } = recording();
     const controller = new AbortController();
     runReader({ connection, delivery, session: 1, signal: controller.signal });
@@ -64,7 +64,7 @@ Deno.test("runReader delivers messages that have arrived when its signal aborts,
 Deno.test("A peer that exceeds the limits is closed with 1009, unless the caller decides", async () => {
   for (const decides of [true, false]) {
     const socket = new MockSocket({ flowControl: false });
-    const connection = Connection.fromSocket(socket);
+    const connection = new Connection(socket);
     const { delivery, overflow } = recording();
     const errors: Error[] = [];
     runReader({
@@ -83,7 +83,7 @@ Deno.test("A peer that exceeds the limits is closed with 1009, unless the caller
 Deno.test("runHeartbeats hands on each heartbeat until the end, or until its signal aborts", async () => {
   for (const aborts of [true, false]) {
     const socket = new MockSocket();
-    const connection = Connection.fromSocket(socket);
+    const connection = new Connection(socket);
     const controller = new AbortController();
     let beats = 0;
     const running = runHeartbeats({
@@ -109,7 +109,7 @@ Deno.test("runHeartbeats hands on each heartbeat until the end, or until its sig
 
 Deno.test("runHeartbeats rejects with what its caller's function throws", async () => {
   const socket = new MockSocket();
-  const connection = Connection.fromSocket(socket);
+  const connection = new Connection(socket);
   const running = runHeartbeats({
     connection,
     onHeartbeat: () => {

@@ -35,7 +35,7 @@ const GOING_AWAY = 1001;
  *   for await (const incoming of gateway) {
  *     const upstream = new Connection("ws://127.0.0.1:8080", { retry: false });
  *     await upstream.connect().then(
- *       () => pipe(Connection.fromSocket(incoming.accept()), upstream),
+ *       () => pipe(new Connection(incoming.accept()), upstream),
  *       () => incoming.reject(502),
  *     );
  *   }

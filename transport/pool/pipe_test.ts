@@ -14,16 +14,16 @@ import { pipe } from "./pipe.ts";
 function setUp(options?: OpenConnectionOptions) {
   const left = socketPair();
   const right = socketPair();
-  const a = Connection.fromSocket(left.server, options);
-  const b = Connection.fromSocket(right.server, options);
+  const a = new Connection(left.server, options);
+  const b = new Connection(right.server, options);
   return { left: left.client, right: right.client, a, b };
 }
 
 Deno.test("Messages of both kinds pass both ways, in order", async () => {
   const { left, right, a, b } = setUp();
   const piped = pipe(a, b);
-  const client = Connection.fromSocket(left);
-  const server = Connection.fromSocket(right);
+  const client = new Connection(left);
+  const server = new Connection(right);
   for (let i = 0; i < 50; i++) {
     await client.send(i % 2 ? String(i) : new Uint8Array([i]));
     await server.send(`answer ${i}`);
@@ -64,8 +64,8 @@ for (const [name, close, code, reason] of CLOSES) {
       const { left, right, a, b } = setUp();
       const piped = pipe(a, b);
       const [one, other] = side === "left" ? [left, right] : [right, left];
-      const ending = Connection.fromSocket(one);
-      const waiting = Connection.fromSocket(other);
+      const ending = new Connection(one);
+      const waiting = new Connection(other);
       for (let i = 0; i < 5; i++) await ending.send(String(i));
       // A cut loses what is on its way.
       if (code === 1011) await eventually(() => waiting.incoming.size === 5);
@@ -87,7 +87,7 @@ Deno.test("While one side does not read, no more than the buffers hold is under 
     highWaterMark: 10_000,
   });
   const piped = pipe(a, b);
-  const client = Connection.fromSocket(left);
+  const client = new Connection(left);
   for (let i = 0; i < 500; i++) client.trySend(String(i).padEnd(1_000, "."));
   await delay(5);
   const { sentBytes, bufferedBytes } = client.stats();
@@ -96,7 +96,7 @@ Deno.test("While one side does not read, no more than the buffers hold is under 
   const most = 22_000 + 2 * 65_536;
   assert(underWay >= 20_000 && underWay <= most, `${underWay} bytes`);
   // It begins to read.
-  const server = Connection.fromSocket(right);
+  const server = new Connection(right);
   for (let i = 0; i < 500; i++) {
     assertEquals(
       await server.incoming.take(),
@@ -113,8 +113,8 @@ Deno.test("A side that reads nothing is cut by writeTimeout, and the other side 
   const to = new MockSocket({ clock, buffering: true });
   const options = { clock, highWaterMark: 10, pingInterval: 0 };
   const piped = pipe(
-    Connection.fromSocket(from, options),
-    Connection.fromSocket(to, { ...options, writeTimeout: 1_000 }),
+    new Connection(from, options),
+    new Connection(to, { ...options, writeTimeout: 1_000 }),
   );
   from.receive("x".repeat(20));
   from.receive("y");
@@ -129,7 +129,7 @@ Deno.test("What had arrived before, and the end of one that ended before, are pa
   left.write("early");
   left.close(4000, "gone");
   await a.closed;
-  const server = Connection.fromSocket(right);
+  const server = new Connection(right);
   await pipe(a, b);
   assertEquals(await server.incoming.take(), "early");
   assertEquals((await server.closed).received?.code, 4000);
@@ -142,7 +142,7 @@ Deno.test("A signal closes both with 1001, and no listener stays on it", async (
     const controller = new AbortController();
     if (!late) controller.abort();
     const piped = pipe(a, b, { signal: controller.signal });
-    const peers = [Connection.fromSocket(left), Connection.fromSocket(right)];
+    const peers = [new Connection(left), new Connection(right)];
     controller.abort();
     for (const peer of peers) {
       assertEquals((await peer.closed).received?.code, 1001);
@@ -177,7 +177,7 @@ Deno.test("A gateway over real sockets passes messages and close codes on", asyn
   await echo.ready;
   const echoing = (async () => {
     for await (const incoming of echo) {
-      const peer = Connection.fromSocket(incoming.accept());
+      const peer = new Connection(incoming.accept());
       for await (const message of peer.incoming) {
         if (message === "end") await peer.close(4000, "as asked");
         else await peer.send(message);
@@ -190,7 +190,7 @@ Deno.test("A gateway over real sockets passes messages and close codes on", asyn
     for await (const incoming of gateway) {
       const upstream = new Connection(`ws://127.0.0.1:${echo.port}`);
       await upstream.connect();
-      await pipe(Connection.fromSocket(incoming.accept()), upstream);
+      await pipe(new Connection(incoming.accept()), upstream);
       break;
     }
   })();

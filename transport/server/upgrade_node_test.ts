@@ -214,7 +214,7 @@ for (const secure of [false, true]) {
       else below.resetAndDestroy();
       await pause(100);
       const socket = upgradeNode(request, duplex, head);
-      const connection = Connection.fromSocket(socket, { pingInterval: 0 });
+      const connection = new Connection(socket, { pingInterval: 0 });
       const late = Promise.withResolvers<never>();
       const timer = setTimeout(() => late.reject(new Error("open")), 5_000);
       const end = await Promise.race([connection.closed, late.promise]);

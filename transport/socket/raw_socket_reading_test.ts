@@ -342,6 +342,6 @@ for (const role of ["client", "server"] as const) {
 
 Deno.test("a connection refuses a socket that lends its messages", () => {
   const { socket } = rawWithPeer("server", { binary: "borrow" });
-  assertThrows(() => Connection.fromSocket(socket), ConfigError, "borrow");
+  assertThrows(() => new Connection(socket), ConfigError, "borrow");
   socket.terminate();
 });

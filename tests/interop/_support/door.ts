@@ -100,7 +100,7 @@ class Accepted {
   }
 
   add({ id, pingInterval }: Request, socket: Socket): void {
-    const connection = Connection.fromSocket(socket, {
+    const connection = new Connection(socket, {
       pingInterval,
       incomingBufferSize: INCOMING,
     });

@@ -114,7 +114,7 @@ async function dial(
   const socket = await dialer(url, options);
   return {
     socket,
-    connection: Connection.fromSocket(socket, {
+    connection: new Connection(socket, {
       pingInterval: 0,
       incomingBufferSize: INCOMING,
     }),

@@ -10,6 +10,7 @@ import {
   type Listener,
   type Message,
   OutboundPool,
+  type Socket,
   upgrade,
   upgradeNode,
 } from "../../../mod.ts";
@@ -244,9 +245,9 @@ export class Crowd implements AsyncDisposable {
     return server.addr.port;
   }
 
-  #wrap(socket: Parameters<typeof Connection.fromSocket>[0]): Connection {
+  #wrap(socket: Socket): Connection {
     const { silence: _, ...options } = this.#manners;
-    return Connection.fromSocket(socket, options);
+    return new Connection(socket, options);
   }
 
   #add(name: string, connection: Connection): void {

@@ -190,8 +190,8 @@ async function slow(
     SETUPS.flatMap((setup) =>
       (["to us", "to the peer"] as const).map(async (way) => {
         await using met = await meet(setup);
-        const ours = Connection.fromSocket(met.ours, options);
-        const other = Connection.fromSocket(met.peer, patient);
+        const ours = new Connection(met.ours, options);
+        const other = new Connection(met.peer, patient);
         met.proxy.set(
           { throttle: rate },
           way === "to us" ? met.toUs : met.toPeer,
@@ -232,7 +232,7 @@ async function slowReader(
   const connecting = SlowReader.connect(listener.port, rate);
   const { value: incoming } = await accepted;
   if (incoming === undefined) throw new Error("Nobody came");
-  const connection = Connection.fromSocket(incoming.accept(), options);
+  const connection = new Connection(incoming.accept(), options);
   const reader = await connecting;
   const start = performance.now();
   const sent = connection.send(new Uint8Array(size)).catch(() => {});

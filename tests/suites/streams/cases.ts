@@ -64,7 +64,7 @@ async function askForEcho(
   path: string,
 ): Promise<void> {
   const [url, options] = targetOf(door, port, path);
-  const connection = Connection.fromSocket(await dialRaw(url, options));
+  const connection = new Connection(await dialRaw(url, options));
   await connection.send("hello");
   assert.equal(await connection.incoming.take(), "hello");
   await connection.close();
@@ -184,7 +184,7 @@ function flood(role: Role, door: Door): ProcessCase {
       const incoming = Promise.withResolvers<Connection>();
       const own = role === "dials"
         ? await openDoor(door, path, {
-          accepted: (socket) => incoming.resolve(Connection.fromSocket(socket)),
+          accepted: (socket) => incoming.resolve(new Connection(socket)),
           error: incoming.reject,
         })
         : undefined;
@@ -194,7 +194,7 @@ function flood(role: Role, door: Door): ProcessCase {
         if (role === "accepts") {
           const port = Number(await child.says(/^port (\d+)/, START));
           const [url, options] = targetOf(door, port, path);
-          incoming.resolve(Connection.fromSocket(await dialRaw(url, options)));
+          incoming.resolve(new Connection(await dialRaw(url, options)));
         }
         await floodChild(child, await incoming.promise);
       } finally {

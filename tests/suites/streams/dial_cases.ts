@@ -92,7 +92,7 @@ async function leaveWithoutNotice(): Promise<void> {
   });
   const port = await portOf(server);
   const socket = await dialRaw(`wss://${HOST}:${port}`, { caCerts: [CA] });
-  const end = await Connection.fromSocket(socket).closed;
+  const end = await new Connection(socket).closed;
   for (const below of belows) below.destroy();
   server.close();
   // As on plain TCP: a stream that has ended without a close frame is no error of the stream.
@@ -153,7 +153,7 @@ async function sendSlowly(door: Door): Promise<void> {
   const { port, close } = await openDoor(door, "", {
     accepted: (socket) =>
       accepted.resolve(
-        Connection.fromSocket(socket, { writeTimeout: 2_000 }),
+        new Connection(socket, { writeTimeout: 2_000 }),
       ),
     error: accepted.reject,
   });

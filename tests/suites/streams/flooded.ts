@@ -20,12 +20,12 @@ const door = DOORS.find((door) => door === kind) ?? "tcp";
 
 if (role === "dials") {
   const [url, options] = targetOf(door, Number(port), path);
-  await withstand(Connection.fromSocket(await dialRaw(url, options)));
+  await withstand(new Connection(await dialRaw(url, options)));
 } else {
   let isFirst = true;
   const own = await openDoor(door, path, {
     accepted(socket) {
-      const connection = Connection.fromSocket(socket);
+      const connection = new Connection(socket);
       if (isFirst) void withstand(connection);
       isFirst = false;
     },

@@ -14,7 +14,7 @@ const [, , kind, path = ""] = process.argv;
 const door = DOORS.find((door) => door === kind) ?? "tcp";
 const { port } = await openDoor(door, path, {
   accepted(socket) {
-    const connection = Connection.fromSocket(socket);
+    const connection = new Connection(socket);
     void (async () => {
       for await (const message of connection.incoming) {
         await connection.send(message).catch(() => {});
