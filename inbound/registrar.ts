@@ -3,7 +3,7 @@ import type { Clock } from "../transport/base/clock.ts";
 import { ConfigError, PoolError } from "../transport/base/errors.ts";
 import { createLog, inheritLogging } from "../transport/base/logging.ts";
 import type { OpenConnectionOptions } from "../transport/connection/options.ts";
-import type { ConnectionMeter } from "../transport/connection/stats.ts";
+import type { ConnectionMeter } from "../transport/connection/meter.ts";
 import { checkId } from "../transport/pool/options.ts";
 import { makeWorker, type Peer } from "../transport/pool/peer.ts";
 import type { PoolCore } from "../transport/pool/pool.ts";

@@ -52,17 +52,15 @@ export {
   UPGRADE_RULES,
 } from "./base/rules.ts";
 export * from "./connection/connection.ts";
-export type {
-  ConnectionMeter,
-  ConnectionStats,
-  Heartbeat,
-} from "./connection/stats.ts";
+export type { Heartbeat } from "./connection/heartbeats.ts";
+export type { ConnectionMeter } from "./connection/meter.ts";
+export type { ConnectionStats } from "./connection/stats.ts";
 export type {
   ConnectionOptions,
   HeadersSource,
   OpenConnectionOptions,
 } from "./connection/options.ts";
-export type { ConnectionState } from "./connection/lifecycle.ts";
+export type { ConnectionState } from "./connection/state.ts";
 export type { MessageSink } from "./connection/receiving.ts";
 export type { UnansweredPing } from "./connection/liveness/liveness.ts";
 export { watchSilence } from "./connection/liveness/watch_silence.ts";

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { ConnectionError } from "../base/errors.ts";
+import type { ConnectionError } from "../base/errors.ts";
 import { checkMessage, type Message } from "../base/message.ts";
-import { signalOf, type WaitOptions } from "../base/options.ts";
+import type { WaitOptions } from "../base/options.ts";
 import { DONE, handled, rejected } from "../base/promise.ts";
 import type { Queue } from "../base/queue.ts";
 import { normalizeUrl } from "../base/url.ts";
@@ -18,16 +18,10 @@ import type {
   SocketCloseOptions,
   SocketEnd,
 } from "../socket/socket.ts";
-import { checkStream, type MessageStream } from "./sending/chunk_source.ts";
-import {
-  checkCloseArguments,
-  checkTarget,
-  closeTimeoutOf,
-  isUrl,
-  NO_CODE,
-} from "./arguments.ts";
+import { checkTarget, isUrl } from "./arguments.ts";
+import type { Heartbeat } from "./heartbeats.ts";
+import { Lifecycle } from "./lifecycle.ts";
 import type { UnansweredPing } from "./liveness/liveness.ts";
-import { type ConnectionState, Lifecycle } from "./lifecycle.ts";
 import {
   type ConnectionOptions,
   type OpenConnectionOptions,
@@ -35,13 +29,11 @@ import {
   resolveOpenOptions,
 } from "./options.ts";
 import type { MessageSink } from "./receiving.ts";
+import type { MessageStream } from "./sending/chunk_source.ts";
 import { checkSendOptions, type SendOptions } from "./sending/outgoing.ts";
-import {
-  checkSendStreamOptions,
-  type SendStreamOptions,
-  streamOut,
-} from "./sending/send_stream.ts";
-import type { ConnectionStats, Heartbeat } from "./stats.ts";
+import type { SendStreamOptions } from "./sending/send_stream.ts";
+import { type ConnectionState, unavailable } from "./state.ts";
+import { type ConnectionStats, connectionStats } from "./stats.ts";
 import { readableOf, writableOf } from "./web_streams.ts";
 
 /**
@@ -72,7 +64,6 @@ import { readableOf, writableOf } from "./web_streams.ts";
  * ```
  */
 export class Connection implements AsyncDisposable {
-  readonly #closeTimeout: number;
   readonly #life: Lifecycle;
   #failedSends = 0;
   #readable: ReadableStream<Message> | undefined;
@@ -98,7 +89,6 @@ export class Connection implements AsyncDisposable {
     const config = isUrl(target)
       ? resolveConnectionOptions(options)
       : resolveOpenOptions(options);
-    this.#closeTimeout = config.closeTimeout;
     this.url = isUrl(target) ? normalizeUrl(target) : target.url;
     this.#life = new Lifecycle(this.url, options, config);
     if (!isUrl(target)) this.#life.openWith(target);
@@ -117,7 +107,7 @@ export class Connection implements AsyncDisposable {
 
   /** Contains at most one error: the reason why the connection ended, unless you closed it. */
   get errors(): Queue<ConnectionError> {
-    return this.#life.errors;
+    return this.#life.outcome.errors;
   }
 
   /** The state of the connection. */
@@ -127,32 +117,32 @@ export class Connection implements AsyncDisposable {
 
   /** The subprotocol that was agreed on, "" if there is none. */
   get protocol(): string {
-    return this.#life.socket?.protocol ?? "";
+    return this.#life.opened?.socket.protocol ?? "";
   }
 
   /** The extensions that were agreed on, "" if there are none. */
   get extensions(): string {
-    return this.#life.socket?.extensions ?? "";
+    return this.#life.opened?.socket.extensions ?? "";
   }
 
   /** The response of the server to the opening handshake, on the client's side, if it is known. */
   get response(): HandshakeResponse | undefined {
-    return this.#life.socket?.response;
+    return this.#life.opened?.socket.response;
   }
 
   /** The address of the peer, if it is known. */
   get remoteAddr(): PeerAddress | undefined {
-    return this.#life.socket?.remoteAddr;
+    return this.#life.opened?.socket.remoteAddr;
   }
 
   /** Whether the connection can ping, and sees pings and pongs. */
   get controlFrames(): boolean {
-    return this.#life.socket?.controlFrames ?? false;
+    return this.#life.opened?.socket.controlFrames ?? false;
   }
 
   /** Whether reading from the peer can be paused, so that a fast peer has to wait. */
   get flowControl(): boolean {
-    return this.#life.socket?.flowControl ?? false;
+    return this.#life.opened?.socket.flowControl ?? false;
   }
 
   /**
@@ -160,7 +150,7 @@ export class Connection implements AsyncDisposable {
    * count. `undefined` before the connection is connected.
    */
   get activity(): SocketActivity | undefined {
-    return this.#life.activity;
+    return this.#life.opened?.activity;
   }
 
   /**
@@ -173,7 +163,7 @@ export class Connection implements AsyncDisposable {
 
   /** The oldest of our pings after which no byte has arrived from the peer. */
   get unanswered(): UnansweredPing | undefined {
-    return this.#life.liveness?.unanswered;
+    return this.#life.opened?.liveness.unanswered;
   }
 
   /** The time at which the last message or heartbeat arrived, in epoch milliseconds; 0 before the first. */
@@ -188,7 +178,7 @@ export class Connection implements AsyncDisposable {
 
   /** Resolves with how the connection ended: close codes, reasons, which side began, and the error. Never rejects. */
   get closed(): Promise<SocketEnd> {
-    return this.#life.closed;
+    return this.#life.outcome.closed;
   }
 
   /**
@@ -196,7 +186,10 @@ export class Connection implements AsyncDisposable {
    * fails with the error that ended it. Cancelling it closes the connection.
    */
   get readable(): ReadableStream<Message> {
-    return this.#readable ??= readableOf(this, () => this.#life.endError);
+    return this.#readable ??= readableOf(
+      this,
+      () => this.#life.outcome.failure,
+    );
   }
 
   /**
@@ -204,7 +197,10 @@ export class Connection implements AsyncDisposable {
    * Closing it closes the connection, and aborting it closes it with code 1011.
    */
   get writable(): WritableStream<Message> {
-    return this.#writable ??= writableOf(this, () => this.#life.endError);
+    return this.#writable ??= writableOf(
+      this,
+      () => this.#life.outcome.failure,
+    );
   }
 
   /**
@@ -234,11 +230,11 @@ export class Connection implements AsyncDisposable {
    * @throws The signal's reason when it aborts.
    */
   send(data: Message, options?: SendOptions): Promise<void> {
-    const outgoing = this.#life.outgoing;
+    const outgoing = this.#life.opened?.outgoing;
     try {
       checkMessage(data);
       if (options !== undefined) checkSendOptions(options);
-      if (outgoing === undefined) throw this.#life.unavailable("send");
+      if (outgoing === undefined) throw unavailable("send", this.state);
     } catch (error) {
       return this.#sendFailed(error);
     }
@@ -257,8 +253,8 @@ export class Connection implements AsyncDisposable {
   trySend(data: Message): boolean {
     checkMessage(data);
     try {
-      const outgoing = this.#life.outgoing;
-      if (outgoing === undefined) throw this.#life.unavailable("send");
+      const outgoing = this.#life.opened?.outgoing;
+      if (outgoing === undefined) throw unavailable("send", this.state);
       return outgoing.trySend(data);
     } catch (error) {
       this.#failedSends++;
@@ -282,7 +278,7 @@ export class Connection implements AsyncDisposable {
     stream: MessageStream,
     options: SendStreamOptions = {},
   ): Promise<void> {
-    const sent = handled(this.#sendStream(stream, options));
+    const sent = handled(this.#life.sendStream(stream, options));
     this.#watchSend(sent);
     return sent;
   }
@@ -296,16 +292,7 @@ export class Connection implements AsyncDisposable {
    */
   ping(options: WaitOptions = {}): Promise<number> {
     try {
-      const signal = signalOf(options);
-      const { liveness } = this.#life;
-      if (liveness === undefined || this.state !== "connected") {
-        throw this.#life.unavailable("ping");
-      }
-      if (this.controlFrames) return handled(liveness.ping(signal));
-      throw new ConnectionError(
-        "ping-unsupported",
-        "Cannot ping: this kind of socket has no control frames. Use a raw socket.",
-      );
+      return handled(this.#life.ping(options));
     } catch (error) {
       return rejected(error);
     }
@@ -330,9 +317,7 @@ export class Connection implements AsyncDisposable {
     reason = "",
     options: SocketCloseOptions = {},
   ): Promise<SocketEnd> {
-    checkCloseArguments(code, reason);
-    const timeout = closeTimeoutOf(options, this.#closeTimeout);
-    this.#life.close(code === NO_CODE ? undefined : code, reason, timeout);
+    this.#life.close(code, reason, options);
     return this.closed;
   }
 
@@ -343,7 +328,7 @@ export class Connection implements AsyncDisposable {
 
   /** Returns the present figures. */
   stats(): ConnectionStats {
-    return { ...this.#life.stats(), failedSends: this.#failedSends };
+    return connectionStats(this.#life, this.#failedSends);
   }
 
   /**
@@ -363,20 +348,6 @@ export class Connection implements AsyncDisposable {
   /** Closes the connection and waits for the end. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  async #sendStream(
-    stream: MessageStream,
-    options: SendStreamOptions,
-  ): Promise<void> {
-    checkStream(stream);
-    const checked = checkSendStreamOptions(options);
-    const { socket, outgoing } = this.#life;
-    if (socket === undefined || outgoing === undefined) {
-      throw this.#life.unavailable("send");
-    }
-    const onBroken = (cause: unknown) => this.#life.streamBroke(cause);
-    await streamOut(socket, outgoing, stream, { ...checked, onBroken });
   }
 
   /** A separate method: a closure in `send` would allocate a context on every call. */

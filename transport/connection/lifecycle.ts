@@ -1,13 +1,16 @@
 import { notify } from "../base/callbacks.ts";
 import { ConnectionError, toError } from "../base/errors.ts";
 import { createLog, type Log } from "../base/logging.ts";
-import { signalOf } from "../base/options.ts";
+import { signalOf, type WaitOptions } from "../base/options.ts";
 import { onAbort } from "../base/promise.ts";
-import { Queue } from "../base/queue.ts";
 import { urlForLog } from "../base/url.ts";
 import { guardSocket } from "../socket/guarded_socket.ts";
-import type { Socket, SocketActivity, SocketEnd } from "../socket/socket.ts";
-import { ObservedActivity } from "./liveness/activity.ts";
+import type {
+  Socket,
+  SocketCloseOptions,
+  SocketEnd,
+} from "../socket/socket.ts";
+import { checkCloseArguments, closeTimeoutOf, NO_CODE } from "./arguments.ts";
 import { dial } from "./dialling.ts";
 import {
   classifyEnd,
@@ -16,57 +19,40 @@ import {
   streamAborted,
   tooManyWaiting,
 } from "./end.ts";
-import { Liveness, type LivenessHost } from "./liveness/liveness.ts";
+import { Heartbeats } from "./heartbeats.ts";
+import { OpenConnection, type OpenConnectionHost } from "./open_connection.ts";
 import type {
   ConnectionOptions,
   ResolvedConnectionOptions,
 } from "./options.ts";
-import { Outgoing } from "./sending/outgoing.ts";
-import { ConnectionReader, type ReaderHost } from "./reader.ts";
+import { Outcome } from "./outcome.ts";
 import { Receiving, type ReceivingHost } from "./receiving.ts";
-import { type ConnectionStats, Heartbeats } from "./stats.ts";
+import { checkStream, type MessageStream } from "./sending/chunk_source.ts";
+import {
+  checkSendStreamOptions,
+  type SendStreamOptions,
+  streamOut,
+} from "./sending/send_stream.ts";
+import { checkMove, type ConnectionState, unavailable } from "./state.ts";
 
-/** The state of a connection. A closed connection is not used again. */
-export type ConnectionState =
-  | "disconnected"
-  | "connecting"
-  | "connected"
-  | "closed";
-
-/** Which state may follow which. */
-const MOVES: Readonly<Record<ConnectionState, readonly ConnectionState[]>> = {
-  disconnected: ["connecting", "connected", "closed"],
-  connecting: ["connected", "disconnected", "closed"],
-  connected: ["closed"],
-  closed: [],
-};
-
-/** The life of one connection: dials, opens, and ends, exactly once. Owns the parts that live only in between. */
-export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
+/** The life of one connection: it dials, opens, and ends exactly once. Owns the parts of the connection. */
+export class Lifecycle implements OpenConnectionHost, ReceivingHost {
   readonly #url: string;
   readonly #config: ResolvedConnectionOptions;
-  /** Created on demand. */
-  #closed: Promise<SocketEnd> | undefined;
-  #resolveClosed: ((end: SocketEnd) => void) | undefined;
-  #end: SocketEnd | undefined;
   #state: ConnectionState = "disconnected";
   #dialling: AbortController | undefined;
   #unfollow = () => {};
   #closedByUser = false;
   /** Why we ended the connection ourselves, if we did. */
   #failure: ConnectionError | undefined;
-  #errors: Queue<ConnectionError> | undefined;
-  #endError: ConnectionError | undefined;
 
   readonly options: ConnectionOptions;
   readonly log: Log | undefined;
   readonly receiving: Receiving;
   readonly heartbeats: Heartbeats;
-  // Set from the opening on, also after the end.
-  socket: Socket | undefined;
-  activity: SocketActivity | undefined;
-  outgoing: Outgoing | undefined;
-  liveness: Liveness | undefined;
+  readonly outcome: Outcome;
+  /** Present from the opening on, also after the end. */
+  opened: OpenConnection | undefined;
 
   /** Begins disconnected. */
   constructor(
@@ -82,13 +68,9 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
       url: urlForLog(url),
       ...options.logAttributes,
     });
-    this.receiving = new Receiving({
-      clock: config.clock,
-      maxItems: config.incomingBufferSize,
-      maxBytes: config.incomingBufferBytes,
-      meter: options.meter,
-    }, this);
+    this.receiving = new Receiving(config, options.meter, this);
     this.heartbeats = new Heartbeats(config.clock, options.meter);
+    this.outcome = new Outcome(config.errorsBufferSize);
   }
 
   /** A callback of the user threw or rejected. */
@@ -101,30 +83,6 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
     return this.#state;
   }
 
-  /** How it ended. Never rejects. */
-  get closed(): Promise<SocketEnd> {
-    return this.#closed ??= this.#end === undefined
-      ? new Promise((resolve) => this.#resolveClosed = resolve)
-      : Promise.resolve(this.#end);
-  }
-
-  /** When reading was last resumed: `Infinity` while it is paused, 0 if it never was. */
-  get pausedUntil(): number {
-    return this.receiving.pausedUntil;
-  }
-
-  /** Whether a caller waits for the peer to take output. */
-  get sendWaits(): boolean {
-    return this.outgoing?.waits ?? false;
-  }
-
-  /** At most one classified error, then the end. */
-  get errors(): Queue<ConnectionError> {
-    return this.#errors ??= new Queue({
-      capacity: this.#config.errorsBufferSize,
-    });
-  }
-
   /** When the last message or heartbeat arrived, in epoch milliseconds. */
   get lastHeardAt(): number {
     return Math.max(this.receiving.lastAt, this.heartbeats.lastAt);
@@ -135,31 +93,6 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
     return Math.max(this.receiving.lastClockAt, this.heartbeats.lastClockAt);
   }
 
-  /** The present figures. */
-  stats(): Omit<ConnectionStats, "failedSends"> {
-    const { messages, bytes, dropped, depth } = this.receiving;
-    const { count, latency } = this.heartbeats;
-    return {
-      receivedMessages: messages,
-      receivedBytes: bytes,
-      droppedMessages: dropped,
-      sentMessages: this.outgoing?.sentMessages ?? 0,
-      sentBytes: this.socket?.sentBytes ?? 0,
-      heartbeats: count,
-      latency,
-      incomingDepth: depth,
-      errorsDepth: this.#errors?.size ?? 0,
-      bufferedBytes: this.socket?.bufferedAmount ?? 0,
-    };
-  }
-
-  /** The error that ended it, unless the user ended it or the peer closed cleanly. */
-  get endError(): ConnectionError | undefined {
-    return this.#endError?.code === "peer-closed-clean"
-      ? undefined
-      : this.#endError;
-  }
-
   /**
    * Dials until there is a socket, and opens with it.
    *
@@ -167,9 +100,7 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
    * @throws {ConfigError} `invalid-option`.
    * @throws The signal's reason when it aborts.
    */
-  async connect(
-    options: { readonly signal?: AbortSignal | undefined },
-  ): Promise<void> {
+  async connect(options: WaitOptions): Promise<void> {
     if (this.state !== "disconnected") {
       throw new ConnectionError(
         "invalid-state",
@@ -214,98 +145,83 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
     if (this.#state !== "closed") this.#follow();
   }
 
-  /** Closes because the user asked for it. */
-  close(code: number | undefined, reason: string, timeout: number): void {
-    if (this.#state === "closed") {
-      // If the handshake has begun, the socket can still shorten it.
-      if (this.socket === undefined) return;
-      return this.#endSocket((socket) =>
-        socket.close(code, reason, { timeout })
-      );
-    }
-    this.#closedByUser = true;
-    this.#shut();
-    this.#dialling?.abort(this.unavailable("connect"));
-    this.#endSocket((socket) => socket.close(code, reason, { timeout }));
+  /** See `Connection.sendStream`. */
+  async sendStream(
+    stream: MessageStream,
+    options: SendStreamOptions,
+  ): Promise<void> {
+    checkStream(stream);
+    const checked = checkSendStreamOptions(options);
+    if (this.opened === undefined) throw unavailable("send", this.#state);
+    const { socket, outgoing } = this.opened;
+    const onBroken = (cause: unknown) => {
+      const error = streamAborted(cause);
+      this.#fail(error, error.message);
+    };
+    await streamOut(socket, outgoing, stream, { ...checked, onBroken });
   }
 
-  /** Cuts because the user asked for it. */
+  /** See `Connection.ping`. */
+  ping(options: WaitOptions): Promise<number> {
+    const signal = signalOf(options);
+    if (this.opened === undefined || this.#state !== "connected") {
+      throw unavailable("ping", this.#state);
+    }
+    const { socket, liveness } = this.opened;
+    if (socket.controlFrames) return liveness.ping(signal);
+    throw new ConnectionError(
+      "ping-unsupported",
+      "Cannot ping: this kind of socket has no control frames. Use a raw socket.",
+    );
+  }
+
+  /** See `Connection.close`. A second call can still shorten the closing handshake. */
+  close(code: number, reason: string, options: SocketCloseOptions = {}): void {
+    checkCloseArguments(code, reason);
+    const timeout = closeTimeoutOf(options, this.#config.closeTimeout);
+    const sent = code === NO_CODE ? undefined : code;
+    this.#endForUser((socket) => socket.close(sent, reason, { timeout }));
+  }
+
+  /** See `Connection.terminate`. */
   terminate(): void {
-    if (this.socket === undefined) return this.close(undefined, "", 0);
+    this.#endForUser((socket) => socket.terminate());
+  }
+
+  #endForUser(end: (socket: Socket) => void): void {
     if (this.#state !== "closed") {
       this.#closedByUser = true;
       this.#shut();
+      this.#dialling?.abort(unavailable("connect", this.#state));
     }
-    this.#endSocket((socket) => socket.terminate());
-  }
-
-  /** A streamed message can neither be completed nor taken back (RFC 6455, section 5.4). */
-  streamBroke(cause: unknown): void {
-    const error = streamAborted(cause);
-    this.#fail(error, error.message);
-  }
-
-  /** Returns the error for a call that is not possible in this state. */
-  unavailable(action: string): ConnectionError {
-    const closed = this.#state === "closed";
-    return new ConnectionError(
-      closed ? "connection-closed" : "not-connected",
-      `Cannot ${action}: the connection is ${this.#state}.${
-        closed ? "" : " Call connect() and wait for it."
-      }`,
-    );
+    this.#endSocket(end);
   }
 
   /** Closes when the signal of the options aborts. */
   #follow(): void {
     this.#unfollow = onAbort(
       this.options.signal,
-      () => this.close(1000, "", this.#config.closeTimeout),
+      () => this.close(1000, ""),
     );
   }
 
   #start(given: Socket): void {
-    const { clock, closeTimeout, highWaterMark } = this.#config;
+    const { clock, closeTimeout } = this.#config;
     const socket = guardSocket(given, clock);
     this.#move("connected");
-    const { meter } = this.options;
-    const activity = socket.activity ?? new ObservedActivity(socket, clock);
-    const outgoing = new Outgoing({ socket, clock, highWaterMark, meter });
-    const liveness = new Liveness(socket, activity, this.#config, this);
-    outgoing.watcher = liveness;
-    this.receiving.open(socket, activity);
-    this.socket = socket;
-    this.activity = activity;
-    this.outgoing = outgoing;
-    this.liveness = liveness;
-    const observed = activity instanceof ObservedActivity
-      ? activity
-      : undefined;
-    const reader = new ConnectionReader(this, outgoing, liveness, observed);
+    const opened = new OpenConnection(socket, this.#config, this);
+    this.receiving.open(socket, opened.activity);
+    this.opened = opened;
     try {
-      socket.start(reader, { closeTimeout });
+      socket.start(opened, { closeTimeout });
     } catch (error) {
       this.dead(toError(error));
     }
   }
 
-  /** A heartbeat has arrived, `at` epoch milliseconds. */
-  heartbeat(latency: number, at: number): void {
-    this.heartbeats.add(latency, at);
-  }
-
-  /** One side has begun to close, or our side of the stream broke. The end follows. */
-  closing(sends: boolean): void {
-    if (this.#state === "closed") return;
-    if (!sends) return this.#shut();
-    // Answers to what the peer had asked can still be sent, pings and fragments cannot.
-    this.liveness?.stop();
-    this.outgoing?.stopStreams(
-      new ConnectionError(
-        "connection-closed",
-        "Cannot send the message: the peer is closing the connection.",
-      ),
-    );
+  /** Nothing can be sent any more. The end follows. */
+  closing(): void {
+    if (this.#state !== "closed") this.#shut();
   }
 
   /** The peer is dead: a close frame would not arrive. */
@@ -338,15 +254,14 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
   /** Nothing is sent any more, and pending calls fail. */
   #shut(): void {
     this.#move("closed");
-    this.liveness?.stop();
-    this.outgoing?.fail(this.#failure ?? this.unavailable("send"));
+    this.opened?.stop(this.#failure ?? unavailable("send", this.#state));
   }
 
   /** Ends the socket. A custom socket that throws counts as ended. */
   #endSocket(end: (socket: Socket) => void): void {
-    if (this.socket === undefined) return this.ended(NEVER_OPEN);
+    if (this.opened === undefined) return this.ended(NEVER_OPEN);
     try {
-      end(this.socket);
+      end(this.opened.socket);
     } catch (thrown) {
       const error = toError(thrown);
       this.log?.error("The socket failed to end", { error });
@@ -356,17 +271,16 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
 
   /** The socket has ended. */
   ended(socketEnd: SocketEnd): void {
-    if (this.#end !== undefined) return;
+    if (this.outcome.known) return;
     // What made us close, even if the peer answered our close frame.
     const failure = this.#failure ?? socketEnd.error;
     const end: SocketEnd = { ...socketEnd, error: failure };
-    this.#end = end;
-    if (this.#state !== "closed") this.#shut();
-    this.#unfollow();
     const error = this.#closedByUser
       ? undefined
       : classifyEnd(end, this.#failure);
-    this.#endError = error;
+    this.outcome.settle(end, error);
+    if (this.#state !== "closed") this.#shut();
+    this.#unfollow();
     this.log?.info("Closed", {
       code: end.code,
       reason: end.reason,
@@ -379,20 +293,13 @@ export class Lifecycle implements LivenessHost, ReaderHost, ReceivingHost {
       notify(this.options.onClose, this.callbackFailed, code, reason);
     }
     this.receiving.close(end.dropped);
-    if (error !== undefined) this.errors.push(error);
-    this.errors.close();
     this.heartbeats.close();
-    this.#resolveClosed?.(end);
+    this.outcome.report();
   }
 
   /** The one place where the state changes. */
   #move(to: ConnectionState): void {
-    if (!MOVES[this.#state].includes(to)) {
-      throw new ConnectionError(
-        "invalid-state",
-        `Cannot go from state "${this.#state}" to "${to}": this is a fault of the library.`,
-      );
-    }
+    checkMove(this.#state, to);
     this.#state = to;
     if (to === "connected") this.log?.info("Connected");
     else if (to !== "closed") this.log?.debug(`Now ${to}`);

@@ -15,7 +15,7 @@ import type { RetryInfo } from "../base/retry.ts";
 import { CONNECTION_RULES } from "../base/rules.ts";
 import { type HeadersInput, toHeaders } from "../handshake/headers.ts";
 import type { Dialer, DialGate, DialOptions } from "../client/dialer.ts";
-import type { ConnectionMeter } from "./stats.ts";
+import type { ConnectionMeter } from "./meter.ts";
 import type { FrameHeader } from "../protocol/wire/frame.ts";
 import {
   resolveRetry,

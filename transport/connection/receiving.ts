@@ -1,10 +1,10 @@
-import type { Clock } from "../base/clock.ts";
 import { toError } from "../base/errors.ts";
 import { type Message, messageSize } from "../base/message.ts";
 import { Queue } from "../base/queue.ts";
 import { flushAll } from "../net/stream/flush.ts";
-import type { ConnectionMeter } from "./stats.ts";
 import type { Socket, SocketActivity } from "../socket/socket.ts";
+import type { ConnectionMeter } from "./meter.ts";
+import type { ResolvedConnectionOptions } from "./options.ts";
 
 /** Takes the messages of a connection in place of its `incoming`. */
 export interface MessageSink {
@@ -25,16 +25,6 @@ export interface MessageSink {
   end?(dropped: number): void;
 }
 
-/** What a {@link Receiving} needs. */
-export interface ReceivingOptions {
-  readonly clock: Clock;
-  /** Messages that may wait in `incoming`. */
-  readonly maxItems: number;
-  /** Bytes that may wait in `incoming`. */
-  readonly maxBytes: number;
-  readonly meter?: ConnectionMeter | undefined;
-}
-
 /** What a {@link Receiving} needs of its connection. */
 export interface ReceivingHost {
   /** A message was dropped, since `incoming` is full and reading cannot be paused. */
@@ -45,7 +35,8 @@ export interface ReceivingHost {
 
 /** The receiving half of a connection: delivers messages, and pauses reading. */
 export class Receiving {
-  readonly #options: ReceivingOptions;
+  readonly #config: ResolvedConnectionOptions;
+  readonly #meter: ConnectionMeter | undefined;
   readonly #host: ReceivingHost;
   /** Created on demand: a connection with a sink does not need it. */
   #incoming: Queue<Message> | undefined;
@@ -74,8 +65,13 @@ export class Receiving {
   lastClockAt = 0;
 
   /** Begins without a socket. */
-  constructor(options: ReceivingOptions, host: ReceivingHost) {
-    this.#options = options;
+  constructor(
+    config: ResolvedConnectionOptions,
+    meter: ConnectionMeter | undefined,
+    host: ReceivingHost,
+  ) {
+    this.#config = config;
+    this.#meter = meter;
     this.#host = host;
   }
 
@@ -83,8 +79,8 @@ export class Receiving {
   get incoming(): Queue<Message> {
     if (this.#incoming === undefined) {
       this.#incoming = new Queue({
-        capacity: this.#options.maxItems,
-        maxWeight: this.#options.maxBytes,
+        capacity: this.#config.incomingBufferSize,
+        maxWeight: this.#config.incomingBufferBytes,
         weigh: lengthOf,
         onIdle: flushAll,
       });
@@ -113,7 +109,7 @@ export class Receiving {
   message(data: Message, size: number, at: number): boolean {
     this.messages++;
     this.bytes += size;
-    this.#options.meter?.received(size);
+    this.#meter?.received(size);
     this.lastAt = at;
     this.lastClockAt = this.#activity?.receivedAt ?? 0;
     const sink = this.#sink;
@@ -199,7 +195,7 @@ export class Receiving {
   /** One of the reasons for the pause is gone. */
   #goOn(): void {
     if (this.#paused) return;
-    this.#pausedUntil = this.#options.clock.now();
+    this.#pausedUntil = this.#config.clock.now();
     try {
       this.#socket?.resume();
     } catch (error) {

@@ -1,13 +1,7 @@
-import type { Clock } from "../base/clock.ts";
-import { Queue } from "../base/queue.ts";
-
-/** A pong that answered one of our pings. */
-export interface Heartbeat {
-  /** When it arrived, in epoch milliseconds. */
-  readonly at: number;
-  /** The round trip in milliseconds, with fractions. */
-  readonly latency: number;
-}
+import type { Heartbeats } from "./heartbeats.ts";
+import type { OpenConnection } from "./open_connection.ts";
+import type { Outcome } from "./outcome.ts";
+import type { Receiving } from "./receiving.ts";
 
 /** The figures of a connection. Counters never fall. */
 export interface ConnectionStats {
@@ -38,67 +32,31 @@ export interface ConnectionStats {
   readonly failedSends: number;
 }
 
-/** Heartbeats that are kept for a reader that is late; older ones say nothing new. */
-const KEPT = 16;
-
-/** Counts what passes through a connection, or through several connections. Its methods must not throw. */
-export interface ConnectionMeter {
-  /** Called for each message that arrived, with its payload size in bytes before compression. */
-  received(bytes: number): void;
-  /**
-   * Called when payload bytes were buffered for sending, with the number of messages that are complete with them and
-   * the number of bytes before compression.
-   */
-  sent(messages: number, bytes: number): void;
-  /** Called for each pong that answered one of our pings. */
-  heartbeat(): void;
+/** The parts of a connection that count. */
+export interface StatsSources {
+  readonly receiving: Receiving;
+  readonly heartbeats: Heartbeats;
+  readonly outcome: Outcome;
+  /** Absent before the opening. */
+  readonly opened: OpenConnection | undefined;
 }
 
-/** The heartbeats of a connection: pongs that answered our pings. */
-export class Heartbeats {
-  readonly #clock: Clock;
-  readonly #meter: ConnectionMeter | undefined;
-  /** Created on demand: idle connections may be many. */
-  #queue: Queue<Heartbeat> | undefined;
-  #ended = false;
-  /** How many there were. */
-  count = 0;
-  /** The last round trip in milliseconds. */
-  latency: number | undefined;
-  /** When the last one arrived, in epoch milliseconds; 0 before the first. */
-  lastAt = 0;
-  /** The same in milliseconds of the clock. */
-  lastClockAt = 0;
-
-  /** Begins without one. */
-  constructor(clock: Clock, meter: ConnectionMeter | undefined) {
-    this.#clock = clock;
-    this.#meter = meter;
-  }
-
-  /** The newest ones. */
-  get queue(): Queue<Heartbeat> {
-    if (this.#queue === undefined) {
-      this.#queue = new Queue({ capacity: KEPT });
-      if (this.#ended) this.#queue.close();
-    }
-    return this.#queue;
-  }
-
-  /** No more will come. */
-  close(): void {
-    this.#ended = true;
-    this.#queue?.close();
-  }
-
-  /** A heartbeat has arrived. */
-  add(latency: number, at: number): void {
-    this.count++;
-    this.#meter?.heartbeat();
-    this.latency = latency;
-    this.lastAt = at;
-    this.lastClockAt = this.#clock.now();
-    if (this.queue.full) this.queue.shift();
-    this.queue.push({ at, latency });
-  }
+/** Returns the present figures of a connection. */
+export function connectionStats(
+  { receiving, heartbeats, outcome, opened }: StatsSources,
+  failedSends: number,
+): ConnectionStats {
+  return {
+    receivedMessages: receiving.messages,
+    receivedBytes: receiving.bytes,
+    droppedMessages: receiving.dropped,
+    sentMessages: opened?.outgoing.sentMessages ?? 0,
+    sentBytes: opened?.socket.sentBytes ?? 0,
+    heartbeats: heartbeats.count,
+    latency: heartbeats.latency,
+    incomingDepth: receiving.depth,
+    errorsDepth: outcome.errorsDepth,
+    bufferedBytes: opened?.socket.bufferedAmount ?? 0,
+    failedSends,
+  };
 }

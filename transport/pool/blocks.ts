@@ -2,7 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Message } from "../base/message.ts";
 import { onAbort } from "../base/promise.ts";
 import type { Connection } from "../connection/connection.ts";
-import type { Heartbeat } from "../connection/stats.ts";
+import type { Heartbeat } from "../connection/heartbeats.ts";
 import type { DeliverySink, MessageDelivery } from "./delivery.ts";
 
 /** Options of {@link runReader}. */

@@ -1,4 +1,5 @@
-import type { ConnectionMeter, ConnectionStats } from "../connection/stats.ts";
+import type { ConnectionMeter } from "../connection/meter.ts";
+import type { ConnectionStats } from "../connection/stats.ts";
 
 /** Counters of one peer or of a whole pool. They never fall. */
 export interface TrafficStats {
