@@ -8,6 +8,7 @@ import type { Message } from "../transport/base/message.ts";
 import { rejected } from "../transport/base/promise.ts";
 import type { Queue } from "../transport/base/queue.ts";
 import { normalizeUrl } from "../transport/base/url.ts";
+import { checkDialTarget } from "../transport/client/check_dial.ts";
 import type { SendOptions } from "../transport/connection/sending/outgoing.ts";
 import {
   closeFrame,
@@ -174,6 +175,7 @@ export class OutboundPool implements AsyncDisposable {
     const settings = Object.keys(own).length === 0
       ? this.#settings
       : resolvePeer(this.#options, own);
+    checkDialTarget(normalized, settings.connection, "connection.");
     if (this.#peers.has(id)) {
       throw new PoolError(
         "peer-exists",

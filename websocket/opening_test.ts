@@ -222,3 +222,16 @@ Deno.test("Messages that come with the handshake come after the open event", asy
   await close;
   assertEquals(events, ["open 1", "message 1", "message 1", "close 3"]);
 });
+
+Deno.test("Port 0 is no syntax error: the connection fails", async () => {
+  const socket = new WebSocket("ws://user:secret@127.0.0.1:0/path");
+  const events = recordEvents(socket);
+  assertEquals(socket.url, "ws://user:secret@127.0.0.1:0/path");
+  const failed = next(socket, "error");
+  const { code, wasClean } = await next(socket, "close");
+  assertEquals([code, wasClean], [1006, false]);
+  const error = await failed;
+  assertInstanceOf(error, ErrorEvent);
+  assertMatch(error.message, /port 0/);
+  assertEquals(events, ["error 3", "close 3"]);
+});

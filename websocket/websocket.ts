@@ -6,6 +6,7 @@ import {
 import type { Message } from "../transport/base/message.ts";
 import { onAbort } from "../transport/base/promise.ts";
 import { Connection } from "../transport/connection/connection.ts";
+import type { ConnectionOptions } from "../transport/connection/options.ts";
 import type { SocketEnd } from "../transport/socket/socket.ts";
 import { parseCloseCode, parseCloseReason, parseUrl } from "./arguments.ts";
 import {
@@ -125,7 +126,7 @@ export class WebSocket extends EventTarget {
     this.#origin = target.origin;
     this.#options = resolveOptions(target, protocols, options);
     target.username = target.password = "";
-    this.#connection = new Connection(target, this.#options.connection);
+    this.#connection = connectionTo(target, this.#options.connection);
     this.#outgoing = new SendQueue(
       this.#connection,
       (cause) => this.#fail("Cannot send: a Blob cannot be read.", { cause }),
@@ -297,6 +298,21 @@ export class WebSocket extends EventTarget {
       }),
     );
   }
+}
+
+/** Port 0 is valid in a URL. No server can listen on it, so the connection fails, as it does in browsers. */
+function connectionTo(target: URL, options: ConnectionOptions): Connection {
+  if (target.port !== "0") return new Connection(target, options);
+  const error = new ConnectionError(
+    "dial-failed",
+    "Cannot connect: no server can listen on port 0.",
+  );
+  const withoutPort = new URL(target);
+  withoutPort.port = "";
+  return new Connection(withoutPort, {
+    ...options,
+    dialer: () => Promise.reject(error),
+  });
 }
 
 /** The listeners of a {@link WebSocket}, typed by the events that it has. */

@@ -21,8 +21,8 @@ const ABSOLUTE = /^[a-z][-a-z\d+.]*:[\\/]{2}[^\\/]/i;
  * assertEquals(normalizeUrl("https://a.example/b c"), "wss://a.example/b%20c");
  * ```
  *
- * @throws {ConfigError} `invalid-url` if the scheme is none of these four, if there is no host, if there is a fragment,
- * a user name or a password, or if the text is not well-formed Unicode.
+ * @throws {ConfigError} `invalid-url` if the scheme is none of these four, if there is no host, if the port is 0, if
+ * there is a fragment, a user name or a password, or if the text is not well-formed Unicode.
  */
 export function normalizeUrl(url: string | URL): string {
   const given = String(url);
@@ -38,6 +38,10 @@ export function normalizeUrl(url: string | URL): string {
       given,
       "a URL without credentials: send an Authorization header",
     );
+  }
+  // No server can listen on it.
+  if (parsed.port === "0") {
+    throw refusal(given, "a URL with a port from 1 to 65535");
   }
   const path = parsed.pathname === "/" ? "" : parsed.pathname;
   const normal = `${scheme}//${parsed.host}${path}${parsed.search}`;

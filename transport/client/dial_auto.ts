@@ -27,7 +27,8 @@ export const dialAuto: Dialer = (
 ): Promise<Socket> =>
   needsRaw(options) ? dialRaw(url, options) : dialNative(url, options);
 
-function needsRaw(options: DialOptions): boolean {
+/** Whether {@link dialAuto} uses a raw socket. */
+export function needsRaw(options: Omit<DialOptions, "headers">): boolean {
   // The dialer refuses a value that is not an object.
   if (options === null) return true;
   const { pingInterval = CONNECTION_RULES.pingInterval.default } = options;

@@ -96,18 +96,31 @@ async function dial(url: string, options: DialOptions): Promise<Socket> {
   throw refusal;
 }
 
-function check(options: DialOptions): number {
-  checkFields("", DIAL_NAMES, options, DIAL_HOMES);
-  checkScope("", { signal: options.signal, clock: options.clock });
+/**
+ * Checks that the runtime's client supports the options.
+ *
+ * @param prefix What stands before the fields' names in a message, for example `connection.`.
+ * @throws {ConfigError} `unsupported`.
+ */
+export function checkNativeOptions(
+  options: Omit<DialOptions, "headers">,
+  prefix = "",
+): void {
   for (const [field, asksForNothing] of Object.entries(UNSUPPORTED)) {
     const value: unknown = Reflect.get(options, field);
     if (value === undefined || asksForNothing(value)) continue;
     throw new ConfigError(
       "unsupported",
-      field,
-      `Cannot dial: the runtime's WebSocket does not support the option ${field}. Use dialRaw.`,
+      `${prefix}${field}`,
+      `Cannot use option ${prefix}${field}: the runtime's WebSocket does not support it. Use dialRaw.`,
     );
   }
+}
+
+function check(options: DialOptions): number {
+  checkFields("", DIAL_NAMES, options, DIAL_HOMES);
+  checkScope("", { signal: options.signal, clock: options.clock });
+  checkNativeOptions(options);
   numberOption(
     "maxMessageSize",
     SOCKET_RULES.maxMessageSize,

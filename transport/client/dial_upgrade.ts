@@ -24,7 +24,11 @@ import { Duplex } from "../net/stream/duplex.ts";
 import { createKey } from "../handshake/agreement.ts";
 import type { CompressionOptions } from "../handshake/negotiation.ts";
 import { checkUpgradeTokens, type UpgradeTokens } from "../handshake/rules.ts";
-import { openStream } from "../net/open_stream.ts";
+import {
+  checkOpenOptions,
+  checkOpenTarget,
+  openStream,
+} from "../net/open_stream.ts";
 import {
   PullAdapter,
   readResponse,
@@ -173,8 +177,11 @@ export async function openUpgrade(
   offer?: CompressionOptions,
 ): Promise<OpenedUpgrade> {
   checkScope("", { signal: options.signal, clock: options.clock });
+  const target = normalizeUrl(url);
+  const parsed = new URL(target);
   checkStream(options);
-  const parsed = new URL(normalizeUrl(url));
+  checkOpenOptions(options);
+  checkOpenTarget(target, options);
   const timeout = numberOption(
     "handshakeTimeout",
     CONNECTION_RULES.handshakeTimeout,

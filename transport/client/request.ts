@@ -5,7 +5,7 @@ import {
   type UpgradeRequest,
 } from "../handshake/client.ts";
 import { type HeadersInput, toHeaders } from "../handshake/headers.ts";
-import { checkForeign } from "../handshake/rules.ts";
+import { checkForeign, checkHost, checkProtocols } from "../handshake/rules.ts";
 import type { DialOptions } from "./dialer.ts";
 
 /**
@@ -13,27 +13,39 @@ import type { DialOptions } from "./dialer.ts";
  *
  * @throws {ConfigError} `invalid-option` if HTTP does not allow them, or if the handshake itself sets one of them.
  */
-export function requestHeaders(headers: HeadersInput | undefined): Headers {
+export function requestHeaders(
+  headers: HeadersInput | undefined,
+  field = "headers",
+): Headers {
   try {
     const checked = toHeaders(headers);
     checkForeign(checked);
+    checkHost(checked.get("host") ?? undefined);
     return checked;
   } catch (cause) {
-    throw refuseRequest("headers", cause);
+    throw refuseRequest(field, cause);
   }
 }
 
 /**
  * Returns the subprotocols to offer as a list.
  *
- * @throws {ConfigError} `invalid-option` if they are not strings.
+ * @throws {ConfigError} `invalid-option` if they are not different tokens.
  */
-export function protocolList(protocols: DialOptions["protocols"]): string[] {
+export function protocolList(
+  protocols: DialOptions["protocols"],
+  field = "protocols",
+): string[] {
   const list: unknown = typeof protocols === "string"
     ? [protocols]
     : protocols ?? [];
   if (!isTexts(list)) {
-    throw refuseOption("protocols", "a string or an array of strings", list);
+    throw refuseOption(field, "a string or an array of strings", list);
+  }
+  try {
+    checkProtocols(list);
+  } catch (cause) {
+    throw refuseRequest(field, cause);
   }
   return [...list];
 }
@@ -46,17 +58,13 @@ function isTexts(value: unknown): value is string[] {
 /**
  * Writes a request.
  *
- * @throws {ConfigError} `invalid-option` if its headers, subprotocols or tokens must not be in a request.
+ * @throws {ConfigError} `invalid-option` if its headers or tokens must not be in a request.
  */
 export function encodeRequest(request: UpgradeRequest): Uint8Array {
   try {
     return createUpgradeRequest(request);
   } catch (cause) {
-    const code: unknown = cause instanceof Error && Reflect.get(cause, "code");
-    throw refuseRequest(
-      code === "bad-protocol" ? "protocols" : "headers",
-      cause,
-    );
+    throw refuseRequest("headers", cause);
   }
 }
 

@@ -9,7 +9,7 @@ import { checkMessage, type Message } from "../base/message.ts";
 import type { WaitOptions } from "../base/options.ts";
 import { DONE, handled, rejected } from "../base/promise.ts";
 import type { Queue } from "../base/queue.ts";
-import { normalizeUrl } from "../base/url.ts";
+import { urlToDial } from "../client/check_dial.ts";
 import type { HandshakeResponse } from "../handshake/client.ts";
 import type { PeerAddress } from "../net/stream/address.ts";
 import type {
@@ -89,7 +89,7 @@ export class Connection implements AsyncDisposable {
     const config = isUrl(target)
       ? resolveConnectionOptions(options)
       : resolveOpenOptions(options);
-    this.url = isUrl(target) ? normalizeUrl(target) : target.url;
+    this.url = isUrl(target) ? urlToDial(target, options) : target.url;
     this.#life = new Lifecycle(this.url, options, config);
     if (!isUrl(target)) this.#life.openWith(target);
     else if (options.signal?.aborted) void this.close();

@@ -13,8 +13,10 @@ import {
 } from "../base/options.ts";
 import type { RetryInfo } from "../base/retry.ts";
 import { CONNECTION_RULES } from "../base/rules.ts";
-import { type HeadersInput, toHeaders } from "../handshake/headers.ts";
+import type { HeadersInput } from "../handshake/headers.ts";
+import { checkDialOptions } from "../client/check_dial.ts";
 import type { Dialer, DialGate, DialOptions } from "../client/dialer.ts";
+import { requestHeaders } from "../client/request.ts";
 import type { ConnectionMeter } from "./meter.ts";
 import type { FrameHeader } from "../protocol/wire/frame.ts";
 import {
@@ -273,15 +275,7 @@ export function checkHeaders(
   // What can be iterated only once must still be there for the request.
   const isIterator = Symbol.iterator in value && "next" in value;
   if (isIterator) return;
-  try {
-    toHeaders(value);
-  } catch {
-    throw refuseOption(
-      field,
-      "made of names and values that HTTP allows",
-      value,
-    );
-  }
+  requestHeaders(value, field);
 }
 
 /**
@@ -314,18 +308,7 @@ export function resolveConnectionOptions(
   }
   checkMethods(`${prefix}dialGate`, options.dialGate, ["enter"]);
   checkHeaders(`${prefix}headers`, options.headers);
-  const { protocols = [] } = options;
-  if (
-    typeof protocols !== "string" &&
-    !(Array.isArray(protocols) &&
-      protocols.every((item) => typeof item === "string"))
-  ) {
-    throw refuseOption(
-      `${prefix}protocols`,
-      "a string or a list of strings",
-      protocols,
-    );
-  }
+  checkDialOptions(options, prefix);
   checkWord(`${prefix}binary`, ["view", "copy"], options.binary);
   resolveCompression(options.compression, `${prefix}compression`);
   for (

@@ -3,6 +3,7 @@ import { HandshakeError, type HandshakeErrorCode } from "./errors.ts";
 import { acceptKey, type HandshakeAgreement } from "./agreement.ts";
 import {
   checkForeign,
+  checkHost,
   checkProtocols,
   hasToken,
   isBoolean,
@@ -21,7 +22,7 @@ import {
   offerDeflate,
 } from "./negotiation.ts";
 import type { HttpResponse } from "./response_reader.ts";
-import { isHost, isRequestTarget, isUpgrade, listItems } from "./token.ts";
+import { isRequestTarget, isUpgrade, listItems } from "./token.ts";
 
 /** The maximum length of a reason phrase in an error message. */
 const MAX_REASON_LENGTH = 100;
@@ -128,12 +129,7 @@ export function createUpgradeRequest(request: UpgradeRequest): Uint8Array {
   const headers = checkForeign(request.headers);
   const hosts = headers.filter(([name]) => name.toLowerCase() === "host");
   const [[, host] = ["host", request.host], ...others] = hosts;
-  if (!isHost(host) || others.length > 0) {
-    throw refuse(
-      "bad-host",
-      "there must be one Host, a name or an address with an optional port",
-    );
-  }
+  checkHost(others.length > 0 ? "" : host);
   return formatHead(`GET ${target} HTTP/1.1`, [
     ["Host", host],
     ["Connection", "Upgrade"],

@@ -1,7 +1,7 @@
 import { HandshakeError, type HandshakeErrorCode } from "./errors.ts";
 import type { HeaderLines } from "./headers.ts";
 import { refuseOption } from "../base/options.ts";
-import { isToken, isUpgrade, listItems } from "./token.ts";
+import { isHost, isToken, isUpgrade, listItems } from "./token.ts";
 
 /** The version of the protocol (RFC 6455, section 4.1). */
 export const VERSION = "13";
@@ -100,6 +100,19 @@ export function checkForeign(
     }
   }
   return lines;
+}
+
+/**
+ * Refuses a `Host` that a request must not have. `undefined` counts as left out.
+ *
+ * @throws {HandshakeError} `bad-host`, without a status.
+ */
+export function checkHost(host: string | undefined): void {
+  if (host === undefined || isHost(host)) return;
+  throw refuse(
+    "bad-host",
+    "there must be one Host, a name or an address with an optional port",
+  );
 }
 
 /** Whether a value is a boolean. */

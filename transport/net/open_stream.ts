@@ -8,6 +8,7 @@
 import type { Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
 import { ConfigError } from "../base/errors.ts";
+import { refuseOption } from "../base/options.ts";
 import { onDeno } from "../base/runtime.ts";
 import { openDenoTcp, openDenoTls, openDenoUnix } from "./deno/open_deno.ts";
 import {
@@ -17,12 +18,52 @@ import {
   openNodeUnix,
   secureNode,
 } from "./node/open_node.ts";
-import { chooseProxy, type Host } from "./proxy/proxy.ts";
+import { checkProxy, chooseProxy, type Host } from "./proxy/proxy.ts";
 import { usesDenoConn } from "./stream_choice.ts";
+import { checkAuthorities, checkKeyPair } from "./stream/certificates.ts";
 import type { OpenedStream, OpenOptions } from "./stream/stream_options.ts";
+import { checkUnixPath } from "./stream/unix_path.ts";
 
 /**
- * Opens the stream that a URL and the options of a dial ask for. On failure, and when the signal aborts, nothing is left open.
+ * Checks the options that say how a stream is opened.
+ *
+ * @param prefix What stands before the fields' names in a message, for example `connection.`.
+ * @throws {ConfigError} `invalid-option`, `unsupported` for values with which no stream can be opened.
+ */
+export function checkOpenOptions(options: OpenOptions, prefix = ""): void {
+  const { caCerts, cert, key, proxy, unix } = options;
+  checkProxy(`${prefix}proxy`, proxy);
+  checkUnixPath(`${prefix}unix`, unix);
+  if (unix !== undefined && proxy !== undefined && proxy !== false) {
+    throw refuseOption(`${prefix}proxy`, "left out with unix", proxy);
+  }
+  checkAuthorities(`${prefix}caCerts`, caCerts);
+  if (cert !== undefined || key !== undefined) checkKeyPair(prefix, options);
+}
+
+/**
+ * Checks whether a URL can be opened with some options.
+ *
+ * @param prefix What stands before the fields' names in a message, for example `connection.`.
+ * @throws {ConfigError} `unsupported`.
+ */
+export function checkOpenTarget(
+  url: string,
+  { cert, key, unix }: OpenOptions,
+  prefix = "",
+): void {
+  const isSecure = url.startsWith("wss:");
+  const hasCertificate = cert !== undefined || key !== undefined;
+  if (unix !== undefined && isSecure) {
+    throw unsupported(`${prefix}unix`, "a ws: URL");
+  }
+  if (hasCertificate && !isSecure) {
+    throw unsupported(`${prefix}cert`, "a wss: URL");
+  }
+}
+
+/**
+ * Opens the stream that a URL and the options of a dial, which have been checked, ask for. On failure, and when the signal aborts, nothing is left open.
  *
  * @throws What the runtime throws when it cannot open the stream.
  * @throws The signal's reason when it aborts.
@@ -40,15 +81,11 @@ export async function openStream(
   };
   const { unix } = options;
   if (unix !== undefined) {
-    if (isSecure) throw unsupported("unix", "a ws: URL");
     return usesDenoConn("connect-unix")
       ? await openDenoUnix(unix, signal)
       : await openNodeUnix(unix, signal);
   }
   const proxy = chooseProxy(url, options.proxy);
-  const hasCertificate = options.cert !== undefined ||
-    options.key !== undefined;
-  if (hasCertificate && !isSecure) throw unsupported("cert", "a wss: URL");
   if (proxy !== undefined) {
     return await openNodeThrough(
       proxy,
@@ -84,6 +121,6 @@ function unsupported(field: string, rule: string): ConfigError {
   return new ConfigError(
     "unsupported",
     field,
-    `Cannot dial: ${field} must come with ${rule}.`,
+    `Cannot use option ${field}: it needs ${rule}.`,
   );
 }

@@ -11,6 +11,7 @@ import {
 import { LISTEN_RULES } from "../base/rules.ts";
 import { checkUpgradeTokens, type UpgradeTokens } from "../handshake/rules.ts";
 import type { TlsServerOptions } from "../net/stream/stream_options.ts";
+import { checkUnixPath } from "../net/stream/unix_path.ts";
 import {
   ACCEPT_NAMES,
   type AcceptOptions,
@@ -125,13 +126,11 @@ export function resolveListenOptions(options: ListenOptions): ListenLimits {
   checkScope("", options);
   checkBoolean("reusePort", options.reusePort);
   checkFunction("onRequest", options.onRequest);
-  for (const name of ["hostname", "path"] as const) {
-    const value: unknown = options[name];
-    if (value === undefined || typeof value === "string" && value !== "") {
-      continue;
-    }
-    throw refuseOption(name, "a string that is not empty", value);
-  }
+  const hostname: unknown = options.hostname;
+  if (
+    hostname !== undefined && (typeof hostname !== "string" || hostname === "")
+  ) throw refuseOption("hostname", "a string that is not empty", hostname);
+  checkUnixPath("path", options.path);
   if (options.upgrade !== undefined) checkUpgradeTokens(options.upgrade);
   checkAcceptOptions(options);
   checkTls(options.tls);

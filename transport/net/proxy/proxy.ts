@@ -12,6 +12,7 @@ import {
   reasonOf,
   toError,
 } from "../../base/errors.ts";
+import { refuseOption } from "../../base/options.ts";
 import { onDeno } from "../../base/runtime.ts";
 
 /** A name or an address, and a port. */
@@ -56,21 +57,44 @@ export function chooseProxy(
   option: string | URL | false | undefined,
 ): Proxy | undefined {
   if (option === false) return undefined;
-  if (option !== undefined) return parseProxy("proxy", option);
+  if (option !== undefined) return parseOption("proxy", option);
   if (isLoopback(url.hostname)) return undefined;
   for (const name of VARIABLES[url.protocol] ?? []) {
     const found = readEnv(name);
     if (found === undefined) continue;
     if (isExempt(url, readEnv("no_proxy")?.value ?? "")) return undefined;
-    return parseProxy(found.name, found.value);
+    return parseProxy(
+      found.name,
+      found.value,
+      { action: "connect", subject: `the proxy of ${found.name}` },
+    );
   }
   return undefined;
+}
+
+/**
+ * Checks the option `proxy`.
+ *
+ * @throws {ConfigError} `invalid-option` or `unsupported` if the setting cannot be used.
+ */
+export function checkProxy(field: string, option: unknown): void {
+  if (option === undefined || option === false) return;
+  if (typeof option !== "string" && !(option instanceof URL)) {
+    throw refuseOption(field, "false, a string or a URL", option);
+  }
+  parseOption(field, option);
+}
+
+function parseOption(field: string, option: string | URL): Proxy {
+  const action = `use option ${field}`;
+  return parseProxy(field, option, { action, subject: "the proxy" });
 }
 
 /** Names a proxy in a message, without its credentials. */
 export function describeProxy({ hostname, port, source }: Proxy): string {
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
-  return `the proxy ${host}:${port} (from ${source})`;
+  const origin = source === "proxy" ? "" : ` (from ${source})`;
+  return `the proxy ${host}:${port}${origin}`;
 }
 
 /** Returns the error for a proxy that could not be reached. */
@@ -89,14 +113,18 @@ export function proxyFailure(
 }
 
 /** The value must not be shown in errors, since it may hold credentials. */
-function parseProxy(source: string, given: string | URL): Proxy {
+function parseProxy(
+  source: string,
+  given: string | URL,
+  { action, subject }: { readonly action: string; readonly subject: string },
+): Proxy {
   const [match, scheme = "http", credentials = "", host = "", port = ""] =
     PROXY.exec(String(given).trim()) ?? [];
   if (match !== undefined && scheme.toLowerCase() !== "http") {
     throw new ConfigError(
       "unsupported",
       source,
-      `Cannot connect: the proxy of ${source} has the scheme ${scheme}. Only HTTP proxies are supported: [http://][user:password@]host[:port].`,
+      `Cannot ${action}: ${subject} has the scheme ${scheme}. Only HTTP proxies are supported: [http://][user:password@]host[:port].`,
     );
   }
   const url = URL.parse(`http://${host}:${port}/`);
@@ -104,7 +132,9 @@ function parseProxy(source: string, given: string | URL): Proxy {
     throw new ConfigError(
       "invalid-option",
       source,
-      `Cannot connect: the proxy of ${source} must have the form [http://][user:password@]host[:port].`,
+      `Cannot ${action}: ${subject} must have the form [http://][user:password@]host[:port]${
+        url?.port === "0" ? " with a port from 1 to 65535" : ""
+      }.`,
     );
   }
   return {

@@ -1,0 +1,88 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { ConfigError } from "../../base/errors.ts";
+
+/**
+ * Checks a certificate chain and its private key. Runtimes report a bad one only in each TLS handshake, if at all.
+ *
+ * @param prefix What stands before the fields' names in a message, for example `tls.`.
+ * @throws {ConfigError} `invalid-option`. The key is not shown.
+ */
+export function checkKeyPair(
+  prefix: string,
+  { cert, key }: { readonly cert?: unknown; readonly key?: unknown },
+): void {
+  if (!isCertificate(cert)) {
+    throw refuse(
+      `${prefix}cert`,
+      "a certificate chain as PEM text",
+      kindOf(cert),
+    );
+  }
+  if (typeof key !== "string" || !/-----BEGIN [A-Z ]*PRIVATE KEY/.test(key)) {
+    throw refuse(`${prefix}key`, "a private key as PEM text", kindOf(key));
+  }
+  // There is no option for a passphrase.
+  if (key.includes("ENCRYPTED")) {
+    throw refuse(
+      `${prefix}key`,
+      "a private key without a passphrase",
+      "encrypted",
+    );
+  }
+  if (!matches(cert, key)) {
+    throw refuse(
+      `${prefix}key`,
+      "the private key of the first certificate of cert",
+      "that of another",
+    );
+  }
+}
+
+/**
+ * Checks the certificates of authorities, if there are any.
+ *
+ * @throws {ConfigError} `invalid-option`.
+ */
+export function checkAuthorities(field: string, caCerts: unknown): void {
+  if (caCerts === undefined) return;
+  const rule = "an array of certificates as PEM texts";
+  if (!Array.isArray(caCerts)) throw refuse(field, rule, kindOf(caCerts));
+  for (const text of caCerts) {
+    if (isCertificate(text)) continue;
+    throw refuse(field, rule, `an array with ${kindOf(text)}`);
+  }
+}
+
+/** Neither a key nor a certificate is shown. */
+function refuse(field: string, rule: string, found: string): ConfigError {
+  return new ConfigError(
+    "invalid-option",
+    field,
+    `Cannot use option ${field}: it must be ${rule}, and is ${found}.`,
+  );
+}
+
+function kindOf(value: unknown): string {
+  if (typeof value === "string") return value === "" ? '""' : "another text";
+  if (typeof value === "object" && value !== null) return "an object";
+  return typeof value === "function" ? "a function" : String(value);
+}
+
+function isCertificate(text: unknown): text is string {
+  if (typeof text !== "string") return false;
+  try {
+    new X509Certificate(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A key of a kind that only the runtime's TLS can read counts as right. */
+function matches(cert: string, key: string): boolean {
+  try {
+    return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
+  } catch {
+    return true;
+  }
+}
