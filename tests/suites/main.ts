@@ -28,7 +28,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   conformance: {
     checks: "what RFC 6455 and RFC 7692 ask for, in both roles, byte for byte",
     command:
-      "test --trace-leaks --allow-net=127.0.0.1 tests/suites/conformance_test.ts",
+      "test --trace-leaks --allow-net=127.0.0.1 tests/suites/conformance",
   },
   deploy: {
     checks:

@@ -126,11 +126,16 @@ export class HandPeer implements Disposable {
 
   async #take(count: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const buffer = new Uint8Array(65_536);
-    while (this.#bytes.length < count) {
+    const parts: Uint8Array[] = [this.#bytes];
+    let size = this.#bytes.length;
+    while (size < count) {
       const got = await this.stream.read(buffer).catch(() => null);
-      if (got === null) return undefined;
-      this.#bytes = join(this.#bytes, buffer.subarray(0, got));
+      if (got === null) break;
+      parts.push(buffer.slice(0, got));
+      size += got;
     }
+    if (parts.length > 1) this.#bytes = join(...parts);
+    if (size < count) return undefined;
     const taken = this.#bytes.slice(0, count);
     this.#bytes = this.#bytes.slice(count);
     return taken;
