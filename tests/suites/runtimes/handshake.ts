@@ -1,36 +1,28 @@
 /** The opening handshake on whatever runtime runs this: what only real streams and real servers show. */
 
 import assert from "node:assert/strict";
-import { createServer, type Server } from "node:net";
+import { createServer } from "node:net";
 import process from "node:process";
 import { dialRaw, HandshakeError, listen } from "../../../mod.ts";
 import {
   CA,
   CLIENT_CERT,
   CLIENT_KEY,
-  SERVER_CERT,
-  SERVER_KEY,
 } from "../../../transport/_support/certificates.ts";
+import { type Checks, HOST, start, TLS } from "./echo.ts";
 import { acceptKey } from "../../../transport/handshake/agreement.ts";
 
-const HOST = "127.0.0.1";
-const TLS = { cert: SERVER_CERT, key: SERVER_KEY };
 const HINTS = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
 
-/** A server that answers each request with what `answer` makes of it, and its port. */
-async function serve(answer: (head: string) => string) {
-  const server: Server = createServer((socket) => {
+/** Starts a server that answers each request with what `answer` returns for it. */
+function serve(answer: (head: string) => string) {
+  return start(createServer((socket) => {
     socket.on("error", () => {});
     socket.once("data", (head) => socket.end(answer(head.toString())));
-  });
-  await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
-  const address = server.address();
-  assert(address !== null && typeof address === "object");
-  const close = () => new Promise((resolve) => server.close(resolve));
-  return { port: address.port, close };
+  }));
 }
 
-/** What a dial that fails fails with. */
+/** Returns the error of a dial that must fail. */
 async function refusalOf(url: string, options = {}): Promise<HandshakeError> {
   try {
     (await dialRaw(url, options)).terminate();
@@ -41,7 +33,7 @@ async function refusalOf(url: string, options = {}): Promise<HandshakeError> {
   assert.fail("It was accepted.");
 }
 
-export const handshakeChecks: Record<string, () => Promise<void>> = {
+export const handshakeChecks: Checks = {
   async "an address that is in use fails every call that waits"() {
     const first = listen({ hostname: HOST });
     await first.ready;
