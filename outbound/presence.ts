@@ -1,5 +1,5 @@
 import { decide } from "../transport/base/callbacks.ts";
-import { PoolError, toError } from "../transport/base/errors.ts";
+import { PoolError, reasonOf, toError } from "../transport/base/errors.ts";
 import { handled, onAbort, rejected } from "../transport/base/promise.ts";
 import type { PeerState } from "./peer_state.ts";
 import type { OutboundNotice, OutboundWorker } from "./plugin.ts";
@@ -85,10 +85,13 @@ export class Presence {
     this.#session = session;
     this.#error = notice.error ?? this.#error;
     if (notice.kind === "stopped") {
+      const { error } = notice;
       this.#stopped = new PoolError(
         "peer-stopped",
-        `Cannot connect to the peer ${this.#name}: it is no longer dialled. Call reconnect() to dial it again.`,
-        { cause: notice.error },
+        `Cannot connect to the peer ${this.#name}: it is no longer dialled${
+          error === undefined ? "." : `, since ${reasonOf(error)}`
+        } Call reconnect() to dial it again.`,
+        { cause: error },
       );
       this.end(this.#stopped);
     } else if (this.connected) this.#settle(undefined);

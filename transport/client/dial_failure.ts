@@ -1,19 +1,17 @@
-import {
-  ConfigError,
-  ConnectionError,
-  reasonOf,
-  toError,
-} from "../base/errors.ts";
+import { ConfigError, ConnectionError, toError } from "../base/errors.ts";
+import { urlForLog } from "../base/url.ts";
 import { HandshakeError } from "../handshake/errors.ts";
+import { openFailure, unreachable } from "../net/open_failure.ts";
+import type { DialOptions } from "./dialer.ts";
 
 /** Returns what a caller sees of a failed dial. */
 export function dialFailure(
-  url: URL,
+  url: string,
+  options: Pick<DialOptions, "signal" | "unix">,
   thrown: unknown,
   signal: AbortSignal,
-  callerSignal: AbortSignal | undefined,
 ): unknown {
-  if (callerSignal?.aborted) return signal.reason;
+  if (options.signal?.aborted) return signal.reason;
   const error = toError(thrown);
   // A refusal whose body did not end in time is still a refusal.
   const isRefusal = error instanceof HandshakeError &&
@@ -23,16 +21,11 @@ export function dialFailure(
     error instanceof HandshakeError || error instanceof ConfigError ||
     error instanceof ConnectionError
   ) return error;
+  const { unix } = options;
+  if (unix !== undefined) return unreachable(`the Unix socket ${unix}`, error);
   return new ConnectionError(
     "dial-failed",
-    `Cannot connect to ${url.host}: ${reasonOf(error)}${hintOf(error)}`,
+    `Cannot connect to ${urlForLog(url)}: ${openFailure(error)}`,
     { cause: error },
   );
-}
-
-/** TLS libraries call an answer in plain text a message of the wrong type or version. */
-function hintOf({ message }: Error): string {
-  return /InvalidContentType|wrong version number/i.test(message)
-    ? " The server does not seem to speak TLS on this port."
-    : "";
 }

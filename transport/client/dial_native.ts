@@ -43,7 +43,8 @@ const UNSUPPORTED = {
  *
  * - The request is the same as that of {@link dialRaw}: the path is that of {@link normalizeUrl}.
  * - If the server refuses the handshake, the error has its status: a {@link HandshakeError} `refused`, or `redirected`
- *   for a redirect, which is not followed. The runtime does not show the headers and the body of the response.
+ *   for a redirect, which is not followed. The runtime does not show the headers and the body of the response. On
+ *   Node.js it does not show the status either: the error is `dial-failed` then, and another attempt is made.
  * - The runtime has no time limit for connecting; `handshakeTimeout` sets one.
  * - A subprotocol or an extension that was not offered fails the handshake (RFC 6455, section 4.1). The runtime does
  *   not check that, and it does not check `Sec-WebSocket-Accept` either.
@@ -239,7 +240,7 @@ function checkAnswer(
   if (protocol !== "" && !offered.includes(protocol)) {
     return new HandshakeError(
       "bad-protocol",
-      `Cannot accept the server's response: the subprotocol ${
+      `Cannot connect: the server's response cannot be accepted: the subprotocol ${
         JSON.stringify(protocol)
       } was not offered.`,
     );
@@ -248,7 +249,7 @@ function checkAnswer(
   if (onDeno && extensions !== "") {
     return new HandshakeError(
       "bad-extension",
-      "Cannot accept the server's response: it has an extension, and none was offered.",
+      "Cannot connect: the server's response cannot be accepted: it has an extension, and none was offered.",
     );
   }
 }

@@ -208,7 +208,7 @@ export async function openUpgrade(
       : { stream, remoteAddr: undefined };
     return await upgradeStream(opened, request, bytes, signal, clock);
   } catch (error) {
-    throw dialFailure(parsed, error, abort.signal, options.signal);
+    throw dialFailure(target, options, error, abort.signal);
   } finally {
     schedule.cancel(task);
     removeListener();

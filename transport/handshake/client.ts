@@ -174,12 +174,16 @@ export function checkUpgradeResponse(
     why: string,
     options?: ErrorOptions,
   ) =>
-    new HandshakeError(code, `Cannot accept the server's response: ${why}.`, {
-      headers: headers.toHeaders(),
-      ...options,
-    });
+    new HandshakeError(
+      code,
+      `Cannot connect: the server's response cannot be accepted: ${why}.`,
+      {
+        headers: headers.toHeaders(),
+        ...options,
+      },
+    );
   if (response.version !== "HTTP/1.1") {
-    throw fail("bad-http-version", "it must be HTTP/1.1");
+    throw fail("bad-http-version", "its version must be HTTP/1.1");
   }
   const offered = tokensOf(request.upgrade ?? "websocket");
   const [chosen = "", ...others] = listItems(headers.get("upgrade") ?? "");
@@ -188,10 +192,16 @@ export function checkUpgradeResponse(
   if (
     upgrade === undefined || !others.every((it) => isSameToken(it, chosen))
   ) {
-    throw fail("bad-upgrade", `Upgrade must be ${offered.join(" or ")}`);
+    throw fail(
+      "bad-upgrade",
+      `its header Upgrade must be ${offered.join(" or ")}`,
+    );
   }
   if (!hasToken(headers, "connection", "upgrade")) {
-    throw fail("bad-connection", "Connection must have the token upgrade");
+    throw fail(
+      "bad-connection",
+      "its header Connection must have the token upgrade",
+    );
   }
   const agreement = isWebSocket(upgrade)
     ? checkAgreement(headers, request, fail)
@@ -249,7 +259,7 @@ function checkAgreement(
   if (headers.get("sec-websocket-accept") !== acceptKey(key)) {
     throw fail(
       "bad-accept",
-      "Sec-WebSocket-Accept must be the one that belongs to the key",
+      "its header Sec-WebSocket-Accept must belong to the key",
     );
   }
   // An empty value chooses nothing.

@@ -90,7 +90,11 @@ export class HeadReader {
     }
     this.#matched = 0;
     if ((byte < SPACE && byte !== TAB) || byte === DELETE) {
-      throw headError(this.#kind, "bad-header", "it has a control character");
+      throw headError(
+        this.#kind,
+        "bad-header",
+        "its head has a control character",
+      );
     }
   }
 
@@ -123,7 +127,7 @@ export class HeadReader {
 export function tooLarge(kind: HeadKind, limit: string): HandshakeError {
   return new HandshakeError(
     "head-too-large",
-    `Cannot read the head: it has more than the maximum of ${limit}.`,
+    `Cannot read the ${kind}: its head has more than the maximum of ${limit}.`,
     kind === "request" ? { status: 431 } : {},
   );
 }
@@ -136,7 +140,7 @@ export function headError(
 ): HandshakeError {
   return new HandshakeError(
     code,
-    `Cannot read the head: ${why}.`,
+    `Cannot complete the handshake: the ${kind} is not HTTP/1.1: ${why}.`,
     kind === "request" ? { status: 400 } : {},
   );
 }

@@ -1,11 +1,15 @@
-import { ConnectionError, reasonOf } from "../base/errors.ts";
+import { ConnectionError } from "../base/errors.ts";
 import {
   HandshakeError,
   type HandshakeErrorCode,
 } from "../handshake/errors.ts";
+import { openFailure } from "../net/open_failure.ts";
 
-/** The runtime gives the status of a refused handshake only in the text of its error. */
-const STATUS = /Invalid status code: (\d{3})/;
+/** Runtimes give the status of a refused handshake only in the text of their error, if at all. */
+const STATUS = /(?:Invalid|Expected 101) status code: (\d{3})/;
+/** What runtimes put before the reason. The URL may hold secrets in its query. */
+const PREFIX =
+  /^(?:failed to connect to WebSocket|WebSocket connection to '.*' failed): /s;
 
 /** Redirects, which a WebSocket client need not follow (RFC 6455, section 4.1). */
 const REDIRECTS = [301, 302, 303, 307, 308];
@@ -30,13 +34,15 @@ export function eventError(event: Event): Error {
  * headers are lost. All else is a {@link ConnectionError} `dial-failed`.
  */
 export function connectFailure(
-  cause: Error,
+  thrown: Error,
 ): HandshakeError | ConnectionError {
+  const reason = thrown.message.replace(PREFIX, "");
+  const cause = reason === thrown.message ? thrown : new Error(reason);
   const found = STATUS.exec(cause.message)?.[1];
   if (found === undefined) {
     return new ConnectionError(
       "dial-failed",
-      `Cannot connect: ${reasonOf(cause)}`,
+      `Cannot connect: ${openFailure(cause)}`,
       { cause },
     );
   }

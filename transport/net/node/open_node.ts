@@ -69,7 +69,7 @@ export async function openNodeThrough(
     signal.throwIfAborted();
   } catch (error) {
     adapter.close();
-    throw signal.aborted ? signal.reason : error;
+    throw signal.aborted ? signal.reason : proxyFailure(proxy, error, signal);
   } finally {
     removeListener();
   }

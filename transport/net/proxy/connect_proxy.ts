@@ -1,9 +1,11 @@
 import type { Clock } from "../../base/clock.ts";
+import { reasonOf } from "../../base/errors.ts";
 import { HandshakeError } from "../../handshake/errors.ts";
 import { formatHead } from "../../handshake/head.ts";
 import { describeProxy, type Host, type Proxy } from "./proxy.ts";
 import {
   type PullStream,
+  type ReadResponse,
   readResponse,
   writeAll,
 } from "../stream/pull_stream.ts";
@@ -28,7 +30,7 @@ export async function connectThrough(
       : [["Proxy-Authorization", proxy.authorization] as const]),
   ]);
   await writeAll(stream, request);
-  const { response, early } = await readResponse(stream, isSuccess, clock);
+  const { response, early } = await readAnswer(stream, proxy, clock);
   const { status, reason, headers, body } = response;
   if (!isSuccess(status)) {
     throw new HandshakeError(
@@ -45,6 +47,24 @@ export async function connectThrough(
       `Cannot connect to ${host}: ${
         describeProxy(proxy)
       } sent data after its response, before the handshake.`,
+    );
+  }
+}
+
+/** Reads the answer of a proxy. An error about it names the proxy. */
+async function readAnswer(
+  stream: PullStream,
+  proxy: Proxy,
+  clock: Clock,
+): Promise<ReadResponse> {
+  try {
+    return await readResponse(stream, isSuccess, clock);
+  } catch (cause) {
+    if (!(cause instanceof HandshakeError)) throw cause;
+    throw new HandshakeError(
+      cause.code,
+      `Cannot connect: ${describeProxy(proxy)} failed: ${reasonOf(cause)}`,
+      { cause },
     );
   }
 }

@@ -6,14 +6,11 @@
 
 import { BlockList, isIP } from "node:net";
 import { env } from "node:process";
-import {
-  ConfigError,
-  ConnectionError,
-  reasonOf,
-  toError,
-} from "../../base/errors.ts";
+import { ConfigError } from "../../base/errors.ts";
 import { refuseOption } from "../../base/options.ts";
 import { onDeno } from "../../base/runtime.ts";
+import { HandshakeError } from "../../handshake/errors.ts";
+import { unreachable } from "../open_failure.ts";
 
 /** A name or an address, and a port. */
 export interface Host {
@@ -97,19 +94,15 @@ export function describeProxy({ hostname, port, source }: Proxy): string {
   return `the proxy ${host}:${port}${origin}`;
 }
 
-/** Returns the error for a proxy that could not be reached. */
+/** Returns the error for a proxy that could not be reached, or did not answer. */
 export function proxyFailure(
   proxy: Proxy,
   thrown: unknown,
   signal: AbortSignal,
 ): unknown {
-  if (signal.aborted) return thrown;
-  const cause = toError(thrown);
-  return new ConnectionError(
-    "dial-failed",
-    `Cannot connect to ${describeProxy(proxy)}: ${reasonOf(cause)}`,
-    { cause },
-  );
+  return signal.aborted || thrown instanceof HandshakeError
+    ? thrown
+    : unreachable(describeProxy(proxy), thrown);
 }
 
 /** The value must not be shown in errors, since it may hold credentials. */

@@ -198,7 +198,7 @@ export async function readHead(
   const buffer = new Uint8Array(CHUNK);
   for (;;) {
     const count = await stream.read(buffer);
-    if (count === null) throw lost();
+    if (count === null) throw lost("the request was complete");
     const taken = reader.push(buffer.subarray(0, count));
     if (reader.done) {
       return { text: reader.text, early: buffer.slice(taken, count) };
@@ -243,7 +243,7 @@ export async function readResponse(
       if (response !== undefined && (reader.done || count === null)) {
         return { response, early: buffer.slice(taken, count ?? 0) };
       }
-      if (count === null) throw lost();
+      if (count === null) throw lost("a response arrived");
       if (response !== undefined) {
         deadline ??= sleep(clock, BODY_TIMEOUT, waiting.signal)
           .then(() => null, () => null);
@@ -254,10 +254,10 @@ export async function readResponse(
   }
 }
 
-function lost(): HandshakeError {
+function lost(before: string): HandshakeError {
   return new HandshakeError(
     "connection-lost",
-    "Cannot complete the handshake: the stream ended before.",
+    `Cannot complete the handshake: the connection was closed before ${before}.`,
   );
 }
 
