@@ -1,10 +1,17 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { PoolError } from "../transport/base/errors.ts";
-import { checkBoolean } from "../transport/base/options.ts";
+import { checkBoolean, type OptionNames } from "../transport/base/options.ts";
 import { HandshakeError } from "../transport/handshake/errors.ts";
-import type { AcceptOptions } from "../transport/server/accept_options.ts";
-import { prepareUpgrade, refusal } from "../transport/server/upgrade.ts";
+import {
+  ACCEPT_NAMES,
+  type AcceptOptions,
+} from "../transport/server/accept_options.ts";
+import {
+  prepareUpgrade,
+  refusal,
+  UPGRADE_NAMES,
+} from "../transport/server/upgrade.ts";
 import type { UpgradeOptions } from "../transport/server/upgrade.ts";
 import { upgradeNodeIf } from "../transport/server/upgrade_node.ts";
 import { checkId } from "../transport/pool/options.ts";
@@ -34,6 +41,17 @@ export interface PoolUpgradeOptions extends UpgradeOptions {
    */
   readonly replace?: boolean | undefined;
 }
+
+const POOL_UPGRADE_NODE_NAMES: OptionNames<PoolUpgradeNodeOptions> = {
+  id: true,
+  replace: true,
+  ...ACCEPT_NAMES,
+};
+const POOL_UPGRADE_NAMES: OptionNames<PoolUpgradeOptions> = {
+  id: true,
+  replace: true,
+  ...UPGRADE_NAMES,
+};
 
 /**
  * The refusal for an error of a pool: 409 for an id that is in use, 503 when the pool is closed or full, 500
@@ -69,7 +87,14 @@ export function upgradeNodeInto(
     admit = reserveFor(registrar, id, replace);
   };
   try {
-    const accepted = upgradeNodeIf(request, socket, head, accept, reserve);
+    const accepted = upgradeNodeIf(
+      request,
+      socket,
+      head,
+      accept,
+      reserve,
+      POOL_UPGRADE_NODE_NAMES,
+    );
     admit(accepted);
     return true;
   } catch (error) {
@@ -96,7 +121,7 @@ export function upgradeInto(
   checkId("id", id);
   checkBoolean("replace", replace);
   try {
-    const complete = prepareUpgrade(request, own);
+    const complete = prepareUpgrade(request, own, POOL_UPGRADE_NAMES);
     // Before the upgrade: once that is done, only its own response can be given.
     const admit = reserveFor(registrar, id, replace);
     const { socket, response } = complete();

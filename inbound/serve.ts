@@ -13,7 +13,11 @@ import { SERVE_RULES } from "../transport/base/rules.ts";
 import { settlesWithin } from "../transport/base/schedule.ts";
 import { HandshakeError } from "../transport/handshake/errors.ts";
 import { describeRefusal } from "../transport/handshake/refusal.ts";
-import type { AcceptOptions } from "../transport/server/accept_options.ts";
+import {
+  ACCEPT_NAMES,
+  type AcceptOptions,
+  checkAcceptFields,
+} from "../transport/server/accept_options.ts";
 import type { Incoming, RejectOptions } from "../transport/server/incoming.ts";
 import { REASONS, toRefusal } from "./admission.ts";
 import type { Registrar } from "./registrar.ts";
@@ -79,6 +83,16 @@ const NAMES: OptionNames<ServeOptions> = {
   accept: true,
   replace: true,
   timeout: true,
+};
+
+const ACCEPTANCE_NAMES: OptionNames<ServeAcceptance> = {
+  id: true,
+  ...ACCEPT_NAMES,
+};
+const REFUSAL_NAMES: OptionNames<ServeRefusal> = {
+  status: true,
+  headers: true,
+  body: true,
 };
 
 /** What {@link serve} needs of its pool. */
@@ -243,6 +257,7 @@ function refusalOf(decision: unknown): ServeRefusal | undefined {
   if (decision === false) return { status: 403 };
   if (typeof decision === "number") return { status: checkStatus(decision) };
   if (!isRefusal(decision)) return undefined;
+  checkFields("", REFUSAL_NAMES, decision);
   const { status, headers, body } = decision;
   // Headers that no response can have throw here, while the peer can still be answered.
   return { status: checkStatus(status), headers: new Headers(headers), body };
@@ -259,7 +274,10 @@ function acceptanceOf(decision: unknown): ServeAcceptance {
   if (
     typeof decision === "object" && decision !== null &&
     !Array.isArray(decision)
-  ) return decision;
+  ) {
+    checkAcceptFields(decision, ACCEPTANCE_NAMES);
+    return decision;
+  }
   throw new ConfigError(
     "invalid-option",
     "accept",

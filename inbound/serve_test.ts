@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { eventually } from "../testing/mod.ts";
 import { ConfigError, PoolError } from "../transport/base/errors.ts";
 import { dialRaw } from "../transport/client/dial_raw.ts";
@@ -99,6 +105,12 @@ const REFUSALS: readonly [string, () => unknown, number, reported: boolean][] =
     ],
     ["options that are none", () => ({ maxMessageSize: -1 }), 500, true],
     ["fields that are no options", () => ({ user: "alice" }), 500, true],
+    [
+      "fields that no refusal has",
+      () => ({ status: 401, id: "alice" }),
+      500,
+      true,
+    ],
     ["an id that is none", () => ({ id: 7 }), 500, true],
     ["an empty id", () => ({ id: "" }), 500, true],
   ];
@@ -327,4 +339,19 @@ Deno.test("serve refuses with a description of the problem, and with 426 what as
   assertEquals(JSON.parse(taken.body ?? "").status, 503);
   assertEquals(pool.errors.size, 0);
   await peer.close();
+});
+
+Deno.test("The error for an unknown field of a decision lists all that it may have", async () => {
+  for (
+    const [decision, listed] of [
+      [{ bogus: 1 }, "The options are id, binary, clock, compression, "],
+      [{ status: 401, bogus: 1 }, "The options are status, headers, body."],
+    ] as const
+  ) {
+    // deno-lint-ignore no-explicit-any -- what a program in JavaScript may return
+    await using served = serve({ accept: () => decision as any });
+    assertEquals(await served.dial(), 500);
+    const record = await served.pool.errors.take();
+    assertStringIncludes(`${record?.error.message}`, listed);
+  }
 });

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { eventually } from "../testing/mod.ts";
@@ -121,4 +121,16 @@ Deno.test("Our own mistakes give 500 and are thrown, or reported", async () => {
   assertEquals(served.outcomes, [false]);
   const { error } = await served.pool.errors.take() ?? {};
   assert(error instanceof PoolError);
+});
+
+Deno.test("The error for an unknown option lists everything that upgradeNode takes", async () => {
+  const options = { id: "a", bogus: 1 };
+  await using served = await serve(() => options);
+  assertEquals(await served.dial(), 500);
+  const [error] = served.outcomes;
+  assert(error instanceof ConfigError);
+  assertStringIncludes(
+    error.message,
+    "The options are id, replace, binary, clock, compression, fragmentSize, headers, maxFragments, maxFrameSize, maxMessageSize, origins, protocols.",
+  );
 });

@@ -174,3 +174,14 @@ Deno.test("A request is judged before the pool: 426 and 403 come before 409 and 
   assertEquals(await ask({}), 426);
   await peer.close();
 });
+
+Deno.test("The error for an unknown option lists everything that upgrade takes", () => {
+  const pool = new InboundPool("pool");
+  const options = { id: "a", replace: true, remoteAddres: undefined, bogus: 1 };
+  const error = assertThrows(
+    () => pool.upgrade(new Request("http://a.example"), options),
+    ConfigError,
+    "The options are id, replace, binary, clock, handshakeTimeout, headers, inactivityTimeout, maxMessageSize, origins, protocols, remoteAddr.",
+  );
+  assertEquals([error.code, error.field], ["unknown-option", "bogus"]);
+});

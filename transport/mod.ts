@@ -177,7 +177,13 @@ export type {
 export * from "./socket/socket.ts";
 export type { MessageStream } from "./connection/sending/chunk_source.ts";
 export type { SendStreamOptions } from "./connection/sending/send_stream.ts";
-export * from "./server/upgrade.ts";
+export {
+  refusal,
+  type RemoteAddress,
+  type Upgrade,
+  upgrade,
+  type UpgradeOptions,
+} from "./server/upgrade.ts";
 export { upgradeNode } from "./server/upgrade_node.ts";
 export { normalizeUrl } from "./base/url.ts";
 export * from "./pool/worker.ts";

@@ -1,7 +1,7 @@
 import { ConfigError, ConnectionError, toError } from "../base/errors.ts";
 import { urlForLog } from "../base/url.ts";
 import { HandshakeError } from "../handshake/errors.ts";
-import { openFailure, unreachable } from "../net/open_failure.ts";
+import { openFailure, unreachable } from "../net/stream/open_failure.ts";
 import type { DialOptions } from "./dialer.ts";
 
 /** Returns what a caller sees of a failed dial. */

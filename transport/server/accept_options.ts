@@ -87,10 +87,14 @@ const ACCEPT_HOMES: OptionHomes = {
 /**
  * Refuses options that have no effect on a peer that is accepted.
  *
+ * @param names The options that the call has, if it has more.
  * @throws {ConfigError} `unknown-option`, `misplaced-option`.
  */
-export function checkAcceptFields(options: AcceptOptions | undefined): void {
-  checkFields("", ACCEPT_NAMES, options, ACCEPT_HOMES);
+export function checkAcceptFields(
+  options: AcceptOptions | undefined,
+  names: OptionNames<AcceptOptions> = ACCEPT_NAMES,
+): void {
+  checkFields("", names, options, ACCEPT_HOMES);
 }
 
 /**

@@ -49,7 +49,8 @@ export interface UpgradeOptions
   readonly handshakeTimeout?: number | undefined;
 }
 
-const NAMES: OptionNames<UpgradeOptions> = {
+/** The options of {@link upgrade}. */
+export const UPGRADE_NAMES: OptionNames<UpgradeOptions> = {
   binary: true,
   clock: true,
   handshakeTimeout: true,
@@ -127,6 +128,7 @@ export function upgrade(
 /**
  * Checks a request and the options, as {@link upgrade} does.
  *
+ * @param names The options that the call of the user has, if it has more.
  * @returns A function that upgrades. Until it is called, the request may get any response.
  * @throws {HandshakeError} If the request is refused.
  * @throws {ConfigError} If an option or the request cannot be used. The returned function throws it too.
@@ -134,11 +136,12 @@ export function upgrade(
 export function prepareUpgrade(
   request: Request,
   options: UpgradeOptions,
+  names: OptionNames<UpgradeOptions> = UPGRADE_NAMES,
 ): () => Upgrade {
   if (!(request instanceof Request)) {
     throw refuseArgument("upgrade", "request", "a Request", request);
   }
-  const idleTimeout = check(options);
+  const idleTimeout = check(options, names);
   const headers = upgradeHeaders(options.headers);
   checkMutable(headers);
   const protocol = checkRequest(request, options);
@@ -194,7 +197,10 @@ export function refusal(error: unknown): Response {
 }
 
 /** Checks the options and returns the inactivity timeout in milliseconds. */
-function check(options: UpgradeOptions): number {
+function check(
+  options: UpgradeOptions,
+  names: OptionNames<UpgradeOptions>,
+): number {
   for (const [name, nothing] of Object.entries(UNSUPPORTED)) {
     const value: unknown = Reflect.get(Object(options), name);
     if (value === undefined || value === nothing) continue;
@@ -204,7 +210,7 @@ function check(options: UpgradeOptions): number {
       `Cannot use option ${name}: the runtime's WebSocket does not support it. Use listen() or upgradeNode().`,
     );
   }
-  checkFields("", NAMES, withoutUnsupported(options), SERVER_HOMES);
+  checkFields("", names, withoutUnsupported(options), SERVER_HOMES);
   checkChoices(options);
   checkWord("binary", ["view", "copy", "borrow"], options.binary);
   checkMethods("clock", options.clock, ["now", "date", "timer", "random"]);

@@ -8,6 +8,7 @@ import { keepServerAccepting } from "../net/node/keep_accepting.ts";
 import { NodeStream, peerOf } from "../net/node/node_stream.ts";
 import { PullAdapter } from "../net/stream/pull_stream.ts";
 import { handled } from "../base/promise.ts";
+import type { OptionNames } from "../base/options.ts";
 import type { RequestHead } from "../handshake/head.ts";
 import { HeaderLines } from "../handshake/headers.ts";
 import { refuse, toAnswer } from "./refuse.ts";
@@ -70,6 +71,7 @@ export function upgradeNode(
  * Does what {@link upgradeNode} does, if the caller agrees once the request has been found right.
  *
  * @param decide Refuses the request by throwing. What it throws is thrown, and a `HandshakeError` is the answer.
+ * @param names The options that the call of the user has, if it has more.
  */
 export function upgradeNodeIf(
   request: IncomingMessage,
@@ -77,6 +79,7 @@ export function upgradeNodeIf(
   head: Uint8Array,
   options: AcceptOptions,
   decide: () => void,
+  names?: OptionNames<AcceptOptions>,
 ): Socket {
   if (typeof socket?.write !== "function") {
     throw new ConfigError(
@@ -100,7 +103,7 @@ export function upgradeNodeIf(
     clock: clockOf(options?.clock),
   };
   try {
-    checkAcceptFields(options);
+    checkAcceptFields(options, names);
     return acceptRaw(received, options, decide);
   } catch (error) {
     handled(refuse(received.stream, toAnswer(error), received.clock));

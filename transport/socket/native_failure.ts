@@ -3,7 +3,7 @@ import {
   HandshakeError,
   type HandshakeErrorCode,
 } from "../handshake/errors.ts";
-import { openFailure } from "../net/open_failure.ts";
+import { openFailure } from "../net/stream/open_failure.ts";
 
 /** Runtimes give the status of a refused handshake only in the text of their error, if at all. */
 const STATUS = /(?:Invalid|Expected 101) status code: (\d{3})/;

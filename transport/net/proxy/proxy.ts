@@ -10,7 +10,7 @@ import { ConfigError } from "../../base/errors.ts";
 import { refuseOption } from "../../base/options.ts";
 import { onDeno } from "../../base/runtime.ts";
 import { HandshakeError } from "../../handshake/errors.ts";
-import { unreachable } from "../open_failure.ts";
+import { unreachable } from "../stream/open_failure.ts";
 
 /** A name or an address, and a port. */
 export interface Host {

@@ -1,4 +1,4 @@
-import { ConnectionError, reasonOf, toError } from "../base/errors.ts";
+import { ConnectionError, reasonOf, toError } from "../../base/errors.ts";
 
 /** What the codes of the system and of TLS mean to a user. */
 const REASONS: Readonly<Record<string, string>> = {
