@@ -185,3 +185,24 @@ Deno.test("The error for an unknown option lists everything that upgrade takes",
   );
   assertEquals([error.code, error.field], ["unknown-option", "bogus"]);
 });
+
+Deno.test("A copy of the request is refused, and no peer is added", async () => {
+  const pool = new InboundPool("pool");
+  const errors: unknown[] = [];
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    (request) => {
+      try {
+        return pool.upgrade(new Request(request), { id: "a" });
+      } catch (error) {
+        errors.push(error);
+        return new Response(null, { status: 500 });
+      }
+    },
+  );
+  assertEquals(await dialOnce(`ws://127.0.0.1:${server.addr.port}`), 500);
+  assert(errors[0] instanceof ConfigError);
+  assertEquals(pool.peers, []);
+  await pool.close();
+  await server.shutdown();
+});

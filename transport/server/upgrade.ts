@@ -116,7 +116,7 @@ export interface Upgrade {
  * @throws {HandshakeError} If the request is refused. `status` and `headers` are those of the response.
  * @throws {ConfigError} `invalid-option`, `unknown-option`, `misplaced-option`; `unsupported` for an option that the
  * runtime does not support, and on runtimes other than Deno; `invalid-argument` if the request does not come from
- * `Deno.serve`, or was upgraded or answered before.
+ * `Deno.serve`, is a copy, or was upgraded or answered before.
  */
 export function upgrade(
   request: Request,
@@ -264,8 +264,9 @@ function upgradeNative(
       "Cannot upgrade: this runtime has no Deno.serve. Use listen() or upgradeNode().",
     );
   }
+  let upgraded: Deno.WebSocketUpgrade;
   try {
-    return Deno.upgradeWebSocket(request, options);
+    upgraded = Deno.upgradeWebSocket(request, options);
   } catch (cause) {
     throw new ConfigError(
       "invalid-argument",
@@ -273,6 +274,26 @@ function upgradeNative(
       "Cannot upgrade: the request must come from Deno.serve, and must not have been upgraded or answered before.",
       { cause },
     );
+  }
+  if (!isCopy(request)) return upgraded;
+  throw new ConfigError(
+    "invalid-argument",
+    "request",
+    "Cannot upgrade: the request must be the one that Deno.serve gave, and is a copy.",
+  );
+}
+
+/**
+ * Whether a request that was upgraded is a copy of that of `Deno.serve`. The runtime upgrades a copy without an error, and
+ * the socket never opens. A request that was really upgraded is used up, and cannot be upgraded again.
+ */
+function isCopy(request: Request): boolean {
+  if (request.bodyUsed) return false;
+  try {
+    Deno.upgradeWebSocket(request);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -189,6 +189,34 @@ Deno.test("a request that has been upgraded already is the caller's mistake", as
   assertEquals(error.field, "request");
 });
 
+for (
+  const [what, copy] of [
+    ["a copy", (request: Request) => new Request(request)],
+    ["a clone", (request: Request) => request.clone()],
+    [
+      "one of the same headers",
+      ({ url, headers }: Request) => new Request(url, { headers }),
+    ],
+  ] as const
+) {
+  Deno.test(`${what} of the request, whose socket would never open, is the caller's mistake`, async () => {
+    const thrown = Promise.withResolvers<unknown>();
+    await using server = serveBare((request) => {
+      try {
+        return upgrade(copy(request)).response;
+      } catch (error) {
+        thrown.resolve(error);
+        // The request itself can still be upgraded.
+        return upgrade(request).response;
+      }
+    });
+    using _peer = await WirePeer.connect(server.port);
+    const error = await thrown.promise;
+    assertInstanceOf(error, ConfigError);
+    assertEquals([error.code, error.field], ["invalid-argument", "request"]);
+  });
+}
+
 const REFUSED: readonly (readonly [string, unknown, ConfigErrorCode])[] = [
   ["inactivityTimeout", -1, "invalid-option"],
   ["inactivityTimeout", NaN, "invalid-option"],
