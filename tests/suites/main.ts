@@ -82,7 +82,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   },
   package: {
     checks:
-      "the packed package, with the tests, on Node.js 22 and 24, Bun and Deno; in TypeScript; bundled",
+      "the packed package, with the tests and the programs of the documentation, on Node.js 22 and 24, Bun and Deno; in TypeScript; bundled",
     command: "run -A tests/suites/package/main.ts",
   },
   registry: {

@@ -1,13 +1,15 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
  * The packed package, as npm installs it: a strict TypeScript project without the DOM library compiles, a program runs on
- * Node.js 22 and 24, on Bun, and bundled by esbuild, and the tests of the repository pass that need nothing of Deno, on
- * these and on the lowest and this version of Deno.
+ * Node.js 22 and 24, on Bun, and bundled by esbuild, the programs of the documentation run on Node.js and Bun, and the
+ * tests of the repository pass that need nothing of Deno, on these and on the lowest and this version of Deno.
  *
  * `deno task suite package`
  *
  * @module
  */
+
+import { runNodeServer, runPrograms, writePrograms } from "./programs.ts";
 
 const HERE = new URL(".", import.meta.url).pathname;
 const ROOT = new URL("../../../", import.meta.url).pathname;
@@ -101,6 +103,7 @@ try {
     "node24@npm:node@24",
     `lowest@npm:deno@${LOWEST}`,
     "ws@8",
+    "@logtape/logtape@2",
   );
   await step(
     "a strict project without the DOM library compiles",
@@ -124,6 +127,34 @@ try {
     );
     await consume(node24, "bundle.mjs");
   });
+  const programs = await writePrograms(`${folder}/programs`);
+  await run(
+    folder,
+    `${modules}/.bin/esbuild`,
+    ...programs.map((name) => `programs/${name}`),
+    "--outdir=programs",
+    "--out-extension:.js=.mjs",
+    "--format=esm",
+    "--target=node22",
+  );
+  const files = programs.map((name) =>
+    `${folder}/programs/${name.replace(/\.ts$/, ".mjs")}`
+  );
+  for (
+    const [name, command] of [
+      ["Node 22", node22],
+      ["Bun", `${modules}/bun/bin/bun.exe`],
+    ] as const
+  ) {
+    await step(
+      `${files.length} programs of the documentation on ${name}`,
+      () => runPrograms([command], files),
+    );
+    await step(
+      `the server of the README on ${name}`,
+      () => runNodeServer([command], `${folder}/programs`),
+    );
+  }
   await run(
     folder,
     "node",
