@@ -10,7 +10,7 @@ import { RecordingReader } from "../../testing/mod.ts";
 import { CA, SERVER_CERT, SERVER_KEY } from "../_support/certificates.ts";
 import { dialRaw } from "../client/dial_raw.ts";
 import { Connection } from "../connection/connection.ts";
-import { pause } from "../net/_support/stream_contract.ts";
+import { pause } from "../net/_support/settled.ts";
 import { ConfigError } from "../base/errors.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import { join, utf8 } from "../_support/bytes.ts";
