@@ -166,18 +166,25 @@ Deno.test("A peer may have any id, also in the statistics", async () => {
 Deno.test("A socket that a pool has is not taken a second time", async () => {
   await using pool = new InboundPool("pool");
   const { client, server } = socketPair();
-  await using _peer = new Connection(client);
+  await using peer = new Connection(client);
   pool.add("a", server);
   for (
     const again of [
       () => pool.add("b", server),
       () => pool.replace("a", server),
+      () => pool.add("b", client),
     ]
   ) {
-    const error = assertThrows(again, ConfigError, "given to a pool before");
+    const error = assertThrows(
+      again,
+      ConfigError,
+      "was given to a pool or a connection before",
+    );
     assertEquals(error.field, "socket");
   }
+  assertThrows(() => new Connection(server), ConfigError, "has one already");
   assertEquals(pool.peers, ["a"]);
+  assertEquals(peer.state, "connected");
 });
 
 Deno.test("remove and close send the close frame that the caller gives", async () => {

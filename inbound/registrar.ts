@@ -2,6 +2,7 @@ import { notify } from "../transport/base/callbacks.ts";
 import type { Clock } from "../transport/base/clock.ts";
 import { ConfigError, PoolError } from "../transport/base/errors.ts";
 import { createLog, inheritLogging } from "../transport/base/logging.ts";
+import { isClaimed } from "../transport/connection/arguments.ts";
 import type { OpenConnectionOptions } from "../transport/connection/options.ts";
 import type { ConnectionMeter } from "../transport/connection/meter.ts";
 import { checkId } from "../transport/pool/options.ts";
@@ -110,11 +111,11 @@ export class Registrar {
     this.#core.checkOpen(action);
     checkId("id", id);
     if (isSocket(socket)) {
-      if (!taken.has(socket)) return;
+      if (!taken.has(socket) && !isClaimed(socket)) return;
       throw new ConfigError(
         "invalid-argument",
         "socket",
-        `Cannot ${action}: the socket was given to a pool before. A socket can be given to one pool, once.`,
+        `Cannot ${action}: the socket was given to a pool or a connection before. A socket can be given to one of them, once.`,
       );
     }
     throw new ConfigError(

@@ -103,6 +103,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 
 function describe(value: unknown): string {
   if (isThenable(value)) return "a promise (the callback must not be async)";
+  if (typeof value === "string") return JSON.stringify(value);
   return typeof value === "object" && value !== null
     ? "an object"
     : String(value);

@@ -80,6 +80,30 @@ export function checkTarget(target: unknown): void {
   );
 }
 
+/** The sockets that have a connection, to notice one that is given twice. */
+const claimed = new WeakSet<object>();
+
+/** Whether a connection was made of a socket. */
+export function isClaimed(socket: object): boolean {
+  return claimed.has(socket);
+}
+
+/**
+ * Notes that a connection is made of a socket. A second one would take the reader of the first.
+ *
+ * @throws {ConfigError} `invalid-argument` if there is a connection already.
+ */
+export function claim(socket: Socket): void {
+  if (isClaimed(socket)) {
+    throw new ConfigError(
+      "invalid-argument",
+      "socket",
+      "Cannot make a connection: the socket has one already. Make one connection of each socket.",
+    );
+  }
+  claimed.add(socket);
+}
+
 /** A connection keeps messages, so they must not be borrowed until the handler returns. */
 function checkDelivery(binary: unknown): void {
   if (binary !== "borrow") return;

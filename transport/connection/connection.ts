@@ -18,7 +18,7 @@ import type {
   SocketCloseOptions,
   SocketEnd,
 } from "../socket/socket.ts";
-import { checkTarget, isUrl } from "./arguments.ts";
+import { checkTarget, claim, isUrl } from "./arguments.ts";
 import type { Heartbeat } from "./heartbeats.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import type { UnansweredPing } from "./liveness/liveness.ts";
@@ -89,6 +89,7 @@ export class Connection implements AsyncDisposable {
     const config = isUrl(target)
       ? resolveConnectionOptions(options)
       : resolveOpenOptions(options);
+    if (!isUrl(target)) claim(target);
     this.url = isUrl(target) ? urlToDial(target, options) : target.url;
     this.#life = new Lifecycle(this.url, options, config);
     if (!isUrl(target)) this.#life.openWith(target);

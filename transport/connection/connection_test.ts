@@ -4,7 +4,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
-import { MockDialer, MockSocket } from "../../testing/mod.ts";
+import { MockDialer, MockSocket, socketPair } from "../../testing/mod.ts";
 import { ConfigError } from "../base/errors.ts";
 import { connectionPair, TARGET } from "./_support/pair.ts";
 import { Connection } from "./connection.ts";
@@ -189,4 +189,28 @@ Deno.test("Options and streams that cannot be used are refused by name, and the 
   await client.send("alive", {});
   assertEquals(await server.incoming.take(), "alive");
   await client.close();
+});
+
+Deno.test("A socket has one connection, and a second one does it no harm", async () => {
+  const sockets = socketPair();
+  const connection = new Connection(sockets.client);
+  const error = assertThrows(
+    () => new Connection(sockets.client),
+    ConfigError,
+  );
+  assertEquals([error.code, error.field], ["invalid-argument", "socket"]);
+  const peer = new Connection(sockets.server);
+  peer.trySend("hello");
+  assertEquals(await connection.incoming.take(), "hello");
+  await peer.close();
+  await connection.closed;
+});
+
+Deno.test("A socket whose options were refused can still be used", async () => {
+  const socket = new MockSocket();
+  const options = { pingInterval: -1 };
+  assertThrows(() => new Connection(socket, options), ConfigError);
+  const connection = new Connection(socket);
+  connection.terminate();
+  await connection.closed;
 });

@@ -56,6 +56,9 @@ export function pipe(
     const signal = signalOf(options);
     checkConnected("a", a);
     checkConnected("b", b);
+    if (a === b) {
+      throw refuseArgument("pipe", "b", "another connection than a", b);
+    }
     const remove = onAbort(signal, () => {
       void a.close(GOING_AWAY, "");
       void b.close(GOING_AWAY, "");

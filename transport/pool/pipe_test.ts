@@ -167,6 +167,7 @@ Deno.test("What cannot be piped is refused", async () => {
     () => pipe(a, b, { signal: 1 as any }),
     ConfigError,
   );
+  await assertRejects(() => pipe(a, a), ConfigError, "another connection");
   await fresh.close();
   for (const socket of [left, right]) socket.terminate();
   await Promise.all([a.closed, b.closed]);

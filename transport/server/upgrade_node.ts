@@ -67,6 +67,9 @@ export function upgradeNode(
   return upgradeNodeIf(request, socket, head, options, () => {});
 }
 
+/** The sockets that were upgraded or refused: a second reader would take bytes from the first. */
+const upgraded = new WeakSet<Duplex>();
+
 /**
  * Does what {@link upgradeNode} does, if the caller agrees once the request has been found right.
  *
@@ -88,6 +91,14 @@ export function upgradeNodeIf(
       "Cannot upgrade: socket must be the socket of the upgrade event.",
     );
   }
+  if (upgraded.has(socket)) {
+    throw new ConfigError(
+      "invalid-argument",
+      "socket",
+      "Cannot upgrade: the socket was given to upgradeNode before. A socket can be upgraded once.",
+    );
+  }
+  upgraded.add(socket);
   const { socket: connection } = request;
   connection.setNoDelay?.(true);
   // The timeout of the server is for requests.

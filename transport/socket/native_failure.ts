@@ -64,3 +64,11 @@ export function handshakeTimedOut(timeout: number): HandshakeError {
     `Cannot connect: the handshake took longer than handshakeTimeout (${timeout} ms).`,
   );
 }
+
+/** The deadline for the closing handshake has passed. */
+export function closeTimedOut(timeout: number): ConnectionError {
+  return new ConnectionError(
+    "close-timeout",
+    `Cannot complete the closing handshake: the peer did not answer our close frame within closeTimeout (${timeout} ms).`,
+  );
+}

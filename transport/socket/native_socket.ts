@@ -7,6 +7,7 @@ import { CLOSE_INTERNAL_ERROR, CLOSE_TOO_BIG } from "../protocol/wire/close.ts";
 import { ProtocolError } from "../protocol/wire/errors.ts";
 import { type Message, messageSize } from "../base/message.ts";
 import {
+  closeTimedOut,
   connectFailure,
   eventError,
   handshakeTimedOut,
@@ -324,7 +325,7 @@ export class NativeSocket implements Socket {
     if (timeout <= 0) return;
     this.#closeDeadline = this.#schedule.deadline(
       timeout,
-      () => this.terminate(),
+      () => this.terminate(closeTimedOut(timeout)),
     );
   }
 

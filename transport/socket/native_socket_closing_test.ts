@@ -1,4 +1,9 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertThrows,
+} from "@std/assert";
 import { FakeClock } from "../../testing/fake_clock.ts";
 import { ConnectionError } from "../base/errors.ts";
 import { CLOSE, closeBody, PING, TEXT, WirePeer } from "../_support/native.ts";
@@ -146,7 +151,10 @@ Deno.test("a close that nobody answers ends after its timeout", () => {
       ...LOST,
       initiator: "local",
       sent: { code: 1000, reason: "" },
+      error: (await socket.closed).error,
     };
+    assertInstanceOf(end.error, ConnectionError);
+    assertEquals(end.error.code, "close-timeout");
     assertEquals(reader.reports, [end]);
     assertEquals(clock.pending, 0);
     // The runtime itself waits on. Only the end of the TCP connection frees it.
