@@ -37,37 +37,8 @@ export interface InboundExit {
 
 /** An event of an inbound pool: a peer has left, or its connection was lost. */
 export interface InboundEvent extends PoolEvent, InboundExit {
-  /** The id of the peer. */
-  readonly id: string;
-  /** When it happened, in epoch milliseconds. */
-  readonly at: number;
   /** The number of the peer's connection that has ended, from 1. Messages have it, too. */
   readonly session: number;
-  /** The number of older events of this peer that were dropped, since `events` was full. Absent if none was. */
-  readonly missed?: number;
-  /**
-   * How the connection ended:
-   *
-   * - `disconnected`: the peer closed cleanly (1000, 1001 or no code).
-   * - `dropped-close`: the peer closed with another code, or without a close frame (1006).
-   * - `dropped-error`: a reset, a violation of the protocol or a timeout.
-   * - `evicted-policy`: the peer was silent for longer than `inactivityTimeout`.
-   */
-  readonly kind:
-    | "disconnected"
-    | "dropped-close"
-    | "dropped-error"
-    | "evicted-policy";
-  /**
-   * With `disconnected` and `dropped-close`: the close code of the peer, 1005 for a close frame without a code, 1006 if
-   * there was no close frame. With `dropped-error`: the code that we sent, such as 1009 for a message above
-   * `maxMessageSize`, else that of the peer.
-   */
-  readonly closeCode?: number;
-  /** With `disconnected` and `dropped-close`: the reason in the close frame of the peer. */
-  readonly reason?: string;
-  /** With `dropped-error`: what went wrong. */
-  readonly error?: Error;
 }
 
 /**

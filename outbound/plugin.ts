@@ -40,33 +40,8 @@ export interface OutboundNotice {
  * `disconnected` alternate for each peer, and `stopped` is the last event of a peer until `reconnect(id)`.
  */
 export interface OutboundEvent extends PoolEvent, OutboundNotice {
-  /** The id of the peer. */
-  readonly id: string;
-  /** When it happened, in epoch milliseconds. */
-  readonly at: number;
   /** The number of the peer's connection that the event is about, from 1; 0 if there was none yet. */
   readonly session: number;
-  /** The number of older events of this peer that were dropped, since `events` was full. Absent if none was. */
-  readonly missed?: number;
-  /**
-   * What happened:
-   *
-   * - `connected`: a connection was made.
-   * - `disconnected`: the connection was lost, for any reason.
-   * - `stopped`: the pool no longer dials the peer, because `shouldReconnect` or the retry policy decided so. The
-   *   default policy stops only after errors that cannot heal, such as a wrong option.
-   */
-  readonly kind: "connected" | "disconnected" | "stopped";
-  /** With `disconnected`: the close code, 1006 if there was no close frame. */
-  readonly closeCode?: number;
-  /** With `disconnected`: the reason in the close frame of the peer. */
-  readonly reason?: string;
-  /** With `disconnected` and `stopped`: what went wrong. Absent after a close without an error. */
-  readonly error?: Error;
-  /** With `disconnected`: the time until the next dial, in milliseconds. Absent if none follows. */
-  readonly delay?: number;
-  /** With `disconnected`: the number of the next dial since the peer was last stable, from 1. Absent if none follows. */
-  readonly attempt?: number;
 }
 
 /**

@@ -11,6 +11,26 @@ const STALLING = 24 * 2 ** 20;
 /** A bound on what takes a few hundred milliseconds, on a busy machine. Version 0.1 took 5 s. */
 const SOON = 4_000;
 
+/** Options of a pool that keeps few messages, so that more wait in the system. */
+const SMALL = { inboxBufferSize: 4, connection: { incomingBufferSize: 4 } };
+/** The messages that a peer sends before it resets the connection. */
+const COUNT = 100;
+
+/** Adds a peer that sends messages, and a close frame if one is given, and then resets the connection. */
+async function sendAndReset(
+  pool: InboundPool,
+  { ours, peer }: Awaited<ReturnType<typeof meetByHand>>,
+  close?: Uint8Array,
+): Promise<void> {
+  // The peer does not read this. Therefore its system resets the connection.
+  ours.write(new Uint8Array(100_000));
+  pool.add("peer", ours);
+  for (let i = 0; i < COUNT; i++) await peer.send(TEXT, `${i}`);
+  if (close !== undefined) await peer.send(CLOSE, close);
+  await eventually(() => ours.bufferedAmount === 0);
+  peer[Symbol.dispose]();
+}
+
 for (const setup of HAND_SETUPS) {
   for (
     const [what, first, body, answer, clean] of [
@@ -92,24 +112,13 @@ for (const setup of HAND_SETUPS) {
 
   Deno.test(`${setup}: what the peer had sent is delivered through a small inbox although writing fails, and its close is known`, async () => {
     await using met = await meetByHand(setup);
-    const { ours, peer } = met;
-    await using pool = new InboundPool("pool", {
-      inboxBufferSize: 4,
-      connection: { incomingBufferSize: 4 },
-    });
-    // Unread at the peer, so that its system resets the connection.
-    ours.write(new Uint8Array(100_000));
-    pool.add("peer", ours);
-    const count = 100;
-    for (let i = 0; i < count; i++) await peer.send(TEXT, `${i}`);
-    await peer.send(CLOSE, closeBody(1000, "bye"));
-    await eventually(() => ours.bufferedAmount === 0);
-    peer[Symbol.dispose]();
+    await using pool = new InboundPool("pool", SMALL);
+    await sendAndReset(pool, met, closeBody(1000, "bye"));
     await eventually(async () => {
       await pool.send("peer", "anybody there?").catch(() => {});
       return pool.stats().failedSends > 0;
     });
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i < COUNT; i++) {
       assertEquals((await pool.inbox.take())?.data, `${i}`);
     }
     await eventually(() => !pool.has("peer"));
@@ -123,17 +132,8 @@ for (const setup of HAND_SETUPS) {
 
   Deno.test(`${setup}: if nobody reads, messages left after a failed write are dropped, counted and reported`, async () => {
     await using met = await meetByHand(setup);
-    const { ours, peer } = met;
-    await using pool = new InboundPool("pool", {
-      inboxBufferSize: 4,
-      connection: { incomingBufferSize: 4 },
-    });
-    ours.write(new Uint8Array(100_000));
-    pool.add("peer", ours);
-    const count = 100;
-    for (let i = 0; i < count; i++) await peer.send(TEXT, `${i}`);
-    await eventually(() => ours.bufferedAmount === 0);
-    peer[Symbol.dispose]();
+    await using pool = new InboundPool("pool", SMALL);
+    await sendAndReset(pool, met);
     await eventually(async () => {
       await pool.send("peer", "anybody there?").catch(() => {});
       return !pool.has("peer");
@@ -141,8 +141,8 @@ for (const setup of HAND_SETUPS) {
     const { receivedMessages, droppedMessages, inboxDepth, waitingMessages } =
       pool.stats();
     assertEquals(inboxDepth + waitingMessages, receivedMessages);
-    assert(receivedMessages < count);
-    assertEquals(receivedMessages + droppedMessages, count);
+    assert(receivedMessages < COUNT);
+    assertEquals(receivedMessages + droppedMessages, COUNT);
     const reported = await pool.errors.take();
     assert(reported?.error instanceof PoolError);
     assertEquals(reported.error.code, "messages-dropped");

@@ -1,5 +1,6 @@
 /** What the tests of the native socket share: clients of the runtime, and a server by hand. */
 
+import { socketEnd } from "../../testing/socket_end.ts";
 import type { NativeSocketOptions } from "../socket/native_options.ts";
 import { NativeSocket } from "../socket/native_socket.ts";
 import { listenTcp, Recorder, urlOf, WirePeer } from "./native.ts";
@@ -7,18 +8,8 @@ import type { SocketEnd } from "../socket/socket.ts";
 
 export const bytes = (...values: number[]) => Uint8Array.from(values);
 
-/** How a socket ended that nobody closed. */
-export const LOST: SocketEnd = {
-  code: 1006,
-  reason: "",
-  clean: false,
-  initiator: "peer",
-  received: undefined,
-  sent: undefined,
-  error: undefined,
-  inactive: false,
-  dropped: 0,
-};
+/** The end of a socket that neither side closed. */
+export const LOST: SocketEnd = socketEnd({});
 
 /** A client socket that is connecting to a peer on bare TCP. */
 export async function withClient(

@@ -125,29 +125,6 @@ export class TrafficCounter implements TrafficStats, ConnectionMeter {
 
   /** The present figures. */
   snapshot(): TrafficStats {
-    const {
-      receivedMessages,
-      receivedBytes,
-      droppedMessages,
-      sentMessages,
-      sentBytes,
-      failedSends,
-      heartbeats,
-      connections,
-      lostConnections,
-      failedDials,
-    } = this;
-    return {
-      receivedMessages,
-      receivedBytes,
-      droppedMessages,
-      sentMessages,
-      sentBytes,
-      failedSends,
-      heartbeats,
-      connections,
-      lostConnections,
-      failedDials,
-    };
+    return { ...this };
   }
 }

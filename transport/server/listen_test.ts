@@ -6,7 +6,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { FakeClock, LogCapture, RecordingReader } from "../../testing/mod.ts";
+import { FakeClock, LogCapture } from "../../testing/mod.ts";
 import { utf8 } from "../_support/bytes.ts";
 import { turns } from "../_support/raw.ts";
 import { ConnectionError } from "../base/errors.ts";
@@ -14,6 +14,8 @@ import { dialRaw } from "../client/dial_raw.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import {
   ask,
+  assertAccepts,
+  assertConnected,
   HOST,
   KEY,
   listenHere,
@@ -126,11 +128,7 @@ Deno.test("a peer that is not accepted before the deadline is cut, and waits in 
   assertEquals(await answer, "");
   assertEquals(first.open, false);
   assertThrows(() => first.accept(), HandshakeError);
-  const dialled = dialRaw(server.url, {});
-  const third = await next(server.incoming);
-  const socket = third.accept();
-  (await dialled).terminate();
-  socket.terminate();
+  await assertAccepts(server);
 });
 
 Deno.test("more than maxPending connections are cut at once", async () => {
@@ -177,13 +175,7 @@ Deno.test("a signal stops accepting and cuts peers that are not accepted; accept
   await assertRejects(() =>
     Deno.connect({ hostname: HOST, port: server.port })
   );
-  const reader = new RecordingReader();
-  socket.start(reader);
-  client.start(new RecordingReader());
-  client.write("still here");
-  assertEquals(await reader.take(), "still here");
-  client.close(1000);
-  await Promise.all([client.closed, socket.closed]);
+  await assertConnected(client, socket);
   await server.listener.close();
 });
 
@@ -205,13 +197,7 @@ Deno.test("a Unix socket is listened on and dialled", async () => {
     const client = await dialled;
     assertEquals(socket.url, "ws://some.test/path");
     assertEquals(client.remoteAddr, { transport: "unix", path });
-    const reader = new RecordingReader();
-    socket.start(reader);
-    client.start(new RecordingReader());
-    client.write("by file");
-    assertEquals(await reader.take(), "by file");
-    client.close(1000);
-    await Promise.all([client.closed, socket.closed]);
+    await assertConnected(client, socket);
   } finally {
     await Deno.remove(path).catch(() => {});
   }

@@ -6,7 +6,6 @@ import {
   assertThrows,
 } from "@std/assert";
 import { connect } from "node:net";
-import { RecordingReader } from "../../testing/mod.ts";
 import {
   CA,
   CLIENT_CERT,
@@ -19,6 +18,8 @@ import { dialRaw } from "../client/dial_raw.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import {
   ask,
+  assertAccepts,
+  assertConnected,
   HOST,
   listenHere,
   next,
@@ -38,14 +39,7 @@ Deno.test("TLS: sockets are secure, and know their peer", async () => {
   const socket = incoming.accept();
   const client = await dialled;
   assert(socket.url.startsWith("wss://"));
-  const reader = new RecordingReader();
-  socket.start(reader);
-  client.start(new RecordingReader());
-  client.write("secret");
-  assertEquals(await reader.take(), "secret");
-  client.close(1000);
-  const ends = await Promise.all([client.closed, socket.closed]);
-  assert(ends.every((end) => end.clean));
+  await assertConnected(client, socket);
 });
 
 Deno.test("TLS: garbage and silence disturb nobody, and are cut", async () => {
@@ -59,10 +53,7 @@ Deno.test("TLS: garbage and silence disturb nobody, and are cut", async () => {
   using silent = await Deno.connect({ hostname: HOST, port: server.port });
   assertEquals(await readAll(silent), "");
   assertEquals(refusals(server.listener), ["timeout"]);
-  const dialled = dialRaw(server.url, { caCerts: [CA] });
-  const socket = (await next(server.incoming)).accept();
-  (await dialled).terminate();
-  socket.terminate();
+  await assertAccepts(server, { caCerts: [CA] });
 });
 
 for (const hello of [[], [0x16, 3, 1, 2, 0, 1, 0]]) {
@@ -123,13 +114,7 @@ Deno.test("TLS: a client without the required certificate is not accepted", asyn
     hostname: HOST,
     port: server.port,
   });
-  const reader = new RecordingReader();
-  socket.start(reader);
-  client.start(new RecordingReader());
-  client.write("it is me");
-  assertEquals(await reader.take(), "it is me");
-  client.close(1000);
-  await Promise.all([client.closed, socket.closed]);
+  await assertConnected(client, socket);
 });
 
 Deno.test("TLS: a certificate of another authority ends the dial for good", async () => {
@@ -155,16 +140,8 @@ Deno.test("TLS: the certificate can be replaced, and open connections stay", asy
   server.listener.setTls({ cert: CLIENT_CERT, key: CLIENT_KEY });
   await assertRejects(dial);
   server.listener.setTls(TLS);
-  const again = dial();
-  (await next(server.incoming)).accept().terminate();
-  (await again).terminate();
-  const reader = new RecordingReader();
-  socket.start(reader);
-  client.start(new RecordingReader());
-  client.write("still here");
-  assertEquals(await reader.take(), "still here");
-  client.close(1000);
-  await Promise.all([client.closed, socket.closed]);
+  await assertAccepts(server, { caCerts: [CA] });
+  await assertConnected(client, socket);
 });
 
 Deno.test("TLS: a certificate that cannot be used leaves the one before", async () => {
@@ -186,9 +163,7 @@ Deno.test("TLS: a certificate that cannot be used leaves the one before", async 
     assertEquals(error.field, field);
     assert(!error.message.includes("PRIVATE KEY"), error.message);
   }
-  const dialled = dialRaw(server.url, { caCerts: [CA] });
-  (await next(server.incoming)).accept().terminate();
-  (await dialled).terminate();
+  await assertAccepts(server, { caCerts: [CA] });
 });
 
 Deno.test("TLS: a listener without TLS takes no certificate", async () => {

@@ -14,38 +14,34 @@ import {
 export const ROLES: readonly Role[] = ["client", "server"];
 export const SEED = Number(new Date());
 
-/** What comes in, as seen from the role of its sender, and what must come of it. */
-export interface Case {
-  readonly name: string;
-  readonly bytes: (from: Role) => Uint8Array;
-  readonly expected: (from: Role) => readonly Event[];
-  readonly options?: Partial<ReceiverOptions>;
-}
-
 /** Bytes that would be empty messages, one behind the other. */
 export const LIKE_FRAMES = hex("8200".repeat(60));
 
+/**
+ * Tests what comes of bytes, in both roles, with every kind of delivery, and however the bytes are fed.
+ *
+ * @param bytes What the sender sends. It masks by its role.
+ * @param options The options of a receiver, made anew for each.
+ */
 export function check(
   name: string,
   bytes: (from: Role) => Uint8Array,
   expected: readonly Event[] | ((from: Role) => readonly Event[]),
-  options: Partial<ReceiverOptions> = {},
+  options: Partial<ReceiverOptions> | (() => Partial<ReceiverOptions>) = {},
 ): void {
-  const test: Case = {
-    name,
-    bytes,
-    expected: typeof expected === "function" ? expected : () => expected,
-    options,
-  };
-  Deno.test(`receiver: ${test.name}`, () => {
+  Deno.test(`receiver: ${name}`, () => {
     for (const role of ROLES) {
       const from = peerOf(role);
       for (const binary of ["view", "copy", "borrow"] as const) {
-        const all = { ...NO_LIMITS, role, binary, ...test.options };
-        const got = feedAll(test.bytes(from), () => all, SEED);
+        const all = () => ({
+          ...NO_LIMITS,
+          role,
+          binary,
+          ...(typeof options === "function" ? options() : options),
+        });
         assertEquals(
-          got,
-          test.expected(from),
+          feedAll(bytes(from), all, SEED),
+          typeof expected === "function" ? expected(from) : expected,
           `${role}, ${binary}, seed ${SEED}`,
         );
       }

@@ -1,9 +1,13 @@
 /** What the tests of listeners share: requests written by hand, and listeners on loopback. */
 
-import { assert } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { RecordingReader } from "../../../testing/recording_reader.ts";
 import { join, utf8 } from "../../_support/bytes.ts";
 import { SERVER_CERT, SERVER_KEY } from "../../_support/certificates.ts";
+import { dialRaw } from "../../client/dial_raw.ts";
+import type { DialOptions } from "../../client/dialer.ts";
 import { HandshakeError } from "../../handshake/errors.ts";
+import type { Socket } from "../../socket/socket.ts";
 import type { Incoming } from "../incoming.ts";
 import { listen } from "../listen.ts";
 import type { Listener } from "../listener.ts";
@@ -51,6 +55,31 @@ export async function next(
   const { value } = await incoming.next();
   assert(value !== undefined);
   return value;
+}
+
+/** Checks that a message arrives over a connection whose ends are not started yet, and that it closes cleanly. */
+export async function assertConnected(
+  client: Socket,
+  server: Socket,
+): Promise<void> {
+  const reader = new RecordingReader();
+  server.start(reader);
+  client.start(new RecordingReader());
+  client.write("hello");
+  assertEquals(await reader.take(), "hello");
+  client.close(1000);
+  const ends = await Promise.all([client.closed, server.closed]);
+  assert(ends.every((end) => end.clean));
+}
+
+/** Checks that a peer can be accepted. */
+export async function assertAccepts(
+  server: ReturnType<typeof listenHere>,
+  options: DialOptions = {},
+): Promise<void> {
+  const dialled = dialRaw(server.url, options);
+  (await next(server.incoming)).accept().terminate();
+  (await dialled).terminate();
 }
 
 /** Sends bytes and gives all that comes back until the stream ends. */
