@@ -1,39 +1,33 @@
 /** Custom workers that do something wrong: each has an outcome, and other peers notice nothing. */
 
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { delay } from "@std/async";
 import { FakeClock, MockDialer, MockSocket } from "../testing/mod.ts";
 import { PoolError } from "../transport/base/errors.ts";
+import {
+  broken,
+  FACTORIES,
+  hangs,
+  nextError,
+  type Parts,
+  rejects,
+  testFaultyWorkers,
+  workerOf,
+} from "../transport/pool/_support/faulty_workers.ts";
 import type { OutboundPlugin, OutboundWorker } from "./plugin.ts";
 import { OutboundPool } from "./pool.ts";
 import { DefaultOutboundWorker } from "./worker.ts";
 
-type Parts = Readonly<Record<string, unknown>>;
 const ODD = "ws://odd.example";
 const GOOD = "ws://good.example";
 
 /** A worker that is connected until it is stopped, with some members replaced. */
-function workerOf(parts: Parts): OutboundWorker {
-  const done = Promise.withResolvers<void>();
-  const worker = {
-    start: (plugin: OutboundPlugin) => {
-      plugin.notify({ kind: "connected" }, plugin.nextSession());
-      return done.promise;
-    },
-    stop: () => done.resolve(),
-    send: () => Promise.resolve(),
-    trySend: () => true,
-    stats: () => undefined,
-  };
-  Object.defineProperties(worker, Object.getOwnPropertyDescriptors(parts));
-  return worker;
+function outboundWorker(parts: Parts): OutboundWorker {
+  // What a program in JavaScript may give.
+  return workerOf(parts, ({ notify, nextSession }: OutboundPlugin) => {
+    notify({ kind: "connected" }, nextSession());
+  }) as OutboundWorker;
 }
-
-const broken = () => {
-  throw new Error("broken");
-};
-const rejects = () => Promise.reject(new Error("broken"));
-const hangs = () => new Promise<never>(() => {});
 
 /** A pool with one odd peer and one good one. */
 async function withPool(
@@ -47,7 +41,7 @@ async function withPool(
     dialer: new MockDialer([good]).dial,
     connection: { closeTimeout: 1_000, pingInterval: 0 },
     workerFactory: (id) =>
-      id === ODD ? workerOf(parts) : new DefaultOutboundWorker(),
+      id === ODD ? outboundWorker(parts) : new DefaultOutboundWorker(),
   });
   pool.connect(GOOD);
   pool.connect(ODD);
@@ -64,12 +58,7 @@ async function withPool(
   await closing;
 }
 
-async function nextError(pool: OutboundPool): Promise<PoolError> {
-  const record = await pool.errors.take();
-  assert(record?.error instanceof PoolError, String(record?.error));
-  assertEquals([record.id, record.error.code], [ODD, "worker-failed"]);
-  return record.error;
-}
+testFaultyWorkers({ odd: ODD, good: GOOD, withPool });
 
 function eventsOfOdd(pool: OutboundPool): string[] {
   const kinds: string[] = [];
@@ -122,69 +111,7 @@ for (
       },
     }, async (pool) => {
       assertEquals(eventsOfOdd(pool), []);
-      await nextError(pool);
-    }));
-}
-
-for (
-  const [name, stop] of [
-    ["throws", broken],
-    ["rejects", rejects],
-    ["hangs", hangs],
-  ] as const
-) {
-  Deno.test(`stop that ${name} is reported, and the peer is removed in time`, () =>
-    withPool({ stop }, async (pool, clock) => {
-      const removed = pool.remove(ODD);
-      await clock.advance(2_000);
-      await removed;
-      if (name !== "hangs") {
-        assert((await nextError(pool)).message.includes("in stop"));
-      }
-      await nextError(pool);
-    }));
-}
-
-for (
-  const [name, send] of [["throws", broken], ["rejects", rejects]] as const
-) {
-  Deno.test(`send that ${name} fails the call, and is counted`, () =>
-    withPool({ send }, async (pool) => {
-      await assertRejects(() => pool.send(ODD, "x"), Error, "broken");
-      void pool.send(ODD, "x");
-      await delay(0);
-      assertEquals(pool.peerStats(ODD).failedSends, 2);
-    }));
-}
-
-for (
-  const [name, trySend] of [
-    ["undefined", () => undefined],
-    ["a promise", () => Promise.resolve(true)],
-    ["a rejection", rejects],
-  ] as const
-) {
-  Deno.test(`trySend that returns ${name} counts as not sent, and is reported`, () =>
-    withPool({ trySend }, async (pool) => {
-      assertEquals(pool.trySend(ODD, "x"), false);
-      assert((await nextError(pool)).message.includes("in trySend"));
-    }));
-}
-
-for (
-  const [name, stats] of [
-    ["throws", broken],
-    ["returns a number", () => 7],
-    ["rejects", rejects],
-  ] as const
-) {
-  Deno.test(`stats that ${name} leaves the pool's own figures, and is reported once`, () =>
-    withPool({ stats }, async (pool) => {
-      for (let i = 0; i < 3; i++) {
-        assertEquals(pool.peerStats(ODD).connection, undefined);
-      }
-      await nextError(pool);
-      assertEquals(pool.errors.size, 0);
+      await nextError(pool, ODD);
     }));
 }
 
@@ -231,19 +158,15 @@ for (
         assertEquals(error.code, "worker-failed");
       } else {
         pool.reconnect(ODD);
-        await nextError(pool);
+        await nextError(pool, ODD);
       }
     }));
 }
 
 for (
   const [name, factory] of [
-    ["throws", broken],
-    ["returns nothing", () => undefined],
-    ["returns an object that is no worker", () => ({ start: () => {} })],
+    ...FACTORIES,
     ["is async", () => Promise.resolve(new DefaultOutboundWorker())],
-    ["rejects", rejects],
-    ["hangs", hangs],
   ] as const
 ) {
   Deno.test(`A factory that ${name} makes connect throw, and nothing has changed`, async () => {
