@@ -9,7 +9,7 @@ import {
   opening,
   OPENINGS,
 } from "./_support/openings.ts";
-import { settled } from "./_support/stream_contract.ts";
+import { settled } from "./_support/settled.ts";
 
 const HOST = "127.0.0.1";
 

@@ -9,7 +9,7 @@ import type {
   StreamListener,
   StreamListenerOptions,
 } from "./stream/stream_options.ts";
-import { pause } from "./_support/stream_contract.ts";
+import { pause } from "./_support/settled.ts";
 
 const HOST = "127.0.0.1";
 const TLS = { cert: SERVER_CERT, key: SERVER_KEY };

@@ -10,7 +10,7 @@ import { RecordingReader } from "../../testing/mod.ts";
 import { CA, SERVER_CERT, SERVER_KEY } from "../_support/certificates.ts";
 import { dialRaw } from "../client/dial_raw.ts";
 import { Connection } from "../connection/connection.ts";
-import { pause } from "../net/_support/stream_contract.ts";
+import { pause } from "../net/_support/settled.ts";
 import { ConfigError } from "../base/errors.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import { join, utf8 } from "../_support/bytes.ts";
@@ -233,33 +233,4 @@ Deno.test("upgradeNode: a value that is not a duplex is a ConfigError", () => {
     () => Reflect.apply(upgradeNode, undefined, [{}, {}, new Uint8Array(0)]),
     ConfigError,
   );
-});
-
-Deno.test("upgradeNode: a socket is upgraded once, and a second call does no harm to it", async () => {
-  const server = createServer();
-  const errors: unknown[] = [];
-  const connections: Connection[] = [];
-  server.on("upgrade", (request, socket, head) => {
-    for (let call = 0; call < 2; call++) {
-      try {
-        const upgraded = upgradeNode(request, socket, head);
-        connections.push(new Connection(upgraded));
-      } catch (error) {
-        errors.push(error);
-      }
-    }
-  });
-  await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
-  const address = server.address();
-  assert(address !== null && typeof address === "object");
-  const client = new Connection(`ws://${HOST}:${address.port}`);
-  await client.connect();
-  await client.send("hello");
-  assertEquals(await connections[0]?.incoming.take(), "hello");
-  assertEquals(connections.length, 1);
-  assert(errors[0] instanceof ConfigError);
-  assertEquals(errors[0].field, "socket");
-  await client.close();
-  await connections[0]?.closed;
-  await new Promise((resolve) => server.close(resolve));
 });

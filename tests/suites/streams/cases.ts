@@ -10,7 +10,7 @@ import { rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import process from "node:process";
 import { Connection, dialRaw } from "../../../mod.ts";
-import { pause } from "../../../transport/net/_support/stream_contract.ts";
+import { pause } from "../../../transport/net/_support/settled.ts";
 import { Child } from "./child.ts";
 import { type Door, DOORS, openDoor, targetOf } from "./doors.ts";
 

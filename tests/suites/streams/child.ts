@@ -3,7 +3,7 @@ import { once } from "node:events";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { onDeno } from "../../../transport/base/runtime.ts";
-import { pause } from "../../../transport/net/_support/stream_contract.ts";
+import { pause } from "../../../transport/net/_support/settled.ts";
 
 const FLAGS = onDeno
   ? ["run", "-A", "--v8-flags=--expose-gc"]

@@ -23,7 +23,7 @@ import {
   countDescriptors,
   pause,
   settled,
-} from "../../../transport/net/_support/stream_contract.ts";
+} from "../../../transport/net/_support/settled.ts";
 import { NodeStream } from "../../../transport/net/node/node_stream.ts";
 import type { ProcessCase } from "./cases.ts";
 import { Child } from "./child.ts";

@@ -8,7 +8,7 @@
 
 import process, { memoryUsage } from "node:process";
 import { Connection, dialRaw } from "../../../mod.ts";
-import { pause } from "../../../transport/net/_support/stream_contract.ts";
+import { pause } from "../../../transport/net/_support/settled.ts";
 import { DOORS, openDoor, targetOf } from "./doors.ts";
 
 /** Milliseconds of the flood, and between two looks at the memory. */

@@ -10,7 +10,7 @@ import { onDeno } from "../../base/runtime.ts";
 import { USES_DENO_CONN } from "../stream_choice.ts";
 import { openStream } from "../open_stream.ts";
 import type { OpenedStream, OpenOptions } from "../stream/stream_options.ts";
-import { settled } from "./stream_contract.ts";
+import { settled } from "./settled.ts";
 import { unixPath } from "./stream_kinds.ts";
 
 const HOST = "127.0.0.1";

@@ -39,19 +39,24 @@ export class StreamEnd implements ByteStreamHandler {
   readonly kept: Uint8Array[] = [];
   /** Called with the bytes that have arrived. */
   onData: (bytes: Uint8Array) => void = () => {};
-  readonly #stream: ByteStream;
+  readonly stream: ByteStream;
   #isPaused = true;
   #isStopped = false;
   readonly #waiters = new Set<() => void>();
 
   /** Attaches to a stream, which stays paused. */
   constructor(stream: ByteStream) {
-    this.#stream = stream;
+    this.stream = stream;
     stream.attach(this);
     StreamEnd.#all.add(this);
   }
 
   static readonly #all = new Set<StreamEnd>();
+
+  /** What arrived at the wrong place or time at any end since the last {@link StreamEnd.stopAll}. */
+  static violations(): string[] {
+    return [...this.#all].flatMap(({ wrong }) => wrong);
+  }
 
   /** Ends whatever still waits. */
   static stopAll(): void {
@@ -79,7 +84,7 @@ export class StreamEnd implements ByteStreamHandler {
 
   drain(): void {
     this.drains++;
-    if (this.#stream.writing) this.wrong.push("writing after drain");
+    if (this.stream.writing) this.wrong.push("writing after drain");
     this.#wake();
   }
 
@@ -93,12 +98,12 @@ export class StreamEnd implements ByteStreamHandler {
 
   pause(): void {
     this.#isPaused = true;
-    this.#stream.pause();
+    this.stream.pause();
   }
 
   resume(): void {
     this.#isPaused = false;
-    this.#stream.resume();
+    this.stream.resume();
   }
 
   /** Whether a call was made. */
@@ -135,10 +140,10 @@ export class StreamEnd implements ByteStreamHandler {
     const [first = new Uint8Array(0)] = pieces;
     const { drains } = this;
     const isDone = pieces.length === 1
-      ? this.#stream.write(first)
-      : this.#stream.writev(pieces);
+      ? this.stream.write(first)
+      : this.stream.writev(pieces);
     if (isDone) {
-      if (this.#stream.writing) this.wrong.push("writing after it was done");
+      if (this.stream.writing) this.wrong.push("writing after it was done");
       return true;
     }
     await this.until(() =>
@@ -153,7 +158,7 @@ export class StreamEnd implements ByteStreamHandler {
     for (;;) {
       const piece = pattern(this.sent, MAX_WRITE_SIZE);
       const { drains } = this;
-      const isDone = this.#stream.write(piece);
+      const isDone = this.stream.write(piece);
       this.sent += piece.length;
       if (isDone) continue;
       const stop = performance.now() + 300;

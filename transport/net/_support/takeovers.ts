@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { NodeStream } from "../node/node_stream.ts";
-import { pause, settled } from "./stream_contract.ts";
+import { pause, settled } from "./settled.ts";
 import { pattern, StreamEnd } from "./stream_end.ts";
 import { DUPLEX_KINDS, type DuplexPair } from "./stream_kinds.ts";
 

@@ -5,7 +5,7 @@ import { Duplex } from "node:stream";
 import * as tls from "node:tls";
 import { SERVER_CERT, SERVER_KEY } from "../../_support/certificates.ts";
 import { ConnectionError } from "../../base/errors.ts";
-import { pause, settled } from "../_support/stream_contract.ts";
+import { pause, settled } from "../_support/settled.ts";
 import { pattern, StreamEnd } from "../_support/stream_end.ts";
 import { NodeStream } from "./node_stream.ts";
 
