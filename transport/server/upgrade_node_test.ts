@@ -234,3 +234,32 @@ Deno.test("upgradeNode: a value that is not a duplex is a ConfigError", () => {
     ConfigError,
   );
 });
+
+Deno.test("upgradeNode: a socket is upgraded once, and a second call does no harm to it", async () => {
+  const server = createServer();
+  const errors: unknown[] = [];
+  const connections: Connection[] = [];
+  server.on("upgrade", (request, socket, head) => {
+    for (let call = 0; call < 2; call++) {
+      try {
+        const upgraded = upgradeNode(request, socket, head);
+        connections.push(new Connection(upgraded));
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
+  const address = server.address();
+  assert(address !== null && typeof address === "object");
+  const client = new Connection(`ws://${HOST}:${address.port}`);
+  await client.connect();
+  await client.send("hello");
+  assertEquals(await connections[0]?.incoming.take(), "hello");
+  assertEquals(connections.length, 1);
+  assert(errors[0] instanceof ConfigError);
+  assertEquals(errors[0].field, "socket");
+  await client.close();
+  await connections[0]?.closed;
+  await new Promise((resolve) => server.close(resolve));
+});
