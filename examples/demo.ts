@@ -21,7 +21,7 @@ const [flag, where] = Deno.args;
 
 if (flag === "--serve") Deno.exitCode = await serve(Number(where ?? 8_080));
 else if (flag === "--connect" && where) Deno.exitCode = await connect(where);
-else if (flag === undefined) Deno.exitCode = verdict(await show(PEERS));
+else if (flag === undefined) Deno.exitCode = exitCodeOf(await show(PEERS));
 else {
   console.error("usage: demo [--serve PORT | --connect URL]");
   Deno.exitCode = 2;
@@ -35,7 +35,7 @@ async function serve(port: number): Promise<number> {
   display.say("draining");
   await server.stop();
   display.stop();
-  return verdict(server.tally.mistakes);
+  return exitCodeOf(server.tally.mistakes);
 }
 
 async function connect(url: string): Promise<number> {
@@ -46,10 +46,11 @@ async function connect(url: string): Promise<number> {
   display.say("draining");
   await client.stop(1_000);
   display.stop();
-  return verdict([...client.mistakes, ...client.tally.mistakes]);
+  return exitCodeOf([...client.mistakes, ...client.tally.mistakes]);
 }
 
-function verdict(mistakes: readonly string[]): number {
+/** Prints the mistakes, and returns the exit code. */
+function exitCodeOf(mistakes: readonly string[]): number {
   for (const mistake of mistakes.slice(0, 10)) console.log(`WRONG ${mistake}`);
   console.log(
     mistakes.length === 0

@@ -1,5 +1,5 @@
 import type { CheckName } from "./peer_checks.ts";
-import type { DoorName } from "./_support/door.ts";
+import type { AcceptorName } from "./_support/acceptor.ts";
 
 /** What an implementation can do in one role. */
 export interface Abilities {
@@ -70,7 +70,7 @@ export const NATIVE_CUT =
   "Deno's own WebSocket cannot be cut: `terminate` sends a close frame.";
 
 /** What our own servers can do as the peer behind a proxy. */
-export const OURS: Record<DoorName, Abilities> = {
+export const OURS: Record<AcceptorName, Abilities> = {
   listen: {},
   upgradeNode: {},
   upgrade: {

@@ -45,7 +45,7 @@ export async function runForwardProxy(
     const [backend = 0, forbidden = 0] = freePorts(2);
     const { cert, key } = certificates;
     await using peer = await startOurs({
-      door: "listen",
+      acceptor: "listen",
       port: backend,
       ...(scheme === "wss" ? { tls: { cert, key } } : {}),
     });

@@ -14,7 +14,7 @@ import {
   MESSAGE_CHECKS,
   type Terms,
 } from "./peer_checks.ts";
-import { DOORS } from "./_support/door.ts";
+import { ACCEPTORS } from "./_support/acceptor.ts";
 import { type Cell, Matrix, type RowNames } from "./_support/matrix.ts";
 import { Peer } from "./_support/peer.ts";
 import { clientRow, DIALERS, type Row, serverRow } from "./_support/row.ts";
@@ -43,10 +43,10 @@ export async function runMake(
 ): Promise<void> {
   const { client, server } = make;
   if (client !== undefined) {
-    for (const door of DOORS) {
+    for (const acceptor of ACCEPTORS) {
       await using peer = await Peer.start(await make.start());
-      await using row = await clientRow(peer, door);
-      const names = [peer.version, `\`${door}\``] as const;
+      await using row = await clientRow(peer, acceptor);
+      const names = [peer.version, `\`${acceptor}\``] as const;
       await runRow(row, names, client, matrices, tally);
     }
   }

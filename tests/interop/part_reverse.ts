@@ -13,7 +13,7 @@ import { BrowserChannel } from "./_support/browser_channel.ts";
 import { CHROMIUM } from "./_support/browsers.ts";
 import type { Certificates } from "./_support/certificates.ts";
 import { freePorts } from "./_support/daemon.ts";
-import { type DoorName, DOORS } from "./_support/door.ts";
+import { type AcceptorName, ACCEPTORS } from "./_support/acceptor.ts";
 import type { Matrix } from "./_support/matrix.ts";
 import { startOurs } from "./_support/ours.ts";
 import { type Channel, Peer } from "./_support/peer.ts";
@@ -31,7 +31,7 @@ export interface ReverseResults {
 
 type Place = Omit<Setup, "folder"> & {
   readonly version: string;
-  readonly door: DoorName;
+  readonly acceptor: AcceptorName;
 };
 
 /** Runs every check through a reverse proxy, in front of each of our servers. */
@@ -42,21 +42,21 @@ export async function runReverseProxy(
 ): Promise<void> {
   const { name, command, versionArgs, reload } = proxy;
   const version = await nameWithVersion(name, command, versionArgs);
-  for (const door of DOORS) {
+  for (const acceptor of ACCEPTORS) {
     const [backend = 0, steady = 0, page = 0] = freePorts(3);
     const setup = {
       ...{ certificates, backend, steady, page },
       idleTimeout: IDLE_TIMEOUT,
     };
     await using running = await startReverseProxy(proxy, setup);
-    await using _steady = await startOurs({ door, port: steady });
+    await using _steady = await startOurs({ acceptor, port: steady });
     const { ports, daemon } = running;
     const { events, tally } = results;
-    const names = [version, `\`${door}\``];
+    const names = [version, `\`${acceptor}\``];
     const origin = `ws://${HOST}:${ports.idle}`;
     // The timeouts pass while the other checks run.
     const waiting = runTimeouts(names, origin, events, tally);
-    const place = { ...setup, ports, version, door };
+    const place = { ...setup, ports, version, acceptor };
     await runHttp1(place, results);
     if (proxy.http2) await runHttp2(place, results);
     await waiting;
@@ -65,7 +65,7 @@ export async function runReverseProxy(
 }
 
 async function runHttp1(
-  { version, door, ports, backend, certificates }: Place,
+  { version, acceptor, ports, backend, certificates }: Place,
   { matrices, tally }: ReverseResults,
 ): Promise<void> {
   const origins = [
@@ -73,23 +73,23 @@ async function runHttp1(
     ["`wss:`", `wss://${HOST}:${ports.tls}`],
   ] as const;
   for (const [scheme, origin] of origins) {
-    await using peer = await startOurs({ door, port: backend });
+    await using peer = await startOurs({ acceptor, port: backend });
     const dial = { proxy: false, caCerts: [certificates.ca] } as const;
     await using row = proxiedRow(peer, origin, dial);
-    const names = [version, `\`dialRaw\` to ${scheme}`, `\`${door}\``];
-    await runRow(row, names, OURS[door], matrices, tally);
+    const names = [version, `\`dialRaw\` to ${scheme}`, `\`${acceptor}\``];
+    await runRow(row, names, OURS[acceptor], matrices, tally);
   }
 }
 
 /** Foreign clients that speak HTTP/2 to the proxy (RFC 8441). */
 async function runHttp2(
-  { version, door, ports, backend, page }: Place,
+  { version, acceptor, ports, backend, page }: Place,
   { matrices, tally }: ReverseResults,
 ): Promise<void> {
   const authority = `${HOST}:${ports.http2}`;
   const { start, client = {} } = makeNamed("undici");
   const clients: [() => Promise<Channel>, Abilities][] = [[start, client]];
-  if (door === "listen") {
+  if (acceptor === "listen") {
     // The page has to come over the connection that its WebSockets shall use.
     const through = { port: page, origin: `https://${authority}/browser` };
     const open = () => BrowserChannel.open(CHROMIUM, through);
@@ -98,8 +98,8 @@ async function runHttp2(
   for (const [start, abilities] of clients) {
     await using peer = await Peer.start(await start());
     const through = { port: backend, origin: `wss://${authority}` };
-    await using row = await clientRow(peer, door, through);
-    const names = [version, `${peer.version} to HTTP/2`, `\`${door}\``];
+    await using row = await clientRow(peer, acceptor, through);
+    const names = [version, `${peer.version} to HTTP/2`, `\`${acceptor}\``];
     await runRow(row, names, abilities, matrices, tally);
   }
 }

@@ -1,4 +1,4 @@
-import { PROTOCOLS } from "./door.ts";
+import { PROTOCOLS } from "./acceptor.ts";
 import { Peer, type PeerOptions } from "./peer.ts";
 import { ProcessChannel } from "./process_channel.ts";
 
@@ -6,7 +6,7 @@ const PROGRAM = new URL("../peers/run.mjs", import.meta.url).pathname;
 
 /** Starts one of our servers in a process of its own. */
 export async function startOurs(
-  options: Pick<PeerOptions, "door" | "port" | "tls">,
+  options: Pick<PeerOptions, "acceptor" | "port" | "tls">,
 ): Promise<Peer> {
   const args = ["run", "-A", PROGRAM, "honeybee"];
   const peer = await Peer.start(new ProcessChannel(Deno.execPath(), args));

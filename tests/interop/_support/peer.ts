@@ -1,5 +1,5 @@
 import { within } from "./deadline.ts";
-import type { DoorName } from "./door.ts";
+import type { AcceptorName } from "./acceptor.ts";
 
 /** How a peer opens a connection, or serves. */
 export interface PeerOptions {
@@ -7,7 +7,7 @@ export interface PeerOptions {
   /** The protocols to offer; those to choose from on a server. */
   readonly protocols: readonly string[];
   /** Of our own servers as a peer: which one. */
-  readonly door?: DoorName;
+  readonly acceptor?: AcceptorName;
   /** Of our own servers as a peer: the port, if it is not any that is free. */
   readonly port?: number;
   /** Of our own servers as a peer: the certificate and its key, PEM. */

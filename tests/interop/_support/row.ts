@@ -7,13 +7,13 @@ import {
 } from "../../../mod.ts";
 import { within } from "./deadline.ts";
 import {
-  type DoorName,
-  doorUrl,
+  type AcceptorName,
+  acceptorUrl,
   INCOMING,
-  openDoor,
+  openAcceptor,
   type Ours,
   PROTOCOLS,
-} from "./door.ts";
+} from "./acceptor.ts";
 import type { Peer } from "./peer.ts";
 import { type OpenOptions, Session } from "./session.ts";
 
@@ -38,25 +38,25 @@ export interface Row extends AsyncDisposable {
 /** A peer that dials one of our servers, maybe through a proxy at another origin. */
 export async function clientRow(
   peer: Peer,
-  name: DoorName,
+  name: AcceptorName,
   through?: { readonly port: number; readonly origin: string },
 ): Promise<Row> {
-  const door = await openDoor(name, { port: through?.port });
-  const origin = through?.origin ?? `ws://${HOST}:${door.port}`;
+  const acceptor = await openAcceptor(name, { port: through?.port });
+  const origin = through?.origin ?? `ws://${HOST}:${acceptor.port}`;
   return {
     role: "client",
-    raw: door.raw,
+    raw: acceptor.raw,
     peer,
     async open(options = {}) {
       const { compression = false, protocols = [] } = options;
       const id = peer.nextId();
-      const url = doorUrl(origin, id, options);
+      const url = acceptorUrl(origin, id, options);
       await peer.connect(id, url, { compression, protocols });
       const opened = await peer.report("open", id);
-      const accepted = within("Accepting", door.connection(id));
+      const accepted = within("Accepting", acceptor.connection(id));
       return new Session(await accepted, id, peer, opened);
     },
-    [Symbol.asyncDispose]: () => door[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => acceptor[Symbol.asyncDispose](),
   };
 }
 
@@ -96,7 +96,7 @@ export function proxiedRow(
     peer,
     async open(options = {}) {
       const id = peer.nextId();
-      const url = doorUrl(origin, id, options);
+      const url = acceptorUrl(origin, id, options);
       const given = { ...through, ...socketOptions(options) };
       const ours = await dial(dialRaw, url, given);
       const opened = await peer.report("open", id);

@@ -1,6 +1,6 @@
 import type { Connection, Socket } from "../../../mod.ts";
 import { within } from "./deadline.ts";
-import type { Ours } from "./door.ts";
+import type { Ours } from "./acceptor.ts";
 import type { Peer, Report } from "./peer.ts";
 
 /** How to open a connection between us and a peer. */

@@ -1,5 +1,5 @@
 /** Our own servers as a peer, to stand behind a proxy. Runs on Deno. */
-import { openDoor } from "../_support/door.ts";
+import { openAcceptor } from "../_support/acceptor.ts";
 
 async function attach(connection, socket, hooks) {
   const handle = {
@@ -30,8 +30,8 @@ async function attach(connection, socket, hooks) {
 
 export default {
   version: "Honeybee",
-  async listen({ door, port, tls }, accept) {
-    const opened = await openDoor(door, {
+  async listen({ acceptor, port, tls }, accept) {
+    const opened = await openAcceptor(acceptor, {
       port,
       tls,
       onConnection: (id, connection, socket) =>

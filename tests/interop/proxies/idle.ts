@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Connection, dialRaw, OutboundPool } from "../../../mod.ts";
 import { pause, within } from "../_support/deadline.ts";
-import { doorUrl } from "../_support/door.ts";
+import { acceptorUrl } from "../_support/acceptor.ts";
 
 /** Seconds without data after which the proxies of these checks cut a connection. */
 export const IDLE_TIMEOUT = 2;
@@ -10,25 +10,25 @@ const WATCHED = 2_500 * IDLE_TIMEOUT;
 
 /** Our client pings more often than the proxy's timeout: the connection stays. */
 export async function pingedByClient(origin: string): Promise<void> {
-  await stays(doorUrl(origin, "pinged-by-client", {}), SHORT_PING);
+  await stays(acceptorUrl(origin, "pinged-by-client", {}), SHORT_PING);
 }
 
 /** Our server pings more often than the proxy's timeout: the connection stays. */
 export async function pingedByServer(origin: string): Promise<void> {
   // A server on Deno's own WebSocket counts its timeouts in whole seconds, and pings after half of one.
   const wishes = { pingInterval: 500 };
-  await stays(doorUrl(origin, "pinged-by-server", wishes), 0);
+  await stays(acceptorUrl(origin, "pinged-by-server", wishes), 0);
 }
 
 /** No side pings in time: the proxy cuts, the connection reports it, and a pool dials again. */
 export async function notPinged(origin: string): Promise<void> {
-  const connection = await dial(doorUrl(origin, "not-pinged", {}), 0);
+  const connection = await dial(acceptorUrl(origin, "not-pinged", {}), 0);
   const pool = new OutboundPool("idle", {
     worker: { reconnectDelay: 50 },
     connection: { pingInterval: 60_000, proxy: false },
   });
   try {
-    const id = pool.connect(doorUrl(origin, "not-pinged-in-time", {}));
+    const id = pool.connect(acceptorUrl(origin, "not-pinged-in-time", {}));
     for (const kind of ["connected", "disconnected", "connected"]) {
       const event = await within(
         `The event "${kind}" of the pool`,

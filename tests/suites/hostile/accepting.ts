@@ -30,7 +30,7 @@ const ATTACKS = {
     lasts: 1_000,
   },
 } as const;
-const DOORS = ["tcp", "tls", "reusePort", "unix", "node"];
+const LISTENERS = ["tcp", "tls", "reusePort", "unix", "node"];
 
 /** How an attack went. */
 export interface Outcome {
@@ -61,9 +61,9 @@ export async function* attackAccepting(
 ): AsyncGenerator<Outcome> {
   const knocks = Object.entries(ATTACKS)
     .flatMap(([title, { attack, short, long, lasts }]) =>
-      DOORS.map((door): [string, Knock] => [`${title}: ${door}`, {
+      LISTENERS.map((listener): [string, Knock] => [`${title}: ${listener}`, {
         attack,
-        door,
+        listener,
         count: full ? long : short,
         lasts: lasts * (full ? 10 : 3),
       }])
@@ -75,10 +75,10 @@ export async function* attackAccepting(
     `--allow-read=${path}`,
     `--allow-write=${path}`,
   ];
-  const doors = new Program<
+  const listeners = new Program<
     { ports: Record<string, number>; errors: Record<string, number> }
-  >("hostile/doors.ts", [path], flags, DESCRIPTORS);
-  const { ports } = await doors.next();
+  >("hostile/listeners.ts", [path], flags, DESCRIPTORS);
+  const { ports } = await listeners.next();
   if (ports === undefined) throw new Error("The listeners did not start");
   const attacker = new Program<Knocked>("hostile/knocks.ts", [
     JSON.stringify(ports),
@@ -88,26 +88,26 @@ export async function* attackAccepting(
   for (const [name, knock] of knocks) {
     await attacker.tell(JSON.stringify(knock));
     await attacker.next();
-    if (knock.attack === "early") doors.signal("SIGSTOP");
+    if (knock.attack === "early") listeners.signal("SIGSTOP");
     // A listener reports each shortage once, and may take a moment to see that the last one is over.
     if (knock.attack === "descriptors") await pause(SOON);
     await attacker.tell();
     await attacker.next();
-    if (knock.attack === "early") doors.signal("SIGCONT");
+    if (knock.attack === "early") listeners.signal("SIGCONT");
     await attacker.tell();
     const { served = {}, lost = [] } = await attacker.next();
-    await doors.tell();
-    const { errors = {} } = await doors.next();
-    const broken = DOORS.filter((door) => !isSoon(served[door]))
-      .map((door) => `${door} served nobody within ${SOON} ms`);
-    broken.push(...lost.map((door) => `${door} lost a good client`));
+    await listeners.tell();
+    const { errors = {} } = await listeners.next();
+    const broken = LISTENERS.filter((listener) => !isSoon(served[listener]))
+      .map((listener) => `${listener} served nobody within ${SOON} ms`);
+    broken.push(...lost.map((listener) => `${listener} lost a good client`));
     if (knock.attack === "descriptors" && !tellsShortage(errors)) {
       broken.push("no listener reported that there were no descriptors");
     }
     yield { name, served: JSON.stringify(served), broken };
   }
   await attacker.kill();
-  await doors.kill();
+  await listeners.kill();
 }
 
 function isSoon(milliseconds = -1): boolean {

@@ -9,7 +9,7 @@ import { answer, type AttackReport, pause, Tally } from "./control.ts";
 import { ON_INBOUND } from "./on_inbound.ts";
 import { ON_LISTENERS } from "./on_listeners.ts";
 import { ON_OUTBOUND } from "./on_outbound.ts";
-import { type Doors, MIB, PATIENCE } from "./terms.ts";
+import { type Dialers, MIB, PATIENCE } from "./terms.ts";
 import { Pace, Wire } from "./wire.ts";
 
 /** Milliseconds that an attack lasts at least, so that the others' round trips can be measured. */
@@ -23,18 +23,18 @@ const server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
 void serve();
 const control = answer((question) => {
   if (question.ask === "attack") return attack(question.name, question.count);
-  const { verdicts, pace } = served;
+  const { outcomes, pace } = served;
   served = attackOn("name" in question ? question.name : "");
-  return { verdicts: verdicts.counts, bytes: pace.bytes };
+  return { outcomes: outcomes.counts, bytes: pace.bytes };
 });
 console.log(
   JSON.stringify({ control, url: `ws://127.0.0.1:${server.addr.port}` }),
 );
 
 /** A fresh account of an attack on clients. */
-function attackOn(name: string): { verdicts: Tally; pace: Pace } {
+function attackOn(name: string): { outcomes: Tally; pace: Pace } {
   return {
-    verdicts: new Tally(),
+    outcomes: new Tally(),
     pace: new Pace(ON_OUTBOUND[name]?.rate ?? MIB),
   };
 }
@@ -42,15 +42,15 @@ function attackOn(name: string): { verdicts: Tally; pace: Pace } {
 /** Attacks servers with `count` attackers at a time. */
 async function attack(name: string, count: number): Promise<AttackReport> {
   const terms = ON_LISTENERS[name] ?? ON_INBOUND[name];
-  const verdicts = new Tally();
-  if (terms === undefined) return { verdicts: {}, bytes: 0 };
+  const outcomes = new Tally();
+  if (terms === undefined) return { outcomes: {}, bytes: 0 };
   const pace = new Pace(terms.rate ?? MIB);
   const connects = new Pace(terms.connects ?? 100);
   const open = async (port: number, listens = true) => {
     await connects.take(1);
     return await Wire.open(port, pace, listens);
   };
-  const doors: Doors = {
+  const dialers: Dialers = {
     plain: (listens) => open(plain, listens),
     secure: () => open(secure),
     tls: async () => {
@@ -63,15 +63,15 @@ async function attack(name: string, count: number): Promise<AttackReport> {
   await Promise.all(
     Array.from({ length: count }, async (_, number) => {
       do {
-        verdicts.add(
-          await terms.run(doors, number)
+        outcomes.add(
+          await terms.run(dialers, number)
             .catch((error) => `failed: ${error.message}`),
         );
         await pause(1);
       } while (!terms.once && performance.now() < until);
     }),
   );
-  return { verdicts: verdicts.counts, bytes: pace.bytes };
+  return { outcomes: outcomes.counts, bytes: pace.bytes };
 }
 
 /** Attacks every client that dials, in the way that its path asks for. */
@@ -83,12 +83,12 @@ async function serve(): Promise<void> {
 }
 
 async function oppose(conn: Deno.TcpConn, number: number): Promise<void> {
-  const { verdicts, pace } = served;
+  const { outcomes, pace } = served;
   using wire = new Wire(conn, pace, true);
   await wire.answered();
   const [, name = ""] = /^GET \/([^/ ]*)/.exec(wire.observer.head) ?? [];
   const terms = ON_OUTBOUND[decodeURIComponent(name)];
   if (terms === undefined) return;
   await terms.serve(wire, number);
-  verdicts.add(await wire.verdict(PATIENCE));
+  outcomes.add(await wire.outcome(PATIENCE));
 }

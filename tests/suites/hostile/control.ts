@@ -21,7 +21,7 @@ export interface VictimReport {
 /** What the attackers have to say. */
 export interface AttackReport {
   /** How each attack ended for the attacker, and how often. */
-  readonly verdicts: Readonly<Record<string, number>>;
+  readonly outcomes: Readonly<Record<string, number>>;
   /** Bytes that were written. */
   readonly bytes: number;
 }

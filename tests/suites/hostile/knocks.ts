@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console -- it reports to the program that started it
 /**
- * Knocks at the listeners of `doors.ts` in the ways that its standard input asks for, in a process of its own. Each
+ * Knocks at the listeners of `listeners.ts` in the ways that its standard input asks for, in a process of its own. Each
  * attack takes three lines of the input: what to do, to begin, and to see how long each listener takes to serve a good
  * client. Each of them is answered with a line.
  *
@@ -15,11 +15,11 @@ import { closing } from "./frames.ts";
 import { head, UNBOUNDED } from "./terms.ts";
 import { Pace, Wire } from "./wire.ts";
 
-/** What is asked: `door` is attacked by `count` connections. */
+/** What is asked: `listener` is attacked by `count` connections. */
 export interface Knock {
   /** `early` is a reset that comes while the server stands still, and so before it accepts. */
   readonly attack: "reset" | "early" | "half" | "descriptors";
-  readonly door: string;
+  readonly listener: string;
   readonly count: number;
   /** How long the descriptors are used up, in milliseconds. */
   readonly lasts: number;
@@ -30,18 +30,18 @@ const PATIENCE = 20_000;
 const hostname = "127.0.0.1";
 const [ports = "{}", path = ""] = Deno.args;
 const addresses: Record<string, number> = JSON.parse(ports);
-const doors = [...Object.keys(addresses), "unix"];
+const listeners = [...Object.keys(addresses), "unix"];
 const pace = new Pace(UNBOUNDED);
 /** Attackers at a time that connect and reset. */
 const AT_ONCE = 20;
 
 /** A connection of a good client. */
-async function open(door: string): Promise<Wire> {
-  const port = addresses[door] ?? 0;
+async function open(listener: string): Promise<Wire> {
+  const port = addresses[listener] ?? 0;
   const conn =
-    await (door === "unix"
+    await (listener === "unix"
       ? Deno.connect({ transport: "unix", path })
-      : door === "tls"
+      : listener === "tls"
       ? Deno.connectTls({ hostname, port, caCerts: [CA] })
       : Deno.connect({ hostname, port }));
   const wire = new Wire(conn, pace, true);
@@ -54,13 +54,13 @@ async function open(door: string): Promise<Wire> {
 async function leave(wire: Wire): Promise<boolean> {
   using _ = wire;
   await wire.write(closing(1000));
-  return await wire.verdict(PATIENCE) === "close 1000";
+  return await wire.outcome(PATIENCE) === "close 1000";
 }
 
 /** How long it takes until a good client is served, in milliseconds. */
-async function served(door: string): Promise<number> {
+async function served(listener: string): Promise<number> {
   const start = performance.now();
-  const serve = async () => await leave(await open(door));
+  const serve = async () => await leave(await open(listener));
   const late = Promise.withResolvers<boolean>();
   const timer = setTimeout(() => late.resolve(false), PATIENCE);
   const good = await Promise.race([serve().catch(() => false), late.promise]);
@@ -69,10 +69,10 @@ async function served(door: string): Promise<number> {
 }
 
 /** A connection of an attacker: resolves when the system says that it is there. */
-function dial(door: string): Promise<Socket> {
-  const port = addresses[door] ?? 0;
+function dial(listener: string): Promise<Socket> {
+  const port = addresses[listener] ?? 0;
   const socket = connect(
-    door === "unix" ? { path } : { host: hostname, port },
+    listener === "unix" ? { path } : { host: hostname, port },
   );
   return new Promise((resolve) => {
     const settle = () => resolve(socket);
@@ -81,14 +81,14 @@ function dial(door: string): Promise<Socket> {
 }
 
 /** Ends with a reset, which a Unix socket does not have. */
-function reset(door: string, socket: Socket): void {
-  if (door === "unix") socket.destroy();
+function reset(listener: string, socket: Socket): void {
+  if (listener === "unix") socket.destroy();
   else socket.resetAndDestroy();
 }
 
-async function half(door: string): Promise<void> {
-  const socket = await dial(door);
-  if (door === "tls") {
+async function half(listener: string): Promise<void> {
+  const socket = await dial(listener);
+  if (listener === "tls") {
     const secure = connectTls({ socket, ca: CA });
     secure.on("error", () => {});
     await new Promise<void>((resolve) => {
@@ -98,13 +98,15 @@ async function half(door: string): Promise<void> {
     secure.write(head().subarray(0, 50));
   } else socket.write(head().subarray(0, 50));
   await pause(5);
-  reset(door, socket);
+  reset(listener, socket);
 }
 
-async function attack({ attack, door, count, lasts }: Knock): Promise<void> {
+async function attack(
+  { attack, listener, count, lasts }: Knock,
+): Promise<void> {
   if (attack === "descriptors") {
     const sockets = await Promise.all(
-      Array.from({ length: count }, () => dial(door)),
+      Array.from({ length: count }, () => dial(listener)),
     );
     await pause(lasts);
     for (const socket of sockets) socket.destroy();
@@ -113,8 +115,8 @@ async function attack({ attack, door, count, lasts }: Knock): Promise<void> {
   let left = count;
   await Promise.all(Array.from({ length: AT_ONCE }, async () => {
     while (left-- > 0) {
-      if (attack === "half") await half(door);
-      else reset(door, await dial(door));
+      if (attack === "half") await half(listener);
+      else reset(listener, await dial(listener));
     }
   }));
 }
@@ -135,16 +137,19 @@ for (;;) {
   if (line === undefined) break;
   const knock: Knock = JSON.parse(line);
   // These clients are connected before the attack, and have to stay connected.
-  const inside = await Promise.all(doors.map(open));
+  const inside = await Promise.all(listeners.map(open));
   await nextLine({});
   await attack(knock);
   await nextLine({});
-  const times = await Promise.all(doors.map(served));
+  const times = await Promise.all(listeners.map(served));
   const stayed = await Promise.all(inside.map(leave));
   report = {
     served: Object.fromEntries(
-      doors.map((door, i) => [door, times[i] === Infinity ? -1 : times[i]]),
+      listeners.map((
+        listener,
+        i,
+      ) => [listener, times[i] === Infinity ? -1 : times[i]]),
     ),
-    lost: doors.filter((_, i) => !stayed[i]),
+    lost: listeners.filter((_, i) => !stayed[i]),
   };
 }

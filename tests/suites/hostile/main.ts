@@ -206,11 +206,11 @@ function faults(
   report: AttackReport,
   seen: VictimReport["seen"],
 ): string[] {
-  const verdicts = Object.keys(report.verdicts);
+  const outcomes = Object.keys(report.outcomes);
   return [
-    ...verdicts.filter((verdict) => !terms.verdict.test(verdict))
-      .map((verdict) => `an attacker ended with ${verdict}`),
-    ...verdicts.length === 0 ? ["nobody attacked"] : [],
+    ...outcomes.filter((outcome) => !terms.outcome.test(outcome))
+      .map((outcome) => `an attacker ended with ${outcome}`),
+    ...outcomes.length === 0 ? ["nobody attacked"] : [],
     ...matches(seen, terms.seen) ? [] : [`seen were only ${words(seen)}`],
     ...Object.keys(seen).filter((what) => what.startsWith("HEALTHY")),
   ];
@@ -239,7 +239,7 @@ function describe(name: string, round: Round): string[] {
   const mib = report.bytes / 1_048_576;
   return [
     name,
-    words(report.verdicts),
+    words(report.outcomes),
     words(seen),
     `${quiet.toFixed(2)}, ${attacked.toFixed(2)} ms`,
     `${(memory / 1_024).toFixed(0)} KiB`,

@@ -10,7 +10,7 @@ import {
   TEXT,
 } from "./frames.ts";
 import {
-  type Doors,
+  type Dialers,
   DRIP,
   head,
   LONG,
@@ -35,21 +35,21 @@ const WINDOWS = [
 
 /** Gets in, does its part, and gives how it ends. */
 async function inside(
-  doors: Doors,
+  dialers: Dialers,
   attack: (wire: Wire) => Promise<unknown>,
   { offer, tls = false }: { offer?: string; tls?: boolean } = {},
 ): Promise<string> {
-  using wire = await (tls ? doors.tls() : doors.plain());
+  using wire = await (tls ? dialers.tls() : dialers.plain());
   await wire.write(
     head(...offer === undefined ? [] : [`Sec-WebSocket-Extensions: ${offer}`]),
   );
   if (await wire.answered() === 101) await attack(wire);
-  return await wire.verdict(PATIENCE);
+  return await wire.outcome(PATIENCE);
 }
 
 /** One frame behind the handshake. */
 function one(wrong: HostileFrame): ServerAttack["run"] {
-  return (doors) => inside(doors, (wire) => wire.write(frame(wrong)));
+  return (dialers) => inside(dialers, (wire) => wire.write(frame(wrong)));
 }
 
 /** A message that never ends, in fragments with this payload. */
@@ -64,36 +64,36 @@ async function writeFragments(wire: Wire, payload: Uint8Array): Promise<void> {
 export const ON_INBOUND: Readonly<Record<string, ServerAttack>> = {
   "frame, a byte at a time": {
     attackers: 50,
-    verdict: /^close 1001$/,
+    outcome: /^close 1001$/,
     seen: /^event evicted-policy/,
     once: true,
-    run: (doors) =>
+    run: (dialers) =>
       inside(
-        doors,
+        dialers,
         (wire) => wire.drip(frame({ opcode: TEXT, payload: text(125) }), DRIP),
       ),
   },
   "100,000 tiny fragments": {
     attackers: 4,
-    verdict: /^close 1009$/,
+    outcome: /^close 1009$/,
     seen: /^event dropped-error: too-many-fragments 1009$/,
-    run: (doors) => inside(doors, (wire) => writeFragments(wire, text(1))),
+    run: (dialers) => inside(dialers, (wire) => writeFragments(wire, text(1))),
   },
   "100,000 empty fragments": {
     attackers: 4,
-    verdict: /^close 1009$/,
+    outcome: /^close 1009$/,
     seen: /^event dropped-error: too-many-fragments 1009$/,
-    run: (doors) => inside(doors, (wire) => writeFragments(wire, text(0))),
+    run: (dialers) => inside(dialers, (wire) => writeFragments(wire, text(0))),
   },
   "100,000 pings": {
     attackers: 4,
     // Its own pongs stand in the queue behind its flood.
-    verdict: /^close (1000|1001)$/,
+    outcome: /^close (1000|1001)$/,
     seen: /^event (disconnected|evicted-policy)/,
     rate: UNBOUNDED,
     once: true,
-    run: (doors) =>
-      inside(doors, async (wire) => {
+    run: (dialers) =>
+      inside(dialers, async (wire) => {
         const ping = frame({ opcode: PING });
         wire.answerPings();
         await wire.write(repeat(ping, MANY), ping.length * 700);
@@ -102,11 +102,11 @@ export const ON_INBOUND: Readonly<Record<string, ServerAttack>> = {
   },
   "100,000 tiny messages": {
     attackers: 2,
-    verdict: /^close 1000$/,
+    outcome: /^close 1000$/,
     seen: /^event disconnected/,
     once: true,
-    run: (doors) =>
-      inside(doors, async (wire) => {
+    run: (dialers) =>
+      inside(dialers, async (wire) => {
         const message = frame({ opcode: TEXT, payload: text(1) });
         wire.answerPings();
         await wire.write(repeat(message, MANY), message.length * 600);
@@ -115,31 +115,31 @@ export const ON_INBOUND: Readonly<Record<string, ServerAttack>> = {
   },
   "frame without a mask": {
     attackers: 4,
-    verdict: /^close 1002$/,
+    outcome: /^close 1002$/,
     seen: /^event dropped-error: mask-missing 1002$/,
     run: one({ opcode: TEXT, payload: text(5), masked: false }),
   },
   "length of 2^40": {
     attackers: 4,
-    verdict: /^close 1009$/,
+    outcome: /^close 1009$/,
     seen: /^event dropped-error: message-too-large 1009$/,
     run: one({ opcode: BINARY, claimed: 2n ** 40n }),
   },
   "length of 2^63": {
     attackers: 4,
-    verdict: /^close 1002$/,
+    outcome: /^close 1002$/,
     seen: /^event dropped-error: length-too-large 1002$/,
     run: one({ opcode: BINARY, claimed: 2n ** 63n }),
   },
   "message of 1 MiB, less a byte": {
     attackers: 6,
-    verdict: /^close 1001$/,
+    outcome: /^close 1001$/,
     seen: /^event evicted-policy/,
     rate: 8 * MIB,
     once: true,
-    run: (doors) =>
+    run: (dialers) =>
       inside(
-        doors,
+        dialers,
         (wire) =>
           wire.write(
             frame({ opcode: BINARY, payload: text(MIB) }).subarray(0, -1),
@@ -149,32 +149,32 @@ export const ON_INBOUND: Readonly<Record<string, ServerAttack>> = {
   },
   "pings, pongs never read": {
     attackers: 10,
-    verdict: /^(close 1001|cut)$/,
+    outcome: /^(close 1001|cut)$/,
     seen: /^event evicted-policy/,
     rate: UNBOUNDED,
     once: true,
-    run: async (doors) => {
-      using wire = await doors.plain(false);
+    run: async (dialers) => {
+      using wire = await dialers.plain(false);
       await wire.write(head());
       const ping = frame({ opcode: PING, payload: text(125) });
       await wire.write(repeat(ping, MANY));
       wire.listen();
-      return await wire.verdict(PATIENCE);
+      return await wire.outcome(PATIENCE);
     },
   },
   "close, then 100,000 closes": {
     attackers: 2,
-    verdict: /^(close 1000|cut)$/,
+    outcome: /^(close 1000|cut)$/,
     seen: /^event disconnected/,
-    run: (doors) =>
-      inside(doors, (wire) => wire.write(repeat(closing(1000), MANY))),
+    run: (dialers) =>
+      inside(dialers, (wire) => wire.write(repeat(closing(1000), MANY))),
   },
   "close, then 8 MiB of data": {
     attackers: 2,
-    verdict: /^(close 1000|cut)$/,
+    outcome: /^(close 1000|cut)$/,
     seen: /^event disconnected/,
-    run: (doors) =>
-      inside(doors, async (wire) => {
+    run: (dialers) =>
+      inside(dialers, async (wire) => {
         await wire.write(closing(1000));
         await wire.write(
           repeat(
@@ -186,22 +186,22 @@ export const ON_INBOUND: Readonly<Record<string, ServerAttack>> = {
   },
   "deflate bomb, 64 MiB in 64 KiB": {
     attackers: 40,
-    verdict: /^close 1009$/,
+    outcome: /^close 1009$/,
     seen: /^event dropped-error: message-too-large 1009$/,
     once: true,
-    run: (doors) =>
-      inside(doors, (wire) => wire.write(deflateBomb(true)), {
+    run: (dialers) =>
+      inside(dialers, (wire) => wire.write(deflateBomb(true)), {
         offer: "permessage-deflate",
       }),
   },
   "bad window bits, then compressed": {
     attackers: WINDOWS.length,
     // The offer is declined (RFC 7692, section 7.1), and RSV1 has no meaning then.
-    verdict: /^close 1002$/,
+    outcome: /^close 1002$/,
     seen: /^event dropped-error: reserved-bits 1002$/,
-    run: (doors, number) =>
+    run: (dialers, number) =>
       inside(
-        doors,
+        dialers,
         (wire) =>
           wire.write(frame({ opcode: TEXT, payload: text(5), rsv1: true })),
         { offer: `permessage-deflate; ${WINDOWS[number % WINDOWS.length]}` },
@@ -209,18 +209,18 @@ export const ON_INBOUND: Readonly<Record<string, ServerAttack>> = {
   },
   "TLS: 100,000 tiny fragments": {
     attackers: 4,
-    verdict: /^close 1009$/,
+    outcome: /^close 1009$/,
     seen: /^event dropped-error: too-many-fragments 1009$/,
-    run: (doors) =>
-      inside(doors, (wire) => writeFragments(wire, text(1)), { tls: true }),
+    run: (dialers) =>
+      inside(dialers, (wire) => writeFragments(wire, text(1)), { tls: true }),
   },
   "TLS: frame without a mask": {
     attackers: 4,
-    verdict: /^close 1002$/,
+    outcome: /^close 1002$/,
     seen: /^event dropped-error: mask-missing 1002$/,
-    run: (doors) =>
+    run: (dialers) =>
       inside(
-        doors,
+        dialers,
         (wire) =>
           wire.write(
             frame({ opcode: TEXT, payload: text(5), masked: false }),
@@ -230,16 +230,16 @@ export const ON_INBOUND: Readonly<Record<string, ServerAttack>> = {
   },
   "FIN behind the head": {
     attackers: 4,
-    verdict: /^cut$/,
+    outcome: /^cut$/,
     seen: /^event dropped-close: 1006/,
-    run: (doors) => inside(doors, (wire) => wire.finish()),
+    run: (dialers) => inside(dialers, (wire) => wire.finish()),
   },
   "FIN inside a frame": {
     attackers: 4,
-    verdict: /^cut$/,
+    outcome: /^cut$/,
     seen: /^event dropped-close: 1006/,
-    run: (doors) =>
-      inside(doors, async (wire) => {
+    run: (dialers) =>
+      inside(dialers, async (wire) => {
         await wire.write(
           frame({ opcode: TEXT, payload: text(50) }).subarray(0, 20),
         );
@@ -249,14 +249,14 @@ export const ON_INBOUND: Readonly<Record<string, ServerAttack>> = {
   "thousands that only shake hands": {
     attackers: 500,
     full: 10_000,
-    verdict: /^(close 1001|cut)$/,
+    outcome: /^(close 1001|cut)$/,
     seen: /^event evicted-policy/,
     connects: 1_000,
     once: true,
-    run: async (doors) => {
-      using wire = await doors.patient();
+    run: async (dialers) => {
+      using wire = await dialers.patient();
       await wire.write(head());
-      return await wire.verdict(LONG);
+      return await wire.outcome(LONG);
     },
   },
 };

@@ -1,5 +1,5 @@
 import {
-  type Doors,
+  type Dialers,
   DRIP,
   head,
   LONG,
@@ -28,100 +28,100 @@ const GARBAGE = [
 
 /** Sends a head, and gives how it ends. */
 async function ask(
-  doors: Doors,
+  dialers: Dialers,
   bytes: Uint8Array,
 ): Promise<string> {
-  using wire = await doors.plain();
+  using wire = await dialers.plain();
   await wire.write(bytes);
-  return await wire.verdict(PATIENCE);
+  return await wire.outcome(PATIENCE);
 }
 
 /** The attacks by peers that are not accepted, by name. */
 export const ON_LISTENERS: Readonly<Record<string, ServerAttack>> = {
   "head, a byte at a time": {
     attackers: 50,
-    verdict: /^cut$/,
+    outcome: /^cut$/,
     seen: /^listener error: timeout/,
     once: true,
-    run: async (doors) => {
-      using wire = await doors.plain();
+    run: async (dialers) => {
+      using wire = await dialers.plain();
       await wire.drip(head(), DRIP);
-      return await wire.verdict(PATIENCE);
+      return await wire.outcome(PATIENCE);
     },
   },
   "head of 64 KiB": {
     attackers: 4,
-    verdict: /^HTTP 431$/,
+    outcome: /^HTTP 431$/,
     seen: /^listener error: head-too-large 431/,
-    run: (doors) => ask(doors, head(`X-Large: ${"x".repeat(65_536)}`)),
+    run: (dialers) => ask(dialers, head(`X-Large: ${"x".repeat(65_536)}`)),
   },
   "bad bytes in a header": {
     attackers: INJECTIONS.length,
-    verdict: /^HTTP 400$/,
+    outcome: /^HTTP 400$/,
     seen: /^listener error: bad-(header|request) 400/,
-    run: (doors, number) =>
-      ask(doors, head(INJECTIONS[number % INJECTIONS.length] ?? "")),
+    run: (dialers, number) =>
+      ask(dialers, head(INJECTIONS[number % INJECTIONS.length] ?? "")),
   },
   "extensions that are no list": {
     attackers: 4,
-    verdict: /^HTTP 400$/,
+    outcome: /^HTTP 400$/,
     seen: /^listener error: bad-extension 400/,
-    run: (doors) =>
-      ask(doors, head('Sec-WebSocket-Extensions: permessage-deflate; ="')),
+    run: (dialers) =>
+      ask(dialers, head('Sec-WebSocket-Extensions: permessage-deflate; ="')),
   },
   "TLS: head, a byte at a time": {
     attackers: 20,
-    verdict: /^cut$/,
+    outcome: /^cut$/,
     seen: /^listener error: timeout/,
     once: true,
-    run: async (doors) => {
-      using wire = await doors.tls();
+    run: async (dialers) => {
+      using wire = await dialers.tls();
       await wire.drip(head(), DRIP);
-      return await wire.verdict(PATIENCE);
+      return await wire.outcome(PATIENCE);
     },
   },
   "garbage to a TLS port": {
     attackers: GARBAGE.length,
-    verdict: /^cut$/,
+    outcome: /^cut$/,
     seen: /^listener error: connection-lost/,
-    run: async (doors, number) => {
-      using wire = await doors.secure();
+    run: async (dialers, number) => {
+      using wire = await dialers.secure();
       await wire.write(GARBAGE[number % GARBAGE.length] ?? head());
-      return await wire.verdict(PATIENCE);
+      return await wire.outcome(PATIENCE);
     },
   },
   "silence to a TLS port": {
     attackers: 50,
-    verdict: /^cut$/,
+    outcome: /^cut$/,
     seen: /^listener error: timeout/,
     connects: 500,
     once: true,
-    run: async (doors) => {
-      using wire = await doors.secure();
-      return await wire.verdict(PATIENCE);
+    run: async (dialers) => {
+      using wire = await dialers.secure();
+      return await wire.outcome(PATIENCE);
     },
   },
   "FIN inside the head": {
     attackers: 4,
-    verdict: /^cut$/,
+    outcome: /^cut$/,
     seen: /^listener error: connection-lost/,
-    run: async (doors) => {
-      using wire = await doors.plain();
+    run: async (dialers) => {
+      using wire = await dialers.plain();
       await wire.write(head().subarray(0, -2));
       await wire.finish();
-      return await wire.verdict(PATIENCE);
+      return await wire.outcome(PATIENCE);
     },
   },
   "thousands that say nothing": {
     attackers: 500,
     full: 10_000,
-    verdict: /^cut$/,
+    outcome: /^cut$/,
     seen: /^listener error: timeout/,
     connects: 1_000,
     once: true,
-    run: async (doors) => {
-      using wire = await doors.patient();
-      return await wire.verdict(LONG);
+    run: async (dialers) => {
+      using wire = await dialers.patient();
+      return await wire.outcome(LONG);
     },
   },
 };

@@ -66,7 +66,7 @@ function wrongHead(
 ): ClientAttack {
   return {
     attackers: 8,
-    verdict: /^cut$/,
+    outcome: /^cut$/,
     seen,
     serve: (wire, number) => wire.write(make(wire, number)),
   };
@@ -84,7 +84,7 @@ function wrongFrame(
     : [`Sec-WebSocket-Extensions: ${extension}`];
   return {
     attackers: 8,
-    verdict: new RegExp(`^close ${code}$`),
+    outcome: new RegExp(`^close ${code}$`),
     seen,
     serve: async (wire) => {
       await wire.write(head(wire, more));
@@ -107,14 +107,14 @@ function fragments(payload: Uint8Array): Uint8Array {
 export const ON_OUTBOUND: Readonly<Record<string, ClientAttack>> = {
   "server: silence": {
     attackers: 50,
-    verdict: /^cut$/,
+    outcome: /^cut$/,
     seen: /^pool error: timeout/,
     lasts: 1_000,
     serve: () => Promise.resolve(),
   },
   "server: head, a byte at a time": {
     attackers: 50,
-    verdict: /^cut$/,
+    outcome: /^cut$/,
     seen: /^pool error: timeout/,
     lasts: 1_000,
     serve: (wire) => wire.drip(head(wire), DRIP),
@@ -180,7 +180,7 @@ export const ON_OUTBOUND: Readonly<Record<string, ClientAttack>> = {
     lasts: 800,
   },
   "server: 100,000 pings, then close": {
-    verdict: /^close 1000$/,
+    outcome: /^close 1000$/,
     seen: /^event disconnected: peer-closed-clean 1000/,
     serve: async (wire) => {
       await wire.write(head(wire));
@@ -201,7 +201,7 @@ export const ON_OUTBOUND: Readonly<Record<string, ClientAttack>> = {
   ),
   "server: FIN inside a frame": {
     attackers: 8,
-    verdict: /^cut$/,
+    outcome: /^cut$/,
     seen: /^event disconnected: peer-closed-unexpected 1006/,
     serve: async (wire) => {
       await wire.write(head(wire));

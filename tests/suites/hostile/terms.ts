@@ -1,14 +1,14 @@
 import type { Wire } from "./wire.ts";
 
-/** Where an attacker on servers can go. */
-export interface Doors {
+/** The ways in which an attacker connects to a server. */
+export interface Dialers {
   /** A connection to the plain listener. @param listens Whether it reads from the beginning. */
   plain(listens?: boolean): Promise<Wire>;
   /** A TCP connection to the TLS listener. */
   secure(): Promise<Wire>;
   /** A connection to the TLS listener, with TLS. */
   tls(): Promise<Wire>;
-  /** A connection to the listener that has patience. */
+  /** A connection to the listener with long timeouts. */
   patient(): Promise<Wire>;
 }
 
@@ -19,7 +19,7 @@ export interface AttackTerms {
   /** The same with `--full`. @default as many */
   readonly full?: number;
   /** How each of them must end. */
-  readonly verdict: RegExp;
+  readonly outcome: RegExp;
   /** What the victim must report in events or errors. */
   readonly seen: RegExp;
   /** Bytes a second that all attackers write together. @default 1 MiB */
@@ -35,12 +35,12 @@ export interface AttackTerms {
 /** An attack on a listener and an inbound pool. */
 export interface ServerAttack extends AttackTerms {
   /** The actions of one attacker. Returns how its connection ended. */
-  run(doors: Doors, number: number): Promise<string>;
+  run(dialers: Dialers, number: number): Promise<string>;
 }
 
 /** Milliseconds that an attacker waits for what comes of it. */
 export const PATIENCE = 4_000;
-/** The same for those whose listener has patience. */
+/** The same for attackers of the listener with long timeouts. */
 export const LONG = 60_000;
 /** Milliseconds between the bytes of a slow one. */
 export const DRIP = 25;

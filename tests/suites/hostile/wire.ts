@@ -111,8 +111,8 @@ export class Wire implements Disposable {
     return this.observer.status;
   }
 
-  /** How it ends: an HTTP refusal, a close code, a cut, or still open after a while. */
-  async verdict(milliseconds: number): Promise<string> {
+  /** Returns how it ended: `HTTP` with a status, `close` with a code, `cut`, or `open` if it has not ended in time. */
+  async outcome(milliseconds: number): Promise<string> {
     const late = Promise.withResolvers<string>();
     const timer = setTimeout(() => late.resolve("open"), milliseconds);
     const how = await Promise.race([this.ended, late.promise]);

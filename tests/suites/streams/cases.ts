@@ -12,7 +12,12 @@ import process from "node:process";
 import { Connection, dialRaw } from "../../../mod.ts";
 import { pause } from "../../../transport/net/_support/settled.ts";
 import { Child } from "./child.ts";
-import { type Door, DOORS, openDoor, targetOf } from "./doors.ts";
+import {
+  LISTENER_KINDS,
+  type ListenerKind,
+  startListening,
+  targetOf,
+} from "./listener_kinds.ts";
 
 /** A case that has processes of its own. */
 export interface ProcessCase {
@@ -42,12 +47,12 @@ function newPath(): string {
 }
 
 async function withListener(
-  door: Door,
+  kind: ListenerKind,
   run: (child: Child, port: number, path: string) => Promise<void>,
   descriptors?: number,
 ): Promise<void> {
   const path = newPath();
-  const child = new Child("listener.ts", [door, path], { descriptors });
+  const child = new Child("listener.ts", [kind, path], { descriptors });
   try {
     const port = Number(await child.says(/^port (\d+)/, START));
     await run(child, port, path);
@@ -59,11 +64,11 @@ async function withListener(
 
 /** Dials, and waits for an echo. */
 async function askForEcho(
-  door: Door,
+  kind: ListenerKind,
   port: number,
   path: string,
 ): Promise<void> {
-  const [url, options] = targetOf(door, port, path);
+  const [url, options] = targetOf(kind, port, path);
   const connection = new Connection(await dialRaw(url, options));
   await connection.send("hello");
   assert.equal(await connection.incoming.take(), "hello");
@@ -72,14 +77,14 @@ async function askForEcho(
 
 /** Asserts that a client is served soon. It dials again if it is cut, as Node.js does to those who come too early. */
 async function assertServed(
-  door: Door,
+  kind: ListenerKind,
   port: number,
   path: string,
 ): Promise<void> {
   const started = performance.now();
   for (;;) {
     try {
-      await askForEcho(door, port, path);
+      await askForEcho(kind, port, path);
       break;
     } catch (error) {
       if (performance.now() - started > SOON) throw error;
@@ -90,13 +95,13 @@ async function assertServed(
   assert.ok(took < SOON, `a client was served after ${took} ms`);
 }
 
-/** Opens a socket to a door, which says nothing. */
+/** Opens a socket to a listener, and sends nothing. */
 async function knock(
-  door: Door,
+  kind: ListenerKind,
   port: number,
   path: string,
 ): Promise<Socket> {
-  const socket = door === "unix" ? connect(path) : connect(port, HOST);
+  const socket = kind === "unix" ? connect(path) : connect(port, HOST);
   socket.on("error", () => {});
   await new Promise<void>((resolve) => {
     socket.once("connect", resolve);
@@ -105,24 +110,24 @@ async function knock(
   return socket;
 }
 
-function shortage(door: Door): ProcessCase {
+function shortage(kind: ListenerKind): ProcessCase {
   return {
-    name: `a listener without descriptors goes on when there are some: ${door}`,
+    name: `a listener without descriptors goes on when there are some: ${kind}`,
     run: () =>
-      withListener(door, async (child, port, path) => {
+      withListener(kind, async (child, port, path) => {
         await pause(STARTED);
-        await askForEcho(door, port, path);
+        await askForEcho(kind, port, path);
         const crowd: Socket[] = [];
         for (let i = 0; i < CROWD; i++) {
-          crowd.push(await knock(door, port, path));
+          crowd.push(await knock(kind, port, path));
         }
         await pause(SHORTAGE);
         const errors = child.lines.filter((line) => line.startsWith("error"));
         for (const socket of crowd) socket.destroy();
-        await assertServed(door, port, path);
-        await assertServed(door, port, path);
+        await assertServed(kind, port, path);
+        await assertServed(kind, port, path);
         // A server of `node:http` is the caller's: nothing is reported there.
-        const isOwn = !door.startsWith("upgradeNode");
+        const isOwn = !kind.startsWith("upgradeNode");
         assert.ok(
           isOwn === errors.length > 0 && errors.length < 5,
           String(errors),
@@ -135,8 +140,8 @@ function shortage(door: Door): ProcessCase {
 }
 
 /** Closes a socket by a reset. A Unix socket has none. */
-function reset(door: Door, socket: Socket): void {
-  if (door === "unix") socket.destroy();
+function reset(kind: ListenerKind, socket: Socket): void {
+  if (kind === "unix") socket.destroy();
   else socket.resetAndDestroy();
 }
 
@@ -144,25 +149,25 @@ function reset(door: Door, socket: Socket): void {
 const RESETS = 500;
 const AT_A_TIME = 100;
 
-function resets(door: Door): ProcessCase {
+function resets(kind: ListenerKind): ProcessCase {
   return {
     name:
-      `connections that are reset before they are accepted cost nothing: ${door}`,
+      `connections that are reset before they are accepted cost nothing: ${kind}`,
     run: () =>
-      withListener(door, async (child, port, path) => {
-        await askForEcho(door, port, path);
+      withListener(kind, async (child, port, path) => {
+        await askForEcho(kind, port, path);
         for (let count = 0; count < RESETS; count += AT_A_TIME) {
           child.signal("SIGSTOP");
           for (let i = 0; i < AT_A_TIME; i++) {
-            reset(door, await knock(door, port, path));
+            reset(kind, await knock(kind, port, path));
           }
           child.signal("SIGCONT");
-          await assertServed(door, port, path);
+          await assertServed(kind, port, path);
         }
         for (let i = 0; i < RESETS; i++) {
-          reset(door, await knock(door, port, path));
+          reset(kind, await knock(kind, port, path));
         }
-        await assertServed(door, port, path);
+        await assertServed(kind, port, path);
         assert.equal(child.lines.length, 1, String(child.lines));
       }),
   };
@@ -174,16 +179,16 @@ const MESSAGE = new Uint8Array(65_536);
 
 type Role = "accepts" | "dials";
 
-function flood(role: Role, door: Door): ProcessCase {
+function flood(role: Role, kind: ListenerKind): ProcessCase {
   return {
     name:
-      `a flood that nobody reads costs little memory, and nothing is lost: ${door}, the flooded end ${role}`,
+      `a flood that nobody reads costs little memory, and nothing is lost: ${kind}, the flooded end ${role}`,
     async run() {
       const path = newPath();
-      const args = [door, role, path];
+      const args = [kind, role, path];
       const incoming = Promise.withResolvers<Connection>();
       const own = role === "dials"
-        ? await openDoor(door, path, {
+        ? await startListening(kind, path, {
           accepted: (socket) => incoming.resolve(new Connection(socket)),
           error: incoming.reject,
         })
@@ -193,9 +198,9 @@ function flood(role: Role, door: Door): ProcessCase {
       try {
         if (role === "accepts") {
           const port = Number(await child.says(/^port (\d+)/, START));
-          const [url, options] = targetOf(door, port, path);
+          const [url, options] = targetOf(kind, port, path);
           incoming.resolve(new Connection(await dialRaw(url, options)));
-        }
+        } else await child.says(/^connected/, START);
         await floodChild(child, await incoming.promise);
       } finally {
         await child.kill();
@@ -226,10 +231,10 @@ async function floodChild(child: Child, connection: Connection): Promise<void> {
 }
 
 export const PROCESS_CASES: readonly ProcessCase[] = [
-  ...DOORS.map(shortage),
-  ...DOORS.map(resets),
-  ...DOORS.filter((door) => door !== "reusePort").map((door) =>
-    flood("accepts", door)
+  ...LISTENER_KINDS.map(shortage),
+  ...LISTENER_KINDS.map(resets),
+  ...LISTENER_KINDS.filter((kind) => kind !== "reusePort").map((kind) =>
+    flood("accepts", kind)
   ),
-  ...(["tcp", "tls", "unix"] as const).map((door) => flood("dials", door)),
+  ...(["tcp", "tls", "unix"] as const).map((kind) => flood("dials", kind)),
 ];

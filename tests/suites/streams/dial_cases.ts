@@ -27,7 +27,11 @@ import {
 import { NodeStream } from "../../../transport/net/node/node_stream.ts";
 import type { ProcessCase } from "./cases.ts";
 import { Child } from "./child.ts";
-import { type Door, isSecure, openDoor } from "./doors.ts";
+import {
+  isSecure,
+  type ListenerKind,
+  startListening,
+} from "./listener_kinds.ts";
 
 const HOST = "127.0.0.1";
 const MIB = 1_048_576;
@@ -148,19 +152,19 @@ const REQUEST =
   "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
 /** Sends one large message to a peer that takes three times `writeTimeout` for it. */
-async function sendSlowly(door: Door): Promise<void> {
+async function sendSlowly(kind: ListenerKind): Promise<void> {
   const accepted = Promise.withResolvers<Connection>();
-  const { port, close } = await openDoor(door, "", {
+  const { port, close } = await startListening(kind, "", {
     accepted: (socket) =>
       accepted.resolve(
         new Connection(socket, { writeTimeout: 2_000 }),
       ),
     error: accepted.reject,
   });
-  const socket = isSecure(door)
+  const socket = isSecure(kind)
     ? tls.connect({ port, host: HOST, ca: [CA] })
     : net.connect(port, HOST);
-  await once(socket, isSecure(door) ? "secureConnect" : "connect");
+  await once(socket, isSecure(kind) ? "secureConnect" : "connect");
   const peer = new NodeStream(socket);
   const started = performance.now();
   let received = 0;
@@ -199,7 +203,7 @@ async function sendSlowly(door: Door): Promise<void> {
   await close();
 }
 
-const SLOW_DOORS = [
+const SLOW_LISTENER_KINDS = [
   "tcp",
   "tls",
   "upgradeNode",
@@ -228,9 +232,9 @@ export const DIAL_CASES: readonly ProcessCase[] = [
     name: "a name with two addresses is dialled where only IPv6 is listened on",
     run: () => dialByName("::1"),
   },
-  ...SLOW_DOORS.map((door) => ({
+  ...SLOW_LISTENER_KINDS.map((kind) => ({
     name:
-      `a reader that is slow but reads is not cut in a large message: ${door}`,
-    run: () => sendSlowly(door),
+      `a reader that is slow but reads is not cut in a large message: ${kind}`,
+    run: () => sendSlowly(kind),
   })),
 ];

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- it reports to the program that started it
 /**
  * One end of a connection that does not read what the other end floods it with, and then reads all of it:
- * `flooded.ts DOOR accepts PATH` or `flooded.ts DOOR dials PATH PORT`. Prints its port, its memory in the meantime, and what it received.
+ * `flooded.ts KIND accepts PATH` or `flooded.ts KIND dials PATH PORT`. Prints its port, its memory in the meantime, and what it received.
  *
  * @module
  */
@@ -9,21 +9,23 @@
 import process, { memoryUsage } from "node:process";
 import { Connection, dialRaw } from "../../../mod.ts";
 import { pause } from "../../../transport/net/_support/settled.ts";
-import { DOORS, openDoor, targetOf } from "./doors.ts";
+import { LISTENER_KINDS, startListening, targetOf } from "./listener_kinds.ts";
 
 /** Milliseconds of the flood, and between two looks at the memory. */
 const FLOOD = 3_000;
 const LOOK = 100;
 
-const [, , kind, role, path = "", port] = process.argv;
-const door = DOORS.find((door) => door === kind) ?? "tcp";
+const [, , name, role, path = "", port] = process.argv;
+const kind = LISTENER_KINDS.find((kind) => kind === name) ?? "tcp";
 
 if (role === "dials") {
-  const [url, options] = targetOf(door, Number(port), path);
-  await withstand(new Connection(await dialRaw(url, options)));
+  const [url, options] = targetOf(kind, Number(port), path);
+  const connection = new Connection(await dialRaw(url, options));
+  console.log("connected");
+  await withstand(connection);
 } else {
   let isFirst = true;
-  const own = await openDoor(door, path, {
+  const own = await startListening(kind, path, {
     accepted(socket) {
       const connection = new Connection(socket);
       if (isFirst) void withstand(connection);

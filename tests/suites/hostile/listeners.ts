@@ -26,7 +26,7 @@ import { Tally } from "./control.ts";
 Deno.addSignalListener("SIGHUP", () => Deno.exit());
 const [path = ""] = Deno.args;
 const hostname = "127.0.0.1";
-const pool = new InboundPool("doors");
+const pool = new InboundPool("listeners");
 let errors = new Tally();
 let count = 0;
 const id = () => `peer-${count++}`;

@@ -15,7 +15,7 @@ import {
 } from "../../../transport/_support/certificates.ts";
 
 /** The ways to accept raw sockets. */
-export const DOORS = [
+export const LISTENER_KINDS = [
   "tcp",
   "tls",
   "reusePort",
@@ -23,60 +23,62 @@ export const DOORS = [
   "upgradeNode",
   "upgradeNode over TLS",
 ] as const;
-export type Door = typeof DOORS[number];
+export type ListenerKind = typeof LISTENER_KINDS[number];
 
 const HOST = "127.0.0.1";
 const TLS = { cert: SERVER_CERT, key: SERVER_KEY };
 
-/** Whether a door speaks TLS. */
-export function isSecure(door: Door): boolean {
-  return door === "tls" || door === "upgradeNode over TLS";
+/** Whether a kind of listener uses TLS. */
+export function isSecure(kind: ListenerKind): boolean {
+  return kind === "tls" || kind === "upgradeNode over TLS";
 }
 
-/** Returns what a peer dials. */
+/** Returns the URL and the options with which a client dials. */
 export function targetOf(
-  door: Door,
+  kind: ListenerKind,
   port: number,
   path: string,
 ): readonly [string, DialOptions] {
   return [
-    `${isSecure(door) ? "wss" : "ws"}://localhost:${port}`,
+    kind === "unix"
+      ? "ws://localhost"
+      : `${isSecure(kind) ? "wss" : "ws"}://localhost:${port}`,
     {
       caCerts: [CA],
       handshakeTimeout: 20_000,
-      ...(door === "unix" && { unix: path }),
+      ...(kind === "unix" && { unix: path }),
     },
   ];
 }
 
-/** What happens at a door. */
-export interface DoorHandler {
+/** What a listener reports. */
+export interface ListeningHandler {
   accepted(socket: Socket): void;
   /** Errors that concern no single peer. */
   error(error: Error): void;
 }
 
-/** A door that is open. */
-export interface OpenDoor {
+/** A listener of any kind. */
+export interface Listening {
   readonly port: number;
   close(): Promise<void>;
 }
 
-/** Opens a door. */
-export async function openDoor(
-  door: Door,
+/** Starts a listener. */
+export async function startListening(
+  kind: ListenerKind,
   path: string,
-  handler: DoorHandler,
-): Promise<OpenDoor> {
-  return door === "upgradeNode" || door === "upgradeNode over TLS"
-    ? await openHttp(isSecure(door), handler)
-    : await openListener(door, path, handler);
+  handler: ListeningHandler,
+): Promise<Listening> {
+  return kind === "upgradeNode" || kind === "upgradeNode over TLS"
+    ? await openHttp(isSecure(kind), handler)
+    : await openListener(kind, path, handler);
 }
 
 async function openHttp(
   secure: boolean,
-  handler: DoorHandler,
-): Promise<OpenDoor> {
+  handler: ListeningHandler,
+): Promise<Listening> {
   const server = secure ? createHttpsServer(TLS) : createHttpServer();
   server.on("upgrade", (request, socket, head) => {
     handler.accepted(upgradeNode(request, socket, head));
@@ -96,16 +98,16 @@ async function openHttp(
 }
 
 async function openListener(
-  door: "tcp" | "tls" | "reusePort" | "unix",
+  kind: "tcp" | "tls" | "reusePort" | "unix",
   path: string,
-  handler: DoorHandler,
-): Promise<OpenDoor> {
+  handler: ListeningHandler,
+): Promise<Listening> {
   const listener = listen({
     handshakeTimeout: 0,
-    ...(door !== "unix" && { hostname: HOST }),
-    ...(door === "tls" && { tls: TLS }),
-    ...(door === "reusePort" && { reusePort: true }),
-    ...(door === "unix" && { path }),
+    ...(kind !== "unix" && { hostname: HOST }),
+    ...(kind === "tls" && { tls: TLS }),
+    ...(kind === "reusePort" && { reusePort: true }),
+    ...(kind === "unix" && { path }),
   });
   await listener.ready;
   void (async () => {

@@ -42,7 +42,7 @@ export interface Ours {
 }
 
 /** A server of ours that hands over the connections it accepts, by the path of their URL. */
-export interface Door extends AsyncDisposable {
+export interface Acceptor extends AsyncDisposable {
   readonly port: number;
   /** Whether it can compress, send fragments and ping: whether it has raw sockets. */
   readonly raw: boolean;
@@ -51,12 +51,16 @@ export interface Door extends AsyncDisposable {
 }
 
 /** The names of our servers. */
-export const DOORS = ["listen", "upgradeNode", "upgrade"] as const;
+export const ACCEPTORS = ["listen", "upgradeNode", "upgrade"] as const;
 /** One of our servers. */
-export type DoorName = typeof DOORS[number];
+export type AcceptorName = typeof ACCEPTORS[number];
 
-/** The URL that opens a connection at a door. */
-export function doorUrl(origin: string, id: string, wishes: Wishes): string {
+/** The URL that connects to an acceptor. */
+export function acceptorUrl(
+  origin: string,
+  id: string,
+  wishes: Wishes,
+): string {
   const query = new URLSearchParams();
   if (wishes.compression) query.set("compression", "1");
   if (wishes.fragmentSize) query.set("fragments", `${wishes.fragmentSize}`);
@@ -64,8 +68,8 @@ export function doorUrl(origin: string, id: string, wishes: Wishes): string {
   return `${origin}/${id}?${query}`;
 }
 
-/** Options of {@linkcode openDoor}. */
-export interface DoorOptions extends Pick<ListenOptions, "port" | "tls"> {
+/** Options of {@linkcode openAcceptor}. */
+export interface AcceptorOptions extends Pick<ListenOptions, "port" | "tls"> {
   /** Sees each connection and its socket. */
   readonly onConnection?: (
     id: string,
@@ -75,10 +79,10 @@ export interface DoorOptions extends Pick<ListenOptions, "port" | "tls"> {
 }
 
 /** Opens one of our servers on a free port. */
-export async function openDoor(
-  name: DoorName,
-  { onConnection, port = 0, tls }: DoorOptions = {},
-): Promise<Door> {
+export async function openAcceptor(
+  name: AcceptorName,
+  { onConnection, port = 0, tls }: AcceptorOptions = {},
+): Promise<Acceptor> {
   const accepted = new Accepted(onConnection);
   switch (name) {
     case "listen":
@@ -93,9 +97,9 @@ export async function openDoor(
 /** Connections that were accepted, by their id. */
 class Accepted {
   readonly #byId = new Map<string, PromiseWithResolvers<Ours>>();
-  readonly #onConnection: DoorOptions["onConnection"];
+  readonly #onConnection: AcceptorOptions["onConnection"];
 
-  constructor(onConnection: DoorOptions["onConnection"]) {
+  constructor(onConnection: AcceptorOptions["onConnection"]) {
     this.#onConnection = onConnection;
   }
 
@@ -140,7 +144,7 @@ function acceptOptions({ compression, fragmentSize }: Request) {
 async function openListener(
   accepted: Accepted,
   options: Pick<ListenOptions, "port" | "tls">,
-): Promise<Door> {
+): Promise<Acceptor> {
   const listener = listen({ hostname: HOST, ...options });
   await listener.ready;
   const accepting = (async () => {
@@ -160,7 +164,7 @@ async function openListener(
   };
 }
 
-async function openNode(accepted: Accepted, port: number): Promise<Door> {
+async function openNode(accepted: Accepted, port: number): Promise<Acceptor> {
   const server = createServer((_, response) => response.end("hello"));
   server.on("upgrade", (message, socket, head) => {
     const request = requestOf(message.url ?? "");
@@ -184,7 +188,7 @@ function portOf(server: Server): number {
   return typeof address === "object" && address !== null ? address.port : 0;
 }
 
-function openServe(accepted: Accepted, port: number): Door {
+function openServe(accepted: Accepted, port: number): Acceptor {
   const server = Deno.serve(
     { hostname: HOST, port, onListen: () => {} },
     (given) => {
