@@ -129,7 +129,6 @@ Deno.test("An option that a WebSocket sets itself, or that is given twice, is re
     ["onRetry", [{ onRetry: () => {} }]],
     ["binary", [[], { binary: "copy" }]],
     ["highWaterMark", [{ highWaterMark: 1 }]],
-    ["errorsBufferSize", [{ errorsBufferSize: 1 }]],
     ["protocols", ["echo", { protocols: "chat" }]],
     ["options", [{}, {}]],
     ["signal", [{ signal: {} }]],

@@ -23,7 +23,6 @@ const DECIDED: OptionHomes = {
   onRetry: ALWAYS_SET,
   binary: ALWAYS_SET,
   highWaterMark: ALWAYS_SET,
-  errorsBufferSize: ALWAYS_SET,
 };
 
 /** Options of a `WebSocket` that are numbers. */
@@ -40,7 +39,7 @@ export const WEBSOCKET_RULES: Readonly<
 export interface WebSocketOptions extends
   Omit<
     ConnectionOptions,
-    "retry" | "onRetry" | "binary" | "highWaterMark" | "errorsBufferSize"
+    "retry" | "onRetry" | "binary" | "highWaterMark"
   > {
   /**
    * The connection fails when `send` is called while `bufferedAmount` has reached this number of bytes; 0 for no limit.
@@ -55,7 +54,6 @@ const {
   onRetry: _onRetry,
   binary: _binary,
   highWaterMark: _highWaterMark,
-  errorsBufferSize: _errorsBufferSize,
   ...CONNECTION_NAMES
 } = DIALLING_NAMES;
 const NAMES: OptionNames<WebSocketOptions> = {

@@ -61,8 +61,7 @@ export const CONNECTION_RULES: Readonly<
     | "handshakeTimeout"
     | "highWaterMark"
     | "incomingBufferSize"
-    | "incomingBufferBytes"
-    | "errorsBufferSize",
+    | "incomingBufferBytes",
     NumberRule
   >
 > = {
@@ -75,7 +74,6 @@ export const CONNECTION_RULES: Readonly<
   highWaterMark: bytes(MiB, 1),
   incomingBufferSize: items(100, 1),
   incomingBufferBytes: bytes(4 * MiB, 1),
-  errorsBufferSize: items(10, 1),
 };
 
 /** Options of a listener that are numbers. */

@@ -50,7 +50,7 @@ export class Lifecycle implements OpenConnectionHost, ReceivingHost {
   readonly log: Log | undefined;
   readonly receiving: Receiving;
   readonly heartbeats: Heartbeats;
-  readonly outcome: Outcome;
+  readonly outcome = new Outcome();
   /** Present from the opening on, also after the end. */
   opened: OpenConnection | undefined;
 
@@ -70,7 +70,6 @@ export class Lifecycle implements OpenConnectionHost, ReceivingHost {
     });
     this.receiving = new Receiving(config, options.meter, this);
     this.heartbeats = new Heartbeats(config.clock, options.meter);
-    this.outcome = new Outcome(config.errorsBufferSize);
   }
 
   /** A callback of the user threw or rejected. */

@@ -94,12 +94,6 @@ export interface OpenConnectionOptions extends LoggingOptions {
    * @default {4194304}
    */
   readonly incomingBufferBytes?: number | undefined;
-  /**
-   * The maximum number of errors that wait in `errors`.
-   *
-   * @default {10}
-   */
-  readonly errorsBufferSize?: number | undefined;
   /** Called for each ping of the peer. The socket answers it automatically. */
   readonly onPing?: ((payload: Uint8Array) => void) | undefined;
   /** Called for each pong of the peer, whether it answers a ping or not. */
@@ -174,7 +168,6 @@ export interface ResolvedConnectionOptions {
   readonly highWaterMark: number;
   readonly incomingBufferSize: number;
   readonly incomingBufferBytes: number;
-  readonly errorsBufferSize: number;
 }
 
 const METER: readonly (keyof ConnectionMeter)[] = [
@@ -194,7 +187,6 @@ export const OPEN_NAMES: OptionNames<OpenConnectionOptions> = {
   highWaterMark: true,
   incomingBufferSize: true,
   incomingBufferBytes: true,
-  errorsBufferSize: true,
   onPing: true,
   onPong: true,
   onFrame: true,
@@ -345,6 +337,5 @@ function resolveCommon(
     highWaterMark: number("highWaterMark"),
     incomingBufferSize: number("incomingBufferSize"),
     incomingBufferBytes: number("incomingBufferBytes"),
-    errorsBufferSize: number("errorsBufferSize"),
   };
 }

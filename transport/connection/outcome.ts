@@ -4,18 +4,12 @@ import type { SocketEnd } from "../socket/socket.ts";
 
 /** How a connection ended. It is known once, and `errors` and `closed` report it after everything else. */
 export class Outcome {
-  readonly #maxErrors: number;
   #end: SocketEnd | undefined;
   #error: ConnectionError | undefined;
   // Both are created on demand: there may be many idle connections.
   #errors: Queue<ConnectionError> | undefined;
   #closed: Promise<SocketEnd> | undefined;
   #resolveClosed: ((end: SocketEnd) => void) | undefined;
-
-  /** Begins without an end. */
-  constructor(maxErrors: number) {
-    this.#maxErrors = maxErrors;
-  }
 
   /** Whether the connection has ended. */
   get known(): boolean {
@@ -29,7 +23,7 @@ export class Outcome {
 
   /** Contains at most one error, and ends with the connection. */
   get errors(): Queue<ConnectionError> {
-    return this.#errors ??= new Queue({ capacity: this.#maxErrors });
+    return this.#errors ??= new Queue({ capacity: 1 });
   }
 
   /** The number of errors that wait in `errors`. */
