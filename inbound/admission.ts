@@ -132,7 +132,12 @@ export function upgradeInto(
   }
 }
 
-/** @throws {HandshakeError} For what is answered with its status; what is our own fault is reported. */
+/**
+ * Reserves the id of a peer, and reports a worker that could not be made.
+ *
+ * @throws {HandshakeError} With the status for the peer.
+ * @throws {ConfigError} If the id cannot be used.
+ */
 function reserveFor(
   registrar: Registrar,
   id: string,
@@ -141,14 +146,10 @@ function reserveFor(
   try {
     return registrar.reserve("upgrade", id, replace);
   } catch (error) {
-    reportOurs(registrar, error);
+    // The answer to the peer does not describe this error.
+    if (error instanceof PoolError && error.code === "worker-failed") {
+      registrar.report(error);
+    }
     throw toRefusal(error);
-  }
-}
-
-/** Reports a fault on our side, which the answer to the peer does not describe. */
-function reportOurs(registrar: Registrar, error: unknown): void {
-  if (error instanceof PoolError && error.code === "worker-failed") {
-    registrar.report(error);
   }
 }

@@ -108,7 +108,7 @@ type Outcome =
   | { readonly accept: AcceptOptions; readonly id: string };
 
 /**
- * Takes everyone that a listener brings into a pool, or refuses them: see {@link InboundPool.serve}.
+ * Adds every peer of a listener to a pool, or refuses it: see {@link InboundPool.serve}.
  *
  * @throws {ConfigError} At once, when an option cannot be used.
  */
@@ -144,10 +144,10 @@ class Server {
 
   async run(listener: AsyncIterable<Incoming>): Promise<void> {
     try {
-      // Each on its own: a peer whose decision takes long holds up nobody.
+      // Not awaited: a slow decision about one peer must not delay the others.
       for await (const incoming of listener) void this.#decide(incoming);
     } catch (error) {
-      // The promise of `serve` is easily forgotten.
+      // The caller may not await the promise of `serve`.
       this.#context.registrar.report(toError(error));
       throw error;
     }
@@ -194,7 +194,7 @@ class Server {
     };
   }
 
-  /** Bounds what a user's function may take. What it does later is ignored. */
+  /** Limits the time that the functions of the user may take. What they return later is ignored. */
   async #bounded(outcome: Promise<Outcome>): Promise<Outcome> {
     const timeout = this.#timeout;
     if (timeout === 0) return await outcome;
@@ -252,7 +252,7 @@ function asRefusal(error: unknown, { upgrade }: Incoming): HandshakeError {
   return new HandshakeError("refused", REASONS[500], { status: 500 });
 }
 
-/** How a decision refuses; `undefined` if it does not. */
+/** Returns the refusal that a decision stands for; `undefined` if it accepts. */
 function refusalOf(decision: unknown): ServeRefusal | undefined {
   if (decision === false) return { status: 403 };
   if (typeof decision === "number") return { status: checkStatus(decision) };

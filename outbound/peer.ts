@@ -104,11 +104,11 @@ export class OutboundPeer {
       closeTimeout: this.#context.settings.closeTimeout,
       makePlugin: (peer) => {
         this.#peer = peer;
-        return this.#plugin(core, peer);
+        return this.#plugin(peer);
       },
       ended: (peer, error) => {
         const cause = error ?? new Error("it ended before stop() was called.");
-        this.#notify(core, peer, {
+        this.#notify(peer, {
           kind: "stopped",
           error: core.workerFailed(id, cause),
         }, 0);
@@ -161,8 +161,8 @@ export class OutboundPeer {
     await this.#context.core.dismiss(this.#peer, code, reason);
   }
 
-  #plugin(core: OutboundCore, peer: CorePeer): OutboundPlugin {
-    const { id, url, settings, gate } = this.#context;
+  #plugin(peer: CorePeer): OutboundPlugin {
+    const { id, url, settings, gate, core } = this.#context;
     const { clock } = core.options;
     const onError = (error: Error) => core.report(id, error);
     const attributes = { pool_id: core.id, peer_id: nameOf(id) };
@@ -170,7 +170,7 @@ export class OutboundPeer {
       id,
       url,
       delivery: peer.delivery,
-      notify: (notice, session) => this.#notify(core, peer, notice, session),
+      notify: (notice, session) => this.#notify(peer, notice, session),
       onError,
       nextSession: () => core.sessions.next(id),
       prepare: (connection, session) =>
@@ -200,13 +200,8 @@ export class OutboundPeer {
     };
   }
 
-  #notify(
-    core: OutboundCore,
-    peer: CorePeer,
-    notice: OutboundNotice,
-    session: number,
-  ): void {
-    const { id } = this;
+  #notify(peer: CorePeer, notice: OutboundNotice, session: number): void {
+    const { id, core } = this.#context;
     if (peer.retired) return;
     if (!isNotice(notice)) {
       const rule =

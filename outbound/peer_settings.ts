@@ -150,6 +150,12 @@ const CONNECTION_NAMES: OptionNames<PoolConnectionOptions> = withoutPoolOptions(
   DIALLING_NAMES,
 );
 
+const {
+  incomingBufferSize: _size,
+  incomingBufferBytes: _bytes,
+  ...PEER_CONNECTION_NAMES
+} = CONNECTION_NAMES;
+
 /** Where options belong that are often given beside `connection` and `worker`. */
 export const PEER_HOMES: OptionHomes = {
   ...homes(WORKER_NAMES, "the field worker"),
@@ -180,16 +186,24 @@ export function checkPeerOptions(
     readonly connection?: PoolConnectionOptions | undefined;
   },
 ): void {
-  checkFunction("dialer", options.dialer);
-  checkFunction("shouldReconnect", options.shouldReconnect);
-  checkFunction("onConnected", options.onConnected);
-  checkHeaders("headers", options.headers);
+  checkOwnOptions(options);
   checkFields(
     "connection.",
     CONNECTION_NAMES,
     options.connection,
     CONNECTION_HOMES,
   );
+}
+
+function checkOwnOptions(
+  options: OutboundPeerOptions & {
+    readonly connection?: PeerConnectionOptions | undefined;
+  },
+): void {
+  checkFunction("dialer", options.dialer);
+  checkFunction("shouldReconnect", options.shouldReconnect);
+  checkFunction("onConnected", options.onConnected);
+  checkHeaders("headers", options.headers);
   refuseTwice("headers", options.headers, options.connection?.headers);
 }
 
@@ -214,18 +228,17 @@ export function checkWorkerOptions(
 export function checkConnectOptions(options: ConnectOptions): void {
   checkFields("", CONNECT_NAMES, options, CONNECT_HOMES);
   if (options.id !== undefined) checkId("id", options.id);
-  checkPeerOptions(options);
+  checkFields("connection.", PEER_CONNECTION_NAMES, options.connection, {
+    ...CONNECTION_HOMES,
+    ...SHARED_HOMES,
+  });
+  checkOwnOptions(options);
   refuseTwice("protocols", options.protocols, options.connection?.protocols);
   checkFields("worker.", PEER_WORKER_NAMES, options.worker, {
     ...WORKER_HOMES,
     ...SHARED_HOMES,
   });
   checkScope("worker.", options.worker ?? {});
-  for (const name of ["incomingBufferSize", "incomingBufferBytes"]) {
-    if (Object.hasOwn(options.connection ?? {}, name)) {
-      checkFields("connection.", {}, { [name]: 1 }, SHARED_HOMES);
-    }
-  }
 }
 
 /**

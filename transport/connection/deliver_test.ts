@@ -9,15 +9,15 @@ import type { MessageSink } from "./receiving.ts";
 /** Takes messages, and answers `false` from the nth on. */
 class Recorder implements MessageSink {
   readonly taken: [Message, size: number, at: number][] = [];
-  room: number;
+  space: number;
 
-  constructor(room = Infinity) {
-    this.room = room;
+  constructor(space = Infinity) {
+    this.space = space;
   }
 
   message(data: Message, size: number, at: number): boolean {
     this.taken.push([data, size, at]);
-    return this.taken.length < this.room;
+    return this.taken.length < this.space;
   }
 }
 
@@ -73,7 +73,7 @@ Deno.test("A sink that returns false pauses reading until resume", async () => {
   assertEquals([sink.taken.length, socket.paused], [2, true]);
   assertEquals(connection.pausedUntil, Infinity);
   clock.tick(1_000);
-  sink.room = Infinity;
+  sink.space = Infinity;
   connection.resume();
   connection.resume();
   assertEquals([sink.taken.length, socket.resumed], [4, 1]);
@@ -118,7 +118,7 @@ Deno.test("resume after the end does nothing", async () => {
   assertEquals(socket.resumed, 0);
 });
 
-Deno.test("What waits is handed over as far as the sink has room, the rest on resume, in order", async () => {
+Deno.test("What waits is handed over as far as the sink has space, the rest on resume, in order", async () => {
   const socket = new MockSocket();
   const connection = new Connection(socket, { incomingBufferSize: 8 });
   for (let i = 0; i < 5; i++) socket.receive(String(i));
@@ -127,10 +127,10 @@ Deno.test("What waits is handed over as far as the sink has room, the rest on re
   assertEquals([sink.taken.length, connection.incoming.size], [2, 3]);
   for (let i = 5; i < 12; i++) socket.receive(String(i));
   assertEquals([sink.taken.length, socket.paused], [2, true]);
-  sink.room = 4;
+  sink.space = 4;
   connection.resume();
   assertEquals(sink.taken.length, 4);
-  sink.room = Infinity;
+  sink.space = Infinity;
   connection.resume();
   assertEquals(
     sink.taken.map(([data]) => data),

@@ -10,14 +10,14 @@ export interface StreamedConnection {
   close(code: number, reason: string): Promise<unknown>;
 }
 
-/** The code for a stream that its user aborts (RFC 6455, section 7.4.1). */
-const GIVEN_UP = 1011;
+/** The close code if the user aborts the writable stream (RFC 6455, section 7.4.1). */
+const ABORTED = 1011;
 
 /**
- * The messages of a connection as a stream. It takes a message off `incoming` only when its reader asks for one.
+ * Returns the messages of a connection as a stream. The stream takes a message from `incoming` only when its reader asks
+ * for one. It closes with the connection, or fails with the error that ended it. Cancelling it closes the connection.
  *
- * @param endError Why the connection ended, if the end was not clean.
- * It closes with the connection, or fails with the error that ended it. To cancel it closes the connection.
+ * @param endError Returns why the connection ended, if the end was not clean.
  */
 export function readableOf(
   connection: StreamedConnection,
@@ -42,8 +42,10 @@ export function readableOf(
 }
 
 /**
- * Sends what is written to it, each message when the buffer of the connection is not full. To close it closes the
- * connection, to abort it closes the connection with 1011. It fails as soon as the connection ends.
+ * Returns a stream that sends each message as soon as the buffer of the connection is not full. It fails as soon as the
+ * connection ends. Closing it closes the connection, and aborting it closes the connection with code 1011.
+ *
+ * @param endError Returns why the connection ended, if the end was not clean.
  */
 export function writableOf(
   connection: StreamedConnection,
@@ -63,7 +65,7 @@ export function writableOf(
       await connection.close(1000, "");
     },
     async abort() {
-      await connection.close(GIVEN_UP, "The writer gave up");
+      await connection.close(ABORTED, "The writer gave up");
     },
   });
 }

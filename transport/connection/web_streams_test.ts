@@ -41,7 +41,7 @@ Deno.test("readable takes a message off the queue only when its reader asks", as
   assertEquals(socket.closes.map(({ code }) => code), [1000]);
 });
 
-Deno.test("writable waits for room in the buffer", async () => {
+Deno.test("writable waits for space in the buffer", async () => {
   const clock = new FakeClock();
   const socket = new MockSocket({ clock, buffering: true });
   const connection = new Connection(socket, { clock, highWaterMark: 4 });

@@ -47,8 +47,8 @@ export interface UnansweredPing {
   readonly readingTime: number;
 }
 
-/** A ping with the bytes that were counted when it was sent. */
-interface Question {
+/** A ping after which a byte has to arrive, with the counts of bytes at that moment. */
+interface Probe {
   /** When the ping was written; until then, when it was buffered. */
   sentAt: number;
   /** Bytes that had arrived when the ping was buffered. */
@@ -69,7 +69,7 @@ interface Question {
  * - While there is output, a piece of it has to be written within `writeTimeout`, with the same addition.
  * - While reading is paused neither limit applies, and afterwards both start again. The exception is
  *   `writeTimeout` while a `send` waits: two programs that both await `send` in their reading loop would wait for
- *   each other for ever.
+ *   each other forever.
  *
  * Deadlines are checked when they are due. They are not moved with each byte, which would cost time.
  */
@@ -89,7 +89,7 @@ export class Liveness implements PingListener {
   /** Bytes that had arrived when the newest ping was about to be buffered. */
   #receivedBefore = 0;
   /** The oldest ping that no byte has followed, as far as that was looked at. */
-  #question: Question | undefined;
+  #probe: Probe | undefined;
   #pingDeadline: Task | undefined;
 
   /** There is output that the stream has not completed. */
@@ -116,9 +116,9 @@ export class Liveness implements PingListener {
 
   /** The oldest ping that no byte of the peer has followed. */
   get unanswered(): UnansweredPing | undefined {
-    const question = this.#openQuestion();
-    if (question === undefined) return undefined;
-    const { sentAt, readingTime } = question;
+    const probe = this.#openProbe();
+    if (probe === undefined) return undefined;
+    const { sentAt, readingTime } = probe;
     if (readingTime !== undefined) return { sentAt, readingTime };
     return {
       sentAt: Math.max(sentAt, this.#activity.wroteAt),
@@ -148,16 +148,16 @@ export class Liveness implements PingListener {
     this.#pingPosition = position;
     this.#readingTime.update();
     // An earlier ping that nothing has followed keeps its deadline.
-    if (this.#openQuestion() !== undefined) return;
+    if (this.#openProbe() !== undefined) return;
     const { clock, pingTimeout } = this.#options;
-    const question: Question = {
+    const probe: Probe = {
       sentAt: clock.now(),
       receivedBytes: this.#receivedBefore,
       position,
       readingTime: undefined,
     };
-    this.#question = question;
-    this.#checkWritten(question);
+    this.#probe = probe;
+    this.#checkWritten(probe);
     if (pingTimeout === 0 || this.#stopped) return;
     this.#pingDeadline ??= this.#schedule.deadline(
       pingTimeout,
@@ -186,9 +186,9 @@ export class Liveness implements PingListener {
   /** The stream has completed output. */
   drained(): void {
     if (this.#socket.bufferedAmount === 0) this.#writing = false;
-    const question = this.#question;
-    if (question !== undefined && question.readingTime === undefined) {
-      this.#checkWritten(question);
+    const probe = this.#probe;
+    if (probe !== undefined && probe.readingTime === undefined) {
+      this.#checkWritten(probe);
     }
   }
 
@@ -223,22 +223,22 @@ export class Liveness implements PingListener {
   }
 
   /** Takes note that a ping was written, if it was. */
-  #checkWritten(question: Question): void {
+  #checkWritten(probe: Probe): void {
     const { wroteAt, writtenBytes } = this.#activity;
-    const written = writtenBytes >= question.position ||
+    const written = writtenBytes >= probe.position ||
       this.#socket.bufferedAmount === 0;
     if (!written) return;
-    question.sentAt = Math.max(question.sentAt, wroteAt);
-    question.readingTime = this.#readingTime.update();
+    probe.sentAt = Math.max(probe.sentAt, wroteAt);
+    probe.readingTime = this.#readingTime.update();
   }
 
   /** The oldest ping that no byte has followed. */
-  #openQuestion(): Question | undefined {
-    const question = this.#question;
-    if (question?.receivedBytes === this.#activity.receivedBytes) {
-      return question;
+  #openProbe(): Probe | undefined {
+    const probe = this.#probe;
+    if (probe?.receivedBytes === this.#activity.receivedBytes) {
+      return probe;
     }
-    return this.#question = undefined;
+    return this.#probe = undefined;
   }
 
   #checkAnswer(): void {

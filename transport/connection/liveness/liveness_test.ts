@@ -197,7 +197,7 @@ Deno.test("A pingTimeout of 0 keeps a silent peer, and its pings go on", async (
   liveness.stop();
 });
 
-Deno.test("Without pings nobody is judged, and a ping of the user's asks", async () => {
+Deno.test("Without pings no peer is judged, and a ping of the user starts pingTimeout", async () => {
   const { clock, dead, liveness } = setUp({ pingInterval: 0 });
   await clock.advance(1_000_000);
   assertEquals(dead, []);
@@ -226,7 +226,7 @@ Deno.test("A peer that reads what we send at 64 KiB/s is not cut, also while not
   socket.behaviour.ping = () => {
     socket.bufferedAmount += 10;
   };
-  // The system takes 4 MiB at once and reports room in steps of 1.5 MiB, which take 24 s each.
+  // The system takes 4 MiB at once and reports free space in steps of 1.5 MiB, which take 24 s each.
   write(24 * MiB, 4 * MiB);
   await every(clock, 24_000, 336_000, () => socket.complete(1.5 * MiB));
   assertEquals([dead, socket.bufferedAmount], [[], 0]);
@@ -331,7 +331,7 @@ Deno.test("A peer that sends all the time gets no extension for output that it d
   liveness.stop();
 });
 
-Deno.test("A write timeout of 0 waits for ever, and leaves no timer", async () => {
+Deno.test("A write timeout of 0 waits forever, and leaves no timer", async () => {
   const { clock, dead, write } = setUp({ pingInterval: 0, writeTimeout: 0 });
   write(5, 0);
   assertEquals(clock.pending, 0);
@@ -348,7 +348,7 @@ Deno.test("While reading is paused the write timeout runs only if a send waits",
   write(5, 0);
   await clock.advance(100_000);
   assertEquals(dead, []);
-  // Two programs that await send in their reading loop would wait for each other for ever.
+  // Two programs that await send in their reading loop would wait for each other forever.
   state.sendWaits = true;
   await clock.advance(1_000);
   assertEquals(dead.map(([, code]) => code), ["write-timeout"]);

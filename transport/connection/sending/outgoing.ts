@@ -96,9 +96,9 @@ export class Outgoing {
   /** Payload bytes that the meter has counted, as the socket counts them. */
   #metered: number;
 
-  /** Messages that were buffered. */
+  /** The number of messages that were buffered. */
   sentMessages = 0;
-  /** Called for all output. */
+  /** Called whenever output was buffered. */
   watcher: OutputWatcher | undefined;
 
   /** Sends over a socket. */
@@ -190,7 +190,7 @@ export class Outgoing {
   }
 
   /** Waits until the buffer is below the high-water mark. Only during a turn. */
-  room(signal?: AbortSignal): Promise<void> {
+  space(signal?: AbortSignal): Promise<void> {
     if (this.#failure !== undefined) return rejected(this.#failure);
     return this.#hasRoom ? DONE : this.#buffered.wait({ signal });
   }
@@ -216,13 +216,7 @@ export class Outgoing {
     if (this.#failure !== undefined) return;
     this.#failure = error;
     this.#queue.rejectAll(error);
-    this.#buffered.rejectAll(
-      new ConnectionError(
-        "connection-closed",
-        "Cannot tell whether the message was delivered: the connection ended while the message was in the buffer.",
-        { cause: error, delivered: "unknown" },
-      ),
-    );
+    this.#buffered.rejectAll(deliveryUnknown(error));
     this.#ended?.abort(error);
   }
 
@@ -243,7 +237,7 @@ export class Outgoing {
     return this.#queue.size === 0 && this.#mayBuffer;
   }
 
-  /** Something was buffered, which completed so many messages. */
+  /** Counts what was buffered. `messages` is the number of messages that are complete with it. */
   #sent(messages: number): void {
     this.sentMessages += messages;
     if (this.#meter !== undefined) {
@@ -291,15 +285,19 @@ export class Outgoing {
       borrowed.then(
         () => this.#hasRoom ? undefined : this.#buffered.wait(options),
         (cause) => {
-          throw new ConnectionError(
-            "connection-closed",
-            "Cannot tell whether the message was delivered: the connection ended while the message was in the buffer.",
-            { cause: this.#failure ?? cause, delivered: "unknown" },
-          );
+          throw deliveryUnknown(this.#failure ?? cause);
         },
       ),
     );
   }
+}
+
+function deliveryUnknown(cause: unknown): ConnectionError {
+  return new ConnectionError(
+    "connection-closed",
+    "Cannot tell whether the message was delivered: the connection ended while the message was in the buffer.",
+    { cause, delivered: "unknown" },
+  );
 }
 
 function memoryChanged(before: number, now: number): ConfigError {

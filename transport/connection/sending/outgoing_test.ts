@@ -47,7 +47,7 @@ Deno.test("Messages go out in the order of the calls, and wait while the buffer 
   assertEquals([outgoing.sentMessages, written()], [4, 4]);
 });
 
-Deno.test("A send resolves at once while there is room behind it, else when there is room again", async () => {
+Deno.test("A send resolves at once if the buffer is not full behind it, else when it has space again", async () => {
   const { socket, outgoing } = setUp();
   assertStrictEquals(outgoing.send("012345678"), DONE);
   assertEquals(outgoing.waits, false);
@@ -85,7 +85,7 @@ for (
   });
 }
 
-Deno.test("One large message after the other waits for its own room", async () => {
+Deno.test("One large message after the other waits for its own space", async () => {
   const { socket, outgoing } = setUp();
   const sends = ["0123456789", "abcdefghij", "ABCDEFGHIJ"].map((text) =>
     outgoing.send(text)
@@ -163,7 +163,7 @@ Deno.test("A send that may take only so long has its message copied", async () =
   }
 });
 
-Deno.test("A message that is sent from the caller's memory resolves when it is written and there is room", async () => {
+Deno.test("A message that is sent from the caller's memory resolves when it is written and the buffer has space", async () => {
   const { socket, outgoing } = setUp();
   const borrowed = Promise.withResolvers<void>();
   socket.behaviour.write = () => borrowed.promise;
@@ -182,7 +182,7 @@ Deno.test("When the connection has ended, all calls that wait fail, and later on
   socket.behaviour.write = () => undefined;
   const buffered = [
     outgoing.send("0123456789"),
-    outgoing.room(),
+    outgoing.space(),
     lending,
   ];
   const controller = new AbortController();
@@ -240,17 +240,17 @@ Deno.test("A turn keeps the others waiting, in order", async () => {
   assertEquals(socket.written, ["turn", "a", "b"]);
 });
 
-Deno.test("room waits for room, and no longer than the signal allows", async () => {
+Deno.test("space waits for space in the buffer, and no longer than the signal allows", async () => {
   const { socket, outgoing } = setUp();
-  await outgoing.room();
+  await outgoing.space();
   void outgoing.send("0123456789");
-  const waiting = outgoing.room();
+  const waiting = outgoing.space();
   socket.drain(9);
   await waiting;
   socket.drain(0);
   void outgoing.send("0123456789");
   const controller = new AbortController();
-  const cut = outgoing.room(controller.signal);
+  const cut = outgoing.space(controller.signal);
   controller.abort(new Error("enough"));
   await assertRejects(() => cut, Error, "enough");
 });

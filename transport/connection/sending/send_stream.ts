@@ -104,7 +104,7 @@ export async function streamOut(
       gathered.push(payload.slice());
       return;
     }
-    await outgoing.room(signal);
+    await outgoing.space(signal);
     outgoing.writeFragment({ type, payload, first, last });
     first = false;
   });
