@@ -1,17 +1,7 @@
+import { cutEnd } from "../transport/socket/cut_end.ts";
 import type { SocketEnd } from "../transport/socket/socket.ts";
 
-/** How a socket ended, what is left out being as after a cut by the peer. */
+/** Returns how a socket ended. What is left out is as after a cut by the peer. */
 export function socketEnd(end: Partial<SocketEnd>): SocketEnd {
-  return {
-    code: 1006,
-    reason: "",
-    clean: false,
-    initiator: "peer",
-    received: undefined,
-    sent: undefined,
-    error: undefined,
-    inactive: false,
-    dropped: 0,
-    ...end,
-  };
+  return { ...cutEnd(), initiator: "peer", ...end };
 }

@@ -57,6 +57,21 @@ export function numberOption(
   return value;
 }
 
+/**
+ * Checks the options that a table of rules names.
+ *
+ * @throws {ConfigError} `invalid-option` when one is not a number of its range.
+ */
+export function checkNumbers<Name extends string>(
+  prefix: string,
+  rules: Readonly<Record<Name, NumberRule>>,
+  options: { readonly [N in Name]?: number | undefined },
+): void {
+  for (const name in rules) {
+    numberOption(prefix + name, rules[name], options[name]);
+  }
+}
+
 const UNITS: Readonly<Record<NumberRule["unit"], string>> = {
   ms: " (milliseconds)",
   seconds: " (seconds)",

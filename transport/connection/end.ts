@@ -3,19 +3,6 @@ import { CLOSE_INTERNAL_ERROR, CLOSE_TOO_BIG } from "../protocol/wire/close.ts";
 import { ProtocolError } from "../protocol/wire/errors.ts";
 import type { SocketEnd } from "../socket/socket.ts";
 
-/** How a connection that never was open ended. */
-export const NEVER_OPEN: SocketEnd = {
-  code: 1006,
-  reason: "",
-  clean: false,
-  initiator: "local",
-  received: undefined,
-  sent: undefined,
-  error: undefined,
-  inactive: false,
-  dropped: 0,
-};
-
 /** The close codes of a clean end (RFC 6455, section 7.4.1). */
 const CLEAN_CODES = [1000, 1001, 1005];
 

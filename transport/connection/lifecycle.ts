@@ -4,6 +4,7 @@ import { createLog, type Log } from "../base/logging.ts";
 import { signalOf, type WaitOptions } from "../base/options.ts";
 import { onAbort } from "../base/promise.ts";
 import { urlForLog } from "../base/url.ts";
+import { cutEnd } from "../socket/cut_end.ts";
 import { guardSocket } from "../socket/guarded_socket.ts";
 import type {
   Socket,
@@ -15,7 +16,6 @@ import { dial } from "./dialling.ts";
 import {
   classifyEnd,
   describeFailure,
-  NEVER_OPEN,
   streamAborted,
   tooManyWaiting,
 } from "./end.ts";
@@ -41,7 +41,7 @@ export class Lifecycle implements OpenConnectionHost, ReceivingHost {
   readonly #config: ResolvedConnectionOptions;
   #state: ConnectionState = "disconnected";
   #dialling: AbortController | undefined;
-  #unfollow = () => {};
+  #unfollow: (() => void) | undefined;
   #closedByUser = false;
   /** Why we ended the connection ourselves, if we did. */
   #failure: ConnectionError | undefined;
@@ -127,7 +127,7 @@ export class Lifecycle implements OpenConnectionHost, ReceivingHost {
       this.#start(socket);
     } catch (error) {
       if (this.#state === "connecting") {
-        this.#unfollow();
+        this.#unfollow?.();
         this.#move("disconnected");
       }
       throw error;
@@ -258,13 +258,13 @@ export class Lifecycle implements OpenConnectionHost, ReceivingHost {
 
   /** Ends the socket. A custom socket that throws counts as ended. */
   #endSocket(end: (socket: Socket) => void): void {
-    if (this.opened === undefined) return this.ended(NEVER_OPEN);
+    if (this.opened === undefined) return this.ended(cutEnd());
     try {
       end(this.opened.socket);
     } catch (thrown) {
       const error = toError(thrown);
       this.log?.error("The socket failed to end", { error });
-      this.ended({ ...NEVER_OPEN, error });
+      this.ended(cutEnd(error));
     }
   }
 
@@ -279,7 +279,7 @@ export class Lifecycle implements OpenConnectionHost, ReceivingHost {
       : classifyEnd(end, this.#failure);
     this.outcome.settle(end, error);
     if (this.#state !== "closed") this.#shut();
-    this.#unfollow();
+    this.#unfollow?.();
     this.log?.info("Closed", {
       code: end.code,
       reason: end.reason,

@@ -4,6 +4,7 @@ import {
   checkFields,
   checkFunction,
   checkMethods,
+  checkNumbers,
   checkScope,
   checkWord,
   numberOption,
@@ -12,7 +13,7 @@ import {
   refuseOption,
 } from "../base/options.ts";
 import type { RetryInfo } from "../base/retry.ts";
-import { CONNECTION_RULES } from "../base/rules.ts";
+import { CONNECTION_RULES, SOCKET_RULES } from "../base/rules.ts";
 import type { HeadersInput } from "../handshake/headers.ts";
 import { checkDialOptions } from "../client/check_dial.ts";
 import type { Dialer, DialGate, DialOptions } from "../client/dialer.ts";
@@ -303,14 +304,7 @@ export function resolveConnectionOptions(
   checkDialOptions(options, prefix);
   checkWord(`${prefix}binary`, ["view", "copy"], options.binary);
   resolveCompression(options.compression, `${prefix}compression`);
-  for (
-    const name of [
-      "maxMessageSize",
-      "maxFrameSize",
-      "maxFragments",
-      "fragmentSize",
-    ] as const
-  ) numberOption(prefix + name, CONNECTION_RULES[name], options[name]);
+  checkNumbers(prefix, SOCKET_RULES, options);
   const resolved = resolveCommon(options, prefix);
   resolveRetry(options.retry, resolved.clock, `${prefix}retry`);
   return resolved;

@@ -2,9 +2,9 @@ import { ConfigError, reasonOf } from "../base/errors.ts";
 import {
   checkFields,
   checkMethods,
+  checkNumbers,
   checkOptions,
   checkWord,
-  numberOption,
   type OptionHomes,
   type OptionNames,
   refuseOption,
@@ -190,16 +190,7 @@ export function checkAcceptOptions(options: AcceptOptions): void {
   checkMethods("clock", options.clock, ["now", "date", "timer", "random"]);
   checkWord("binary", ["view", "copy", "borrow"], options.binary);
   checkChoices(options);
-  for (
-    const name of [
-      "maxMessageSize",
-      "maxFrameSize",
-      "maxFragments",
-      "fragmentSize",
-    ] as const
-  ) {
-    numberOption(name, SOCKET_RULES[name], options[name]);
-  }
+  checkNumbers("", SOCKET_RULES, options);
   resolveCompression(options.compression);
   upgradeHeaders(options.headers);
 }

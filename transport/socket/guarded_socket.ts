@@ -5,6 +5,7 @@ import type { Message } from "../base/message.ts";
 import { Schedule, type Task } from "../base/schedule.ts";
 import type { HandshakeResponse } from "../handshake/client.ts";
 import type { PeerAddress } from "../net/stream/address.ts";
+import { cutEnd } from "./cut_end.ts";
 import { NativeSocket } from "./native_socket.ts";
 import { RawSocket } from "./raw_socket.ts";
 import type {
@@ -152,11 +153,11 @@ class GuardedSocket implements Socket {
 
   terminate(error?: Error): void {
     if (this.#ended) return;
-    this.#endWithin(END_WITHIN, () => this.#end(cut(error)));
+    this.#endWithin(END_WITHIN, () => this.#end(cutEnd(error)));
     try {
       this.#watch(this.#socket.terminate(error));
     } catch (thrown) {
-      this.#end(cut(error ?? toError(thrown)));
+      this.#end(cutEnd(error ?? toError(thrown)));
     }
   }
 
@@ -177,21 +178,7 @@ class GuardedSocket implements Socket {
     this.#ended = true;
     this.#schedule.cancel(this.#deadline);
     this.#reader?.end(
-      typeof end === "object" && end !== null ? end : cut(undefined),
+      typeof end === "object" && end !== null ? end : cutEnd(),
     );
   }
-}
-
-function cut(error: Error | undefined): SocketEnd {
-  return {
-    code: 1006,
-    reason: "",
-    clean: false,
-    initiator: "local",
-    received: undefined,
-    sent: undefined,
-    error,
-    inactive: false,
-    dropped: 0,
-  };
 }

@@ -1,0 +1,16 @@
+import type { SocketEnd } from "./socket.ts";
+
+/** Returns the end of a connection that our side cut, or that never was open. */
+export function cutEnd(error?: Error): SocketEnd {
+  return {
+    code: 1006,
+    reason: "",
+    clean: false,
+    initiator: "local",
+    received: undefined,
+    sent: undefined,
+    error,
+    inactive: false,
+    dropped: 0,
+  };
+}
