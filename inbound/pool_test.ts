@@ -254,3 +254,26 @@ Deno.test("A pause of the process while a peer leaves is not blamed on its worke
   assertEquals(pool.errors.size, 0);
   await pool.close();
 });
+
+Deno.test("An id that is none is that of no peer", async () => {
+  await using pool = new InboundPool("pool");
+  for (const id of [undefined, null, 5]) {
+    const calls: readonly (() => unknown)[] = [
+      () => Reflect.apply(pool.trySend, pool, [id, "x"]),
+      () => Reflect.apply(pool.peerStats, pool, [id]),
+    ];
+    for (const call of calls) {
+      assertEquals(assertThrows(call, PoolError).code, "peer-not-found");
+    }
+    const promises: readonly (() => Promise<unknown>)[] = [
+      () => Reflect.apply(pool.send, pool, [id, "x"]),
+      () => Reflect.apply(pool.remove, pool, [id]),
+    ];
+    for (const call of promises) {
+      assertEquals(
+        (await assertRejects(call, PoolError)).code,
+        "peer-not-found",
+      );
+    }
+  }
+});

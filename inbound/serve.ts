@@ -7,6 +7,7 @@ import {
   checkFunction,
   numberOption,
   type OptionNames,
+  refuseArgument,
 } from "../transport/base/options.ts";
 import { handled } from "../transport/base/promise.ts";
 import { SERVE_RULES } from "../transport/base/rules.ts";
@@ -118,6 +119,14 @@ export function serve(
   options: ServeOptions,
 ): Promise<void> {
   const server = new Server(context, options);
+  if (typeof listener?.[Symbol.asyncIterator] !== "function") {
+    throw refuseArgument(
+      "serve",
+      "listener",
+      "a listener, for example that of listen()",
+      listener,
+    );
+  }
   return handled(server.run(listener));
 }
 
@@ -145,7 +154,10 @@ class Server {
   async run(listener: AsyncIterable<Incoming>): Promise<void> {
     try {
       // Not awaited: a slow decision about one peer must not delay the others.
-      for await (const incoming of listener) void this.#decide(incoming);
+      for await (const incoming of listener) {
+        if (typeof incoming?.accept === "function") void this.#decide(incoming);
+        else this.#context.registrar.report(notIncoming(incoming));
+      }
     } catch (error) {
       // The caller may not await the promise of `serve`.
       this.#context.registrar.report(toError(error));
@@ -224,6 +236,16 @@ class Server {
       log?.debug("A peer could not be refused", { remoteAddr, error });
     }
   }
+}
+
+/** The error for an item of a listener that cannot be accepted. */
+function notIncoming(item: unknown): ConfigError {
+  return refuseArgument(
+    "accept a peer",
+    "each item of the listener",
+    "an Incoming",
+    item,
+  );
 }
 
 /** What a callback of the user threw, whatever that is: also the refusal of another server. */

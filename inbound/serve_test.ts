@@ -355,3 +355,20 @@ Deno.test("The error for an unknown field of a decision lists all that it may ha
     assertStringIncludes(`${record?.error.message}`, listed);
   }
 });
+
+Deno.test("What is no listener is refused at the call, and an item that is no peer is reported", async () => {
+  await using pool = new InboundPool("pool");
+  for (const wrong of [undefined, null, 5, {}, []]) {
+    const serve = () => Reflect.apply(pool.serve, pool, [wrong]);
+    assertEquals(assertThrows(serve, ConfigError).field, "listener");
+  }
+  const items = [undefined, 5, {}];
+  const listener = (async function* () {
+    yield* items;
+  })();
+  await Reflect.apply(pool.serve, pool, [listener]);
+  for (const _ of items) {
+    const record = await pool.errors.take();
+    assert(record?.error instanceof ConfigError);
+  }
+});

@@ -39,12 +39,19 @@ export interface JitterOptions {
 const MAX_EXPONENT = 1_000;
 
 /** @throws {ConfigError} `invalid-argument` for anything but a number in the range. */
-function check(field: string, value: number, max = Infinity): void {
-  if (typeof value === "number" && value >= 0 && value <= max) return;
+function check(
+  field: string,
+  value: number,
+  min = 0,
+  max = Number.MAX_VALUE,
+): void {
+  if (typeof value === "number" && value >= min && value <= max) return;
   throw refuseArgument(
     "make a retry policy",
     field,
-    `a number from 0 to ${max}`,
+    max === Number.MAX_VALUE
+      ? `a finite number from ${min}`
+      : `a number from ${min} to ${max}`,
     value,
   );
 }
@@ -63,8 +70,8 @@ export function exponential(
   checkOptions("options", options);
   const { jitter = 1, random = systemClock.random } = options;
   check("initial", initial);
-  check("max", max);
-  check("jitter", jitter, 1);
+  check("max", max, 0, Infinity);
+  check("jitter", jitter, 0, 1);
   checkFunction("random", random);
   return (attempt) => {
     const exponent = Math.min(attempt - 1, MAX_EXPONENT);
@@ -90,7 +97,7 @@ export function constant(delay: number): RetryPolicy {
  */
 export function linear(step: number, max = Infinity): RetryPolicy {
   check("step", step);
-  check("max", max);
+  check("max", max, 0, Infinity);
   return (attempt) => Math.min(max, step * attempt);
 }
 
@@ -107,13 +114,13 @@ export function never(): RetryPolicy {
 /**
  * Returns a policy that allows `attempts` attempts in all, the first one included. Between them, `policy` decides.
  *
- * @throws {ConfigError} `invalid-argument` if `attempts` is not a number from 0, or `policy` not a function.
+ * @throws {ConfigError} `invalid-argument` if `attempts` is not a number from 1, or `policy` not a function.
  */
 export function maxAttempts(
   attempts: number,
   policy: RetryPolicy,
 ): RetryPolicy {
-  check("attempts", attempts);
+  check("attempts", attempts, 1, Infinity);
   if (typeof policy !== "function") {
     throw refuseArgument(
       "make a retry policy",

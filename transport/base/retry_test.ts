@@ -319,6 +319,14 @@ Deno.test("A policy refuses arguments that are not numbers from 0 up", () => {
   assertThrows(() => exponential(1, 1, { jitter: 1.1 }), ConfigError, "jitter");
   // @ts-expect-error: what JavaScript may do.
   assertThrows(() => maxAttempts(1, 3), ConfigError, "policy");
+  assertThrows(() => maxAttempts(0, constant(1)), ConfigError, "from 1");
+  for (
+    const make of [
+      () => constant(Infinity),
+      () => linear(Infinity),
+      () => exponential(Infinity, Infinity),
+    ]
+  ) assertThrows(make, ConfigError, "a finite number from 0");
   assertEquals(exponential(3, Infinity, { jitter: 0 })(2), 6);
 });
 

@@ -164,7 +164,8 @@ export class PoolCore<Plugin, E extends PoolEvent> {
   /** @throws {PoolError} `peer-not-found`, `pool-closed`. */
   peer(action: string, id: string): Peer<Plugin, E> {
     // Messages of one peer come in a row, and so do their answers.
-    if (this.#lastPeer?.id === id) return this.#lastPeer;
+    const last = this.#lastPeer;
+    if (last !== undefined && last.id === id) return last;
     const peer = this.peers.get(id);
     if (peer !== undefined) return this.#lastPeer = peer;
     throw this.notFound(action, id);
