@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { delay } from "@std/async";
-import { Connection, forEachMessage, InboundPool, listen } from "../mod.ts";
+import { forEachMessage } from "../mod.ts";
 import { eventually, seededRandom } from "../testing/mod.ts";
 import { ConfigError } from "../transport/base/errors.ts";
 import { Gate, poolOf } from "./_support/for_each.ts";
@@ -182,34 +182,4 @@ Deno.test("What it cannot use is refused at once", async () => {
   assertThrows(call(() => {}, { signal: true }), ConfigError, "signal");
   assertThrows(call(() => {}, { parallel: 3 }), ConfigError, "parallel");
   await pool.close();
-});
-
-Deno.test("Over real sockets, data of a peer is there until its last message was handled", async () => {
-  await using pool = new InboundPool("pool", { inboxBufferSize: 8 });
-  await using listener = listen({ hostname: "127.0.0.1" });
-  await listener.ready;
-  void pool.serve(listener);
-  const counts = new Map<string, number>();
-  const totals: (number | undefined)[] = [];
-  void forEachMessage(pool, async ({ id }) => {
-    const count = counts.get(id) ?? 0;
-    await delay(0);
-    counts.set(id, count + 1);
-  }, {
-    onEvent: ({ id }) => {
-      totals.push(counts.get(id));
-      counts.delete(id);
-    },
-  });
-  const peers = 6;
-  await Promise.all(Array.from({ length: peers }, async (_, i) => {
-    const peer = new Connection(`ws://127.0.0.1:${listener.port}`);
-    await peer.connect();
-    for (let n = 0; n < 100; n++) await peer.send(String(n));
-    if (i % 2 === 0) await peer.close();
-    else await peer.close(4000);
-  }));
-  await eventually(() => totals.length === peers);
-  assertEquals(totals, Array.from({ length: peers }, () => 100));
-  assertEquals(counts.size, 0);
 });
