@@ -86,14 +86,18 @@ export class Connection implements AsyncDisposable {
   constructor(target: Socket, options?: OpenConnectionOptions);
   constructor(target: string | URL | Socket, options: ConnectionOptions = {}) {
     checkTarget(target);
-    const config = isUrl(target)
-      ? resolveConnectionOptions(options)
-      : resolveOpenOptions(options);
-    if (!isUrl(target)) claim(target);
-    this.url = isUrl(target) ? urlToDial(target, options) : target.url;
-    this.#life = new Lifecycle(this.url, options, config);
-    if (!isUrl(target)) this.#life.openWith(target);
-    else if (options.signal?.aborted) void this.close();
+    if (isUrl(target)) {
+      const config = resolveConnectionOptions(options);
+      this.url = urlToDial(target, options);
+      this.#life = new Lifecycle(this.url, options, config);
+      if (options.signal?.aborted) void this.close();
+    } else {
+      const config = resolveOpenOptions(options);
+      claim(target);
+      this.url = target.url;
+      this.#life = new Lifecycle(this.url, options, config);
+      this.#life.openWith(target);
+    }
   }
 
   /** The messages in the order in which they arrived. Ends when the connection has ended. */

@@ -67,9 +67,14 @@ export class OpenConnection implements SocketReader, LivenessHost {
     this.#observed = this.activity instanceof ObservedActivity
       ? this.activity
       : undefined;
-    this.outgoing = new Outgoing({ socket, clock, highWaterMark, meter });
     this.liveness = new Liveness(socket, this.activity, config, this);
-    this.outgoing.watcher = this.liveness;
+    this.outgoing = new Outgoing({
+      socket,
+      clock,
+      highWaterMark,
+      meter,
+      watcher: this.liveness,
+    });
     if (onFrame === undefined) return;
     this.frame = (direction, header) =>
       notify(onFrame, host.callbackFailed, direction, header);

@@ -58,6 +58,8 @@ export interface OutgoingOptions {
   /** While this many bytes or more are buffered, messages wait. */
   readonly highWaterMark: number;
   readonly meter?: SendMeter | undefined;
+  /** Called whenever output was buffered. */
+  readonly watcher?: OutputWatcher | undefined;
 }
 
 /** Counts what is buffered for sending: see `sent` of `ConnectionMeter`. */
@@ -82,6 +84,7 @@ export class Outgoing {
   readonly #clock: Clock;
   readonly #highWaterMark: number;
   readonly #meter: SendMeter | undefined;
+  readonly #watcher: OutputWatcher | undefined;
   /** Calls whose message is not buffered yet, in order. */
   readonly #queue: Waiters;
   /** Calls whose message is buffered, and that wait until the buffer is below the high-water mark. */
@@ -98,8 +101,6 @@ export class Outgoing {
 
   /** The number of messages that were buffered. */
   sentMessages = 0;
-  /** Called whenever output was buffered. */
-  watcher: OutputWatcher | undefined;
 
   /** Sends over a socket. */
   constructor(options: OutgoingOptions) {
@@ -107,6 +108,7 @@ export class Outgoing {
     this.#metered = options.socket.sentBytes;
     this.#highWaterMark = options.highWaterMark;
     this.#meter = options.meter;
+    this.#watcher = options.watcher;
     this.#queue = new Waiters(options.clock);
     this.#buffered = new Waiters(options.clock, "unknown");
     this.#clock = options.clock;
@@ -245,7 +247,7 @@ export class Outgoing {
       this.#meter.sent(messages, sentBytes - this.#metered);
       this.#metered = sentBytes;
     }
-    this.watcher?.written();
+    this.#watcher?.written();
   }
 
   #sendNow(data: Message, options: SendOptions | undefined): Promise<void> {

@@ -11,11 +11,11 @@ function setUp(highWaterMark = 10) {
   const socket = new MockSocket({ clock, buffering: true });
   let written = 0;
   const outgoing = new Outgoing({
+    watcher: { written: () => written++ },
     socket,
     clock,
     highWaterMark,
   });
-  outgoing.watcher = { written: () => written++ };
   socket.start({
     message: () => true,
     ping() {},
