@@ -1,10 +1,14 @@
 // deno-lint-ignore-file no-console -- its table goes to standard output
 /**
  * What the time of an echo goes to, in microseconds a message, by Linux's `perf`: `deno run -A
- * bench/profile.ts [NAME ...]`. A NAME is that of a server in `servers/`, with its arguments.
+ * bench/profile.ts [--only PART] [--top N] [NAME ...]`.
+ *
+ * A NAME is that of a server in `servers/`, with its arguments. PART is a part of the name of a workload. With `--top`,
+ * the N functions that take the most time are listed too.
  *
  * @module
  */
+import { parseArgs } from "node:util";
 import { makeCertificate } from "./certificate.ts";
 import { load } from "./generator.ts";
 import { start } from "./peers.ts";
@@ -25,7 +29,13 @@ const LOOKED_AT = [
   "binary, 64 conn, 125 B, 1 in flight",
   "TLS, binary, 64 conn, 16 KiB, 16 in flight",
 ];
-const NAMES = Deno.args.length > 0 ? Deno.args : ["pool.ts", "tcp.ts"];
+const { values: { only, top }, positionals } = parseArgs({
+  args: Deno.args,
+  allowPositionals: true,
+  options: { only: { type: "string" }, top: { type: "string" } },
+});
+const TOP = Number(top ?? 0);
+const NAMES = positionals.length > 0 ? positionals : ["pool.ts", "tcp_node.ts"];
 
 /** What a piece of code belongs to, the first that fits. */
 const PARTS: readonly (readonly [string, RegExp])[] = [
@@ -78,35 +88,46 @@ async function perf(...args: string[]): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
-/** How much of the time went to which part. */
-async function shares(data: string, pid: number): Promise<Map<string, number>> {
+/** Shares of the time, by name. */
+type Shares = Map<string, number>;
+
+/** How much of the time went to which part, and to which function. */
+async function shares(
+  data: string,
+  pid: number,
+): Promise<{ readonly parts: Shares; readonly functions: Shares }> {
   const codes = await compiled(pid);
-  const counts = new Map<string, number>();
-  let all = 0;
-  for (
-    const line of (await perf("script", "-i", data, "-F", "ip,sym,dso", "-G"))
-      .split("\n")
-  ) {
-    const [, ip, symbol = "", place = ""] =
-      /^\s*([0-9a-f]+) (.*) \((.*)\)$/.exec(line) ?? [];
-    if (ip === undefined) continue;
-    const name = place.includes("kernel")
-      ? "kernel"
-      : find(codes, parseInt(ip, 16)) ?? symbol;
-    const part = PARTS.find(([, fits]) => fits.test(name))?.[0] ?? "";
-    counts.set(part, (counts.get(part) ?? 0) + 1);
-    all++;
+  const parts: Shares = new Map();
+  const functions: Shares = new Map();
+  const lines = (await perf("script", "-i", data, "-F", "ip,sym,dso", "-G"))
+    .split("\n").flatMap((line) => {
+      const found = /^\s*([0-9a-f]+) (.*) \((.*)\)$/.exec(line);
+      return found === null ? [] : [found];
+    });
+  const count = (counts: Shares, name: string) =>
+    counts.set(name, (counts.get(name) ?? 0) + 1 / lines.length);
+  for (const [, ip = "", symbol = "", place = ""] of lines) {
+    const kernel = place.includes("kernel");
+    const name = kernel ? "kernel" : find(codes, parseInt(ip, 16)) ?? symbol;
+    count(parts, PARTS.find(([, fits]) => fits.test(name))?.[0] ?? "");
+    count(functions, kernel ? `kernel: ${symbol}` : name);
   }
-  return new Map([...counts].map(([part, count]) => [part, count / all]));
+  return { parts, functions };
 }
 
 async function profile(
   server: string,
   { type, connections, size, window, tls }: typeof WORKLOADS[number],
   folder: string,
-): Promise<{ readonly micros: number; readonly parts: Map<string, number> }> {
+): Promise<
+  {
+    readonly micros: number;
+    readonly parts: Shares;
+    readonly functions: Shares;
+  }
+> {
   const [file = "", ...more] = server.split(" ");
-  const kind = file === "tcp.ts" ? "tcp" : "websocket";
+  const kind = file.startsWith("tcp") ? "tcp" : "websocket";
   const certificate = tls ? await makeCertificate(folder) : undefined;
   const { port, pid, stop } = await start({
     name: server,
@@ -142,7 +163,7 @@ async function profile(
     const { serverCpu, seconds, messages } = await loading;
     return {
       micros: serverCpu * seconds * 1e6 / messages,
-      parts: await shares(data, pid),
+      ...await shares(data, pid),
     };
   } finally {
     await stop();
@@ -153,7 +174,10 @@ async function profile(
 const folder = await Deno.makeTempDir();
 try {
   for (const workload of WORKLOADS) {
-    if (!LOOKED_AT.includes(workload.name)) continue;
+    const looked = only === undefined
+      ? LOOKED_AT.includes(workload.name)
+      : workload.name.includes(only);
+    if (!looked) continue;
     const columns = [];
     for (const server of NAMES) {
       columns.push(await profile(server, workload, folder));
@@ -169,6 +193,15 @@ try {
     }
     const all = columns.map(({ micros }) => micros.toFixed(3));
     console.log(`| all | ${all.join(" | ")} |\n`);
+    for (const [index, { micros, functions }] of columns.entries()) {
+      const list = [...functions].sort((a, b) => b[1] - a[1]).slice(0, TOP);
+      if (list.length === 0) continue;
+      console.log(`${NAMES[index]}, us/message:\n`);
+      for (const [name, share] of list) {
+        console.log(`- ${(micros * share).toFixed(3)} ${name}`);
+      }
+      console.log();
+    }
   }
 } finally {
   await Deno.remove(folder, { recursive: true });

@@ -12,7 +12,11 @@ import { onDeno } from "../../base/runtime.ts";
 import type { PeerAddress } from "../stream/address.ts";
 import type { ByteStream, ByteStreamHandler } from "../stream/byte_stream.ts";
 import { type Writer, writerFor } from "./node_writer.ts";
-import { KeptMemory, type SharedRead } from "./shared_read.ts";
+import {
+  KeptMemory,
+  type SharedRead,
+  type SharedReadHandler,
+} from "./shared_read.ts";
 
 /** The maximum number of bytes that may arrive while a stream is paused, if the runtime cannot pause it. */
 const MAX_HELD = 4 * 1_048_576;
@@ -30,7 +34,7 @@ export function peerOf(
  * A byte stream over a Node.js duplex: `node:net`, `node:tls`, or the socket of an `upgrade` event. Takes the
  * duplex over, also one that has ended, failed or closed meanwhile.
  */
-export class NodeStream implements ByteStream {
+export class NodeStream implements ByteStream, SharedReadHandler {
   readonly #duplex: Duplex;
   readonly #writer: Writer;
   readonly #reading: ReadSwitch;
@@ -74,7 +78,7 @@ export class NodeStream implements ByteStream {
     // A peer that has ended its side can still read.
     duplex.allowHalfOpen = true;
     this.#reading.stop();
-    if (shared !== undefined) shared.receive = this.#onSharedData;
+    if (shared !== undefined) shared.handler = this;
     else duplex.on("data", this.#onData);
     duplex.on("end", this.#onEnd);
     duplex.on("error", this.#onError);
@@ -185,7 +189,17 @@ export class NodeStream implements ByteStream {
     else this.#handler?.data(bytes);
   };
 
-  readonly #onSharedData = (bytes: Uint8Array<ArrayBuffer>): void => {
+  readTarget(): Uint8Array | undefined {
+    return this.#paused ? undefined : this.#handler?.target?.();
+  }
+
+  readStored(bytes: Uint8Array): void {
+    if (this.#destroyed) return;
+    if (this.#paused) this.#hold(new Uint8Array(bytes));
+    else this.#handler?.filled?.(bytes.length);
+  }
+
+  readShared(bytes: Uint8Array<ArrayBuffer>): void {
     let rest = bytes;
     while (rest.length > 0 && !this.#destroyed) {
       const handler = this.#handler;
@@ -203,7 +217,7 @@ export class NodeStream implements ByteStream {
       rest = rest.subarray(count);
       handler.filled?.(count);
     }
-  };
+  }
 
   #read(): void {
     if (!this.#stopped) return;

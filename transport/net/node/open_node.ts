@@ -12,7 +12,7 @@ import {
   type OpenedStream,
   type TlsClientOptions,
 } from "../stream/stream_options.ts";
-import { canShareReads, SharedRead } from "./shared_read.ts";
+import { canShareReads, readingBy, SharedRead } from "./shared_read.ts";
 
 /** Opens a stream to a Unix socket. On failure it throws what the runtime throws, and leaves nothing open. */
 export async function openNodeUnix(
@@ -99,7 +99,7 @@ async function openSocket(
     const socket = connect({
       ...SOCKET_OPTIONS,
       ...where,
-      ...(shared && { onread: shared }),
+      ...(shared && readingBy(shared)),
     });
     // Now, so that the socket is paused before it begins to read.
     const stream = new NodeStream(socket, shared);

@@ -30,32 +30,64 @@ export class KeptMemory {
   }
 }
 
-/** Largest number of bytes that one read returns. */
+/** The maximum number of bytes that one read into shared memory returns. */
 const READ_SIZE = 65_536;
+/** The maximum number of bytes of one read into memory of the handler. Larger reads take no less processor time. */
+const MAX_DIRECT = 262_144;
 
 /** Memory that all sockets of this thread read into, one after the other. Allocated when the first socket needs it. */
-let memory: Uint8Array<ArrayBuffer> | undefined;
+let shared: Uint8Array<ArrayBuffer> | undefined;
 
 /** Whether sockets are created with {@link SharedRead}. Other runtimes gain too little to depend on it. */
 export const canShareReads = onDeno;
 
+/** Receives what a {@link SharedRead} has read. */
+export interface SharedReadHandler {
+  /** Receives bytes in the shared memory. They are valid until this returns. */
+  readShared(bytes: Uint8Array<ArrayBuffer>): void;
+  /** Returns memory for the next bytes, see `ByteStreamHandler.target`. Memory smaller than the shared one is not used. */
+  readTarget(): Uint8Array | undefined;
+  /** Receives bytes that were read to the start of the target. */
+  readStored(bytes: Uint8Array): void;
+}
+
 /**
- * The `onread` option of a `node:net` socket that reads into memory shared by all sockets of this thread.
+ * The `onread` option of a `node:net` socket that reads into memory shared by all sockets of this thread, and the rest of a large
+ * message into its own.
  *
  * A socket reads only when it has data, and hands it on at once, so one buffer is enough, and an idle connection holds none. Without
  * it the runtime allocates memory for each read, which takes a third of the processor time of a TCP echo on Deno.
  */
 export class SharedRead {
-  readonly buffer: Uint8Array<ArrayBuffer> = memory ??= new Uint8Array(
-    READ_SIZE,
-  );
-  /** Receives what was read; the bytes are valid until it returns. The socket is paused until it is set. */
-  receive: (bytes: Uint8Array<ArrayBuffer>) => void = () => {};
-  /** Called by the runtime. Always reads on: a pause is made by pausing the socket. */
+  readonly #shared = shared ??= new Uint8Array(READ_SIZE);
+  /** What the socket reads into. */
+  #memory: Uint8Array | undefined;
+  /** The socket is paused until it is set. */
+  handler: SharedReadHandler | undefined;
+
+  /** Called by the runtime first, and after each read: returns what to read into next, `undefined` for no change. */
+  readonly buffer = (): Uint8Array | undefined => {
+    const target = this.handler?.readTarget();
+    const isLarge = target !== undefined && target.length >= READ_SIZE;
+    const memory = isLarge ? target.subarray(0, MAX_DIRECT) : this.#shared;
+    if (memory === this.#memory) return undefined;
+    this.#memory = memory;
+    return memory;
+  };
+
+  /** Called by the runtime after each read. Always reads on: a pause is made by pausing the socket. */
   readonly callback = (count: number): boolean => {
-    this.receive(this.buffer.subarray(0, count));
+    const memory = this.#memory;
+    if (memory === undefined || memory === this.#shared) {
+      this.handler?.readShared(this.#shared.subarray(0, count));
+    } else this.handler?.readStored(memory.subarray(0, count));
     return true;
   };
+}
+
+/** Returns the option of a socket that reads by `shared`. The type of the runtime's options does not know `undefined` as a buffer. */
+export function readingBy(shared: SharedRead): object {
+  return { onread: shared };
 }
 
 /** Where a socket has its {@link SharedRead}. A `WeakMap` of thousands of sockets costs more than the property. */
@@ -66,7 +98,7 @@ export function socketWithSharedRead(handle: object): Socket {
   const onread = new SharedRead();
   const options = {
     handle,
-    onread,
+    ...readingBy(onread),
     allowHalfOpen: true,
     pauseOnCreate: true,
     readable: true,

@@ -87,6 +87,28 @@ export const READING: readonly ContractCase[] = [
     },
   },
   {
+    name: "pauses while memory of the handler's is filled lose nothing",
+    async run(pair) {
+      const ours = new TargetEnd(pair.stream);
+      const peers = new StreamEnd(pair.peer);
+      ours.size = MIB;
+      let pauses = 0;
+      ours.onData = () => {
+        if (ours.received < (pauses + 1) * 300_000) return;
+        pauses++;
+        ours.pause();
+        setTimeout(() => ours.resume(), 2);
+      };
+      ours.resume();
+      await peers.send(4 * MIB, () => [200_000]);
+      pair.peer.end();
+      await ours.until(() => ours.has("end"));
+      assert.equal(ours.received, peers.sent);
+      assert.ok(pauses >= 3, `${pauses} pauses`);
+      assertRight(ours);
+    },
+  },
+  {
     name: "another handler goes on where the first one stopped",
     async run({ ours, peers }) {
       ours.resume();
