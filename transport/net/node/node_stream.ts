@@ -6,12 +6,11 @@
 
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { TLSSocket } from "node:tls";
 import { ConnectionError, toError } from "../../base/errors.ts";
-import { onDeno } from "../../base/runtime.ts";
 import type { PeerAddress } from "../stream/address.ts";
 import type { ByteStream, ByteStreamHandler } from "../stream/byte_stream.ts";
 import { type Writer, writerFor } from "./node_writer.ts";
+import { type ReadSwitch, readSwitchOf } from "./read_switch.ts";
 import {
   KeptMemory,
   type SharedRead,
@@ -38,7 +37,9 @@ export class NodeStream implements ByteStream, SharedReadHandler {
   readonly #duplex: Duplex;
   readonly #writer: Writer;
   readonly #reading: ReadSwitch;
-  readonly #kept = new KeptMemory();
+  #kept: KeptMemory | undefined;
+  /** Made only if it is needed, as is memory that is kept: idle connections are many. */
+  #onData: ((chunk: unknown) => void) | undefined;
   #handler: ByteStreamHandler | undefined;
 
   #paused = true;
@@ -77,9 +78,12 @@ export class NodeStream implements ByteStream, SharedReadHandler {
     this.#inspect();
     // A peer that has ended its side can still read.
     duplex.allowHalfOpen = true;
-    this.#reading.stop();
+    this.#reading.stop(duplex);
     if (shared !== undefined) shared.handler = this;
-    else duplex.on("data", this.#onData);
+    else {
+      this.#onData = (chunk) => this.#receive(chunk);
+      duplex.on("data", this.#onData);
+    }
     duplex.on("end", this.#onEnd);
     duplex.on("error", this.#onError);
     duplex.on("close", this.#onClose);
@@ -105,7 +109,7 @@ export class NodeStream implements ByteStream, SharedReadHandler {
 
   /** Lets go of the duplex without a change, for somebody else to take it over. */
   release(): void {
-    this.#reading.stop();
+    this.#reading.stop(this.#duplex);
     this.#detach();
     this.#duplex.off("error", this.#onError);
   }
@@ -164,7 +168,7 @@ export class NodeStream implements ByteStream, SharedReadHandler {
     this.#handler = undefined;
     this.#held = [];
     const duplex = this.#duplex;
-    duplex.off("data", this.#onData);
+    if (this.#onData !== undefined) duplex.off("data", this.#onData);
     duplex.off("end", this.#onEnd);
     duplex.off("close", this.#onClose);
   }
@@ -182,12 +186,12 @@ export class NodeStream implements ByteStream, SharedReadHandler {
     }
   }
 
-  readonly #onData = (chunk: unknown): void => {
+  #receive(chunk: unknown): void {
     if (this.#destroyed || !(chunk instanceof Uint8Array)) return;
     const bytes = toBytes(chunk);
     if (this.#paused) this.#hold(bytes);
     else this.#handler?.data(bytes);
-  };
+  }
 
   readTarget(): Uint8Array | undefined {
     return this.#paused ? undefined : this.#handler?.target?.();
@@ -209,7 +213,9 @@ export class NodeStream implements ByteStream, SharedReadHandler {
       const target = handler.target?.();
       if (target === undefined) {
         return handler.data(
-          handler.keepsData === true ? this.#kept.copy(rest) : rest,
+          handler.keepsData === true
+            ? (this.#kept ??= new KeptMemory()).copy(rest)
+            : rest,
         );
       }
       const count = Math.min(target.length, rest.length);
@@ -222,13 +228,13 @@ export class NodeStream implements ByteStream, SharedReadHandler {
   #read(): void {
     if (!this.#stopped) return;
     this.#stopped = false;
-    this.#reading.start();
+    this.#reading.start(this.#duplex);
   }
 
   #hold(bytes: Uint8Array<ArrayBuffer>): void {
     if (!this.#stopped) {
       this.#stopped = true;
-      this.#reading.stop();
+      this.#reading.stop(this.#duplex);
     }
     this.#held.push(bytes);
     this.#heldBytes += bytes.length;
@@ -341,53 +347,4 @@ function toBytes(chunk: Uint8Array): Uint8Array<ArrayBuffer> {
   return buffer instanceof ArrayBuffer
     ? new Uint8Array(buffer, byteOffset, length)
     : new Uint8Array(chunk);
-}
-
-/** Starts and stops reading. */
-interface ReadSwitch {
-  start(): void;
-  stop(): void;
-}
-
-function readSwitchOf(duplex: Duplex): ReadSwitch {
-  const below = onDeno && duplex instanceof TLSSocket;
-  if (!below) {
-    return { start: () => duplex.resume(), stop: () => duplex.pause() };
-  }
-  return handleOf(duplex) === undefined
-    // The stream cannot be paused, so what arrives meanwhile is kept.
-    ? { start: () => duplex.resume(), stop: () => duplex.resume() }
-    : {
-      start() {
-        handleOf(duplex)?.readStart();
-        duplex.resume();
-      },
-      stop() {
-        duplex.pause();
-        handleOf(duplex)?.readStop();
-      },
-    };
-}
-
-/** The part of a TCP handle that starts and stops reading. */
-interface ReadHandle {
-  readStart(): unknown;
-  readStop(): unknown;
-}
-
-/**
- * Returns the TCP handle below a TLS socket. Deno's `node:tls` decrypts and keeps whatever arrives while it is paused,
- * so that only the handle can be paused.
- */
-function handleOf(socket: TLSSocket): ReadHandle | undefined {
-  const tls: unknown = Reflect.get(socket, "_handle");
-  if (typeof tls !== "object" || tls === null) return undefined;
-  const handle: unknown = Reflect.get(tls, "_parent");
-  return isReadHandle(handle) ? handle : undefined;
-}
-
-function isReadHandle(handle: unknown): handle is ReadHandle {
-  return typeof handle === "object" && handle !== null &&
-    typeof Reflect.get(handle, "readStart") === "function" &&
-    typeof Reflect.get(handle, "readStop") === "function";
 }
