@@ -76,11 +76,11 @@ export function upgradeNodeInto(
   [request, socket, head]: [IncomingMessage, Duplex, Uint8Array],
   options: PoolUpgradeNodeOptions,
 ): boolean {
-  // Without types the options may be missing.
+  // In JavaScript, the options may be missing.
   const { id, replace, ...accept }: Partial<PoolUpgradeNodeOptions> = options ??
     {};
   let admit = (_: Socket) => {};
-  // It has answered if it throws. First it checks whether the request is an opening handshake.
+  // Called once the request has been checked. If this throws, the peer gets an answer.
   const reserve = () => {
     checkId("id", id);
     checkBoolean("replace", replace);
@@ -116,13 +116,13 @@ export function upgradeInto(
   request: Request,
   options: PoolUpgradeOptions,
 ): Response {
-  // Without types the options may be missing.
+  // In JavaScript, the options may be missing.
   const { id, replace, ...own }: Partial<PoolUpgradeOptions> = options ?? {};
   checkId("id", id);
   checkBoolean("replace", replace);
   try {
     const complete = prepareUpgrade(request, own, POOL_UPGRADE_NAMES);
-    // Before the upgrade: once that is done, only its own response can be given.
+    // Before the upgrade, after which only the response of the upgrade can be returned.
     const admit = reserveFor(registrar, id, replace);
     const { socket, response } = complete();
     admit(socket);

@@ -224,7 +224,7 @@ class Server {
     const { remoteAddr } = incoming;
     const refused = asRefusal(toRefusal(thrown), incoming);
     const cause = thrown instanceof CallbackFailure ? thrown.cause : thrown;
-    // A peer that has left is no fault, nor is a pool that is full or closed.
+    // Neither a peer that has left nor a pool that is full or closed is a fault on our side.
     const ours = refused.status === 500 && !(!incoming.open && isLost(cause));
     if (ours) registrar.report(toError(cause));
     else log?.debug("A peer was refused", { remoteAddr, error: cause });
@@ -281,7 +281,7 @@ function refusalOf(decision: unknown): ServeRefusal | undefined {
   if (!isRefusal(decision)) return undefined;
   checkFields("", REFUSAL_NAMES, decision);
   const { status, headers, body } = decision;
-  // Headers that no response can have throw here, while the peer can still be answered.
+  // Throws for headers that no response can have, while the peer can still be answered.
   return { status: checkStatus(status), headers: new Headers(headers), body };
 }
 

@@ -51,8 +51,8 @@ export async function runDialer(options: DialerOptions): Promise<Connection> {
     return await retry(
       async () => {
         onAttempt?.();
-        // Before there is a connection: of thousands of peers that were lost together most wait here (measured:
-        // 5 KB less for each).
+        // The connection is created after the wait: if thousands of peers are lost together, most of them wait here
+        // (measured: 5 KB less for each).
         const leave = dialGate && await dialGate.enter(signal);
         const attempt = new Connection(url, { ...rest, retry: false });
         connection = attempt;
@@ -78,7 +78,7 @@ export async function runDialer(options: DialerOptions): Promise<Connection> {
       },
     );
   } catch (thrown) {
-    // It may have been opened at the very moment of the abort.
+    // The abort may have come in the moment in which the connection was opened.
     connection?.terminate();
     if (signal.aborted) throw signal.reason;
     throw thrown instanceof RetryLimitError ? thrown.cause : thrown;

@@ -54,7 +54,7 @@ export class DefaultOutboundWorker implements OutboundWorker {
         ? await this.#serve(plugin, dialled)
         : dialled;
       if (this.#request === undefined) await this.#pause(plugin, loss);
-      // After `stop` the pool ignores this.
+      // After `stop`, the pool ignores this notice.
       else this.#notifyLoss(plugin, loss, { delay: 0, attempt: 1 });
     }
   }
@@ -174,7 +174,7 @@ export class DefaultOutboundWorker implements OutboundWorker {
         plugin.notify({ kind: "connected" }, session);
       },
     });
-    // It may have been opened at the very moment of the request.
+    // The request may have come in the moment in which the connection was opened.
     if (this.#request !== undefined) current.end(this.#request);
     return current.run().then(({ end, error }) => {
       this.#current = undefined;

@@ -147,6 +147,6 @@ function isSocket(value: unknown): boolean {
 
 /** No call waits for this socket any more. */
 function cut(socket: Socket): void {
-  // A custom socket that cannot even be cut: there is nothing left to report to.
+  // If a custom socket throws here, there is no caller left to report it to.
   notify(() => socket.terminate(), () => {});
 }

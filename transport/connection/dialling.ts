@@ -59,7 +59,7 @@ export async function dial(
       `Cannot connect to ${urlForLog(url)}: ${reasonOf(cause)}`,
       { cause },
     );
-    // A caller with retries of its own writes the record.
+    // With `retry: false` the caller retries, and logs the failure itself.
     log?.[options.retry === false ? "debug" : "warn"]("Gave up dialling", {
       error,
     });

@@ -115,7 +115,7 @@ export class Lifecycle implements OpenConnectionHost, ReceivingHost {
       signal,
       () => dialling.abort(signal?.reason),
     );
-    // Not before: a connection that is never connected must leave no listener behind.
+    // Not in the constructor: a connection that is never connected must leave no listener behind.
     this.#follow();
     try {
       const socket = await dial(this.#url, this.options, {
@@ -140,7 +140,7 @@ export class Lifecycle implements OpenConnectionHost, ReceivingHost {
   /** Opens with a socket that is open already. */
   openWith(socket: Socket): void {
     this.#start(socket);
-    // A socket that had ended has closed it.
+    // If the socket had ended already, the connection is closed now.
     if (this.#state !== "closed") this.#follow();
   }
 
@@ -271,7 +271,7 @@ export class Lifecycle implements OpenConnectionHost, ReceivingHost {
   /** The socket has ended. */
   ended(socketEnd: SocketEnd): void {
     if (this.outcome.known) return;
-    // What made us close, even if the peer answered our close frame.
+    // Our reason to close counts, even if the peer answered our close frame.
     const failure = this.#failure ?? socketEnd.error;
     const end: SocketEnd = { ...socketEnd, error: failure };
     const error = this.#closedByUser

@@ -126,7 +126,7 @@ export class OpenConnection implements SocketReader, LivenessHost {
   /** One side has begun to close, or our side of the stream broke. `sends` says whether messages can still be sent. */
   closing(sends: boolean): void {
     if (!sends) return this.#host.closing();
-    // Answers to what the peer had asked can still be sent, pings and fragments cannot.
+    // Whole messages can still be sent, which may answer the peer. Pings and fragments cannot.
     this.liveness.stop();
     this.outgoing.stopStreams(
       new ConnectionError(

@@ -265,7 +265,7 @@ export function checkHeaders(
       value,
     );
   }
-  // What can be iterated only once must still be there for the request.
+  // A check would consume an iterator, which the request needs.
   const isIterator = Symbol.iterator in value && "next" in value;
   if (isIterator) return;
   requestHeaders(value, field);

@@ -136,7 +136,7 @@ export class Receiving {
     this.#sink = sink;
     if (this.#pausedBySink) this.resume();
     else this.#pump();
-    // The connection has ended already.
+    // After the end, `close` is not called again.
     if (this.#ended) sink.end?.(this.#droppedAtEnd);
   }
 
@@ -199,7 +199,7 @@ export class Receiving {
     try {
       this.#socket?.resume();
     } catch (error) {
-      // A custom socket. Its error must not reach the caller that reads messages.
+      // The error of a custom socket must not reach the caller that reads messages.
       this.#host.dead(toError(error));
     }
   }

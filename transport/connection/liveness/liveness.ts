@@ -147,7 +147,7 @@ export class Liveness implements PingListener {
     const position = this.#activity.writtenBytes + bufferedAmount;
     this.#pingPosition = position;
     this.#readingTime.update();
-    // An earlier ping that nothing has followed keeps its deadline.
+    // If no byte has arrived since an earlier ping, the deadline of that ping stays.
     if (this.#openProbe() !== undefined) return;
     const { clock, pingTimeout } = this.#options;
     const probe: Probe = {
@@ -280,7 +280,7 @@ export class Liveness implements PingListener {
       : Math.max(this.#writingSince, this.#activity.wroteAt, paused);
     const due = since + writeTimeout + this.#readingTime.update();
     if (due > now) {
-      // The extension is exact only if it was looked at often: bytes that arrived since end it.
+      // Checked again after `writeTimeout` at the latest: bytes that arrive meanwhile end the extension.
       this.#writeDeadline = this.#schedule.deadlineAt(
         Math.min(due, now + writeTimeout),
         () => this.#checkWriting(),

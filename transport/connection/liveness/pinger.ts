@@ -100,7 +100,7 @@ export class Pinger {
   #send(settle: Ping["settle"]): Ping {
     const payload = crypto.getRandomValues(new Uint8Array(PAYLOAD_SIZE));
     const ping = { payload, sentAt: this.#clock.now(), settle };
-    // The answer may come inside the call.
+    // Before the call, in which the pong may arrive.
     this.#listener.sending();
     this.#unanswered = [...this.#unanswered, ping];
     try {

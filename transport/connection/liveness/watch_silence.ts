@@ -157,7 +157,7 @@ class SilenceWatch {
     const signAt = Math.max(lastSignAt, pausedUntil, sentAt);
     if (signAt > this.#signAt) {
       this.#signAt = signAt;
-      // The bytes of that sign of life are none of the next.
+      // The bytes of this sign of life must not count as another one.
       this.#progress?.measure(now);
     }
     return Math.max(this.#signAt, this.#progress?.lastAt ?? 0);
@@ -169,7 +169,7 @@ class SilenceWatch {
       return due;
     }
     if (this.#measuring || !this.#progress?.moved) return undefined;
-    // Bytes have passed, but slowly on the whole: what counts is whether they pass fast enough now.
+    // The bytes were too slow on average. A second measurement shows whether they are fast enough now.
     this.#measuring = true;
     this.#progress.measure(now);
     return now + Math.min(MEASURE, this.#options.timeout);

@@ -81,7 +81,7 @@ class IterableSource implements ChunkSource {
   }
 
   release(): void {
-    // An iterator that has ended must not be returned.
+    // `return` must not be called on an iterator that has ended.
   }
 
   async #return(): Promise<void> {
