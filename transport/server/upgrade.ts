@@ -6,6 +6,7 @@ import {
   numberOption,
   type OptionNames,
   refuseArgument,
+  refuseOption,
 } from "../base/options.ts";
 import { SOCKET_RULES, UPGRADE_RULES } from "../base/rules.ts";
 import { onDeno } from "../base/runtime.ts";
@@ -214,6 +215,17 @@ function check(
   checkChoices(options);
   checkWord("binary", ["view", "copy", "borrow"], options.binary);
   checkMethods("clock", options.clock, ["now", "date", "timer", "random"]);
+  const { remoteAddr }: { readonly remoteAddr?: unknown } = options;
+  if (
+    remoteAddr !== undefined &&
+    (typeof remoteAddr !== "object" || remoteAddr === null)
+  ) {
+    throw refuseOption(
+      "remoteAddr",
+      "an address, such as info.remoteAddr",
+      remoteAddr,
+    );
+  }
   const number = (name: keyof typeof RULES) =>
     numberOption(name, RULES[name], options[name]);
   number("maxMessageSize");

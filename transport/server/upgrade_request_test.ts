@@ -226,6 +226,8 @@ const REFUSED: readonly (readonly [string, unknown, ConfigErrorCode])[] = [
   ["protocols", "a", "invalid-option"],
   ["origins", [1], "invalid-option"],
   ["clock", {}, "invalid-option"],
+  ["remoteAddr", null, "invalid-option"],
+  ["remoteAddr", "127.0.0.1", "invalid-option"],
   ["compression", true, "unsupported"],
   ["compression", {}, "unsupported"],
   ["fragmentSize", 1024, "unsupported"],
