@@ -14,13 +14,20 @@ export function messageSize(message: Message): number {
     : message.byteLength;
 }
 
+/** Whether the memory of bytes was transferred: their content is lost, and their length is 0. */
+export function isDetached(bytes: Uint8Array): boolean {
+  return bytes.byteLength === 0 &&
+    Reflect.get(bytes.buffer, "detached") === true;
+}
+
 /**
  * Refuses what is not a message.
  *
- * @throws {ConfigError} `invalid-argument` when it is neither a string nor a `Uint8Array`.
+ * @throws {ConfigError} `invalid-argument` when it is neither a string nor a `Uint8Array`, or its memory was transferred.
  */
 export function checkMessage(message: unknown): asserts message is Message {
-  if (typeof message !== "string" && !(message instanceof Uint8Array)) {
+  if (typeof message === "string") return;
+  if (!(message instanceof Uint8Array)) {
     const got = message === null
       ? "null"
       : typeof message === "object"
@@ -30,6 +37,13 @@ export function checkMessage(message: unknown): asserts message is Message {
       "invalid-argument",
       "data",
       `Cannot send: data must be a string or a Uint8Array, and is of type ${got}.`,
+    );
+  }
+  if (isDetached(message)) {
+    throw new ConfigError(
+      "invalid-argument",
+      "data",
+      "Cannot send: the buffer of data was transferred, so its content is lost.",
     );
   }
 }

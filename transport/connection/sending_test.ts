@@ -239,3 +239,15 @@ Deno.test("A stream that breaks off in the middle ends the connection; before it
   assertEquals(error.cause.code, "stream-aborted");
   assertEquals(connection.stats().failedSends, 2);
 });
+
+Deno.test("Bytes whose buffer was transferred before the call are refused, empty ones are sent", async () => {
+  const { client, server } = connectionPair();
+  const gone = new Uint8Array(3);
+  structuredClone(gone, { transfer: [gone.buffer] });
+  assertThrows(() => client.trySend(gone), ConfigError, "transferred");
+  await assertRejects(() => client.send(gone), ConfigError, "transferred");
+  await client.send(new Uint8Array(0));
+  await expectIncoming(server, new Uint8Array(0));
+  assertEquals(client.stats().sentMessages, 1);
+  await client.close();
+});

@@ -22,8 +22,10 @@ export interface ChunkSource {
  * @throws {ConfigError} `invalid-argument`.
  */
 export function checkStream(stream: unknown): void {
-  const source: object = Object(stream);
-  if (!(Symbol.asyncIterator in source || Symbol.iterator in source)) {
+  if (
+    typeof stream !== "object" || stream === null ||
+    !(Symbol.asyncIterator in stream || Symbol.iterator in stream)
+  ) {
     throw refuseStream(
       "a ReadableStream or iterable",
       stream === null ? "null" : typeof stream,
@@ -95,5 +97,14 @@ export function refuseStream(rule: string, got: string): ConfigError {
     "invalid-argument",
     "stream",
     `Cannot send: the stream must be ${rule}, and is ${got}.`,
+  );
+}
+
+/** The error for a chunk that cannot be sent. */
+export function refuseChunk(what: string): ConfigError {
+  return new ConfigError(
+    "invalid-argument",
+    "stream",
+    `Cannot send: each chunk of the stream must be a string or a Uint8Array, and one ${what}.`,
   );
 }

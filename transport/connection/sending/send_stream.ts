@@ -1,5 +1,5 @@
 import { ConnectionError } from "../../base/errors.ts";
-import type { Message } from "../../base/message.ts";
+import { isDetached, type Message } from "../../base/message.ts";
 import { handled, onAbort, rejected } from "../../base/promise.ts";
 import {
   checkWord,
@@ -12,6 +12,7 @@ import type { Socket } from "../../socket/socket.ts";
 import {
   type MessageStream,
   openSource,
+  refuseChunk,
   refuseStream,
 } from "./chunk_source.ts";
 import { Fragments } from "./fragments.ts";
@@ -186,13 +187,16 @@ function encoder(): (chunk: unknown, end?: boolean) => Uint8Array {
   let half = "";
   return (chunk, end = false) => {
     if (chunk instanceof Uint8Array) {
+      if (isDetached(chunk)) {
+        throw refuseChunk("has a buffer that was transferred");
+      }
       if (half === "") return chunk;
       const cut = utf8.encode(half);
       half = "";
       return new Uint8Array([...cut, ...chunk]);
     }
     if (typeof chunk !== "string") {
-      throw refuseStream("made of strings and Uint8Arrays", typeof chunk);
+      throw refuseChunk(`is of type ${typeof chunk}`);
     }
     const text = half + chunk;
     const last = text.charCodeAt(text.length - 1);

@@ -95,7 +95,10 @@ Deno.test("Bytes that are not UTF-8 are refused in a text, and values that are n
       }),
     ConfigError,
   );
-  await assertRejects(() => run(chunks(42)), ConfigError);
+  await assertRejects(() => run(chunks(42)), ConfigError, "type number");
+  const gone = new Uint8Array(3);
+  structuredClone(gone, { transfer: [gone.buffer] });
+  await assertRejects(() => run(chunks(gone)), ConfigError, "transferred");
   assertEquals(socket.fragments.length, 0);
 });
 
@@ -249,4 +252,10 @@ Deno.test("A stream that is locked by another reader is refused, and not changed
   assertThrows(() => checkStream(stream), ConfigError, "unlocked");
   reader.releaseLock();
   checkStream(stream);
+});
+
+Deno.test("What is no stream is refused, also a string, whose characters can be iterated", () => {
+  for (const wrong of [undefined, null, 5, "text", {}, () => {}]) {
+    assertThrows(() => checkStream(wrong), ConfigError, "iterable");
+  }
 });
