@@ -36,7 +36,9 @@ export class Peer<Plugin, E extends PoolEvent> {
   retired = false;
   /** Its worker has ended or was abandoned. */
   finished = false;
-  readonly #options: PeerOptions<Plugin, E>;
+  readonly #name: string;
+  readonly #reportError: (error: Error) => void;
+  readonly #release: (error: Error | undefined) => void;
   readonly #worker: Worker<Plugin>;
   #done: Promise<void> = DONE;
   #statsReported = false;
@@ -47,7 +49,9 @@ export class Peer<Plugin, E extends PoolEvent> {
     this.counter = options.counter;
     this.delivery = options.delivery;
     this.closeTimeout = options.closeTimeout;
-    this.#options = options;
+    this.#name = options.name;
+    this.#reportError = options.report;
+    this.#release = options.release;
     this.#worker = options.worker;
   }
 
@@ -87,7 +91,7 @@ export class Peer<Plugin, E extends PoolEvent> {
     if (this.finished) return;
     this.finished = true;
     this.delivery.end();
-    this.#options.release(error);
+    this.#release(error);
   }
 
   /** Sends a message. */
@@ -134,7 +138,7 @@ export class Peer<Plugin, E extends PoolEvent> {
 
   /** An error for what the worker did. */
   workerFailed(cause: unknown): PoolError {
-    return workerFailed(this.#options.name, cause);
+    return workerFailed(this.#name, cause);
   }
 
   /** A method of its own: a closure in `send` would allocate a context on every call. */
@@ -164,8 +168,8 @@ export class Peer<Plugin, E extends PoolEvent> {
   }
 
   #report(method: string, cause: Error): void {
-    const { name } = this.#options;
-    this.#options.report(
+    const name = this.#name;
+    this.#reportError(
       workerFailed(name, cause, ` in ${method}`),
     );
   }
