@@ -1,10 +1,10 @@
 import type { Clock } from "../base/clock.ts";
 import { Schedule, type Task } from "../base/schedule.ts";
 
-/** Milliseconds to the first look at a buffer. */
-const FIRST_LOOK = 5;
-/** The maximum time between two looks at a buffer that does not change, in milliseconds. */
-const LAST_LOOK = 50;
+/** Milliseconds between looks if nobody waits for the buffer to empty. */
+const LOOK = 50;
+/** Milliseconds to the next look if somebody waits. If nothing was taken, the time doubles with each look, up to {@link LOOK}. */
+const SOON = 5;
 
 /** What a {@link DrainWatch} looks at. */
 export interface Drained {
@@ -36,6 +36,11 @@ export class DrainWatch {
     this.#looks.add(this);
   }
 
+  /** Somebody waits for the buffer to empty: looks at it soon. */
+  hurry(): void {
+    if (this.#watching) this.#looks.hurry();
+  }
+
   /** Looks no more until the next `start`. */
   stop(): void {
     if (!this.#watching) return;
@@ -43,9 +48,9 @@ export class DrainWatch {
     this.#looks.remove(this);
   }
 
-  /** Looks at the buffer. Returns whether something was taken. */
-  look(): boolean {
-    if (!this.#watching) return false;
+  /** Looks at the buffer. */
+  look(): void {
+    if (!this.#watching) return;
     const waiting = this.#watched.bufferedAmount;
     const taken = this.#watched.sentBytes - waiting;
     const moved = taken > this.#taken;
@@ -53,7 +58,6 @@ export class DrainWatch {
     if (waiting === 0) this.stop();
     // Last, since the callback may write, or end the socket.
     if (moved) this.#onDrain();
-    return moved;
   }
 }
 
@@ -64,7 +68,7 @@ class Looks {
   readonly #schedule: Schedule;
   readonly #watches = new Set<DrainWatch>();
   #task: Task | undefined;
-  #pause = FIRST_LOOK;
+  #pause = LOOK;
 
   private constructor(clock: Clock) {
     this.#schedule = Schedule.of(clock);
@@ -81,9 +85,7 @@ class Looks {
 
   add(watch: DrainWatch): void {
     this.#watches.add(watch);
-    if (this.#task !== undefined && this.#pause === FIRST_LOOK) return;
-    this.#pause = FIRST_LOOK;
-    this.#lookLater();
+    if (this.#task === undefined) this.#lookLater();
   }
 
   remove(watch: DrainWatch): void {
@@ -91,6 +93,13 @@ class Looks {
     if (this.#watches.size > 0) return;
     this.#schedule.cancel(this.#task);
     this.#task = undefined;
+    this.#pause = LOOK;
+  }
+
+  hurry(): void {
+    if (this.#pause === SOON) return;
+    this.#pause = SOON;
+    this.#lookLater();
   }
 
   #lookLater(): void {
@@ -99,11 +108,10 @@ class Looks {
   }
 
   #look(): void {
-    let moved = false;
-    for (const watch of [...this.#watches]) moved = watch.look() || moved;
     this.#task = undefined;
-    if (this.#watches.size === 0) return;
-    this.#pause = moved ? FIRST_LOOK : Math.min(2 * this.#pause, LAST_LOOK);
-    this.#lookLater();
+    this.#pause = Math.min(2 * this.#pause, LOOK);
+    // A callback may hurry the next look.
+    for (const watch of [...this.#watches]) watch.look();
+    if (this.#task === undefined && this.#watches.size > 0) this.#lookLater();
   }
 }

@@ -14,14 +14,23 @@ function setUp(bufferedAmount: number, onDrain: () => void = () => {}) {
   return { clock, buffer, counted, watch };
 }
 
+/** The times between the next looks. */
+function pauses(clock: FakeClock, count: number): number[] {
+  return Array.from({ length: count }, () => {
+    const pause = (clock.nextAt ?? 0) - clock.now();
+    clock.tick(pause);
+    return pause;
+  });
+}
+
 Deno.test("an empty buffer is looked at once, and nothing is left running", () => {
   const { clock, counted, watch } = setUp(0);
   watch.start();
-  clock.tick(5);
+  clock.tick(50);
   assertEquals([clock.pending, counted.drains], [0, 0]);
 });
 
-Deno.test("one timer looks at all buffers, soon again when another one is written to", () => {
+Deno.test("one timer looks at all buffers, and soon if somebody waits for one of them", () => {
   const clock = new FakeClock();
   const buffers = [10, 10].map((bufferedAmount) => ({
     bufferedAmount,
@@ -34,29 +43,34 @@ Deno.test("one timer looks at all buffers, soon again when another one is writte
   first?.start();
   clock.tick(35);
   second?.start();
+  assertEquals([clock.pending, clock.nextAt], [1, clock.now() + 15]);
+  second?.hurry();
   assertEquals([clock.pending, clock.nextAt], [1, clock.now() + 5]);
   for (const buffer of buffers) buffer.bufferedAmount = 0;
   clock.tick(5);
   assertEquals([drained, clock.pending], [[0, 1], 0]);
 });
 
-Deno.test("the looks at a buffer that does not move come every 50 ms in the end", () => {
+Deno.test("a buffer that nobody waits for is looked at every 50 ms", () => {
   const { clock, counted, watch } = setUp(10);
   watch.start();
   watch.start();
-  const pauses: number[] = [];
-  for (let i = 0; i < 6; i++) {
-    const pause = (clock.nextAt ?? 0) - clock.now();
-    pauses.push(pause);
-    clock.tick(pause);
-  }
-  assertEquals(pauses, [5, 10, 20, 40, 50, 50]);
+  assertEquals(pauses(clock, 3), [50, 50, 50]);
   assertEquals(counted.drains, 0);
 });
 
-Deno.test("bytes that were taken are reported, and looked for again soon", () => {
-  const { clock, buffer, counted, watch } = setUp(10);
+Deno.test("looks at a buffer that somebody waits for and that does not move become rarer", () => {
+  const { clock, watch } = setUp(10);
   watch.start();
+  watch.hurry();
+  watch.hurry();
+  assertEquals(pauses(clock, 6), [5, 10, 20, 40, 50, 50]);
+});
+
+Deno.test("who still waits when bytes were taken has the buffer looked at soon again", () => {
+  const { clock, buffer, counted, watch } = setUp(10, () => watch.hurry());
+  watch.start();
+  watch.hurry();
   clock.tick(15);
   buffer.bufferedAmount = 4;
   clock.tick(20);
@@ -64,16 +78,22 @@ Deno.test("bytes that were taken are reported, and looked for again soon", () =>
   assertEquals(clock.nextAt, clock.now() + 5);
 });
 
+Deno.test("hurrying without a write looks at nothing", () => {
+  const { clock, watch } = setUp(10);
+  watch.hurry();
+  assertEquals(clock.pending, 0);
+});
+
 Deno.test("bytes that were taken are reported even if more was written meanwhile", () => {
   const { clock, buffer, counted, watch } = setUp(10);
   watch.start();
   buffer.sentBytes += 100;
   buffer.bufferedAmount += 99;
-  clock.tick(5);
+  clock.tick(50);
   assertEquals(counted.drains, 1);
   buffer.sentBytes += 100;
   buffer.bufferedAmount += 100;
-  clock.tick(5);
+  clock.tick(50);
   assertEquals(counted.drains, 1);
 });
 
@@ -81,7 +101,7 @@ Deno.test("once the buffer is empty nothing is left running", () => {
   const { clock, buffer, counted, watch } = setUp(10);
   watch.start();
   buffer.bufferedAmount = 0;
-  clock.tick(5);
+  clock.tick(50);
   assertEquals(counted.drains, 1);
   assertEquals(clock.pending, 0);
 });
@@ -95,7 +115,7 @@ Deno.test("it stops when asked to, also from within its callback", () => {
   const inner = setUp(10, () => inner.watch.stop());
   inner.watch.start();
   inner.buffer.bufferedAmount = 5;
-  inner.clock.tick(5);
+  inner.clock.tick(50);
   assertEquals(inner.counted.drains, 1);
   assertEquals(inner.clock.pending, 0);
 });

@@ -157,7 +157,9 @@ export class NativeSocket implements Socket {
     if (this.#sentBytes - this.#takenBytes < limit) return true;
     const waiting = this.bufferedAmount;
     this.#takenBytes = this.#sentBytes - waiting;
-    return waiting < limit;
+    if (waiting < limit) return true;
+    this.#drains.hurry();
+    return false;
   }
 
   /** Payload bytes of all messages written so far. */
