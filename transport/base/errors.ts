@@ -182,7 +182,10 @@ export function reasonOf(thrown: unknown): string {
   // Node.js reports a host whose addresses all failed as an error without a message.
   const code: unknown = thrown instanceof Error && Reflect.get(thrown, "code");
   const text = message || (typeof code === "string" ? code : name);
-  const reason = text.replace(/^Cannot .+?: /s, "");
+  const reason = text
+    // What "it" is must not be lost.
+    .replace(/^Cannot use option (\S+): it /, "option $1 ")
+    .replace(/^Cannot .+?: /s, "");
   return /[.!?]$/.test(reason) ? reason : `${reason}.`;
 }
 

@@ -40,7 +40,7 @@ export function createResponse(
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw new HandshakeError(
       "bad-header",
-      `Cannot answer with the status ${status}: it must be a whole number from 200 to 599.`,
+      `Cannot answer: the status must be a whole number from 200 to 599, and is ${status}.`,
     );
   }
   const given = [...headers ?? []];
