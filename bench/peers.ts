@@ -164,6 +164,10 @@ export async function peersOf(
     ...args,
   ];
   const kind = "websocket";
+  // An older server ignores a flag that it does not know.
+  const copies =
+    (await Deno.readTextFile(`${folder}/bench/servers/settings.ts`))
+      .includes('"--copy"');
   return [
     {
       name: `pool, ${revision}`,
@@ -176,6 +180,7 @@ export async function peersOf(
       kind,
       bare: NODE_TCP,
       command: command("pool.ts", "--copy"),
+      ...(!copies && { skipped: "its server has no --copy" }),
     },
     {
       name: `pool, upgradeNode, ${revision}`,
