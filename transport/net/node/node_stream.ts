@@ -33,7 +33,32 @@ export function peerOf(
  * A byte stream over a Node.js duplex: `node:net`, `node:tls`, or the socket of an `upgrade` event. Takes the
  * duplex over, also one that has ended, failed or closed meanwhile.
  */
-export class NodeStream implements ByteStream, SharedReadHandler {
+export class NodeStream implements ByteStream {
+  /** What a {@link SharedRead} calls, which is not part of the interface of this class. */
+  static readonly #Reads = class implements SharedReadHandler {
+    readonly #stream: NodeStream;
+
+    constructor(stream: NodeStream) {
+      this.#stream = stream;
+    }
+
+    data(bytes: Uint8Array<ArrayBuffer>): void {
+      this.#stream.#readShared(bytes);
+    }
+
+    target(): Uint8Array | undefined {
+      const stream = this.#stream;
+      return stream.#paused ? undefined : stream.#handler?.target?.();
+    }
+
+    stored(bytes: Uint8Array): void {
+      const stream = this.#stream;
+      if (stream.#destroyed) return;
+      if (stream.#paused) stream.#hold(new Uint8Array(bytes));
+      else stream.#handler?.filled?.(bytes.length);
+    }
+  };
+
   readonly #duplex: Duplex;
   readonly #writer: Writer;
   readonly #reading: ReadSwitch;
@@ -79,7 +104,7 @@ export class NodeStream implements ByteStream, SharedReadHandler {
     // A peer that has ended its side can still read.
     duplex.allowHalfOpen = true;
     this.#reading.stop(duplex);
-    if (shared !== undefined) shared.handler = this;
+    if (shared !== undefined) shared.handler = new NodeStream.#Reads(this);
     else {
       this.#onData = (chunk) => this.#receive(chunk);
       duplex.on("data", this.#onData);
@@ -193,17 +218,7 @@ export class NodeStream implements ByteStream, SharedReadHandler {
     else this.#handler?.data(bytes);
   }
 
-  readTarget(): Uint8Array | undefined {
-    return this.#paused ? undefined : this.#handler?.target?.();
-  }
-
-  readStored(bytes: Uint8Array): void {
-    if (this.#destroyed) return;
-    if (this.#paused) this.#hold(new Uint8Array(bytes));
-    else this.#handler?.filled?.(bytes.length);
-  }
-
-  readShared(bytes: Uint8Array<ArrayBuffer>): void {
+  #readShared(bytes: Uint8Array<ArrayBuffer>): void {
     let rest = bytes;
     while (rest.length > 0 && !this.#destroyed) {
       const handler = this.#handler;

@@ -44,11 +44,11 @@ export const canShareReads = onDeno;
 /** Receives what a {@link SharedRead} has read. */
 export interface SharedReadHandler {
   /** Receives bytes in the shared memory. They are valid until this returns. */
-  readShared(bytes: Uint8Array<ArrayBuffer>): void;
+  data(bytes: Uint8Array<ArrayBuffer>): void;
   /** Returns memory for the next bytes, see `ByteStreamHandler.target`. Memory smaller than the shared one is not used. */
-  readTarget(): Uint8Array | undefined;
+  target(): Uint8Array | undefined;
   /** Receives bytes that were read to the start of the target. */
-  readStored(bytes: Uint8Array): void;
+  stored(bytes: Uint8Array): void;
 }
 
 /**
@@ -67,7 +67,7 @@ export class SharedRead {
 
   /** Called by the runtime first, and after each read: returns what to read into next, `undefined` for no change. */
   readonly buffer = (): Uint8Array | undefined => {
-    const target = this.handler?.readTarget();
+    const target = this.handler?.target();
     const isLarge = target !== undefined && target.length >= READ_SIZE;
     const memory = isLarge ? target.subarray(0, MAX_DIRECT) : this.#shared;
     if (memory === this.#memory) return undefined;
@@ -79,8 +79,8 @@ export class SharedRead {
   readonly callback = (count: number): boolean => {
     const memory = this.#memory;
     if (memory === undefined || memory === this.#shared) {
-      this.handler?.readShared(this.#shared.subarray(0, count));
-    } else this.handler?.readStored(memory.subarray(0, count));
+      this.handler?.data(this.#shared.subarray(0, count));
+    } else this.handler?.stored(memory.subarray(0, count));
     return true;
   };
 }
