@@ -4,6 +4,7 @@ import { CONNECTION_RULES, SOCKET_RULES } from "../base/rules.ts";
 import { DrainWatch } from "./drain_watch.ts";
 import { ConnectionError, toError } from "../base/errors.ts";
 import { CLOSE_INTERNAL_ERROR, CLOSE_TOO_BIG } from "../protocol/wire/close.ts";
+import { isLendable } from "../protocol/send/borrowed_message.ts";
 import { ProtocolError } from "../protocol/wire/errors.ts";
 import { type Message, messageSize } from "../base/message.ts";
 import {
@@ -301,7 +302,7 @@ export class NativeSocket implements Socket {
   #send(data: Message): void {
     try {
       this.#ws.send(
-        typeof data === "string" || isUnshared(data) ? data : data.slice(),
+        typeof data === "string" || isPlain(data) ? data : data.slice(),
       );
     } catch (thrown) {
       // The message is lost, and what comes behind must not pass for what comes next.
@@ -354,8 +355,9 @@ export class NativeSocket implements Socket {
   }
 }
 
-function isUnshared(data: Uint8Array): data is Uint8Array<ArrayBuffer> {
-  return data.buffer instanceof ArrayBuffer;
+/** Runtimes refuse shared memory, and Node.js and Bun resizable memory too. */
+function isPlain(data: Uint8Array): data is Uint8Array<ArrayBuffer> {
+  return isLendable(data);
 }
 
 /** Node 22 has such events, and no name for them. */

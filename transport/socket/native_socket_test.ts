@@ -61,6 +61,25 @@ Deno.test("the bytes of a message are the caller's again as soon as it is writte
     assert(sent?.payload.every((byte) => byte === 1));
   }));
 
+Deno.test("bytes in resizable memory, which some runtimes refuse, are copied", () =>
+  withOpenClient(async ({ ws, socket, peer }) => {
+    const sent: unknown[] = [];
+    const send = ws.send.bind(ws);
+    ws.send = (data) => {
+      sent.push(data);
+      send(data);
+    };
+    const buffer = new ArrayBuffer(4, { maxByteLength: 8 });
+    const bytes = new Uint8Array(buffer, 1, 2);
+    bytes.set([7, 8]);
+    socket.write(bytes);
+    assertEquals((await peer.next())?.payload, new Uint8Array([7, 8]));
+    assert(sent[0] instanceof Uint8Array && sent[0].buffer !== buffer);
+    socket.write(sent[0]);
+    await peer.next();
+    assert(sent[1] === sent[0]);
+  }));
+
 Deno.test("bytes in shared memory, which the runtime refuses, are sent all the same", () =>
   withOpenClient(async ({ ws, socket, peer }) => {
     const shared = new Uint8Array(new SharedArrayBuffer(4));
