@@ -34,7 +34,10 @@ export interface PoolStats extends TrafficStats {
   readonly peerCount: number;
   /** The number of messages that wait in the inbox. */
   readonly inboxDepth: number;
-  /** The number of messages that wait for space in the inbox. */
+  /**
+   * The number of messages that wait for space in the inbox, without those that a connection holds which is not read:
+   * these are in `connection.incomingDepth` of {@link PeerStats}.
+   */
   readonly waitingMessages: number;
   /** The number of events that wait to be read. */
   readonly eventsDepth: number;
@@ -48,7 +51,10 @@ export interface PoolStats extends TrafficStats {
 
 /** The figures of one peer since it was added. */
 export interface PeerStats extends TrafficStats {
-  /** The number of messages that wait for space in the inbox. */
+  /**
+   * The number of messages that wait for space in the inbox, without those that a connection holds which is not read:
+   * these are in `connection.incomingDepth` of {@link PeerStats}.
+   */
   readonly waitingMessages: number;
   /** The figures of the present connection, or of the latest one. */
   readonly connection: ConnectionStats | undefined;
