@@ -124,6 +124,18 @@ Deno.test("tick moves the clock at once and lets no promise settle", async () =>
   assertEquals(order, ["first", "second", "promise"]);
 });
 
+Deno.test("setDate moves the time of day, which goes on with the clock, and no timer", async () => {
+  const clock = new FakeClock({ now: 1_000 });
+  let firedAt = 0;
+  clock.timer(() => firedAt = clock.date(), 10);
+  clock.setDate(500_000);
+  assertEquals(clock.now(), 1_000);
+  assertEquals(clock.date(), 500_000);
+  assertEquals(clock.pending, 1);
+  await clock.advance(10);
+  assertEquals(firedAt, 500_010);
+});
+
 Deno.test("runAll fires timers until none is left, and refuses what never ends", async () => {
   const clock = new FakeClock({ now: 0 });
   let left = 5;

@@ -161,7 +161,7 @@ export function writeHeader(
 }
 
 /** Returns the first byte of a frame header: FIN, RSV and opcode. */
-export function firstByteOf(header: FrameHeader): number {
+function firstByteOf(header: FrameHeader): number {
   return (header.fin ? 0x80 : 0) | (header.rsv1 ? 0x40 : 0) |
     (header.rsv2 ? 0x20 : 0) | (header.rsv3 ? 0x10 : 0) | header.opcode;
 }
@@ -197,7 +197,7 @@ export function readKey(bytes: Uint8Array, at: number): number {
  * @returns -1 if the most significant bit is set, which RFC 6455, section 5.2
  * forbids; `Infinity` for 2^53 or more, which a number cannot hold.
  */
-export function readLength64(bytes: Uint8Array, at: number): number {
+function readLength64(bytes: Uint8Array, at: number): number {
   const high = (readKey(bytes, at) >>> 24) | ((bytes[at + 2] ?? 0) << 8) |
     ((bytes[at + 1] ?? 0) << 16) | ((bytes[at] ?? 0) << 24);
   if (high < 0) return -1;
