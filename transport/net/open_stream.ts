@@ -63,7 +63,8 @@ export function checkOpenTarget(
 }
 
 /**
- * Opens the stream that a URL and the options of a dial, which have been checked, ask for. On failure, and when the signal aborts, nothing is left open.
+ * Opens the stream for a URL, by options that have been checked. On failure, and when the signal aborts, nothing is left
+ * open.
  *
  * @throws What the runtime throws when it cannot open the stream.
  * @throws The signal's reason when it aborts.

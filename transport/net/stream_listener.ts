@@ -9,7 +9,7 @@ import type {
 /**
  * Listens for streams.
  *
- * @throws On Deno what the runtime throws when the address cannot be had.
+ * @throws On Deno what the runtime throws if it cannot listen on the address.
  */
 export function listenForStreams(
   options: StreamListenerOptions,

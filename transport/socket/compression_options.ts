@@ -87,7 +87,7 @@ export function resolveCompression(
     : resolved;
 }
 
-/** The compressors of one side of a connection, for what both have agreed on. */
+/** Returns the compressors of one side of a connection, as both sides have agreed. */
 export function makeCodecs(
   role: Role,
   agreement: DeflateAgreement | undefined,

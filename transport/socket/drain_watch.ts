@@ -1,9 +1,9 @@
 import type { Clock } from "../base/clock.ts";
 import { Schedule, type Task } from "../base/schedule.ts";
 
-/** Milliseconds between looks if nobody waits for the buffer to empty. */
+/** Milliseconds between looks if no caller waits for the buffer to empty. */
 const LOOK = 50;
-/** Milliseconds to the next look if somebody waits. If nothing was taken, the time doubles with each look, up to {@link LOOK}. */
+/** Milliseconds to the next look if a caller waits. Doubles with each look, up to {@link LOOK}, until a caller waits again. */
 const SOON = 5;
 
 /** What a {@link DrainWatch} looks at. */
@@ -29,14 +29,14 @@ export class DrainWatch {
     this.#onDrain = onDrain;
   }
 
-  /** Something was written. To read the buffer here would cost more than the rest of the call: 36 ns on Deno. */
+  /** Takes note that something was written. Does not read the buffer, which takes longer than the rest: 36 ns on Deno. */
   start(): void {
     if (this.#watching) return;
     this.#watching = true;
     this.#looks.add(this);
   }
 
-  /** Somebody waits for the buffer to empty: looks at it soon. */
+  /** Takes note that a caller waits for the buffer to empty: looks at it soon. */
   hurry(): void {
     if (this.#watching) this.#looks.hurry();
   }

@@ -17,7 +17,7 @@ import type {
 } from "../protocol/endpoint_types.ts";
 import type { SocketReader, SocketStartOptions } from "./socket.ts";
 
-/** Output that is not kept back any longer in the hope of more, in bytes. */
+/** From this many buffered bytes on, output is written at once. */
 const FLUSH_AT = 65_536;
 
 /** Options of an {@link EndpointDriver}. */
@@ -31,7 +31,7 @@ export interface DriverOptions {
    */
   readonly early?: Uint8Array | undefined;
   /**
-   * Has output written soon.
+   * Called to have output written soon.
    *
    * @default {together with that of other sockets, see `flush.ts`}
    */
@@ -41,9 +41,10 @@ export interface DriverOptions {
 }
 
 /**
- * Connects an endpoint with a byte stream, a clock and a reader: feeds it what happens, and does what it asks for.
+ * Connects an endpoint with a byte stream, a clock and a reader: tells the endpoint what happens, and does what the
+ * endpoint asks for.
  *
- * It decides nothing about the protocol. Small messages are gathered and written together, see `flush.ts`.
+ * The driver decides nothing about the protocol. Small messages are gathered and written together, see `flush.ts`.
  */
 export class EndpointDriver
   implements ByteStreamHandler, EndpointHandler, Flushable {
@@ -58,15 +59,16 @@ export class EndpointDriver
   #reader: SocketReader | undefined;
   /** Bytes that came right behind the handshake, until the start. */
   #early: Uint8Array | undefined;
-  /** The time of day at which the bytes that are being parsed were read; 0 if nobody has asked yet. */
+  /** The time of day at which the bytes that are being parsed were read; 0 until it is needed. */
   #readAt = 0;
   /** The stream is not paused. */
   #reading = false;
   /** Messages that were queued since bytes arrived. */
   #queuedSince = 0;
   /**
-   * Whether the first message after bytes arrived is written at once: at most one was queued between the two times before that bytes
-   * arrived, so there is nothing to gather. Visiting a connection once more to flush it costs 2 to 5 us with 512 or 4,000 connections.
+   * Whether the first message that is queued after bytes arrived is written at once. It is if at most one message was
+   * queued between the two latest arrivals of bytes, so that there is nothing to gather. A separate flush of a connection
+   * costs 2 to 5 us with 512 or 4,000 connections.
    */
   #writesAtOnce = false;
   /** A flush is due. */
@@ -76,9 +78,9 @@ export class EndpointDriver
   #deadline = Infinity;
   #task: Task | undefined;
   #answers: ReturnType<typeof setImmediate> | undefined;
-  /** What was reported to the reader about sending. */
+  /** The last `sends` that was reported to the reader. */
   #sends = true;
-  #closingTold = false;
+  #closingReported = false;
   /** Messages for which there was no reader. */
   #unread = 0;
   #ended = false;
@@ -284,7 +286,7 @@ export class EndpointDriver
     );
   }
 
-  /** A message was not queued: the endpoint may have failed on it. */
+  /** A message was not queued. The endpoint may have failed because of it. */
   #refused(error: unknown): unknown {
     this.#settle();
     return error;
@@ -297,14 +299,14 @@ export class EndpointDriver
     this.#queuedSince = 0;
   }
 
-  /** Something was queued: writes it, or has it written soon. */
+  /** Something was queued: writes it now or soon. */
   #queued(): void {
     const isFirst = this.#queuedSince++ === 0;
     if (isFirst && this.#writesAtOnce && !this.#dirty) this.flush();
     else this.#flushLater();
   }
 
-  /** Has what waits written together with what follows in this turn of the event loop. */
+  /** Writes what waits later, together with what follows in this turn of the event loop. */
   #flushLater(): void {
     if (this.#writing || this.#stream.writing) return;
     const { bufferedAmount } = this.endpoint;
@@ -314,7 +316,7 @@ export class EndpointDriver
     this.#flushSoon(this);
   }
 
-  /** Does what the endpoint asks for, after whatever has happened to it. */
+  /** Does what the endpoint asks for. Called after everything that happens to the endpoint. */
   #settle(): void {
     const { endpoint } = this;
     if (endpoint.end !== undefined) return this.#finish(endpoint.end);
@@ -345,8 +347,8 @@ export class EndpointDriver
     const { endpoint } = this;
     if (endpoint.endsOurSide) this.#stream.end();
     const sends = endpoint.canSend;
-    if (this.#closingTold && sends === this.#sends) return;
-    this.#closingTold = true;
+    if (this.#closingReported && sends === this.#sends) return;
+    this.#closingReported = true;
     this.#sends = sends;
     this.#reader?.closing?.(sends);
   }
@@ -361,7 +363,7 @@ export class EndpointDriver
       this.endpoint.deadlineReached(this.#clock.now());
       this.flush();
     };
-    // While open, nothing is judged: reading goes on after a flood.
+    // While the connection is open, the deadline only ends a pause in a flood. It does not judge the peer.
     this.#task = this.endpoint.state === "open"
       ? schedule.at(deadline, run)
       : schedule.deadlineAt(deadline, run);

@@ -60,7 +60,7 @@ class GuardedSocket implements Socket {
   #closeTimeout = 0;
   #ended = false;
   #sentBytes = 0;
-  /** When it has to have ended. */
+  /** Ends the connection if the socket does not do so in time. */
   #deadline: Task | undefined;
 
   constructor(socket: Socket, clock: Clock) {
@@ -131,7 +131,7 @@ class GuardedSocket implements Socket {
   write(data: Message, copy?: boolean): Promise<void> | undefined {
     const lent: unknown = this.#socket.write(data, copy);
     if (!(lent instanceof Promise)) return undefined;
-    // Who needs the memory waits for it; others need not.
+    // Only a caller that needs the memory waits for the promise.
     lent.catch(() => {});
     return lent;
   }

@@ -10,11 +10,11 @@ import {
 import type { Role } from "../protocol/wire/frame.ts";
 import type { CloseFrame, SocketEnd } from "./socket.ts";
 
-/** What Deno says when its idle timeout has ended a connection. */
+/** The message of Deno's error when its idle timeout has ended a connection. */
 const IDLE = "No response from ping frame.";
-/** What Deno says when the stream has ended without a close frame: no error but a 1006. */
+/** The message of Deno's error when the stream has ended without a close frame: an end with 1006, and not an error. */
 const EOF = "Unexpected EOF";
-/** What Deno says of a close frame with a code that it does not know. */
+/** The message of Deno's error about a close frame with a code that it does not know. */
 const UNKNOWN_CODE = "Invalid close code";
 
 /** A requested close frame. Without a code it is empty. */
@@ -59,7 +59,7 @@ export class NativeClose {
       : { code: this.#sendable(code), reason: truncateCloseReason(reason) };
   }
 
-  /** Gives the runtime the close frame that {@link NativeClose.begin} chose, if the WebSocket is open. */
+  /** Passes to the runtime the close frame that {@link NativeClose.begin} chose, if the WebSocket is open. */
   send(): void {
     const ws = this.#ws;
     if (this.#request === undefined || ws.readyState !== WebSocket.OPEN) return;
@@ -81,7 +81,7 @@ export class NativeClose {
     this.#cut = true;
     const ws = this.#ws;
     if (ws.readyState === WebSocket.CONNECTING && this.#role === "server") {
-      // The runtime forgets a close from before the response is out.
+      // The runtime ignores a close before the response was sent.
       ws.addEventListener("open", () => ws.close(), { once: true });
     }
     ws.close();
@@ -90,7 +90,7 @@ export class NativeClose {
   /**
    * Describes how the connection ended. Without an event nothing is known of the peer's close frame.
    *
-   * @param dropped Messages that arrived and that nobody took.
+   * @param dropped Messages that arrived and were dropped.
    */
   end(event: CloseEventInit | undefined, dropped: number): SocketEnd {
     const inactive = event !== undefined && this.#error?.message === IDLE;
@@ -115,7 +115,7 @@ export class NativeClose {
     received: CloseFrame | undefined,
     idle: CloseFrame | undefined,
   ): CloseFrame | undefined {
-    // A peer that answers has received ours.
+    // A peer that answers has received our close frame.
     if (received !== undefined || !this.#behindOutput) {
       if (this.#said !== undefined) return this.#said;
     }

@@ -7,16 +7,16 @@ import { openFailure } from "../net/stream/open_failure.ts";
 
 /** Runtimes give the status of a refused handshake only in the text of their error, if at all. */
 const STATUS = /(?:Invalid|Expected 101) status code: (\d{3})/;
-/** What runtimes put before the reason. The URL may hold secrets in its query. */
+/** The text that runtimes put before the reason. It is left out, since the query of the URL may contain secrets. */
 const PREFIX =
   /^(?:failed to connect to WebSocket|WebSocket connection to '.*' failed): /s;
 
 /** Redirects, which a WebSocket client need not follow (RFC 6455, section 4.1). */
 const REDIRECTS = [301, 302, 303, 307, 308];
 
-/** The error of an `ErrorEvent` of the runtime's WebSocket: the only place where the runtime gives a cause. */
+/** Returns the error of an `ErrorEvent` of the runtime's WebSocket. No other event gives a cause. */
 export function eventError(event: Event): Error {
-  // Node 22 has such events, and no name for them.
+  // Node.js 22 has such events, but no global `ErrorEvent`.
   const error: unknown = Reflect.get(event, "error");
   const message: unknown = Reflect.get(event, "message");
   if (error instanceof Error) return error;
@@ -31,7 +31,7 @@ export function eventError(event: Event): Error {
  * Converts the runtime's error about a WebSocket that never opened.
  *
  * A response with another status than 101 is a {@link HandshakeError} with that status; its
- * headers are lost. All else is a {@link ConnectionError} `dial-failed`.
+ * headers are lost. Every other error is a {@link ConnectionError} `dial-failed`.
  */
 export function connectFailure(
   thrown: Error,
@@ -57,7 +57,7 @@ export function connectFailure(
   );
 }
 
-/** The deadline for the opening handshake has passed. */
+/** Returns the error for an opening handshake that took too long. */
 export function handshakeTimedOut(timeout: number): HandshakeError {
   return new HandshakeError(
     "timeout",
@@ -65,7 +65,7 @@ export function handshakeTimedOut(timeout: number): HandshakeError {
   );
 }
 
-/** The deadline for the closing handshake has passed. */
+/** Returns the error for a closing handshake that took too long. */
 export function closeTimedOut(timeout: number): ConnectionError {
   return new ConnectionError(
     "close-timeout",

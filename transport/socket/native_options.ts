@@ -2,9 +2,8 @@ import type { PeerAddress } from "../net/stream/address.ts";
 import type { SocketOptions } from "./socket.ts";
 
 /**
- * Options of a `NativeSocket`. Of those of all sockets `maxMessageSize` and `clock` have a
- * meaning here: the runtime shows no frames, never compresses, and gives each binary message
- * a buffer of its own, so that every `binary` is kept.
+ * Options of a `NativeSocket`. Of the options of all sockets, only `maxMessageSize` and `clock` have an effect: the
+ * runtime shows no frames, never compresses, and gives each binary message a buffer of its own.
  */
 export interface NativeSocketOptions extends SocketOptions {
   /**
@@ -14,7 +13,7 @@ export interface NativeSocketOptions extends SocketOptions {
    */
   readonly url?: string | undefined;
   /**
-   * Ours. The runtime's client is choosier about close codes than its server.
+   * Our role. The runtime's client can send fewer close codes than its server.
    *
    * @default {"server" for a WebSocket of `Deno.upgradeWebSocket`, which has no URL}
    */
@@ -32,7 +31,7 @@ export interface NativeSocketOptions extends SocketOptions {
    */
   readonly remoteAddr?: PeerAddress | undefined;
   /**
-   * How long a WebSocket that is not open yet may take, in milliseconds; 0 for ever.
+   * The maximum time until a WebSocket that is not open yet opens, in milliseconds; 0 for no limit.
    *
    * @default {10000}
    */

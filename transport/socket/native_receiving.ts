@@ -3,11 +3,11 @@ import { type Message, messageSize } from "../base/message.ts";
 import { ProtocolError } from "../protocol/wire/errors.ts";
 import type { SocketReader } from "./socket.ts";
 
-/** Messages that are kept until somebody reads, and their bytes. */
+/** The maximum number of messages that are kept before the socket is started, and of their bytes. */
 const MAX_KEPT = 1_024;
 const MAX_KEPT_BYTES = 4_194_304;
 
-/** A message that arrived before anybody read. */
+/** A message that arrived before the socket was started. */
 interface Kept {
   readonly data: Message;
   readonly size: number;
@@ -20,14 +20,14 @@ export class NativeReceiving {
   #reader: SocketReader | undefined;
   #kept: Kept[] = [];
   #keptBytes = 0;
-  /** We have closed: messages are dropped from the first one on that the reader does not take. */
+  /** Our side has closed: once the reader has returned `false`, messages are dropped. */
   #closing = false;
   #held = false;
 
   /** Messages that were dropped. */
   dropped = 0;
 
-  /** @param maxMessageSize Largest message in bytes; 0 for no limit. */
+  /** @param maxMessageSize The maximum size of a message in bytes; 0 for no limit. */
   constructor(maxMessageSize: number) {
     this.#maxMessageSize = maxMessageSize;
   }
@@ -37,7 +37,7 @@ export class NativeReceiving {
    *
    * @throws {ProtocolError} `message-too-large`.
    * @throws {ConnectionError} `unread-overflow` if too much waits for a reader.
-   * @throws {TypeError} If somebody has changed the WebSocket's `binaryType`.
+   * @throws {TypeError} If the WebSocket's `binaryType` was changed.
    */
   receive(payload: unknown, at: number): void {
     const data = toMessage(payload);
@@ -64,18 +64,18 @@ export class NativeReceiving {
     }
   }
 
-  /** The reader takes messages again. */
+  /** The reader accepts messages again. */
   resume(): void {
     this.#held = false;
   }
 
-  /** From now on drops messages from the first one on that the reader does not take. */
+  /** Drops messages from now on, once the reader has returned `false`. */
   close(): void {
     this.#closing = true;
   }
 
   #deliver(data: Message, size: number, at: number): void {
-    // Once a message was dropped, all that follow are: nothing may be missing in between.
+    // Once a message was dropped, all later ones are dropped, so that there is no gap.
     if (this.#closing && (this.#held || this.dropped > 0)) this.dropped++;
     else this.#held = this.#reader?.message(data, size, at) === false;
   }

@@ -26,27 +26,26 @@ import type {
 } from "./socket.ts";
 import type { PeerAddress } from "../net/stream/address.ts";
 
-/** Milliseconds a closing handshake may take when nobody says otherwise. */
+/** The default maximum time of a closing handshake, in milliseconds. */
 const CLOSE_TIMEOUT = 5_000;
 const EVENTS = ["open", "message", "error", "close"] as const;
 
 /**
  * The runtime's own `WebSocket`, client or from `Deno.upgradeWebSocket`, as a {@link Socket}.
  *
- * - The end comes once and last, whatever the runtime fires or does not fire: opening and closing have deadlines here.
- * - One that is still connecting takes messages: they go out when it opens.
- * - What arrives between construction and {@link NativeSocket.start} is kept and handed over first.
+ * - The end comes once and last, whichever events the runtime fires: opening and closing have deadlines here.
+ * - A WebSocket that is still connecting accepts messages, and sends them when it opens.
+ * - Messages that arrive between construction and {@link NativeSocket.start} are kept and delivered first.
  *
- * What the runtime cannot do is not done here either:
+ * The class cannot do what the runtime cannot do:
  *
- * - It answers pings automatically, and shows neither pings nor pongs.
+ * - The runtime answers pings automatically, and shows neither pings nor pongs.
  * - A peer that sends too fast cannot be slowed down. The size of a message is checked when it has arrived; the runtime
  *   refuses a frame of more than 64 MiB.
  * - A client sends only the close codes 1000 and 3000 to 4999. In place of every other code it sends 1000 with the same
  *   reason, and a server does so with codes that may not be sent. {@link SocketEnd.sent} is what went out.
- * - The peer cannot be cut. After {@link NativeSocket.terminate}, or a closing handshake that nobody answers, nothing
- *   here waits for the peer, but the runtime holds the TCP connection, and with it an op that keeps the process alive,
- *   until the peer ends it.
+ * - The connection cannot be cut. After {@link NativeSocket.terminate}, or a closing handshake without an answer, the
+ *   socket has ended, but the runtime keeps the TCP connection, and with it the process, alive until the peer ends it.
  *
  * Deno does not report some ends exactly:
  *
@@ -67,7 +66,7 @@ export class NativeSocket implements Socket {
   /** The runtime reads as fast as the peer sends. */
   readonly flowControl = false;
 
-  /** Tells whether `value` is such a socket itself: a proxy of one is not. */
+  /** Whether `value` is such a socket itself. A `Proxy` of one is not. */
   static owns(value: object): boolean {
     return #ws in value;
   }
@@ -85,11 +84,11 @@ export class NativeSocket implements Socket {
 
   #reader: SocketReader | undefined;
   #opened: boolean;
-  /** Messages for a peer that is not there yet. */
+  /** Messages that were written before the WebSocket opened. */
   #unsent: Message[] = [];
   #unsentBytes = 0;
   #sentBytes = 0;
-  /** How many of these the runtime had written when it was asked last. */
+  /** How many of these bytes the runtime had written at the last look. */
   #takenBytes = 0;
 
   #openDeadline: Task | undefined;
@@ -141,7 +140,7 @@ export class NativeSocket implements Socket {
     return this.#protocol ?? this.#ws.protocol;
   }
 
-  /** The extensions agreed on: the runtime offers and takes none. */
+  /** The extensions agreed on: the runtime offers and accepts none. */
   get extensions(): string {
     return this.#ws.extensions;
   }
@@ -152,9 +151,9 @@ export class NativeSocket implements Socket {
     return this.#opened ? this.#ws.bufferedAmount : this.#unsentBytes;
   }
 
-  /** Whether fewer bytes than `limit` wait. Asks the runtime only if the answer is not known without. */
+  /** Whether fewer bytes than `limit` wait. Asks the runtime only if its last answer does not show that already. */
   hasRoom(limit: number): boolean {
-    // What is written after a look can only have become less.
+    // An upper bound: the runtime may have written more since the last look.
     if (this.#sentBytes - this.#takenBytes < limit) return true;
     const waiting = this.bufferedAmount;
     this.#takenBytes = this.#sentBytes - waiting;
@@ -179,10 +178,10 @@ export class NativeSocket implements Socket {
     this.#reader = reader;
     const ended = this.#end;
     this.#receiving.start(reader, () => this.#end === ended);
-    if (ended !== undefined) this.#tellEnd(ended);
+    if (ended !== undefined) this.#reportEnd(ended);
   }
 
-  /** Reading was not paused; only after {@link NativeSocket.close} messages were dropped meanwhile. */
+  /** Reading was never paused. After {@link NativeSocket.close}, messages are delivered again if none was dropped. */
   resume(): void {
     this.#receiving.resume();
   }
@@ -213,7 +212,7 @@ export class NativeSocket implements Socket {
   }
 
   /**
-   * There is no way to.
+   * Throws: the runtime's WebSocket cannot ping.
    *
    * @throws {ConnectionError} `ping-unsupported`, always.
    */
@@ -225,8 +224,8 @@ export class NativeSocket implements Socket {
   }
 
   /**
-   * Begins the closing handshake behind what is buffered. A client that is still connecting and has nothing to send
-   * gives the dial up.
+   * Begins the closing handshake after everything that is buffered. A client that is still connecting and has nothing to
+   * send ends the dial.
    *
    * @param code If the runtime cannot send it, 1000 goes out: see {@link SocketEnd.sent}.
    * @param reason Is cut after 123 bytes of UTF-8, behind a whole character.
@@ -256,7 +255,7 @@ export class NativeSocket implements Socket {
   }
 
   #on(event: Event): void {
-    // What escapes from here ends the process.
+    // An error that escapes from here would end the process.
     try {
       if (event instanceof MessageEvent) this.#onMessage(event.data);
       else if (isClose(event)) this.#finish(event);
@@ -305,12 +304,12 @@ export class NativeSocket implements Socket {
         typeof data === "string" || isPlain(data) ? data : data.slice(),
       );
     } catch (thrown) {
-      // The message is lost, and what comes behind must not pass for what comes next.
+      // The message is lost. A later one must not arrive as if nothing were missing.
       this.terminate(toError(thrown));
     }
   }
 
-  /** The connection cannot go on. The peer gets a close frame, and its answer is not waited for. */
+  /** Ends the connection because of a fault: sends a close frame, and does not wait for the answer. */
   #fail(error: Error): void {
     if (this.#end !== undefined) return;
     const code = error instanceof ProtocolError
@@ -343,10 +342,10 @@ export class NativeSocket implements Socket {
     this.#drains.stop();
     this.#unsent = [];
     this.#closed.resolve(end);
-    if (this.#reader !== undefined) this.#tellEnd(end);
+    if (this.#reader !== undefined) this.#reportEnd(end);
   }
 
-  #tellEnd(end: SocketEnd): void {
+  #reportEnd(end: SocketEnd): void {
     try {
       this.#reader?.end(end);
     } catch {
@@ -360,7 +359,7 @@ function isPlain(data: Uint8Array): data is Uint8Array<ArrayBuffer> {
   return isLendable(data);
 }
 
-/** Node 22 has such events, and no name for them. */
+/** Node.js 22 has such events, but no global `CloseEvent`. */
 function isClose(event: Event): event is CloseEvent {
   return event.type === "close";
 }

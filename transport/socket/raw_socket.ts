@@ -83,7 +83,7 @@ export interface RawSocketOptions extends Omit<SocketOptions, "compression"> {
  * RFC 6455 over any stream of bytes, in either role, with everything that the runtime's own socket hides: pings and
  * pongs, backpressure in both directions, limits, and a real cut.
  *
- * The protocol is decided by an `Endpoint`; small messages are gathered and written together.
+ * An `Endpoint` decides about the protocol. Small messages are gathered and written together.
  */
 export class RawSocket implements Socket {
   /** The URL that was dialled or requested. */
@@ -98,12 +98,12 @@ export class RawSocket implements Socket {
   readonly remoteAddr: PeerAddress | undefined;
   /** How binary messages are delivered. */
   readonly binary: BinaryDelivery;
-  /** It can ping, and shows pings and pongs. */
+  /** The socket can ping, and shows pings and pongs. */
   readonly controlFrames = true;
   /** Reading from the peer can be paused. */
   readonly flowControl = true;
 
-  /** Tells whether `value` is such a socket itself: a proxy of one is not. */
+  /** Whether `value` is such a socket itself. A `Proxy` of one is not. */
   static owns(value: object): boolean {
     return #driver in value;
   }
@@ -112,7 +112,7 @@ export class RawSocket implements Socket {
   readonly #deflater: Deflater | undefined;
   readonly #inflater: Inflater | undefined;
   #reader: SocketReader | undefined;
-  /** Made when somebody asks for it. */
+  /** Created on demand. */
   #closed: PromiseWithResolvers<SocketEnd> | undefined;
   #end: SocketEnd | undefined;
 
@@ -171,8 +171,8 @@ export class RawSocket implements Socket {
   /**
    * Queues a message. Binary messages of 64 KiB and more are not copied, unless `copy` is set.
    *
-   * @returns Nothing if the caller may change the bytes at once, else a promise that resolves when the caller may, and
-   * rejects if the connection ends before all of them are written.
+   * @returns Nothing if the caller may change the bytes at once. Otherwise a promise that resolves when the caller may
+   * change them, and rejects if the connection ends before all of them are written.
    * @throws {ConnectionError} `connection-closed` if the message can no longer be sent.
    */
   write(data: Message, copy = false): Promise<void> | undefined {
@@ -202,9 +202,9 @@ export class RawSocket implements Socket {
   }
 
   /**
-   * Begins the closing handshake behind what is queued, or answers that of the peer.
+   * Begins the closing handshake after everything that is queued, or answers the handshake of the peer.
    *
-   * Messages that still arrive are delivered until the reader takes no more; from then on they are dropped and counted.
+   * Messages that still arrive are delivered until the reader returns `false`. Later ones are dropped and counted.
    * The end comes after `timeout`, or after at most four times that if the peer keeps taking what is queued.
    */
   close(code?: number, reason = "", options: SocketCloseOptions = {}): void {

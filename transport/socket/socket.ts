@@ -1,5 +1,6 @@
 /**
- * Sockets: the `Socket` interface over messages, `RawSocket` over a byte stream, and `NativeSocket` over the runtime's own `WebSocket`.
+ * Sockets: the `Socket` interface for messages, `RawSocket` over a byte stream (driven by `endpoint_driver.ts`), and
+ * `NativeSocket` over the runtime's own `WebSocket`.
  *
  * @module
  */
@@ -56,11 +57,12 @@ export interface SocketReader {
   /** Watches the header of every frame in both directions. Costs nothing if it is absent. */
   frame?(direction: FrameDirection, header: FrameHeader): void;
   /**
-   * The connection is no longer open: one side has begun to close, the peer broke a rule, or our side of the stream broke. Called once, and
-   * once more when `sends` turns `false`. Not called if the end comes at once, nor by a socket that does not know.
+   * The connection is no longer open: one side has begun to close, the peer broke a rule, or our side of the stream
+   * broke. Called once, and once more when `sends` turns `false`. Not called if the end comes at once, nor by a socket
+   * that does not notice it.
    *
-   * @param sends Whether whole messages can still be sent: answers to a peer that has closed. Fragments and pings cannot. Without it
-   * {@link Socket.write} throws.
+   * @param sends Whether whole messages can still be sent, which may answer a peer that has closed; fragments and pings
+   * cannot. If it is `false`, {@link Socket.write} throws.
    */
   closing?(sends: boolean): void;
   /** The end: exactly once, and last. */
@@ -114,7 +116,7 @@ export interface Socket {
   readonly flowControl: boolean;
   /** The number of bytes that wait to be sent. */
   readonly bufferedAmount: number;
-  /** Whether fewer bytes than `limit` wait. Present if that is cheaper to know than {@link Socket.bufferedAmount}. */
+  /** Whether fewer bytes than `limit` wait. Present if it costs less than {@link Socket.bufferedAmount}. */
   hasRoom?(limit: number): boolean;
   /** The number of payload bytes of all messages written so far, before compression. Never falls. */
   readonly sentBytes: number;
@@ -128,10 +130,11 @@ export interface Socket {
   /** Goes on delivering after `message` of the reader returned `false`. */
   resume(): void;
   /**
-   * Queues a message. Never refuses because too much waits: the caller looks at {@link Socket.bufferedAmount}.
+   * Queues a message, however many bytes wait: the caller has to look at {@link Socket.bufferedAmount}.
    *
-   * @returns Nothing if the caller may change the bytes at once, else a promise that resolves when the caller may, and rejects if
-   * the socket ends before the message was written. With `copy` the bytes are always copied at once.
+   * @returns Nothing if the caller may change the bytes at once. Otherwise a promise that resolves when the caller may
+   * change them, and rejects if the socket ends before the message was written. With `copy`, the bytes are always
+   * copied at once.
    * @throws {ConnectionError} `connection-closed` if the message can no longer be sent.
    */
   write(data: Message, copy?: boolean): Promise<void> | undefined;
@@ -148,10 +151,10 @@ export interface Socket {
    */
   ping(payload: Uint8Array): void;
   /**
-   * Begins the closing handshake behind what is queued, or answers that of the peer; otherwise it can only shorten the time that
-   * the handshake may take.
+   * Begins the closing handshake after everything that is queued, or answers the handshake of the peer. If our close
+   * frame is queued already, the call can only shorten the maximum time of the handshake.
    *
-   * Messages that still arrive are delivered until the reader takes no more; from then on they are dropped and counted.
+   * Messages that still arrive are delivered until the reader returns `false`. Later ones are dropped and counted.
    *
    * @param code None for a close frame without a code.
    */

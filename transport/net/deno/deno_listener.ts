@@ -11,7 +11,7 @@ import type {
 
 /** Milliseconds to wait after the system could not accept. */
 const RETRY_AFTER = 100;
-/** Unknown errors in a row after which the listener gives up. */
+/** The number of unknown errors in a row after which the listener closes. */
 const MAX_FAILURES = 50;
 
 /** Accepts streams with `Deno.listen`: TCP and Unix sockets. */
@@ -22,13 +22,13 @@ export class DenoListener implements StreamListener {
   readonly #onError: StreamListenerOptions["onError"];
   #closed = false;
   #wake: (() => void) | undefined;
-  /** Errors in a row, so that each time of trouble is reported once. */
+  /** The number of errors in a row. Only the first of them is reported. */
   #failures = 0;
 
   /**
    * Starts to listen.
    *
-   * @throws What the runtime throws when it cannot.
+   * @throws What the runtime throws if it cannot listen.
    */
   constructor({ path, hostname, port, onError }: StreamListenerOptions) {
     this.#onError = onError;
@@ -70,7 +70,7 @@ export class DenoListener implements StreamListener {
   #prepare(conn: Deno.Conn): AcceptedStream | undefined {
     try {
       if (!this.#closed) {
-        // Without it two small messages in a row cost the delay of an acknowledgement.
+        // Without it, the second of two small messages waits for an acknowledgement.
         if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
         return {
           stream: new DenoStream(conn),
@@ -103,7 +103,7 @@ export class DenoListener implements StreamListener {
   }
 }
 
-/** As `node:net` does, so that another listener can use the path. */
+/** Removes the file of a Unix socket, as `node:net` does, so that another listener can use the path. */
 function removeFile(path: string): void {
   try {
     Deno.removeSync(path);

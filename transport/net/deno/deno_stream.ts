@@ -36,7 +36,7 @@ export class DenoStream implements ByteStream {
     },
   };
   #destroyed = false;
-  /** The result of a read that came back while the stream was paused. */
+  /** The result of a read that was completed while the stream was paused. */
   #held: ((handler: ByteStreamHandler) => void) | undefined;
   /** The peer has ended its side, or reading failed. */
   #readingOver = false;
@@ -90,7 +90,7 @@ export class DenoStream implements ByteStream {
   resume(): void {
     if (!this.#paused || this.#destroyed) return;
     this.#paused = false;
-    // Not in this call, which a handler may have made while it handles something else.
+    // Not in this call, since the handler may have made it from within one of its methods.
     queueMicrotask(() => this.#read());
   }
 
@@ -225,7 +225,7 @@ export class DenoStream implements ByteStream {
   #readFailed(error: unknown): void {
     const handler = this.#handler;
     if (handler === undefined) return;
-    // A TLS peer that leaves without a close_notify looks like one that ends plain TCP.
+    // A TLS peer that leaves without a close_notify counts as a peer that ends its side of plain TCP.
     if (onDeno && error instanceof Deno.errors.UnexpectedEof) {
       if (!this.#paused) return this.#endReading(handler);
       this.#held = (handler) => this.#endReading(handler);

@@ -17,7 +17,7 @@ export async function openDenoTcp(
     signal,
   );
   try {
-    // Without it two small messages in a row cost the delay of an acknowledgement.
+    // Without it, the second of two small messages waits for an acknowledgement.
     conn.setNoDelay(true);
     return {
       stream: new DenoStream(conn),
@@ -80,8 +80,8 @@ export async function openDenoTls(
 /**
  * Waits for a connection, or for the signal.
  *
- * If its own signal aborts when the connection is open but not handed over yet, the runtime throws and leaves the connection open,
- * out of reach. So it gets another signal, and the connection is closed here.
+ * If the signal of `Deno.connect` aborts when the connection is open but not returned yet, the runtime throws, and the
+ * connection stays open without an owner. Therefore the runtime gets another signal, and the connection is closed here.
  */
 async function connect<C extends Deno.Conn>(
   open: (signal: AbortSignal) => Promise<C>,

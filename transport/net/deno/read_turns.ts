@@ -1,12 +1,12 @@
 import { clearImmediate, setImmediate } from "node:timers";
 
-/** Operations that Deno completes in one turn of the event loop. */
+/** The maximum number of operations that Deno completes in one turn of the event loop. */
 const TURN = 128;
-/** Reads in one turn from which on others may be left over: writes take their share of the operations. */
+/** If this many reads are completed in a turn, others may be left over, since writes use a part of the operations. */
 const FULL = 64;
 /**
- * Timers in a row without a completed read after which no read is left over. More than one, since the event loop
- * may have been busy with something else when the first was due.
+ * After this many timers in a row without a completed read, no read is left over. More than one, since the event loop
+ * may have been busy with other work when the first was due.
  */
 const QUIET_TIMERS = 3;
 
@@ -18,8 +18,8 @@ export interface Reader {
 
 /**
  * Readers that wait for others. Deno completes at most {@link TURN} operations in a turn and begins with those that
- * were started last, so that with more busy streams some would never be served. So when twice as many reads have been
- * completed as there are streams, in full turns without a break, new reads wait until those that were started before
+ * were started last, so with more busy streams some would never be served. Therefore, after full turns in a row in
+ * which twice as many reads were completed as there are streams, new reads wait until those that were started before
  * are completed.
  */
 let waiting: Reader[] = [];
@@ -69,7 +69,7 @@ function endTurn(): void {
   if (isWaiting) listenFor(QUIET_TIMERS);
 }
 
-/** Admits those that wait, unless a read is completed before so many timers are due. */
+/** Admits the readers that wait, unless a read is completed before this many timers are due. */
 function listenFor(timers: number): void {
   quiet = setTimeout(() => {
     if (timers > 1) listenFor(timers - 1);

@@ -13,11 +13,11 @@ import { onDeno } from "../../base/runtime.ts";
 import type { PeerAddress } from "../stream/address.ts";
 import { isShortage } from "../stream/shortage.ts";
 
-/** Milliseconds between two looks at a server. */
+/** Milliseconds between two checks of a server. */
 const LOOK_EVERY = 500;
 /**
- * The same in a shortage, and for some looks after it: connections that have ended meanwhile take descriptors once
- * more.
+ * The same in a shortage, and for some checks after it, since connections that waited in the system take descriptors
+ * then.
  */
 const LOOK_EVERY_IN_SHORTAGE = 50;
 const LOOKS_AFTER_SHORTAGE = 20;
@@ -26,13 +26,13 @@ const LOOK_EVERY_AT_CALLERS = 200;
 const BACKLOG = 511;
 
 /**
- * Reports when the process has no descriptors left, since no runtime does, and has the server accept again afterwards,
- * since Deno's `node:net` does not.
+ * Reports when the process has no descriptors left, which no runtime does. Afterwards, makes the server accept again,
+ * which Deno's `node:net` does not do.
  *
  * @param hostname The address or name that the server was asked to listen on.
  * @param addr The address that it listens on.
- * @param onShortage Called once for each time that the process has no descriptors left.
- * @returns A function that stops it.
+ * @param onShortage Called once for each shortage.
+ * @returns A function that stops the checks.
  */
 export function keepAccepting(
   server: Server,
@@ -63,9 +63,9 @@ export function keepAccepting(
 const kept = new WeakSet<EventEmitter>();
 
 /**
- * Has the caller's server, of which `stream` is a connection, accept again after a shortage on Deno, until the server
- * is closed. Does nothing for streams without a server. Reports nothing: the caller may not have the permissions to
- * find out.
+ * Makes the caller's server, of which `stream` is a connection, accept again after a shortage on Deno, until the server
+ * is closed. Does nothing for streams without a server. Reports nothing, since a check for a shortage may need
+ * permissions that the caller does not have.
  */
 export function keepServerAccepting(stream: object): void {
   if (!onDeno) return;
@@ -93,7 +93,8 @@ function findShortage(addr: PeerAddress, hostname: string): Error | undefined {
 }
 
 /**
- * Asks for an address that cannot be had, since `addr` is taken, but needs no other permission than the server itself.
+ * Tries to listen on the address of the server. That always fails, since the address is in use, and needs no other
+ * permission than the server itself.
  */
 function listenInVain(addr: PeerAddress, hostname: string): void {
   const probe = addr.transport === "unix"

@@ -22,11 +22,11 @@ import {
 /** A TLS handshake that is under way. */
 interface Handshake {
   readonly socket: Socket;
-  /** What it failed with. */
+  /** The error that it failed with. */
   cause: Error | undefined;
 }
 
-/** The value that stands for no timeout in `node:tls`. */
+/** The value that means no timeout in `node:tls`. */
 const NO_TIMEOUT = 2 ** 31 - 1;
 
 /** Accepts streams with `node:net` or `node:tls`. */
@@ -39,15 +39,15 @@ export class NodeListener implements StreamListener {
   /** TLS handshakes by the address of the peer. */
   readonly #handshakes = new Map<string, Handshake>();
   #closed = false;
-  /** Why it cannot listen. */
+  /** The reason why it cannot listen. */
   #failure: Error | undefined;
   #stopWatching = () => {};
 
   /**
    * Starts to listen.
    *
-   * @throws On Deno what the runtime throws when it cannot. On other runtimes {@link ready} and {@link accept} report
-   * it.
+   * @throws On Deno what the runtime throws if it cannot listen. On other runtimes, {@link ready} and {@link accept}
+   * report that.
    */
   constructor(options: StreamListenerOptions) {
     this.#options = options;
@@ -75,7 +75,7 @@ export class NodeListener implements StreamListener {
     );
   }
 
-  /** Outside of Deno a port that the system chose is known when it listens. */
+  /** The address. Outside of Deno, a port that the system chooses is known only once the server listens. */
   get addr(): PeerAddress {
     const found = this.#server.address();
     return found === null || typeof found === "string" ||
@@ -152,7 +152,7 @@ export class NodeListener implements StreamListener {
 
   #createTlsServer(tls: TlsServerOptions): Server {
     const server = createTlsServer({
-      // Not half-open: a peer that leaves in the handshake would keep its descriptor. The stream sets it afterwards.
+      // Not half-open: a peer that leaves in the handshake would keep its descriptor. The stream sets `allowHalfOpen` later.
       noDelay: true,
       cert: tls.cert,
       key: tls.key,
@@ -167,7 +167,7 @@ export class NodeListener implements StreamListener {
       this.#handshakes.delete(placeOf(socket));
       this.#add(socket);
     });
-    // In older runtimes it was not a server of sockets.
+    // In older runtimes, the TLS server was not a `Server` of `node:net`.
     if (!(server instanceof Server)) {
       throw new ConfigError(
         "unsupported",
@@ -178,7 +178,7 @@ export class NodeListener implements StreamListener {
     server.on("connection", (socket: Socket) => this.#addHandshake(socket));
     // The runtime reports a handshake that took too long, and leaves its connection open.
     server.on("tlsClientError", (cause: Error, socket: Socket) => {
-      // After a failure only the socket below knows its peer.
+      // After a failure, only the socket below knows the address of the peer.
       const below: unknown = Reflect.get(socket, "_parent");
       const handshake = this.#handshakes.get(
         placeOf(below instanceof Socket ? below : socket),
@@ -197,7 +197,7 @@ export class NodeListener implements StreamListener {
     const { maxPending, onError } = this.#options;
     const address = peerOf(socket);
     if (address === undefined) {
-      // It was reset before it was accepted: without an address it cannot be distinguished from another one.
+      // It was reset before it was accepted. Without an address, it cannot be distinguished from another one.
       socket.destroy();
       onError(toFailure(undefined), undefined);
       return;

@@ -27,7 +27,7 @@ export interface BoundAddress {
 /**
  * Asks the system for an address, so that a server listens on it at once.
  *
- * @throws What the runtime throws when the address cannot be had.
+ * @throws What the runtime throws if it cannot listen on the address.
  */
 export function bindAddress(
   { port, hostname, path, reusePort }: ServerAddress,
@@ -70,7 +70,7 @@ function createHandle(
   );
 }
 
-/** Lets the sockets that a server accepts share one read buffer, if the runtime has a way. They are paused. */
+/** Makes the sockets that a server accepts share one read buffer, if the runtime can do that. The sockets are paused. */
 export function shareReads(server: net.Server): void {
   if (typeof Reflect.get(server, "_createSocket") !== "function") return;
   Reflect.set(server, "_createSocket", (handle: object) => {

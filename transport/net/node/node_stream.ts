@@ -63,21 +63,22 @@ export class NodeStream implements ByteStream {
   readonly #writer: Writer;
   readonly #reading: ReadSwitch;
   #kept: KeptMemory | undefined;
-  /** Made only if it is needed, as is memory that is kept: idle connections are many. */
+  /** Created only if it is needed, like the memory that is kept, since there may be many idle connections. */
   #onData: ((chunk: unknown) => void) | undefined;
   #handler: ByteStreamHandler | undefined;
 
   #paused = true;
   /**
-   * Whether the duplex does not read. The first data that comes during a pause stops it: to stop and start it for each pause would
-   * cost several operations of the runtime, and peers that wait for an answer send nothing meanwhile.
+   * Whether the duplex does not read. The first data that arrives during a pause stops it. The pause alone does not:
+   * stopping and starting costs several operations of the runtime, and a peer that waits for an answer sends nothing
+   * during the pause.
    */
   #stopped = true;
   #destroyed = false;
   /** Data that came while the stream was paused. */
   #held: Uint8Array<ArrayBuffer>[] = [];
   #heldBytes = 0;
-  /** Whether the peer has ended its side, and whether the handler knows. */
+  /** Whether the peer has ended its side, and whether the handler knows it. */
   #peerEnd: "open" | "ended" | "reported" = "open";
   /** The duplex has closed, and emits nothing more. */
   #closed = false;
@@ -132,7 +133,7 @@ export class NodeStream implements ByteStream {
     this.#reportLater();
   }
 
-  /** Lets go of the duplex without a change, for somebody else to take it over. */
+  /** Detaches from the duplex without a change, so that another owner can take it over. */
   release(): void {
     this.#reading.stop(this.#duplex);
     this.#detach();
@@ -182,7 +183,7 @@ export class NodeStream implements ByteStream {
     if (this.#destroyed) return;
     this.#detach();
     const duplex = this.#duplex;
-    // Until it has closed, an error may be on its way, which must not end the process.
+    // Until the duplex has closed, it may emit an error, which must not end the process.
     if (this.#closed) duplex.off("error", this.#onError);
     else duplex.once("close", () => duplex.off("error", this.#onError));
     duplex.destroy();
@@ -198,7 +199,7 @@ export class NodeStream implements ByteStream {
     duplex.off("close", this.#onClose);
   }
 
-  /** Looks at what happened before, since its events are not repeated. */
+  /** Looks at what happened before, since the events for it are not repeated. */
   #inspect(): void {
     const { errored, destroyed, closed, readableEnded, writableEnded } =
       this.#duplex;
@@ -277,7 +278,7 @@ export class NodeStream implements ByteStream {
 
   readonly #onClose = (): void => {
     this.#closed = true;
-    // Both sides are over, and the handler knows.
+    // Both sides have ended, and the handler knows it.
     const isOurEnd = this.#ended || this.#writeError !== undefined;
     if (this.#peerEnd !== "open" && isOurEnd) return;
     this.#onError(new Error("The stream was closed."));
@@ -356,7 +357,7 @@ export class NodeStream implements ByteStream {
   }
 }
 
-/** Bytes of a `Buffer`, whose `slice` would not copy. */
+/** Returns the bytes of a `Buffer` as a `Uint8Array`: `slice` of a `Buffer` would not copy. */
 function toBytes(chunk: Uint8Array): Uint8Array<ArrayBuffer> {
   const { buffer, byteOffset, length } = chunk;
   return buffer instanceof ArrayBuffer

@@ -24,10 +24,10 @@ interface Chunk {
 }
 
 /**
- * Writes below the `Writable` of a `node:net` or `node:tls` socket.
+ * Writes to a `node:net` or `node:tls` socket by the methods that its `Writable` calls.
  *
- * A failed write through `Writable` destroys the socket, and data that had arrived before is lost. Here the error only reaches the
- * callback, so that reading goes on. It is also cheaper: 3 us a write less on Deno.
+ * A failed write through `Writable` destroys the socket, and data that had arrived before is lost. Here the error only
+ * reaches the callback, and reading goes on. It also costs 3 us less per write on Deno.
  */
 class DirectWriter implements Writer {
   readonly #socket: WritableImplementation;

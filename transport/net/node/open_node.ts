@@ -79,14 +79,14 @@ export async function openNodeThrough(
   return await secureNode(socket, host, tls, signal);
 }
 
-/** Without `noDelay` two small messages in a row cost the delay of an acknowledgement (40 ms). */
+/** Without `noDelay`, the second of two small messages waits for an acknowledgement (40 ms). */
 const SOCKET_OPTIONS = { noDelay: true, allowHalfOpen: true };
 
 function address({ hostname: host, port }: Host): NetConnectOpts {
   return { host, port };
 }
 
-/** Whether sockets read by {@link SharedRead}: until the runtime says that it cannot. */
+/** Whether sockets read by {@link SharedRead}. `false` once the runtime has said that it cannot. */
 let sharesReads = canShareReads;
 
 async function openSocket(
@@ -149,15 +149,15 @@ export async function secureNode(
 }
 
 /**
- * Returns the options that have certificates trusted beside the runtime's own authorities, which `ca` alone would
- * replace.
+ * Returns options with which certificates are trusted in addition to the runtime's own authorities. The option `ca`
+ * alone would replace these.
  */
 function trusting(
   caCerts: readonly string[],
   options: { readonly cert?: string; readonly key?: string },
 ): tls.ConnectionOptions {
   if (!onDeno) return { ...options, ca: [...ownAuthorities(), ...caCerts] };
-  // To read the authorities needs a permission on Deno. A context has them already.
+  // On Deno, reading the authorities needs a permission. A secure context contains them already.
   const secureContext = tls.createSecureContext(options);
   const context: unknown = Reflect.get(secureContext, "context");
   const canAdd = typeof context === "object" && context !== null &&
@@ -196,7 +196,7 @@ function opened(
         socket.off("error", settle);
         return resolve();
       }
-      // The listener for errors stays: one that is on its way must not end the process.
+      // The listener for errors stays, since a later error must not end the process.
       socket.destroy();
       reject(error);
     };

@@ -2,7 +2,7 @@ import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
 import { onDeno } from "../../base/runtime.ts";
 
-/** Starts and stops reading. Has no state, so that all connections share three of them. */
+/** Starts and stops reading. A switch has no state, so all connections share three of them. */
 export interface ReadSwitch {
   start(duplex: Duplex): void;
   stop(duplex: Duplex): void;
@@ -13,7 +13,7 @@ const BY_DUPLEX: ReadSwitch = {
   stop: (duplex) => duplex.pause(),
 };
 
-/** For a stream that cannot be paused: what arrives meanwhile is kept. */
+/** For a stream that cannot be paused: the adapter keeps what arrives during a pause. */
 const NEVER_STOPS: ReadSwitch = {
   start: BY_DUPLEX.start,
   stop: BY_DUPLEX.start,
@@ -44,7 +44,7 @@ interface ReadHandle {
 
 /**
  * Returns the TCP handle below a TLS socket. Deno's `node:tls` decrypts and keeps whatever arrives while it is paused,
- * so that only the handle can be paused.
+ * so only the handle can be paused.
  */
 function handleOf(socket: Duplex): ReadHandle | undefined {
   const tls: unknown = Reflect.get(socket, "_handle");

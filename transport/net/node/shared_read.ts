@@ -3,7 +3,7 @@ import { onDeno } from "../../base/runtime.ts";
 
 /** Size of the blocks that small reads share. An idle connection holds at most one. */
 const BLOCK_SIZE = 1_024;
-/** Reads from this size on get memory of their own. */
+/** Reads of more bytes get memory of their own. */
 const MAX_SHARED = BLOCK_SIZE / 2;
 
 /**
@@ -32,13 +32,13 @@ export class KeptMemory {
 
 /** The maximum number of bytes that one read into shared memory returns. */
 const READ_SIZE = 65_536;
-/** The maximum number of bytes of one read into memory of the handler. Larger reads take no less processor time. */
+/** The maximum number of bytes of one read into memory of the handler. Larger reads save no processor time. */
 const MAX_DIRECT = 262_144;
 
-/** Memory that all sockets of this thread read into, one after the other. Allocated when the first socket needs it. */
+/** The memory that all sockets of this thread read into, one after the other. Allocated for the first socket. */
 let shared: Uint8Array<ArrayBuffer> | undefined;
 
-/** Whether sockets are created with {@link SharedRead}. Other runtimes gain too little to depend on it. */
+/** Whether sockets are created with {@link SharedRead}. On other runtimes it saves too little. */
 export const canShareReads = onDeno;
 
 /** Receives what a {@link SharedRead} has read. */
@@ -62,10 +62,10 @@ export class SharedRead {
   readonly #shared = shared ??= new Uint8Array(READ_SIZE);
   /** What the socket reads into. */
   #memory: Uint8Array | undefined;
-  /** The socket is paused until it is set. */
+  /** While it is not set, the socket is paused. */
   handler: SharedReadHandler | undefined;
 
-  /** Called by the runtime first, and after each read: returns what to read into next, `undefined` for no change. */
+  /** Called by the runtime at first and after each read: returns the memory for the next read, `undefined` for no change. */
   readonly buffer = (): Uint8Array | undefined => {
     const target = this.handler?.target();
     const isLarge = target !== undefined && target.length >= READ_SIZE;
@@ -75,7 +75,7 @@ export class SharedRead {
     return memory;
   };
 
-  /** Called by the runtime after each read. Always reads on: a pause is made by pausing the socket. */
+  /** Called by the runtime after each read. Returns `true` to read on: a pause is made by pausing the socket. */
   readonly callback = (count: number): boolean => {
     const memory = this.#memory;
     if (memory === undefined || memory === this.#shared) {
@@ -85,7 +85,10 @@ export class SharedRead {
   };
 }
 
-/** Returns the option of a socket that reads by `shared`. The type of the runtime's options does not know `undefined` as a buffer. */
+/**
+ * Returns the option of a socket that reads by `shared`. It is an `object` since, in the type of the runtime's options,
+ * `buffer` cannot return `undefined`.
+ */
 export function readingBy(shared: SharedRead): object {
   return { onread: shared };
 }
@@ -110,7 +113,7 @@ export function socketWithSharedRead(handle: object): Socket {
   return socket;
 }
 
-/** Returns what a socket reads by; `undefined` if it emits `data` events. */
+/** Returns the {@link SharedRead} of a socket; `undefined` if the socket emits `data` events. */
 export function sharedReadOf(socket: Socket): SharedRead | undefined {
   const shared: unknown = Reflect.get(socket, SHARED_READ);
   return shared instanceof SharedRead ? shared : undefined;

@@ -105,7 +105,7 @@ export function proxyFailure(
     : unreachable(describeProxy(proxy), thrown);
 }
 
-/** The value must not be shown in errors, since it may hold credentials. */
+/** Parses a proxy. Errors do not show the value, since it may contain credentials. */
 function parseProxy(
   source: string,
   given: string | URL,
@@ -151,7 +151,7 @@ function authorize(credentials: string): string | undefined {
     : `Basic ${btoa(String.fromCharCode(...bytes))}`;
 }
 
-/** Decodes as curl does: a percent sign that two hexadecimal digits do not follow stands for itself. */
+/** Decodes as curl does: a percent sign without two hexadecimal digits after it stays as it is. */
 function percentDecode(text: string): number[] {
   const bytes = new TextEncoder().encode(text);
   const decoded: number[] = [];
@@ -241,7 +241,7 @@ function canonical(name: string): string {
   return stripDot(parsed.replace(/^\[|\]$/g, ""));
 }
 
-/** A dot at the end of a name means that it is absolute, which it is here anyway. */
+/** Removes the dot at the end of an absolute name. All names are absolute here. */
 function stripDot(name: string): string {
   return name.replace(/\.$/, "");
 }

@@ -21,7 +21,7 @@ export const MAX_WRITE_SIZE = 262_144;
  */
 export interface ByteStreamHandler {
   /**
-   * Whether the bytes that {@link data} receives stay valid after it has returned. Looked at before each read.
+   * Whether the bytes that {@link data} receives stay valid after it has returned. The stream looks at it before each read.
    *
    * With `true` they belong to the handler for good, which may cost a copy into memory that is not shared between
    * connections; the bytes of several calls may still share one `ArrayBuffer`, so a handler must not transfer or resize
@@ -39,8 +39,8 @@ export interface ByteStreamHandler {
   data(bytes: Uint8Array<ArrayBuffer>): void;
   /**
    * Returns memory for the next bytes of the stream, such as the rest of a large message, which are then stored there
-   * directly. Only streams that can read into memory of the caller's choice ask; others call {@link data}. An answer
-   * holds until the next call of `data` or `filled`.
+   * directly. Only streams that can read into memory of the handler call it; others call {@link data}. The memory
+   * belongs to the stream until the next call of `data` or `filled`.
    *
    * @returns `undefined` to receive the next bytes by `data`.
    */
@@ -76,7 +76,7 @@ export interface ByteStreamHandler {
  * A duplex stream of bytes that pushes what arrives to a handler.
  *
  * A new stream is paused: {@link attach} a handler, then {@link resume}. What happened before, such as the end of a
- * stream that is taken over late, is reported then. Somebody has to call {@link destroy} in the end.
+ * stream that is taken over late, is reported then. The owner has to call {@link destroy} in the end.
  */
 export interface ByteStream {
   /** Whether a write is under way: from a {@link write} that returned `false` until `drain` or `writeError`. */
@@ -99,8 +99,8 @@ export interface ByteStream {
   /**
    * Writes several pieces, as one system call if the stream can do that. Otherwise like {@link write}.
    *
-   * @param pieces At least one, none of them empty, together at most {@link MAX_WRITE_SIZE} bytes. The array is the
-   * stream's own from then on.
+   * @param pieces At least one, none of them empty, together at most {@link MAX_WRITE_SIZE} bytes. The array
+   * belongs to the stream from then on.
    */
   writev(pieces: readonly Uint8Array[]): boolean;
   /**

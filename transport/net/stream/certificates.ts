@@ -53,7 +53,7 @@ export function checkAuthorities(field: string, caCerts: unknown): void {
   }
 }
 
-/** Neither a key nor a certificate is shown. */
+/** Returns the error. It shows neither a key nor a certificate. */
 function refuse(field: string, rule: string, found: string): ConfigError {
   return new ConfigError(
     "invalid-option",
@@ -78,7 +78,7 @@ function isCertificate(text: unknown): text is string {
   }
 }
 
-/** A key of a kind that only the runtime's TLS can read counts as right. */
+/** Whether the key belongs to the certificate. A key that only the runtime's TLS can read counts as one that does. */
 function matches(cert: string, key: string): boolean {
   try {
     return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));

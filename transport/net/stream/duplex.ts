@@ -8,7 +8,7 @@ const READ_SIZE = 65_536;
  * handshake.
  *
  * Use either {@link Duplex.read} and {@link Duplex.write} or the two Web streams. Each side may be used alone, as in a
- * `Deno.Conn`. Somebody has to call {@link Duplex.close} in the end, unless both Web streams have ended.
+ * `Deno.Conn`. Call {@link Duplex.close} in the end, unless both Web streams have ended.
  */
 export class Duplex implements PullStream, Disposable {
   readonly #stream: PullStream;

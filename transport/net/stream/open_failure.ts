@@ -53,7 +53,7 @@ export function openFailure(thrown: unknown): string {
     : reasonOf(error);
 }
 
-/** Returns the error for something on the way to the host that could not be reached. */
+/** Returns the error for a host, or a proxy on the way to it, that could not be reached. */
 export function unreachable(what: string, thrown: unknown): ConnectionError {
   return new ConnectionError(
     "dial-failed",

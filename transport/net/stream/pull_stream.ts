@@ -58,7 +58,7 @@ export class PullAdapter implements PullStream {
   #write: PromiseWithResolvers<void> | undefined;
   #writeError: Error | undefined;
 
-  /** Takes over a stream, which nobody else uses until {@link PullAdapter.release}. */
+  /** Takes over a stream. Other code must not use it until {@link PullAdapter.release}. */
   constructor(stream: ByteStream) {
     this.#stream = stream;
     stream.attach({
@@ -94,7 +94,7 @@ export class PullAdapter implements PullStream {
     return this.#read.promise;
   }
 
-  /** Writes the bytes, of many the first ones. */
+  /** Writes the bytes, or the first ones if there are more than {@link MAX_WRITE_SIZE}. */
   async write(bytes: Uint8Array): Promise<number> {
     if (this.#writeError !== undefined) throw this.#writeError;
     const piece = bytes.subarray(0, MAX_WRITE_SIZE);
@@ -162,7 +162,7 @@ export class PullAdapter implements PullStream {
   }
 
   #settleRead(count: number | null): void {
-    // The new owner of the stream has to get everything that happens from now on.
+    // What happens from now on may be for the next owner of the stream.
     this.#stream.pause();
     const read = this.#read;
     this.#read = undefined;
@@ -215,7 +215,7 @@ export interface ReadResponse {
 /**
  * Reads the answer to a request for another protocol: see {@link ResponseReader}.
  *
- * The body of a refusal is waited for one second. A stream that breaks in it ends the body.
+ * Waits at most one second for the body of a refusal. If the stream breaks in the body, the body ends there.
  *
  * @param grants Whether a status hands the stream over.
  * @throws {HandshakeError} `head-too-large`, `bad-response` or `bad-header`, or `connection-lost` if the stream ends

@@ -5,7 +5,7 @@ import type { ByteStream } from "./byte_stream.ts";
 /** The application protocols that a TLS handshake offers. */
 export const ALPN = ["http/1.1"];
 
-/** What a TLS client may bring, PEM-encoded. */
+/** The certificates of a TLS client, PEM-encoded. */
 export interface TlsClientOptions {
   /** Certificates to trust beside the runtime's own. */
   readonly caCerts?: readonly string[] | undefined;

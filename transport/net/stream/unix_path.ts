@@ -13,7 +13,7 @@ const MAX_BYTES = platform === "linux" ? 107 : 103;
  */
 export function checkUnixPath(field: string, path: unknown): void {
   if (path === undefined) return;
-  // A NUL at the beginning is that of an abstract socket of Linux.
+  // The path of an abstract socket of Linux begins with a NUL.
   if (typeof path !== "string" || path === "" || path.includes("\0", 1)) {
     throw refuseOption(field, "a path", path);
   }
