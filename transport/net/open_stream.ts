@@ -1,6 +1,7 @@
 /**
- * Byte streams over the network: opening (`open_stream.ts`), accepting (`stream_listener.ts`), and which of the runtime's sockets carries them
- * (`stream_choice.ts`). The interface is in `stream/`, proxies are in `proxy/`, and the adapters in `node/` and `deno/`.
+ * Byte streams over the network: opening (`open_stream.ts`), accepting (`stream_listener.ts`), and which of the
+ * runtime's sockets carries them (`stream_choice.ts`). The interface is in `stream/`, proxies are in `proxy/`, and the
+ * adapters in `node/` and `deno/`.
  *
  * @module
  */
@@ -63,8 +64,8 @@ export function checkOpenTarget(
 }
 
 /**
- * Opens the stream for a URL, by options that have been checked. On failure, and when the signal aborts, nothing is left
- * open.
+ * Opens the stream for a URL, by options that have been checked. On failure, and when the signal aborts, nothing is
+ * left open.
  *
  * @throws What the runtime throws when it cannot open the stream.
  * @throws The signal's reason when it aborts.

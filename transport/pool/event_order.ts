@@ -10,8 +10,8 @@ interface Waiting<E> {
 /**
  * Puts the events of a pool between the messages of their peers.
  *
- * An event was emitted when all earlier messages of its peer were in the inbox. So its turn has come when as many messages have
- * been taken as were there, or when a message of a later connection of its peer is taken.
+ * An event was emitted when all earlier messages of its peer were in the inbox. So its turn has come when as many
+ * messages have been taken as were there, or when a message of a later connection of its peer is taken.
  */
 export class EventOrder<E extends PoolEvent> {
   readonly #release: (event: E) => void;

@@ -47,8 +47,8 @@ export interface ForEachOptions<E extends PoolEvent = PoolEvent> {
    */
   readonly concurrency?: number | undefined;
   /**
-   * Called for each event of the pool, in order with the messages of its peer: when the messages that arrived before the
-   * event have been handled, and before those of the next connection of the peer. It may be async. The option
+   * Called for each event of the pool, in order with the messages of its peer: when the messages that arrived before
+   * the event have been handled, and before those of the next connection of the peer. It may be async. The option
    * `onEvent` of a pool is called earlier, as soon as these messages are in the inbox.
    *
    * `forEachMessage` must be the only reader of `events` then. If the signal aborts, the events that were read are

@@ -1,15 +1,15 @@
 /**
- * Largest multiple of the close timeout that a closing handshake may take while the peer keeps taking what is queued
- * for it.
+ * The maximum time of a closing handshake while the peer keeps taking what is queued, as a multiple of the close
+ * timeout.
  */
 export const MAX_CLOSE_EXTENSION = 4;
 
 /**
  * The time by which a closing handshake has to be over.
  *
- * It is put off by one more timeout, up to {@link MAX_CLOSE_EXTENSION} timeouts in all, if something was written in the second
- * half of the time that is over. (In the first half our close frame itself is written, to a peer that may never answer.) All
- * times are milliseconds of a monotonic clock.
+ * It is put off by one more timeout, up to {@link MAX_CLOSE_EXTENSION} timeouts in all, if something was written in the
+ * second half of the timeout that has passed. (In the first half our close frame itself is written, to a peer that may
+ * never answer.) All times are milliseconds of a monotonic clock.
  */
 export class CloseDeadline {
   /** When it is due; `Infinity` for never. */

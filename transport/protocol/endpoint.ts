@@ -86,7 +86,7 @@ export class Endpoint {
     );
   }
 
-  /** Has the header of every frame from now on shown to `watcher`, in both directions. */
+  /** Calls `watcher` with the header of every frame from now on, in both directions. */
   watchFrames(watcher: FrameWatcher): void {
     this.#receiving.frame = (header) => watcher("received", header);
     this.#sending.watchFrames(watcher);
@@ -97,7 +97,7 @@ export class Endpoint {
     return this.#lifecycle.state;
   }
 
-  /** Longest time in milliseconds for a closing handshake that the peer begins; 0 for no limit. */
+  /** The maximum time of a closing handshake that the peer begins, in milliseconds; 0 for no limit. */
   get closeTimeout(): number {
     return this.#lifecycle.closeTimeout;
   }
@@ -250,11 +250,11 @@ export class Endpoint {
   }
 
   /**
-   * Begins or answers the closing handshake behind what is queued (RFC 6455, section 7.1.2).
+   * Begins or answers the closing handshake after everything that is queued (RFC 6455, section 7.1.2).
    *
    * @param code The close code; none for a close frame without one.
-   * @param timeout Longest time in milliseconds for the handshake; 0 for no limit. If it has begun already, the shorter
-   * one holds.
+   * @param timeout The maximum time of the handshake in milliseconds; 0 for no limit. If the handshake has begun
+   * already, the shorter time counts.
    */
   close(
     code: number | undefined,
@@ -284,7 +284,7 @@ export class Endpoint {
     this.#lifecycle.answersDone(now);
   }
 
-  /** Takes note that the time of {@link Endpoint.deadline} has come. Harmless before. */
+  /** Takes note that the time of {@link Endpoint.deadline} has come. Has no effect before. */
   deadlineReached(now: number): void {
     this.#lifecycle.deadlineReached(now);
   }

@@ -2,7 +2,9 @@ import type { Deflater } from "./wire/compression.ts";
 import type { FrameHeader } from "./wire/frame.ts";
 import type { ReceiverOptions } from "./receive/receiver.ts";
 
-/** Receives what an endpoint gets from its peer. The methods should not throw: an error of theirs ends the connection. */
+/**
+ * Receives what an endpoint gets from its peer. The methods should not throw: an error of theirs ends the connection.
+ */
 export interface EndpointHandler {
   /**
    * Receives a message.
@@ -20,7 +22,7 @@ export interface EndpointHandler {
 /** Whether a frame came from the peer or was queued for it. */
 export type FrameDirection = "received" | "sent";
 
-/** Is shown the header of every frame. An error that it throws ends the connection. */
+/** Called with the header of every frame. An error that it throws ends the connection. */
 export type FrameWatcher = (
   direction: FrameDirection,
   header: FrameHeader,
@@ -43,7 +45,7 @@ export interface EndpointOptions extends ReceiverOptions {
    */
   readonly deflater?: Deflater | undefined;
   /**
-   * Largest payload of a data frame in bytes; longer messages go out in fragments.
+   * The maximum payload of a data frame in bytes; longer messages go out in fragments.
    *
    * @default {0, no limit}
    */
@@ -55,7 +57,7 @@ export interface EndpointOptions extends ReceiverOptions {
    */
   readonly maskKey?: (() => number) | undefined;
   /**
-   * Longest time in milliseconds for a closing handshake that the peer begins; 0 for no limit.
+   * The maximum time of a closing handshake that the peer begins, in milliseconds; 0 for no limit.
    *
    * @default {5000}
    */
@@ -70,7 +72,10 @@ export interface EndpointOptions extends ReceiverOptions {
 
 /** How a connection ended. */
 export interface EndpointEnd {
-  /** The close code of the peer; 1005 if its close frame had none, 1006 if it sent no close frame (RFC 6455, section 7.1.5). */
+  /**
+   * The close code of the peer; 1005 if its close frame had none, 1006 if it sent no close frame (RFC 6455, section
+   * 7.1.5).
+   */
   readonly code: number;
   /** The reason in the peer's close frame, "" without one. */
   readonly reason: string;
@@ -82,13 +87,16 @@ export interface EndpointEnd {
   readonly received: CloseFrame | undefined;
   /** The close frame that was written to the stream, not only queued. */
   readonly sent: CloseFrame | undefined;
-  /** What went wrong, if the end was not clean: a violation, a broken stream, a deadline, or the error given to `terminate`. */
+  /**
+   * What went wrong, if the end was not clean: a violation, a broken stream, a deadline, or the error given to
+   * `terminate`.
+   */
   readonly error: Error | undefined;
-  /** Messages that arrived while the connection was closing and that nobody took. */
+  /** The number of messages that arrived while the connection was closing and were dropped. */
   readonly dropped: number;
 }
 
-/** When bytes passed and how many, in milliseconds of the clock that the endpoint's times come from. */
+/** When bytes passed, and how many. Times are milliseconds of the caller's clock. */
 export interface Activity {
   /** When bytes were received last; at first, when the endpoint was created. */
   readonly receivedAt: number;
@@ -100,7 +108,7 @@ export interface Activity {
   readonly writtenBytes: number;
 }
 
-/** Something that keeps one side of an endpoint from going on: a violation by the peer, or what a callback threw. */
+/** Something that stops one side of an endpoint: a violation by the peer, or what a callback threw. */
 export interface Fault {
   readonly thrown: unknown;
 }

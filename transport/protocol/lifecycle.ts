@@ -7,17 +7,19 @@ import { ProtocolError } from "./wire/errors.ts";
 import type { ReceivingSide } from "./receiving_side.ts";
 import type { SendingSide } from "./sending_side.ts";
 
-/** Longest time in milliseconds to wait for the end of the stream after our last frame. */
+/** The maximum wait for the end of the stream after our last frame, in milliseconds. */
 const LINGER = 1_000;
 /** Milliseconds without a byte after which nothing more is expected of a stream that cannot be written any more. */
 const IDLE_AFTER_WRITE_ERROR = 250;
-/** Milliseconds that the handler may take no messages then. A new connection may wait for the end of this one. */
+/** The same while the handler takes no messages. Limited, since a new connection may wait for the end of this one. */
 const HELD_AFTER_WRITE_ERROR = 1_000;
 /** Pings and pongs in one piece of input beyond which they count as a flood. */
 const MAX_CONTROLS = 16;
 /** Milliseconds between two parts of a flood of messages, in which other connections are served. */
 const MESSAGES_PAUSE = 1;
-/** Pings and pongs of a flood that are taken in one millisecond. So many cost some percent of the processor. */
+/**
+ * The number of pings and pongs of a flood that are taken per millisecond. They cost a few percent of the processor.
+ */
 const CONTROLS_PER_MS = 64;
 
 /** The state of an {@link Endpoint}, and everything that changes it. `endpoint_state.ts` has the table. */
@@ -33,13 +35,13 @@ export class Lifecycle {
   #error: Error | undefined;
   /** How the stream broke. Ignored once the peer has closed, since it may leave then. */
   #streamError: Error | undefined;
-  /** The peer has ended the stream, behind what is still to be parsed or written. */
+  /** The peer has ended the stream. Bytes that came before may still have to be parsed, and others to be written. */
   #peerEnded = false;
   #idleUntil = Infinity;
   #floodUntil = Infinity;
   #end: EndpointEnd | undefined;
 
-  /** Longest time in milliseconds for a closing handshake that the peer begins; 0 for no limit. */
+  /** The maximum time of a closing handshake that the peer begins, in milliseconds; 0 for no limit. */
   closeTimeout: number;
 
   /** Creates the lifecycle of a connection that is open. */
@@ -86,7 +88,7 @@ export class Lifecycle {
     return this.#end;
   }
 
-  /** Does what the bytes that were parsed last call for. */
+  /** Reacts to the bytes that were parsed last. */
   afterInput(now: number): void {
     const receiving = this.#receiving;
     if (this.#state === "ended") return;
@@ -206,7 +208,7 @@ export class Lifecycle {
       this.#receiving.goOn();
       this.afterInput(now);
     }
-    if (now >= this.#idleUntil) this.#giveUpReading();
+    if (now >= this.#idleUntil) this.#stopReading();
     else if (now >= this.#closeDeadline.due) this.#closeTimedOut(now);
   }
 
@@ -247,7 +249,7 @@ export class Lifecycle {
     if (!known || this.#sending.closeWritten) this.#finish();
   }
 
-  /** Waits for the peer's end of the stream, so that the system does not throw our last bytes away. */
+  /** Waits for the peer's end of the stream, so that the system does not discard our last bytes. */
   #awaitEnd(now: number): void {
     if (this.#peerEnded) this.#finish();
     else this.#closeDeadline.limit(now, LINGER);
@@ -260,7 +262,7 @@ export class Lifecycle {
       this.#closeDeadline.restart(now, LINGER);
       return this.answersDone(now);
     }
-    if (state === "draining") return this.#giveUpReading();
+    if (state === "draining") return this.#stopReading();
     const patient = state === "closing" ||
       state === "finishing" && !closeWritten;
     if (patient && this.#closeDeadline.extend(now)) return;
@@ -275,13 +277,13 @@ export class Lifecycle {
     this.#finish();
   }
 
-  /** Counts what waits and is not delivered any more, and may find the peer's close frame in it. */
-  #giveUpReading(): void {
+  /** Drops and counts the messages that wait. The peer's close frame may be among the bytes. */
+  #stopReading(): void {
     this.#receiving.drain();
     this.#finish();
   }
 
-  /** Reading goes on only for so long after a write error. */
+  /** Limits the time for which reading goes on after a write error. */
   #expectBytes(now: number): void {
     if (this.#state === "ended") return;
     this.#idleUntil = now +
@@ -315,7 +317,7 @@ export class Lifecycle {
       initiator: this.#initiator ?? "peer",
       received,
       sent,
-      // What happens behind a complete handshake changes nothing.
+      // What happens after a complete handshake is no error.
       error: clean ? undefined : this.#error ?? streamError,
       dropped,
     };

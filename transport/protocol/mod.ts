@@ -1,6 +1,6 @@
 /**
- * The protocol core: RFC 6455 and RFC 7692 without I/O. Bytes in, messages and control frames out,
- * and back. Nothing here knows a runtime, a timer or a promise.
+ * The protocol core: RFC 6455 and RFC 7692 without I/O, timers or promises. It turns bytes into messages and control
+ * frames, and messages and control frames into bytes.
  *
  * `endpoint.ts` and the files beside it combine both directions into a connection; the directions are in `receive/` and
  * `send/`, and what they share is in `wire/`.

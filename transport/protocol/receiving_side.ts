@@ -13,11 +13,14 @@ import {
 import type { Sender } from "./send/sender.ts";
 import type { SendingSide } from "./sending_side.ts";
 
-/** Pings and pongs that are taken at a time. More are a flood, of which the rest waits, so that it does not keep the process busy. */
+/**
+ * The maximum number of pings and pongs that are taken at a time. The rest of a larger flood waits, so that other work
+ * is done.
+ */
 const MAX_CONTROLS = 128;
 /**
- * Messages that are taken at a time. 64 KiB have room for 10,000 empty ones, which keep the process busy for 4 ms: a few connections
- * that are flooded with them would make all others wait.
+ * The maximum number of messages that are taken at a time. 64 KiB can contain 10,000 empty messages, which keep the
+ * process busy for 4 ms: a few connections with such floods would make all others wait.
  */
 const MAX_MESSAGES = 2_048;
 
@@ -26,8 +29,8 @@ type ReceivedActivity = {
 };
 
 /**
- * The receiving side of an {@link Endpoint}: hands messages to the handler as long as it takes them, keeps the bytes behind
- * the message at which the handler stopped, and answers pings.
+ * The receiving side of an {@link Endpoint}: hands messages to the handler as long as it takes them, keeps the bytes
+ * after the message at which the handler stopped, and answers pings.
  */
 export class ReceivingSide implements ReceiverHandler {
   frame?: (header: FrameHeader) => void;
@@ -38,8 +41,8 @@ export class ReceivingSide implements ReceiverHandler {
   readonly #activity: ReceivedActivity;
   readonly #receiver: Receiver;
   /**
-   * What happens to messages. `deliver` hands them over and stops at the handler's `false`; `drain` never stops, and drops
-   * all messages from the first one on that the handler does not take; `ignore` ignores all bytes.
+   * What happens to messages. `deliver` hands them over, and stops when the handler returns `false`. `drain` never
+   * stops: once the handler has returned `false`, it drops all further messages. `ignore` ignores all bytes.
    */
   #mode: "deliver" | "drain" | "ignore" = "deliver";
   /** The handler takes no messages at present. */
@@ -139,7 +142,7 @@ export class ReceivingSide implements ReceiverHandler {
     if (!this.#held) this.#parseRest();
   }
 
-  /** From now on does not stop: drops messages from the first one on that the handler does not take. */
+  /** Does not stop from now on: once the handler has returned `false`, all further messages are dropped. */
   drain(): void {
     if (this.#mode === "deliver") this.#mode = "drain";
     this.#paced = false;
@@ -155,7 +158,7 @@ export class ReceivingSide implements ReceiverHandler {
 
   message(data: string | Uint8Array, size: number): boolean {
     if (this.#mode === "ignore") return false;
-    // Once a message was dropped, all that follow are: nothing may be missing in between.
+    // Once a message was dropped, all later ones are dropped, so that there is no gap.
     if (this.#mode === "drain" && (this.#held || this.dropped > 0)) {
       this.dropped++;
       return true;
@@ -221,7 +224,7 @@ export class ReceivingSide implements ReceiverHandler {
         ),
       };
     }
-    // The messages before them are being answered just now.
+    // The messages that were handed over are being answered just now.
     this.delivered = true;
   }
 

@@ -31,7 +31,7 @@ export class SendingSide {
   #closeWritten = false;
   #broken = false;
 
-  /** What keeps messages from being encoded: an error of the compressor or of the watcher of frames. */
+  /** Why messages can no longer be encoded: an error of the compressor or of the watcher of frames. */
   fault: Fault | undefined;
 
   /** Creates the sending side of a connection whose opening handshake is done. */
@@ -59,7 +59,7 @@ export class SendingSide {
       try {
         watcher("sent", header);
       } catch (thrown) {
-        // Not thrown here, in the middle of a frame.
+        // Not thrown here, since the frame is not complete yet.
         this.fault = { thrown };
       }
     };
@@ -102,7 +102,7 @@ export class SendingSide {
     return piece;
   }
 
-  /** Why the piece taken last is not what it was. */
+  /** The error of the piece taken last, if its memory has changed since. */
   get pieceError(): Error | undefined {
     return this.sender.pieceError;
   }
@@ -128,7 +128,7 @@ export class SendingSide {
     this.sender.clear();
   }
 
-  /** Makes an error of the compressor final: both sides no longer agree on what it has seen. */
+  /** Makes an error of the compressor final: after it, both sides may have different windows. */
   #guard(deflater: Deflater): Deflater {
     return {
       threshold: deflater.threshold,

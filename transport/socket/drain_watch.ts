@@ -3,7 +3,10 @@ import { Schedule, type Task } from "../base/schedule.ts";
 
 /** Milliseconds between looks if no caller waits for the buffer to empty. */
 const LOOK = 50;
-/** Milliseconds to the next look if a caller waits. Doubles with each look, up to {@link LOOK}, until a caller waits again. */
+/**
+ * Milliseconds to the next look if a caller waits. Doubles with each look, up to {@link LOOK}, until a caller waits
+ * again.
+ */
 const SOON = 5;
 
 /** What a {@link DrainWatch} looks at. */
@@ -14,7 +17,9 @@ export interface Drained {
   readonly sentBytes: number;
 }
 
-/** Notices that a buffer empties if no event reports it: looks at it from time to time while it may contain something. */
+/**
+ * Notices that a buffer empties if no event reports it: looks at it from time to time while it may contain something.
+ */
 export class DrainWatch {
   readonly #watched: Drained;
   readonly #looks: Looks;
@@ -29,7 +34,9 @@ export class DrainWatch {
     this.#onDrain = onDrain;
   }
 
-  /** Takes note that something was written. Does not read the buffer, which takes longer than the rest: 36 ns on Deno. */
+  /**
+   * Takes note that something was written. Does not read the buffer, which takes longer than the rest: 36 ns on Deno.
+   */
   start(): void {
     if (this.#watching) return;
     this.#watching = true;

@@ -67,8 +67,8 @@ export class EndpointDriver
   #queuedSince = 0;
   /**
    * Whether the first message that is queued after bytes arrived is written at once. It is if at most one message was
-   * queued between the two latest arrivals of bytes, so that there is nothing to gather. A separate flush of a connection
-   * costs 2 to 5 us with 512 or 4,000 connections.
+   * queued between the two latest arrivals of bytes, so that there is nothing to gather. A separate flush of a
+   * connection costs 2 to 5 us with 512 or 4,000 connections.
    */
   #writesAtOnce = false;
   /** A flush is due. */

@@ -224,8 +224,8 @@ export class NativeSocket implements Socket {
   }
 
   /**
-   * Begins the closing handshake after everything that is buffered. A client that is still connecting and has nothing to
-   * send ends the dial.
+   * Begins the closing handshake after everything that is buffered. A client that is still connecting and has nothing
+   * to send ends the dial.
    *
    * @param code If the runtime cannot send it, 1000 goes out: see {@link SocketEnd.sent}.
    * @param reason Is cut after 123 bytes of UTF-8, behind a whole character.

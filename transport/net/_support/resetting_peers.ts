@@ -1,6 +1,6 @@
 /**
- * A worker whose connections are reset before anybody has accepted them: `{ port, count }`, and a shared array that is set to 1
- * when all have been.
+ * A worker whose connections are reset before anybody has accepted them: `{ port, count }`, and a shared array that is
+ * set to 1 when all have been.
  *
  * @module
  */

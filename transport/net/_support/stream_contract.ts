@@ -19,7 +19,9 @@ export const CONTRACT: readonly ContractCase[] = [
   ...ENDING,
 ];
 
-/** Runs a part of the contract with one kind of stream, and checks that nothing arrived wrong and nothing stays open. */
+/**
+ * Runs a part of the contract with one kind of stream, and checks that nothing arrived wrong and nothing stays open.
+ */
 export async function runCase(
   kind: StreamKindUnderTest,
   { run }: ContractCase,

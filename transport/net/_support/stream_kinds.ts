@@ -1,5 +1,6 @@
 /**
- * Every kind of byte stream, in both roles, each with a peer made of the runtime's own sockets. Runs on Deno, Node.js and Bun.
+ * Every kind of byte stream, in both roles, each with a peer made of the runtime's own sockets. Runs on Deno, Node.js
+ * and Bun.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * What a stream says of a duplex that is taken over late: after something has happened to it. Runs on Deno, Node.js and Bun.
+ * What a stream says of a duplex that is taken over late: after something has happened to it. Runs on Deno, Node.js and
+ * Bun.
  *
  * @module
  */

@@ -152,7 +152,8 @@ export class NodeListener implements StreamListener {
 
   #createTlsServer(tls: TlsServerOptions): Server {
     const server = createTlsServer({
-      // Not half-open: a peer that leaves in the handshake would keep its descriptor. The stream sets `allowHalfOpen` later.
+      // Not half-open: a peer that leaves in the handshake would keep its descriptor. The stream sets `allowHalfOpen`
+      // later.
       noDelay: true,
       cert: tls.cert,
       key: tls.key,

@@ -70,7 +70,9 @@ function createHandle(
   );
 }
 
-/** Makes the sockets that a server accepts share one read buffer, if the runtime can do that. The sockets are paused. */
+/**
+ * Makes the sockets that a server accepts share one read buffer, if the runtime can do that. The sockets are paused.
+ */
 export function shareReads(server: net.Server): void {
   if (typeof Reflect.get(server, "_createSocket") !== "function") return;
   Reflect.set(server, "_createSocket", (handle: object) => {

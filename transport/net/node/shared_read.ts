@@ -45,18 +45,21 @@ export const canShareReads = onDeno;
 export interface SharedReadHandler {
   /** Receives bytes in the shared memory. They are valid until this returns. */
   data(bytes: Uint8Array<ArrayBuffer>): void;
-  /** Returns memory for the next bytes, see `ByteStreamHandler.target`. Memory smaller than the shared one is not used. */
+  /**
+   * Returns memory for the next bytes, see `ByteStreamHandler.target`. Memory smaller than the shared one is not used.
+   */
   target(): Uint8Array | undefined;
   /** Receives bytes that were read to the start of the target. */
   stored(bytes: Uint8Array): void;
 }
 
 /**
- * The `onread` option of a `node:net` socket that reads into memory shared by all sockets of this thread, and the rest of a large
- * message into its own.
+ * The `onread` option of a `node:net` socket that reads into memory shared by all sockets of this thread, and the rest
+ * of a large message into its own.
  *
- * A socket reads only when it has data, and hands it on at once, so one buffer is enough, and an idle connection holds none. Without
- * it the runtime allocates memory for each read, which takes a third of the processor time of a TCP echo on Deno.
+ * A socket reads only when it has data, and hands it on at once, so one buffer is enough, and an idle connection holds
+ * none. Without it the runtime allocates memory for each read, which takes a third of the processor time of a TCP echo
+ * on Deno.
  */
 export class SharedRead {
   readonly #shared = shared ??= new Uint8Array(READ_SIZE);
@@ -65,7 +68,10 @@ export class SharedRead {
   /** While it is not set, the socket is paused. */
   handler: SharedReadHandler | undefined;
 
-  /** Called by the runtime at first and after each read: returns the memory for the next read, `undefined` for no change. */
+  /**
+   * Called by the runtime at first and after each read: returns the memory for the next read, `undefined` for no
+   * change.
+   */
   readonly buffer = (): Uint8Array | undefined => {
     const target = this.handler?.target();
     const isLarge = target !== undefined && target.length >= READ_SIZE;

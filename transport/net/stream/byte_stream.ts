@@ -21,7 +21,8 @@ export const MAX_WRITE_SIZE = 262_144;
  */
 export interface ByteStreamHandler {
   /**
-   * Whether the bytes that {@link data} receives stay valid after it has returned. The stream looks at it before each read.
+   * Whether the bytes that {@link data} receives stay valid after it has returned. The stream looks at it before each
+   * read.
    *
    * With `true` they belong to the handler for good, which may cost a copy into memory that is not shared between
    * connections; the bytes of several calls may still share one `ArrayBuffer`, so a handler must not transfer or resize

@@ -8,16 +8,16 @@ import {
 } from "../wire/utf8.ts";
 
 const FIRST_CAPACITY = 4096;
-/** When this many bytes have come and as many are expected, reading them directly is faster. */
+/** When this many bytes have arrived and as many are expected, it is faster to read the rest directly. */
 export const DIRECT_SIZE = 65_536;
 
-/** From this many bytes on, a peer has shown that it means to send a large message. */
+/** From this many bytes on, the announced size is trusted more: the memory grows in larger steps. */
 const TRUSTED_SIZE = 16_384;
 
 /**
- * Returns how much memory a message gets of which `arrived` bytes have come. A header alone
- * gets almost nothing: the memory grows with the bytes that were really sent. One read of
- * 64 KiB earns the whole of a message of 1 MiB.
+ * Returns the maximum memory of a message of which `arrived` bytes have arrived. A header alone gets almost nothing:
+ * the memory grows with the bytes that were really sent. After one read of 64 KiB, a message of 1 MiB gets all of its
+ * memory.
  */
 function earnedCapacity(arrived: number): number {
   return arrived < TRUSTED_SIZE
@@ -44,7 +44,7 @@ export class Assembly {
    * Takes a copy of a piece, and unmasks the copy.
    *
    * @param key The key, rotated for the first byte of the piece; 0 for none.
-   * @param expected How large the message is expected to become, so far as is known.
+   * @param expected The expected size of the whole message, as far as it is known.
    * @throws {ProtocolError} `message-too-large` when there is no memory for it.
    */
   append(piece: Uint8Array, key: number, expected: number): void {
@@ -66,7 +66,7 @@ export class Assembly {
     const size = this.#size;
     const room = this.#view?.bytes.length ?? 0;
     const earned = Math.min(expected, earnedCapacity(size));
-    // A small buffer that has been outgrown is changed before it is full: less to copy.
+    // A buffer that is much too small is replaced before it is full, since less has to be copied then.
     const view = this.#reserve(
       earned >= 2 * room ? earned : size + 1,
       expected,
@@ -74,7 +74,7 @@ export class Assembly {
     return view.bytes.subarray(size, size + left);
   }
 
-  /** Says that `length` masked bytes are in the target now. */
+  /** Takes note that `length` masked bytes are in the target now. */
   filled(length: number, key: number): void {
     const start = this.#size;
     this.#size = start + length;
@@ -123,7 +123,7 @@ export class Assembly {
     return exact ? bytes.slice(0, size) : bytes.subarray(0, size);
   }
 
-  /** Forgets the message. */
+  /** Drops the message. */
   clear(): void {
     this.#view = undefined;
     this.#size = 0;

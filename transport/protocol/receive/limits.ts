@@ -2,21 +2,24 @@ import { ProtocolError } from "../wire/errors.ts";
 
 /** Limits on what a peer may send. */
 export interface ReceiverLimits {
-  /** Largest message in bytes, reassembled and inflated; 0 for no limit. */
+  /** The maximum size of a message in bytes, reassembled and inflated; 0 for no limit. */
   readonly maxMessageSize: number;
-  /** Largest payload of a frame in bytes; 0 for no limit. */
+  /** The maximum payload of a frame in bytes; 0 for no limit. */
   readonly maxFrameSize: number;
-  /** Largest number of frames of a message, empty ones included; 0 for no limit. */
+  /** The maximum number of frames of a message, empty ones included; 0 for no limit. */
   readonly maxFragments: number;
 }
 
-/** The limits of one connection; `Infinity` stands for no limit. The errors name the option that was exceeded, and its value. */
+/**
+ * The limits of one connection; `Infinity` stands for no limit. The errors name the option that was exceeded, and its
+ * value.
+ */
 export class Limits {
-  /** Largest message in bytes. */
+  /** The maximum size of a message in bytes. */
   readonly message: number;
-  /** Largest payload of a frame in bytes. */
+  /** The maximum payload of a frame in bytes. */
   readonly frame: number;
-  /** Largest number of frames of a message. */
+  /** The maximum number of frames of a message. */
   readonly fragments: number;
 
   /** Takes over the limits of a receiver. */

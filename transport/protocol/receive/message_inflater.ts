@@ -2,7 +2,7 @@ import type { Inflater } from "../wire/compression.ts";
 import { ProtocolError } from "../wire/errors.ts";
 import type { Limits } from "./limits.ts";
 
-/** Inflates messages that come in pieces (RFC 7692), and keeps their limit. */
+/** Inflates messages that arrive in pieces (RFC 7692), and enforces the maximum size. */
 export class MessageInflater {
   readonly #inflater: Inflater | undefined;
   readonly #limits: Limits;

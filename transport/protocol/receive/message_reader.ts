@@ -9,7 +9,8 @@ import { decodeText, type ReceiveWindow } from "./receive_window.ts";
 /**
  * Puts messages together out of the payloads of data frames: fragments, pieces of frames, and compressed messages.
  *
- * After {@link MessageReader.read} or {@link MessageReader.filled} returned `true`, the message is in `data` and `size`.
+ * After {@link MessageReader.read} or {@link MessageReader.filled} returned `true`, the message is in `data` and
+ * `size`.
  */
 export class MessageReader {
   readonly #window: ReceiveWindow;
@@ -164,7 +165,7 @@ export class MessageReader {
     return this.left === 0 && this.#fin;
   }
 
-  /** How large the message is expected to become when `more` bytes have been added to it. */
+  /** Returns the expected size of the whole message, of which `more` bytes are about to be added. */
   #expected(more: number): number {
     const size = this.#assembly.size + more;
     const known = size + this.left;

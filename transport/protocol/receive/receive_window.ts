@@ -21,10 +21,10 @@ const LATIN1_LIMIT = 2048;
 const EMPTY = new MaskView(new ArrayBuffer(0));
 
 /**
- * The memory that pushed bytes are in, and whole payloads out of it.
+ * The memory that contains the pushed bytes. Returns whole payloads out of it.
  *
- * A stream may read into the same memory again and again, so its views are kept. All positions count from the start of
- * that memory.
+ * A stream may read into the same memory again and again, so the views of the memory are kept. All positions count from
+ * the start of the memory.
  */
 export class ReceiveWindow {
   /** The memory. */
@@ -48,7 +48,7 @@ export class ReceiveWindow {
     this.#latin1 = undefined;
   }
 
-  /** Lets go of the memory. */
+  /** Releases the memory. */
   release(): void {
     this.view = EMPTY;
     this.#latin1 = undefined;
@@ -82,7 +82,7 @@ export class ReceiveWindow {
     return latin1.toString("latin1", start, stop);
   }
 
-  /** Unmasks a whole binary payload in place, and copies it if that is asked for. */
+  /** Unmasks a whole binary payload in place, and copies it in the mode `copy`. */
   binary(start: number, stop: number, key: number): Uint8Array {
     const view = this.view;
     if (this.#masked) view.mask(start, stop, key);

@@ -32,7 +32,8 @@ export interface ReceiverHandler {
    * Receives a complete message.
    *
    * @param size The size of its payload in bytes, inflated; of a text, that of its UTF-8.
-   * @returns `false` to stop: `push` returns early, and goes on when it is called again with the bytes that it did not take.
+   * @returns `false` to stop: `push` returns early, and goes on when it is called again with the bytes that it did not
+   * take.
    */
   message(data: string | Uint8Array, size: number): boolean;
   /**
@@ -47,9 +48,11 @@ export interface ReceiverHandler {
    * @returns `false` to stop, as {@link ReceiverHandler.message}.
    */
   pong(payload: Uint8Array): boolean | void;
-  /** Receives a close frame (RFC 6455, section 5.5.1); 1005 and "" if its body was empty. Whatever follows is ignored. */
+  /**
+   * Receives a close frame (RFC 6455, section 5.5.1); 1005 and "" if its body was empty. Whatever follows is ignored.
+   */
   close(code: number, reason: string): void;
-  /** Is shown every frame header, after it was found to be in order. */
+  /** Receives every frame header, after it was checked. */
   frame?(header: FrameHeader): void;
 }
 
@@ -77,9 +80,9 @@ const WHOLE_BINARY = 0x80 | OPCODE_BINARY;
 /**
  * Parses the bytes of one connection into messages and control frames: the receiving half of RFC 6455, without I/O.
  *
- * It takes pieces of any size, and what it hands over does not depend on how the bytes are divided. One `push` hands over
- * everything that its bytes complete. A violation is found as soon as its bytes are there, text that is not UTF-8 included. The
- * memory of an unfinished message grows with what has arrived, not with what was announced.
+ * It takes pieces of any size, and what it hands over does not depend on how the bytes are divided. One `push` hands
+ * over everything that its bytes complete. A violation is found as soon as its bytes are there, text that is not UTF-8
+ * included. The memory of an unfinished message grows with what has arrived, not with what was announced.
  *
  * @example
  * ```ts
@@ -144,8 +147,8 @@ export class Receiver {
   /**
    * Takes bytes. They may be unmasked in place; what was not consumed is unchanged.
    *
-   * @returns How many bytes were consumed: fewer than all only if the handler said stop, or if a close frame came. Once closed, all
-   * bytes are consumed and ignored.
+   * @returns How many bytes were consumed: fewer than all only if the handler returned `false`, or if a close frame
+   * came. Once closed, all bytes are consumed and ignored.
    * @throws {ProtocolError} At the first violation, and the same one ever after.
    */
   push(bytes: Uint8Array): number {
@@ -168,10 +171,10 @@ export class Receiver {
   }
 
   /**
-   * Returns memory for the next bytes of the stream, so that a large message is read straight to its place. `undefined` unless
-   * 64 KiB of an uncompressed message have arrived and 64 KiB of the frame are still to come.
+   * Returns memory for the next bytes of the stream, so that a large message is read straight into its own memory.
+   * `undefined` unless 64 KiB of an uncompressed message have arrived and 64 KiB of the frame are still to come.
    *
-   * It may be called repeatedly; nothing else is pushed between it and `filled`.
+   * It may be called repeatedly. `push` must not be called between it and `filled`.
    *
    * @throws {ProtocolError} `message-too-large` if there is no memory for the message.
    */
@@ -203,7 +206,7 @@ export class Receiver {
     }
   }
 
-  /** Lets go of the memory that was pushed last. Worth a call when its owner gives it up, as when a connection falls idle. */
+  /** Releases the memory that was pushed last, if its owner no longer needs it. */
   release(): void {
     this.#window.release();
   }
@@ -221,7 +224,7 @@ export class Receiver {
   }
 
   /**
-   * Takes a frame that is a whole message and is all there, as nearly all are, at once.
+   * Takes a frame at once if it is a whole message and has arrived completely, as most frames have.
    *
    * @returns `undefined` for any other frame, and for one that breaks a rule.
    */

@@ -15,9 +15,9 @@ import {
 } from "../wire/frame.ts";
 import { type MaskView, rotateKey } from "../wire/mask.ts";
 
-/** Largest payload of a fragment that fits into one buffer with its header. */
+/** The maximum payload of a fragment that fits into one buffer with its header. */
 export const MAX_FRAGMENT = LARGE_BUFFER - MAX_HEADER_SIZE;
-/** Largest piece that is written at a time: from this size on, dividing a write costs no throughput. */
+/** The maximum size of a piece that is written at a time: from this size on, dividing a write costs no throughput. */
 const MAX_PIECE = 262_144;
 
 /** A message of which there is more to write. */
@@ -43,8 +43,8 @@ export interface BorrowedMessage {
 }
 
 /**
- * Whether the bytes of a message stay what they are until they are detached. Those of a resizable or shared buffer may not, so
- * they have to be copied at once.
+ * Whether a message may stay in its owner's memory until it is written. The bytes of a resizable or shared buffer have
+ * to be copied at once, since the buffer may be resized or written by another thread meanwhile.
  */
 export function isLendable({ buffer }: Uint8Array): boolean {
   return buffer instanceof ArrayBuffer && !buffer.resizable;
@@ -68,7 +68,7 @@ class Payload {
   }
 }
 
-/** Returns the error for borrowed memory that has vanished. */
+/** Returns the error for borrowed memory whose buffer was detached. */
 export function bufferChanged(when: string): ConnectionError {
   return new ConnectionError(
     "buffer-changed",
@@ -164,7 +164,7 @@ export class FragmentedMessage implements BorrowedMessage {
   #left: number;
 
   /**
-   * @param size Largest payload of a frame in bytes, at most {@link MAX_FRAGMENT}.
+   * @param size The maximum payload of a frame in bytes, at most {@link MAX_FRAGMENT}.
    * @param maskKey Source of masking keys, `undefined` if nothing is masked.
    * @param show Called with each frame.
    */

@@ -5,7 +5,7 @@ export const SMALL_BUFFER = 4096;
 /** Size in bytes of the buffer that a sender changes to when it has more to send. */
 export const LARGE_BUFFER = 65_536;
 
-/** Largest number of unused buffers that are kept of each size: 1 MiB and 4 MiB. */
+/** The maximum number of unused buffers that are kept of each size: 1 MiB and 4 MiB in all. */
 const MAX_SMALL = 256;
 const MAX_LARGE = 64;
 
@@ -15,7 +15,7 @@ const large: MaskView[] = [];
 /**
  * Takes a buffer of at least `size` bytes, at most 65,536, with undefined content.
  *
- * All connections share the pool and hold a buffer only while it has something in it, so that idle connections hold none.
+ * All connections share the pool and keep a buffer only while it contains something, so idle connections have none.
  */
 export function takeBuffer(size: number): MaskView {
   return size <= SMALL_BUFFER
@@ -23,7 +23,7 @@ export function takeBuffer(size: number): MaskView {
     : large.pop() ?? new MaskView(new ArrayBuffer(LARGE_BUFFER));
 }
 
-/** Gives a buffer back. Nobody may read or write it any more. */
+/** Returns a buffer to the pool. The caller must not use it any more. */
 export function giveBuffer(buffer: MaskView): void {
   const { length } = buffer.bytes;
   if (length === LARGE_BUFFER) {

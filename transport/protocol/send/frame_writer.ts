@@ -26,7 +26,7 @@ const SHORT_COPY = 24;
 export const MAX_SHORT_TEXT = 1360;
 /** ASCII text up to this length is copied unit by unit, which is faster than a call. */
 const SHORT_TEXT = 48;
-/** Long text is encoded in pieces of so many units. */
+/** Long text is encoded in pieces of this many UTF-16 units. */
 const TEXT_PIECE = 16_384;
 
 const encoder = new TextEncoder();
@@ -45,7 +45,7 @@ export class FrameWriter {
   /**
    * Creates a writer.
    *
-   * @param fragmentSize Largest payload of a data frame in bytes, `Infinity` for no limit.
+   * @param fragmentSize The maximum payload of a data frame in bytes, `Infinity` for no limit.
    */
   constructor(
     queue: SendQueue,

@@ -12,12 +12,12 @@ interface Pending {
   readonly borrowed: BorrowedMessage | undefined;
 }
 
-/** Largest number of pongs that wait, each for its own ping. When more are due, only the newest ping is answered. */
+/** The maximum number of pongs that wait. If it is exceeded, only the newest ping is answered. */
 const MAX_PONGS = 16;
 
 /** The bytes of one connection that wait to be written, in buffers that are held only while they are used. */
 export class SendQueue {
-  /** The buffer that is being filled. Between calls it ends with the end of a frame. */
+  /** The buffer that is being filled. Between calls, its content ends with the end of a frame. */
   buffer: MaskView | undefined;
   /** How many bytes of the buffer are filled. */
   length = 0;
@@ -62,9 +62,9 @@ export class SendQueue {
   }
 
   /**
-   * Queues a message that stays where it is, behind what is in the buffer.
+   * Queues a message that stays in its owner's memory, after the content of the buffer.
    *
-   * @param endsFrame Whether what is in the buffer ends with the end of a frame.
+   * @param endsFrame Whether the content of the buffer ends with the end of a frame.
    */
   append(borrowed: BorrowedMessage, endsFrame: boolean): void {
     this.#seal(endsFrame);
@@ -109,7 +109,7 @@ export class SendQueue {
   /**
    * Returns the next piece to write, the same one until `release`.
    *
-   * @throws {ConnectionError} `buffer-changed` if a borrowed message has vanished.
+   * @throws {ConnectionError} `buffer-changed` if the buffer of a borrowed message was detached.
    */
   take(): Uint8Array | undefined {
     if (this.#piece !== undefined) return this.#piece;
@@ -121,7 +121,9 @@ export class SendQueue {
     return piece;
   }
 
-  /** The error of a piece whose memory has vanished since it was taken, so that anything may have been written. */
+  /**
+   * The error of a piece whose buffer was detached since the piece was taken, so that anything may have been written.
+   */
   get pieceError(): ConnectionError | undefined {
     return this.#piece === undefined || this.#piece.length === this.#pieceSize
       ? undefined
@@ -163,7 +165,7 @@ export class SendQueue {
     }
   }
 
-  /** Goes from no buffer to one, from a small one to a large one, or from a full one to the next. */
+  /** Takes a first buffer, replaces a small one by a large one, or queues a full one and takes the next. */
   #grow(size: number, endsFrame: boolean): MaskView {
     const { buffer, length } = this;
     if (buffer === undefined || length === 0) {

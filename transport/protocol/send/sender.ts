@@ -42,7 +42,7 @@ export interface SenderOptions {
    */
   readonly deflater?: Deflater | undefined;
   /**
-   * Largest payload of a data frame in bytes; longer messages go out in fragments.
+   * The maximum payload of a data frame in bytes; longer messages go out in fragments.
    *
    * @default {0, no limit}
    */
@@ -66,11 +66,12 @@ const encoder = new TextEncoder();
 /**
  * Encodes the messages and control frames of one connection: the sending half of RFC 6455, without I/O.
  *
- * Data frames and the close frame keep the order of the calls. Pings and pongs go ahead of data that waits, at the next end of
- * a frame. If many pongs wait, only the newest is kept (RFC 6455, section 5.5.3). After `close` everything is ignored.
+ * Data frames and the close frame keep the order of the calls. Pings and pongs go out before data that waits, at the
+ * next end of a frame. If many pongs wait, only the newest is kept (RFC 6455, section 5.5.3). After `close` everything
+ * is ignored.
  *
- * `take` and `release` give what has to be written, piece by piece. Small frames are encoded into buffers that all senders
- * share, and that are held only while they are used.
+ * `take` and `release` give what has to be written, piece by piece. Small frames are encoded into buffers that all
+ * senders share, and that are held only while they are used.
  *
  * @example
  * ```ts
@@ -88,7 +89,7 @@ export class Sender {
   readonly #masked: boolean;
   readonly #deflater: Deflater | undefined;
   readonly #fragmentSize: number;
-  /** Text up to this length goes out uncompressed and in one frame, whatever is in it. */
+  /** Text up to this length goes out uncompressed and in one frame, whatever characters it has. */
   readonly #plainText: number;
   readonly #maskKey: () => number;
 
@@ -125,7 +126,7 @@ export class Sender {
     );
   }
 
-  /** Is shown the header of every frame that is queued. */
+  /** Called with the header of every frame that is queued. */
   get onFrame(): ((header: FrameHeader) => void) | undefined {
     return this.#writer.onFrame;
   }
@@ -175,15 +176,15 @@ export class Sender {
   }
 
   /**
-   * Queues a large binary message without copying it: unmasked bytes are written from the caller's memory, masked ones are masked
-   * piece by piece as they are taken. The bytes are not changed, and must not change before `done`. If they are detached, `take`
-   * throws.
+   * Queues a large binary message without copying it: unmasked bytes are written from the caller's memory, masked ones
+   * are masked piece by piece as they are taken. The bytes are not changed, and must not change before `done`. If they
+   * are detached, `take` throws.
    *
-   * Messages that are small, compressed, or in a resizable or shared buffer are copied at once. If `fragmentSize` is more than
-   * 65,522, the frames have 65,522 bytes.
+   * Messages that are small, compressed, or in a resizable or shared buffer are copied at once. If `fragmentSize` is
+   * more than 65,522, the frames have 65,522 bytes.
    *
-   * @param done Called once the bytes are no longer needed, with whether they were written; maybe before this returns. It must
-   * not throw.
+   * @param done Called once the bytes are no longer needed, with whether they were written; maybe before this returns.
+   * It must not throw.
    * @throws {ProtocolError} `unfinished-message` while a streamed message is under way.
    */
   lend(data: Uint8Array, done: (written: boolean) => void): void {
@@ -210,8 +211,8 @@ export class Sender {
       queue.append(borrowed, true);
       return;
     }
-    // The header shares its buffer with what goes before and with the beginning of the payload:
-    // written alone it would cost a segment of its own.
+    // The header shares its buffer with what goes out before, and with the beginning of the payload: written alone, it
+    // would cost a TCP segment of its own.
     const key = writer.header(FIN | OPCODE_BINARY, length);
     const room = (queue.buffer?.bytes.length ?? 0) - queue.length;
     writer.payload(data, 0, room, key);
@@ -227,8 +228,8 @@ export class Sender {
    * @param opcode Of the message; the same for all its fragments.
    * @param first Whether the message begins with it.
    * @param last Whether the message ends with it.
-   * @throws {ProtocolError} `unfinished-message` for a first fragment inside a message, `unexpected-continuation` for a later one
-   * outside.
+   * @throws {ProtocolError} `unfinished-message` for a first fragment inside a message, `unexpected-continuation` for a
+   * later one outside.
    */
   fragment(
     opcode: "text" | "binary",
@@ -272,8 +273,8 @@ export class Sender {
   }
 
   /**
-   * Queues a pong (RFC 6455, section 5.5.3), ahead of data that waits. If 16 pongs wait already, it replaces them all, so that
-   * only the newest ping of a flood is answered.
+   * Queues a pong (RFC 6455, section 5.5.3), ahead of data that waits. If 16 pongs wait already, it replaces them all,
+   * so that only the newest ping of a flood is answered.
    *
    * @throws {ProtocolError} `control-too-long` for more than 125 bytes.
    */
@@ -298,15 +299,16 @@ export class Sender {
   /**
    * Returns the next piece to write, `undefined` if there is none. It stays as it is until `release`.
    *
-   * @throws {ConnectionError} `buffer-changed` if the buffer of a borrowed message was detached. No more can be sent then.
+   * @throws {ConnectionError} `buffer-changed` if the buffer of a borrowed message was detached. No more can be sent
+   * then.
    */
   take(): Uint8Array | undefined {
     return this.#queue.take();
   }
 
   /**
-   * A `buffer-changed` error if the buffer of a borrowed message was detached since the piece was taken: then anything may have been
-   * written in its place, and no more can be sent.
+   * A `buffer-changed` error if the buffer of a borrowed message was detached since the piece was taken: then anything
+   * may have been written in its place, and no more can be sent.
    */
   get pieceError(): ConnectionError | undefined {
     return this.#queue.pieceError;

@@ -4,11 +4,11 @@ import { findInvalidUtf8, isWholeUtf8 } from "./utf8.ts";
 
 /** The purpose has been fulfilled (RFC 6455, section 7.4.1). */
 export const CLOSE_NORMAL = 1000;
-/** An endpoint goes away: a server stops, a page is left. */
+/** An endpoint goes away: a server stops, or the user leaves a page. */
 export const CLOSE_GOING_AWAY = 1001;
 /** A protocol error. */
 export const CLOSE_PROTOCOL_ERROR = 1002;
-/** A kind of data that the endpoint does not take. */
+/** A kind of data that the endpoint does not accept. */
 export const CLOSE_UNSUPPORTED_DATA = 1003;
 /** Never on the wire: the close frame had no code. */
 export const CLOSE_NO_STATUS = 1005;
@@ -69,8 +69,8 @@ export function isSendableCloseCode(code: number, role: Role): boolean {
 /**
  * Encodes the body of a close frame (RFC 6455, section 5.5.1).
  *
- * A reason of more than 123 bytes is cut behind its last whole character that
- * fits. Without a code, or with 1005, the body is empty.
+ * A reason of more than 123 bytes is cut after the last whole character that fits. Without a code, or with 1005, the
+ * body is empty.
  */
 export function encodeCloseBody(code?: number, reason = ""): Uint8Array {
   if (code === undefined || code === CLOSE_NO_STATUS) return new Uint8Array(0);

@@ -1,6 +1,6 @@
 /**
- * What the receiver and the sender need of a compressor. `deflate.ts` has the
- * permessage-deflate one; another can be handed in.
+ * What the receiver and the sender need of a compressor. `deflate.ts` has the one for permessage-deflate; a caller may
+ * pass another.
  *
  * @module
  */
@@ -11,17 +11,17 @@ export interface Inflater {
    * Decompresses a piece of one message.
    *
    * The pieces of a message come in order, and no other message between them.
-   * The tail `00 00 ff ff` of the last one is added inside.
+   * The method adds the tail `00 00 ff ff` to the last one.
    *
    * @param piece Compressed bytes, maybe none. They are not changed.
    * @param last Whether the message ends with this piece.
-   * @param room The maximum number of bytes that this piece may become, `Infinity` for no limit.
-   * @returns What the piece became. It is good until the next call.
-   * @throws {ProtocolError} `message-too-large` when it would become more than `room`,
-   * `invalid-deflate-data` when it cannot be decompressed.
+   * @param room The maximum number of decompressed bytes of this piece, `Infinity` for no limit.
+   * @returns The decompressed bytes, which are valid until the next call.
+   * @throws {ProtocolError} `message-too-large` if there would be more than `room`, `invalid-deflate-data` if the piece
+   * cannot be decompressed.
    */
   inflate(piece: Uint8Array, last: boolean, room: number): Uint8Array;
-  /** Frees what it holds. Closing twice is safe. */
+  /** Frees its memory. Safe to call twice. */
   close(): void;
 }
 
@@ -33,12 +33,11 @@ export interface Deflater {
    * Compresses a piece of one message.
    *
    * @param payload Plain bytes, maybe none. They are not changed.
-   * @param last Whether the message ends with this piece; the tail `00 00 ff ff` is
-   * taken off then.
-   * @returns The compressed bytes. They are good until the next call.
+   * @param last Whether the message ends with this piece. The tail `00 00 ff ff` is removed then.
+   * @returns The compressed bytes, which are valid until the next call.
    */
   deflate(payload: Uint8Array, last: boolean): Uint8Array;
-  /** Frees what it holds. Closing twice is safe. */
+  /** Frees its memory. Safe to call twice. */
   close(): void;
 }
 
@@ -50,20 +49,20 @@ export interface CodecOptions {
   readonly noContextTakeover: boolean;
   /** Compression level, 0 to 9. */
   readonly level: number;
-  /** How much memory the compressor may take, 1 to 9. */
+  /** How much memory the compressor may use, 1 to 9. */
   readonly memLevel: number;
-  /** The least size in bytes of a message that is worth compressing. */
+  /** The minimum size in bytes of a message that is compressed. */
   readonly threshold: number;
 }
 
 /** Makes the compressors of a connection. */
 export interface CompressionCodec {
-  /** A compressor for what we send, or `undefined` to send everything plain. */
+  /** Makes the compressor of what we send; `undefined` to send everything uncompressed. */
   deflater(options: CodecOptions): Deflater | undefined;
-  /** A decompressor for what we receive. */
+  /** Makes the decompressor of what we receive. */
   inflater(options: CodecOptions): Inflater;
   /**
-   * The least window that `deflater` can keep to, as `windowBits`.
+   * The minimum window that `deflater` supports, as `windowBits`.
    *
    * @default {8}
    */

@@ -5,15 +5,15 @@ import type { CodecOptions, CompressionCodec } from "./compression.ts";
 
 const Z_NO_FLUSH = 0;
 const Z_SYNC_FLUSH = 2;
-/** What a sync flush ends with, and what is left off on the wire (RFC 7692, section 7.2.1). */
+/** The end of a sync flush, which is omitted on the wire (RFC 7692, section 7.2.1). */
 const TAIL = new Uint8Array([0x00, 0x00, 0xff, 0xff]);
 /** An empty message, compressed (RFC 7692, section 7.2.3.6). */
 const EMPTY = new Uint8Array([0x00]);
 const NOTHING = new Uint8Array(0);
 const SCRATCH_SIZE = 65_536;
-/** Shared by all: what is in it is used up before the next call. */
+/** Shared by all streams: its content is used before the next call. */
 const scratch = new Uint8Array(SCRATCH_SIZE);
-/** zlib's raw deflate knows no window of 256 bytes. */
+/** zlib's raw deflate does not support a window of 256 bytes. */
 const MIN_WINDOW_BITS = 9;
 
 /** A stream of `node:zlib` driven synchronously, through its handle. */
@@ -50,13 +50,14 @@ class Zlib {
     return this.#state[0] ?? 0;
   }
 
-  /** Bytes of the input that the last write left. */
+  /** Bytes of the input that the last write did not use. */
   get left(): number {
     return this.#state[1] ?? 0;
   }
 
   /**
-   * Writes the last `left` bytes of the input into the scratch buffer behind what is taken of it.
+   * Processes the last `left` bytes of the input. The output goes into the scratch buffer, after its first `used`
+   * bytes.
    *
    * @throws {Error} On bad data.
    */
@@ -85,10 +86,10 @@ class Zlib {
   }
 }
 
-/** Output that gathers in the scratch buffer, and beside it when it is more than that holds. */
+/** Output in the scratch buffer, and in further buffers when the scratch buffer is full. */
 class Output {
   readonly #full: Uint8Array[] = [];
-  /** Bytes of the scratch buffer that are taken. */
+  /** Bytes of the scratch buffer that are in use. */
   used = 0;
 
   /** All bytes that were made so far. */
@@ -96,7 +97,7 @@ class Output {
     return this.#full.length * SCRATCH_SIZE + this.used;
   }
 
-  /** Takes note of what a write has left free; gives whether there may be more to come. */
+  /** Takes note of the space that a write has left free. Returns whether more output may follow. */
   took(free: number): boolean {
     this.used = SCRATCH_SIZE - free;
     if (free > 0) return false;
@@ -115,7 +116,7 @@ class Output {
   }
 }
 
-/** {@link Deflater} over `node:zlib`. Takes no memory before the first message. */
+/** {@link Deflater} over `node:zlib`. Allocates nothing before the first message. */
 export class ZlibDeflater implements Deflater {
   readonly threshold: number;
   readonly #options: CodecOptions;
@@ -155,7 +156,7 @@ export class ZlibDeflater implements Deflater {
   }
 }
 
-/** {@link Inflater} over `node:zlib`. Takes no memory before the first message. */
+/** {@link Inflater} over `node:zlib`. Allocates nothing before the first message. */
 export class ZlibInflater implements Inflater {
   readonly #options: CodecOptions;
   #zlib: Zlib | undefined;
@@ -212,7 +213,7 @@ export class ZlibInflater implements Inflater {
       }
       if (more || left === 0) continue;
       // Input is left although there was space: a block with BFINAL has ended the stream (section
-      // 7.2.3.4), and another begins. The tail that follows the last block is none.
+      // 7.2.3.4), and the rest is another stream. Only the tail after the last block is not.
       zlib.reset();
       more = bytes !== TAIL;
     }
@@ -227,7 +228,7 @@ function broken(what: string, cause?: unknown): ProtocolError {
   );
 }
 
-/** The shipped codec, over `node:zlib`. */
+/** The codec of the library, over `node:zlib`. */
 export const zlibCodec: CompressionCodec = {
   minWindowBits: MIN_WINDOW_BITS,
   deflater: (options) =>
@@ -239,7 +240,7 @@ export const zlibCodec: CompressionCodec = {
 
 let supported: boolean | undefined;
 
-/** Whether this runtime's `node:zlib` can be driven as the shipped codec needs it. */
+/** Whether this runtime's `node:zlib` has what the codec of the library needs. */
 export function isDeflateSupported(): boolean {
   if (supported === undefined) {
     const stream = createDeflateRaw({ chunkSize: 64 });

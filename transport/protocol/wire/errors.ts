@@ -104,7 +104,7 @@ export class ProtocolError extends Error {
   override readonly name = "ProtocolError";
   /** The rule that was broken. */
   readonly code: ProtocolErrorCode;
-  /** The close code that answers the violation (RFC 6455, section 7.4.1): 1002, 1007, 1009 or 1010. */
+  /** The close code that answers the violation (RFC 6455, section 7.4.1): 1002, 1007 or 1009. */
   readonly closeCode: number;
   /** The offset in the incoming stream at which the violation was found, in bytes, if it is known. */
   readonly offset: number | undefined;

@@ -1,6 +1,6 @@
 /**
- * Masking (RFC 6455, section 5.3): every byte of a payload is XORed with the byte of
- * the key whose turn it is.
+ * Masking (RFC 6455, section 5.3): each byte of a payload is XORed with one byte of the key, and the bytes of the key
+ * are used in rotation.
  *
  * Keys are 32-bit integers with the first byte on the wire lowest, which is how
  * an `Int32Array` sees them on every machine that the runtime supports.
@@ -10,7 +10,7 @@
 
 /** From this many bytes on, 64-bit words are faster in spite of their BigInts. */
 const WIDE = 1024;
-/** Below this many bytes making a wide view costs more than it gains. */
+/** Below this many bytes, making a wide view costs more than it saves. */
 const NARROW = 64;
 
 /** Returns the key for the rest of a payload after its first `phase` bytes. */
@@ -48,7 +48,7 @@ export function mask(bytes: Uint8Array, key: number, phase = 0): void {
 }
 
 /**
- * A buffer with the wide views that masking takes.
+ * A buffer with the wide views that masking uses.
  *
  * Views cost more than masking a small frame, so a buffer that is used again
  * and again keeps them. All positions count from the start of the buffer.
@@ -92,7 +92,7 @@ export class MaskView {
       words[j + 7] = (words[j + 7] ?? 0) ^ key;
     }
     for (; j < last; j++) words[j] = (words[j] ?? 0) ^ key;
-    // Fewer than four bytes had no word at all: then i is still ahead of j.
+    // If there was no whole word, i is already after j.
     if (j << 2 > i) i = j << 2;
     for (; i < end; i++) {
       bytes[i] = (bytes[i] ?? 0) ^ key;
@@ -101,8 +101,8 @@ export class MaskView {
   }
 
   /**
-   * Masks or unmasks as {@link MaskView.mask} does, and returns whether all that came out is
-   * ASCII, which costs next to nothing on the way.
+   * Masks or unmasks as {@link MaskView.mask} does, and returns whether the result is ASCII, which costs almost nothing
+   * in the same pass.
    */
   maskText(start: number, end: number, key: number): boolean {
     const bytes = this.bytes;

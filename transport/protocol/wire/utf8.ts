@@ -1,35 +1,37 @@
 /**
- * UTF-8 as RFC 6455, section 8.1 wants it: a bad byte is found as soon as it is there.
+ * UTF-8 as RFC 6455, section 8.1 requires it: an invalid byte is found as soon as it arrives.
  *
  * @module
  */
 
 import { isUtf8 } from "node:buffer";
 
-// A byte order mark is text like any other: taking it off would change the message.
+// A byte order mark is a part of the text: removing it would change the message.
 const loose = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Below this many bytes the automaton is faster than a call of `isUtf8`. */
 const SHORT = 24;
 
 /**
- * The text that whole UTF-8 bytes stand for, or `undefined` when they are not UTF-8.
+ * Decodes whole UTF-8. Returns `undefined` if the bytes are not UTF-8.
  *
  * @throws {RangeError} or `TypeError` when the text is longer than a string can be.
  */
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
-  // The loose decoder is several times faster; what it mends it leaves a mark in.
+  // The tolerant decoder is several times faster than a strict one. It replaces invalid bytes by U+FFFD, so only a text
+  // with
+  // that character has to be checked.
   const text = loose.decode(bytes);
   if (!text.includes("\ufffd")) return text;
   return isUtf8(bytes) ? text : undefined;
 }
 
-/** The text of bytes that are known to be UTF-8. */
+/** Decodes bytes that are known to be UTF-8. */
 export function decodeValidUtf8(bytes: Uint8Array): string {
   return loose.decode(bytes);
 }
 
-/** The text of a few bytes that are known to be ASCII. */
+/** Decodes a few bytes that are known to be ASCII. */
 export function decodeAscii(
   bytes: Uint8Array,
   start: number,
@@ -41,10 +43,10 @@ export function decodeAscii(
 }
 
 /**
- * Looks for the first byte that cannot be part of UTF-8 where it stands.
+ * Looks for the first byte that is not valid UTF-8 at its position.
  *
- * A character that `end` cuts off is no fault as long as its bytes could still
- * become one. `start` must be the start of a character.
+ * A character that is cut off at `end` is valid as long as further bytes could complete it. `start` must be the start
+ * of a character.
  *
  * @returns The position of the byte, or -1.
  */
@@ -60,8 +62,8 @@ export function findInvalidUtf8(
       i++;
       continue;
     }
-    // The second byte's range keeps out overlong forms, surrogates and what is
-    // above U+10FFFF (Unicode, table 3-7).
+    // The range of the second byte excludes overlong forms, surrogates, and characters above U+10FFFF (Unicode, table
+    // 3-7).
     const size = sequenceSize(lead);
     if (size === 0) return i;
     const low = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
@@ -107,7 +109,7 @@ export function isWholeUtf8(
     findInvalidUtf8(bytes, start, end) === -1;
 }
 
-/** How many bytes the character has that begins with `lead`, or 0 when none does. */
+/** Returns the size of a character that begins with `lead`, in bytes; 0 if none does. */
 function sequenceSize(lead: number): number {
   if (lead < 0x80) return 1;
   if (lead < 0xc2) return 0;
