@@ -47,7 +47,7 @@ export interface Inlet {
   readonly canPause: boolean;
   /** Whether reading is paused. */
   paused: boolean;
-  /** Reads on. */
+  /** Goes on reading. */
   resume(): void;
   /** Drops a message that does not fit, and all that follow. Returns `true`. */
   refuse(error: Error): boolean;
@@ -62,7 +62,7 @@ export interface BacklogOwner {
   readonly present: boolean;
 }
 
-/** Events of one peer that wait; beyond it pairs of older ones are left out. */
+/** The maximum number of events of one peer that wait. If it is exceeded, pairs of older ones are dropped. */
 const MAX_EVENTS = 32;
 
 /** The messages, events and paused connections of one peer that wait for space in the inbox, in order. */
@@ -76,7 +76,7 @@ export class Backlog<E extends PoolEvent> {
   #items = 0;
   #bytes = 0;
   #events = 0;
-  /** The oldest messages are being dropped, which was reported. */
+  /** The oldest messages are being dropped, and that was reported. */
   #dropping = false;
 
   /** Made by a {@link BacklogHome}. */
@@ -132,7 +132,7 @@ export class Backlog<E extends PoolEvent> {
     return dropped;
   }
 
-  /** Pauses a connection until there is space. Returns whether it may go on. */
+  /** Pauses a connection until there is space, if it can be paused. Returns whether it may go on. */
   pause(inlet: Inlet): boolean {
     if (!inlet.canPause) return true;
     inlet.paused = true;
@@ -180,7 +180,7 @@ export class Backlog<E extends PoolEvent> {
     return true;
   }
 
-  /** Moves everything into the inbox, beyond its limits if need be. */
+  /** Moves everything into the inbox, even beyond the limits of the inbox. */
   flush(): void {
     const { inbox, emit } = this.#home.context;
     for (
@@ -282,7 +282,7 @@ export class Backlog<E extends PoolEvent> {
     return dropped;
   }
 
-  /** Leaves out the two events behind the oldest one: `connected` and `disconnected` still alternate. */
+  /** Drops the two events after the oldest one, so that `connected` and `disconnected` still alternate. */
   #mergeEvents(): void {
     let place = 0;
     let missed = 0;

@@ -45,12 +45,12 @@ export class Backlogs<E extends PoolEvent> implements BacklogHome<E> {
     };
   }
 
-  /** What waits of a peer. */
+  /** Returns what waits of a peer. */
   get(id: string): Backlog<E> | undefined {
     return this.#backlogs.get(id);
   }
 
-  /** What waits of a peer; an empty backlog if nothing waits yet. */
+  /** Returns what waits of a peer; an empty backlog if nothing waits yet. */
   make(owner: BacklogOwner): Backlog<E> {
     let backlog = this.#backlogs.get(owner.id);
     if (backlog === undefined) {
@@ -82,13 +82,13 @@ export class Backlogs<E extends PoolEvent> implements BacklogHome<E> {
     this.#backlogs.delete(backlog.id);
   }
 
-  /** Moves everything into the inbox, beyond its limits if need be. */
+  /** Moves everything into the inbox, even beyond the limits of the inbox. */
   close(): void {
     this.#closed = true;
     for (const backlog of [...this.#backlogs.values()]) backlog.flush();
   }
 
-  /** One callback for all: peers that come and go leave none behind. */
+  /** Asks the inbox for one callback for all peers, so that peers that leave do not leave callbacks behind. */
   #awaitSpace(): void {
     if (this.#waitsForSpace) return;
     this.#waitsForSpace = true;
@@ -103,7 +103,7 @@ export class Backlogs<E extends PoolEvent> implements BacklogHome<E> {
     for (const backlog of this.#backlogs.values()) {
       if (inbox.full) break;
       if (backlog.advance()) continue;
-      // The others are served before it is served again.
+      // The other peers come first next time.
       this.#backlogs.delete(backlog.id);
       this.#backlogs.set(backlog.id, backlog);
     }

@@ -95,8 +95,8 @@ export function filterMessages(
 }
 
 /**
- * Worker block: a delivery that slows peers down. After a message, its connection is not read for a while, so that
- * nothing is lost and the peer gets backpressure. What has arrived is delivered at once when the connection ends.
+ * Worker block: a delivery that slows peers down. After a message, the connection is not read for a while, so nothing
+ * is lost and the peer gets backpressure. Messages that have arrived are delivered at once when the connection ends.
  *
  * @param pauseAfter Returns the length of the pause in milliseconds, 0 for none. It must not throw. Called once for
  * each message; a connection without backpressure (`flowControl`) is not paused.

@@ -35,10 +35,12 @@ export interface MessageDelivery {
   /**
    * Makes the sink for one connection of the peer.
    *
-   * - The sink stamps each message, and pauses the connection while the inbox is full.
-   * - Messages that find the inbox full wait in order, also when their connection has ended, within
-   *   `incomingBufferSize` and `incomingBufferBytes` for all connections of the peer. While any wait, the next
-   *   connection is paused. Messages beyond these limits are dropped, counted and reported in `errors`.
+   * - The sink adds the id, the session and the time to each message, and pauses the connection while the inbox is
+   *   full.
+   * - Messages that arrive while the inbox is full wait in order, also after their connection has ended. The limits
+   *   `incomingBufferSize` and `incomingBufferBytes` apply to all connections of the peer together. While messages of
+   *   the peer wait, its next connection is paused. Messages beyond the limits are dropped, counted and reported in
+   *   `errors`.
    * - With a `maxQueueSize` above 0 a connection is never paused: the oldest waiting message is dropped instead.
    *
    * @param session The number that every message carries.
@@ -57,7 +59,7 @@ export class Delivery<E extends PoolEvent> implements MessageDelivery {
   readonly id: string;
   readonly counter: TrafficCounter;
   readonly #backlogs: Backlogs<E>;
-  /** The delivery of the previous peer with this id, until its worker has ended or a message of this one has come. */
+  /** The delivery of the previous peer with this id, until that worker has ended or a message of this peer arrives. */
   #previous: Delivery<E> | undefined;
   #present = true;
   #ended = false;
@@ -174,7 +176,7 @@ export class Delivery<E extends PoolEvent> implements MessageDelivery {
 class ConnectionSink<E extends PoolEvent> implements DeliverySink, Inlet {
   readonly session: number;
   paused = false;
-  /** A message was dropped. All that follow are dropped, too, since nothing would show the gap. */
+  /** A message was dropped. All later ones are dropped, too, since nothing would show the gap. */
   refuses = false;
   readonly #delivery: Delivery<E>;
   readonly #source: MessageSource;

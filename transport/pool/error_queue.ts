@@ -16,7 +16,7 @@ export class ErrorQueue extends Queue<PoolErrorRecord> {
   /** Errors that were dropped. */
   dropped = 0;
 
-  /** Makes an empty queue that holds `capacity` errors; `onPush` sees each of them. */
+  /** Makes an empty queue that holds `capacity` errors; `onPush` is called with each of them. */
   constructor(capacity: number, onPush: (record: PoolErrorRecord) => void) {
     super({ capacity });
     this.#onPush = onPush;

@@ -10,8 +10,8 @@ interface Waiting<E> {
 /**
  * Puts the events of a pool between the messages of their peers.
  *
- * An event was emitted when all earlier messages of its peer were in the inbox. So its turn has come when as many
- * messages have been taken as were there, or when a message of a later connection of its peer is taken.
+ * When an event is emitted, all earlier messages of its peer are in the inbox. Therefore it is released when as many
+ * messages have been taken as were in the inbox then, or when a message of a later connection of its peer is taken.
  */
 export class EventOrder<E extends PoolEvent> {
   readonly #release: (event: E) => void;
@@ -19,7 +19,7 @@ export class EventOrder<E extends PoolEvent> {
   #waiting: Waiting<E>[] = [];
   #taken = 0;
 
-  /** Calls `release` with each event when its turn has come. */
+  /** Calls `release` with each event when it is due. */
   constructor(release: (event: E) => void) {
     this.#release = release;
   }

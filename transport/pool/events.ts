@@ -13,8 +13,8 @@ export interface PoolEvent {
 }
 
 /**
- * A queue of events that never makes anything wait. If it is full, older events of a peer are dropped in favour of its
- * newest, which says how many were dropped. If the peer has none in it, the oldest event of all is dropped.
+ * A queue of events whose producer never waits. If it is full, older events of a peer are dropped in favour of its
+ * newest, which says how many were dropped. If the queue contains none of the peer, the oldest event of all is dropped.
  */
 export class EventQueue<E extends PoolEvent> {
   readonly #queue: Queue<E>;
@@ -24,7 +24,7 @@ export class EventQueue<E extends PoolEvent> {
   /** Events that were dropped, of all peers. */
   missed = 0;
 
-  /** Makes an empty queue that holds `capacity` events; `known` returns whether there may be another one of a peer. */
+  /** Makes an empty queue that holds `capacity` events; `known` returns whether a peer may have further events. */
   constructor(capacity: number, known: (id: string) => boolean) {
     this.#known = known;
     this.#queue = new Queue({ capacity });
@@ -49,7 +49,7 @@ export class EventQueue<E extends PoolEvent> {
     this.#queue.push(missed === 0 ? event : { ...event, missed });
   }
 
-  /** Forgets the dropped events of a peer that does not come again. */
+  /** Forgets the dropped events of a peer that has no further events. */
   forget(id: string): void {
     this.#owed.delete(id);
   }

@@ -67,9 +67,9 @@ const NAMES: OptionNames<ForEachOptions> = {
   signal: true,
 };
 
-/** Microtasks after which an event that was emitted has been read. */
+/** The number of microtasks after which an event that was emitted has been read. */
 const TURNS = 3;
-/** Events that are read ahead. While as many wait, the others stay in the pool's `events`. */
+/** The maximum number of events that are read ahead. While as many wait, further ones stay in the pool's `events`. */
 const MAX_EVENTS = 1_024;
 
 /**
@@ -79,7 +79,7 @@ const MAX_EVENTS = 1_024;
  * - At most `concurrency` handlers run, and as many messages wait for the handler of their peer. Meanwhile no message
  *   is taken from the inbox, so peers get backpressure as if nothing read the inbox.
  * - If a handler throws or rejects, its error is in `errors` of the pool, and the next message is handled. A handler
- *   that never settles keeps its place for ever.
+ *   that never settles counts as running for ever.
  * - It must be the only reader of the inbox.
  *
  * @example
@@ -204,7 +204,10 @@ class Lanes<E extends PoolEvent> {
     while (this.#taken > 0) await this.#untilProgress();
   }
 
-  /** Taking a message may let others and events follow, whose order is known when the events have been read. */
+  /**
+   * Waits until all events that were emitted are read. Taking a message makes space in the inbox, so further messages
+   * and events may follow, whose order is known only then.
+   */
   async #untilEventsAreRead(): Promise<void> {
     this.#inHand = 1;
     for (let i = 0; i < TURNS; i++) await Promise.resolve();
@@ -220,12 +223,12 @@ class Lanes<E extends PoolEvent> {
           await this.#untilProgress();
           continue;
         }
-        // At once, so that those that wait at the start are known before the messages behind them are taken.
+        // Without waiting, so that the events that wait at the start are known before later messages are taken.
         let event = events.shift();
         if (event === undefined) {
           event = await events.take({ signal });
           if (event === undefined) return;
-          // A message that was handed to `run` before the event is taken first.
+          // If a message was given to `run` before the event, `run` handles it first.
           await Promise.resolve();
         }
         this.#events.add(event, inbox.size + this.#inHand);

@@ -47,10 +47,10 @@ export const POOL_CONNECTION_HOMES: OptionHomes = {
   dialer: "the options of the pool, or of connect",
   dialGate: "a connection without a pool: see maxConcurrentDials",
   meter: "a connection without a pool: see stats()",
-  logAttributes: "a connection without a pool, which sets them itself",
+  logAttributes: "a connection without a pool: a pool sets them itself",
 };
 
-/** Options without those that a pool sets itself. */
+/** Returns the names of options without those that a pool sets itself. */
 export function withoutPoolOptions<T extends object>(
   names: OptionNames<T>,
 ): OptionNames<Omit<T, OptionSetByPool>> {
@@ -130,7 +130,7 @@ export const POOL_OPTION_NAMES: OptionNames<PoolOptions> = {
   logLevel: true,
 };
 
-/** Says of each of some options that it belongs to the same place. */
+/** Returns homes that give the same place for each of the options. */
 export function homes(options: object, home: string): OptionHomes {
   return Object.fromEntries(Object.keys(options).map((name) => [name, home]));
 }

@@ -12,20 +12,20 @@ import type { Worker } from "./worker.ts";
 /** What a {@link Peer} needs. */
 export interface PeerOptions<Plugin, E extends PoolEvent> {
   readonly id: string;
-  /** What the peer is called in logs and messages. */
+  /** The name of the peer in logs and messages. */
   readonly name: string;
   readonly worker: Worker<Plugin>;
   readonly counter: TrafficCounter;
   readonly delivery: Delivery<E>;
   /** How long the closing handshake may take, in milliseconds; 0 is no limit. */
   readonly closeTimeout: number;
-  /** Reports what a worker does wrong. */
+  /** Reports an error of the worker. */
   readonly report: (error: Error) => void;
-  /** Called once when the worker has ended or was abandoned: closes what the worker has left open. */
+  /** Called once when the worker has ended or was abandoned: closes what the worker has not closed. */
   readonly release: (error: Error | undefined) => void;
 }
 
-/** A peer as its pool knows it, and the one place that calls its worker. */
+/** A peer of a pool. All calls of its worker are made here. */
 export class Peer<Plugin, E extends PoolEvent> {
   readonly id: string;
   readonly counter: TrafficCounter;
@@ -136,12 +136,12 @@ export class Peer<Plugin, E extends PoolEvent> {
     return undefined;
   }
 
-  /** An error for what the worker did. */
+  /** Returns the error for a worker that failed. */
   workerFailed(cause: unknown): PoolError {
     return workerFailed(this.#name, cause);
   }
 
-  /** A method of its own: a closure in `send` would allocate a context on every call. */
+  /** A separate method: a closure in `send` would allocate a context on every call. */
   #watchSend(sent: unknown): Promise<void> {
     if (!(sent instanceof Promise)) {
       if (sent === undefined) return DONE;
@@ -175,7 +175,7 @@ export class Peer<Plugin, E extends PoolEvent> {
   }
 }
 
-/** An error for what a worker, or its factory, did. */
+/** Returns the error for a worker, or its factory, that failed. */
 export function workerFailed(
   name: string,
   cause: unknown,

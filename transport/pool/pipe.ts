@@ -69,7 +69,7 @@ export function pipe(
   }
 }
 
-/** Sends everything that arrives on one connection on another, and closes that as the first has ended. */
+/** Sends everything that arrives on `from` to `to`, and then closes `to` in the way in which `from` has ended. */
 async function forward(from: Connection, to: Connection): Promise<SocketEnd> {
   await forwardMessages(from, to);
   const end = await from.closed;

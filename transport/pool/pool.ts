@@ -28,7 +28,7 @@ import {
 } from "./statistics.ts";
 import type { InboxMessage, Worker } from "./worker.ts";
 
-/** Messages of peers that have left which may wait for the inbox, as a multiple of what that holds. */
+/** The maximum number of waiting messages of peers that have left, as a multiple of the size of the inbox. */
 const DEPARTED_INBOXES = 16;
 
 /** The time after `closeTimeout` at which a worker that does not end is abandoned, in milliseconds. */
@@ -70,7 +70,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
   readonly errors: ErrorQueue;
   readonly sessions: Sessions = new Sessions();
   readonly peers: Map<string, Peer<Plugin, E>> = new Map();
-  /** What a peer is called in logs and messages: its URL without the query, which may hold secrets. */
+  /** Returns the name of a peer in logs and messages: its URL without the query, which may contain secrets. */
   readonly nameOf: (id: string) => string;
 
   readonly #backlogs: Backlogs<E>;
@@ -126,7 +126,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
         maxItems: resolved.incomingBufferSize,
         maxBytes: resolved.incomingBufferBytes,
         maxQueueSize: resolved.maxQueueSize,
-        // All peers that have left together: as many bytes as the inbox, at least what one peer may have.
+        // Of all peers that have left together: the bytes of an inbox, and at least those that one peer may have.
         maxDepartedItems: DEPARTED_INBOXES * Math.max(
           inboxBufferSize,
           resolved.incomingBufferSize,
@@ -141,13 +141,13 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     });
   }
 
-  /** Closes when the signal aborts, by the pool's own `close`. Called once the pool is whole. */
+  /** Calls `close`, that of the pool, when the signal aborts. Called at the end of the pool's constructor. */
   follow(signal: AbortSignal | undefined, close: () => void): void {
     this.#removeListener = onAbort(signal, close);
     if (this.#closing) this.#removeListener();
   }
 
-  /** The pool in messages to people. */
+  /** The name of the pool in error messages. */
   get label(): string {
     return `pool ${JSON.stringify(this.id)}`;
   }
@@ -163,7 +163,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
 
   /** @throws {PoolError} `peer-not-found`, `pool-closed`. */
   peer(action: string, id: string): Peer<Plugin, E> {
-    // Messages of one peer come in a row, and so do their answers.
+    // Messages of one peer often follow each other, and so do their answers.
     const last = this.#lastPeer;
     if (last !== undefined && last.id === id) return last;
     const peer = this.peers.get(id);
@@ -171,7 +171,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     throw this.notFound(action, id);
   }
 
-  /** An error for an id that the pool does not know, or does not know any more since it is closed. */
+  /** Returns the error for an id that the pool does not know, or no longer knows since it is closed. */
   notFound(action: string, id: string): PoolError {
     return this.#closing ? this.#poolClosed(action) : new PoolError(
       "peer-not-found",
@@ -181,7 +181,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     );
   }
 
-  /** An error for what a worker, or its factory, did. */
+  /** Returns the error for a worker, or its factory, that failed. */
   workerFailed(id: string, cause: unknown): PoolError {
     return workerFailed(this.nameOf(id), cause);
   }
@@ -232,9 +232,9 @@ export class PoolCore<Plugin, E extends PoolEvent> {
   }
 
   /**
-   * Takes a peer out and has its worker stopped; waits for the end, within bounds.
+   * Removes a peer, stops its worker, and waits until the worker has ended or is abandoned.
    *
-   * @param replaced The peer is admitted again at once, and its waiting messages stay.
+   * @param replaced Whether a peer with the same id follows at once, so that the messages that wait stay.
    */
   async dismiss(
     peer: Peer<Plugin, E>,
@@ -250,7 +250,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     await this.#ended(peer);
   }
 
-  /** Puts an error where users read them. */
+  /** Puts an error into `errors`. */
   report(id: string | undefined, error: Error): void {
     this.errors.push({ id, error, at: this.options.clock.date() });
   }
@@ -312,7 +312,7 @@ export class PoolCore<Plugin, E extends PoolEvent> {
 
   async #close(code: number, reason: string): Promise<void> {
     for (const peer of this.peers.values()) this.retire(peer);
-    // Workers that ended their stay before are stopped too: a worker may go on after it has said that it is done.
+    // Workers of peers that have left are stopped, too: a worker may go on after it has reported the exit.
     const leaving = [...this.#leaving];
     for (const peer of leaving) peer.stop(code, reason);
     await Promise.all(leaving.map((peer) => this.#ended(peer)));

@@ -1,17 +1,17 @@
-/** Peers that are gone and whose count is remembered. */
+/** The maximum number of peers whose latest number is remembered. */
 const REMEMBERED = 10_000;
 
 /**
- * Counts each peer's sessions, so that what an earlier one had sent is not taken for the
- * present one's. Of peers that are gone a bounded number is remembered; one that was
- * forgotten goes on above all that were, so that no number comes twice for a peer.
+ * Numbers the connections of each peer, so that messages of an earlier connection can be distinguished from those of
+ * the present one. Only a limited number of peers is remembered. A peer that was forgotten gets a number above those of
+ * all forgotten peers, so no peer gets a number twice.
  */
 export class Sessions {
   readonly #last = new Map<string, number>();
-  /** The highest count of all that were forgotten. */
+  /** The highest number of all peers that were forgotten. */
   #floor = 0;
 
-  /** The number of a peer's next session, from 1. */
+  /** Returns the number of a peer's next connection, from 1. */
   next(id: string): number {
     const session = (this.#last.get(id) ?? this.#floor) + 1;
     this.#last.delete(id);
