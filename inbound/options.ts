@@ -2,19 +2,18 @@ import {
   checkFields,
   checkFunction,
   checkScope,
+  homes,
   numberOption,
   type OptionHomes,
   type OptionNames,
 } from "../transport/base/options.ts";
 import {
-  CONNECTION_RULES,
   INBOUND_POOL_RULES,
   INBOUND_WORKER_RULES,
   OUTBOUND_POOL_RULES,
   OUTBOUND_WORKER_RULES,
 } from "../transport/base/rules.ts";
 import {
-  homes,
   type OptionSetByPool,
   POOL_CONNECTION_HOMES,
   POOL_OPTION_NAMES,
@@ -28,6 +27,7 @@ import {
   type ResolvedConnectionOptions,
   resolveOpenOptions,
 } from "../transport/connection/options.ts";
+import { LISTEN_HOMES } from "../transport/server/accept_options.ts";
 import type { InboundEvent, InboundWorkerFactory } from "./plugin.ts";
 import type {
   InboundWorkerOptions,
@@ -94,17 +94,30 @@ const CONNECTION_HOMES: OptionHomes = {
 };
 
 const OUTBOUND = "an outbound pool";
+/** Where options belong that are given to whatever accepts the peers. */
+const ACCEPTING_HOMES: OptionHomes = {
+  ...OPEN_HOMES,
+  ...LISTEN_HOMES,
+  handshakeTimeout: "listen() or upgrade()",
+  origins: "listen, accept, upgrade or upgradeNode",
+  accept: "serve()",
+};
 const POOL_HOMES: OptionHomes = {
+  ...ACCEPTING_HOMES,
   ...homes(OUTBOUND_POOL_RULES, OUTBOUND),
-  ...homes({ dialer: 0, headers: 0, shouldReconnect: 0 }, OUTBOUND),
+  ...homes(
+    { dialer: 0, headers: 0, onConnected: 0, shouldReconnect: 0 },
+    OUTBOUND,
+  ),
   ...homes(OUTBOUND_WORKER_RULES, "the field worker of an outbound pool"),
-  ...homes(CONNECTION_RULES, "the field connection"),
+  ...homes(CONNECTION_NAMES, "the field connection"),
   ...homes(INBOUND_WORKER_RULES, "the field worker"),
 };
 const WORKER_HOMES: OptionHomes = {
-  ...homes(CONNECTION_RULES, "the field connection of the pool"),
+  ...ACCEPTING_HOMES,
+  ...homes(CONNECTION_NAMES, "the field connection of the pool"),
   ...homes(OUTBOUND_WORKER_RULES, OUTBOUND),
-  ...homes(INBOUND_POOL_RULES, "the pool"),
+  ...homes(POOL_NAMES, "the pool"),
 };
 
 /**

@@ -5,7 +5,9 @@ import {
   checkBoolean,
   checkFields,
   checkFunction,
+  homes,
   numberOption,
+  type OptionHomes,
   type OptionNames,
   refuseArgument,
 } from "../transport/base/options.ts";
@@ -18,8 +20,10 @@ import {
   ACCEPT_NAMES,
   type AcceptOptions,
   checkAcceptFields,
+  LISTEN_HOMES,
 } from "../transport/server/accept_options.ts";
 import type { Incoming, RejectOptions } from "../transport/server/incoming.ts";
+import { POOL_OPTION_NAMES } from "../transport/pool/options.ts";
 import { REASONS, toRefusal } from "./admission.ts";
 import type { Registrar } from "./registrar.ts";
 
@@ -86,6 +90,13 @@ const NAMES: OptionNames<ServeOptions> = {
   timeout: true,
 };
 
+const HOMES: OptionHomes = {
+  ...homes(ACCEPT_NAMES, "listen(), or to what accept returns"),
+  ...LISTEN_HOMES,
+  ...homes(POOL_OPTION_NAMES, "the pool"),
+  ...homes({ maxPeers: 0, worker: 0, workerFactory: 0 }, "the pool"),
+};
+
 const ACCEPTANCE_NAMES: OptionNames<ServeAcceptance> = {
   id: true,
   ...ACCEPT_NAMES,
@@ -137,7 +148,7 @@ class Server {
   readonly #timeout: number;
 
   constructor(context: ServeContext, options: ServeOptions) {
-    checkFields("", NAMES, options);
+    checkFields("", NAMES, options, HOMES);
     checkFunction("id", options.id);
     checkFunction("accept", options.accept);
     checkBoolean("replace", options.replace);

@@ -298,6 +298,23 @@ Deno.test("serve refuses options that it cannot use, at once", async () => {
       Object.keys(options)[0],
     );
   }
+  for (
+    const [options, home] of [
+      [{ origins: [] }, "accept returns"],
+      [{ compression: true }, "accept returns"],
+      [{ port: 1 }, "listen()"],
+      [{ onRequest: () => {} }, "listen()"],
+      [{ maxPeers: 1 }, "the pool"],
+    ] as const
+  ) {
+    const error = assertThrows(
+      // deno-lint-ignore no-explicit-any -- what a program in JavaScript may give
+      () => void pool.serve(listener, options as any),
+      ConfigError,
+      home,
+    );
+    assertEquals(error.code, "misplaced-option");
+  }
   await listener.close();
 });
 

@@ -1,6 +1,7 @@
 import {
   checkFields,
   checkFunction,
+  homes,
   numberOption,
   type OptionHomes,
   type OptionNames,
@@ -11,7 +12,6 @@ import {
   OUTBOUND_POOL_RULES,
 } from "../transport/base/rules.ts";
 import {
-  homes,
   POOL_OPTION_NAMES,
   type PoolOptions,
 } from "../transport/pool/options.ts";

@@ -9,6 +9,7 @@ import {
   checkFields,
   checkFunction,
   checkScope,
+  homes,
   numberOption,
   type OptionHomes,
   type OptionNames,
@@ -17,17 +18,18 @@ import {
   INBOUND_WORKER_RULES,
   OUTBOUND_POOL_RULES,
   OUTBOUND_WORKER_RULES,
+  RETRY_RULES,
 } from "../transport/base/rules.ts";
 import {
   checkHeaders,
   type ConnectionOptions,
   DIALLING_NAMES,
+  FOREIGN_HOMES,
   type HeadersSource,
   resolveConnectionOptions,
 } from "../transport/connection/options.ts";
 import {
   checkId,
-  homes,
   POOL_CONNECTION_HOMES,
   POOL_OPTION_NAMES,
   type PoolConnectionOptions,
@@ -156,16 +158,20 @@ const {
   ...PEER_CONNECTION_NAMES
 } = CONNECTION_NAMES;
 
+const RETRY_HOMES = homes(RETRY_RULES, "the field connection.retry");
 /** Where options belong that are often given beside `connection` and `worker`. */
 export const PEER_HOMES: OptionHomes = {
+  ...RETRY_HOMES,
   ...homes(WORKER_NAMES, "the field worker"),
   ...homes(CONNECTION_NAMES, "the field connection"),
 };
 const WORKER_HOMES: OptionHomes = {
+  ...RETRY_HOMES,
   ...homes(CONNECTION_NAMES, "the field connection"),
   ...homes(INBOUND_WORKER_RULES, "an inbound pool"),
 };
 const CONNECTION_HOMES: OptionHomes = {
+  ...FOREIGN_HOMES,
   ...homes(WORKER_NAMES, "the field worker"),
   ...POOL_CONNECTION_HOMES,
 };

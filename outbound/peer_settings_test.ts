@@ -274,6 +274,18 @@ Deno.test("Options that have no effect in their place are refused, and the messa
       "misplaced-option",
     ],
     [{ worker: { keepalive: 3 } }, "worker.keepalive", "unknown-option"],
+    [{ maxDelay: 3 }, "maxDelay", "misplaced-option"],
+    [{ worker: { maxDelay: 3 } }, "worker.maxDelay", "misplaced-option"],
+    [
+      { connection: { maxDelay: 3 } },
+      "connection.maxDelay",
+      "misplaced-option",
+    ],
+    [
+      { connection: { onConnected: () => {} } },
+      "connection.onConnected",
+      "misplaced-option",
+    ],
     [
       { worker: { messageTimeout: -1 } },
       "worker.messageTimeout",

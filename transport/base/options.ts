@@ -128,6 +128,11 @@ export type OptionNames<T> = Readonly<Record<keyof T, true>>;
 /** Where options belong that are often given elsewhere, for the error message. */
 export type OptionHomes = Readonly<Record<string, string>>;
 
+/** Returns homes that give the same place for each of the options. */
+export function homes(options: object, home: string): OptionHomes {
+  return Object.fromEntries(Object.keys(options).map((name) => [name, home]));
+}
+
 /**
  * Refuses options that have no effect in this place: unknown ones, and ones that belong elsewhere. A field that
  * is `undefined` counts as left out.

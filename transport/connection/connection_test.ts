@@ -78,6 +78,31 @@ Deno.test("The response of the opening handshake is that of the socket", async (
   await connection.close();
 });
 
+Deno.test("Options of a pool and of the retry policy are refused, and the message says where they belong", () => {
+  for (
+    const [name, home] of [
+      ["reconnectDelay", "worker of an outbound pool"],
+      ["messageTimeout", "worker of an outbound pool"],
+      ["inactivityTimeout", "worker of an inbound pool"],
+      ["maxQueueSize", "worker of a pool"],
+      ["maxPeers", "an inbound pool"],
+      ["maxConcurrentDials", "an outbound pool"],
+      ["shouldReconnect", "an outbound pool"],
+      ["onConnected", "an outbound pool"],
+      ["inboxBufferSize", "a pool"],
+      ["maxDelay", "the option retry"],
+      ["maxRetries", "the option retry"],
+    ] as const
+  ) {
+    const error = assertThrows(
+      () => Reflect.construct(Connection, ["ws://a.test", { [name]: 1 }]),
+      ConfigError,
+      `belongs to ${home}.`.replace("to worker", "to the option worker"),
+    );
+    assertEquals([error.code, error.field], ["misplaced-option", name]);
+  }
+});
+
 Deno.test("Options without effect on an open socket are refused, and so are unknown ones", async () => {
   const socket = new MockSocket();
   for (

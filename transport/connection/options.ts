@@ -7,13 +7,23 @@ import {
   checkNumbers,
   checkScope,
   checkWord,
+  homes,
   numberOption,
   type OptionHomes,
   type OptionNames,
   refuseOption,
 } from "../base/options.ts";
 import type { RetryInfo } from "../base/retry.ts";
-import { CONNECTION_RULES, SOCKET_RULES } from "../base/rules.ts";
+import {
+  CONNECTION_RULES,
+  INBOUND_POOL_RULES,
+  INBOUND_WORKER_RULES,
+  OUTBOUND_POOL_RULES,
+  OUTBOUND_WORKER_RULES,
+  POOL_RULES,
+  RETRY_RULES,
+  SOCKET_RULES,
+} from "../base/rules.ts";
 import type { HeadersInput } from "../handshake/headers.ts";
 import { checkDialOptions } from "../client/check_dial.ts";
 import type { Dialer, DialGate, DialOptions } from "../client/dialer.ts";
@@ -222,12 +232,25 @@ export const DIALLING_NAMES: OptionNames<ConnectionOptions> = {
   key: true,
 };
 
+/** Where options belong that a pool or the retry policy has, and a connection has not. */
+export const FOREIGN_HOMES: OptionHomes = {
+  ...homes(POOL_RULES, "a pool"),
+  ...homes(INBOUND_POOL_RULES, "an inbound pool"),
+  ...homes(OUTBOUND_POOL_RULES, "an outbound pool"),
+  ...homes({ onConnected: 0, shouldReconnect: 0 }, "an outbound pool"),
+  ...homes(INBOUND_WORKER_RULES, "the option worker of an inbound pool"),
+  ...homes(OUTBOUND_WORKER_RULES, "the option worker of an outbound pool"),
+  maxQueueSize: "the option worker of a pool",
+  ...homes(RETRY_RULES, "the option retry"),
+};
+
 const DIALS = "the options of a connection that dials";
 const MAKES_SOCKET =
   "whatever makes the socket: listen, accept, upgrade, upgradeNode or a dialer";
 
 /** Where the options of a connection that dials belong if the socket is open already. */
 export const OPEN_HOMES: OptionHomes = {
+  ...FOREIGN_HOMES,
   dialer: DIALS,
   dialGate: DIALS,
   headers: DIALS,
@@ -289,13 +312,13 @@ export function resolveOpenOptions(
  * Checks the options of a connection that dials and fills in the defaults.
  *
  * @param prefix What stands before the fields' names in a message, for example `connection.`.
- * @throws {ConfigError} `invalid-option`, `unknown-option`.
+ * @throws {ConfigError} `invalid-option`, `unknown-option`, `misplaced-option`.
  */
 export function resolveConnectionOptions(
   options: ConnectionOptions = {},
   prefix = "",
 ): ResolvedConnectionOptions {
-  checkFields(prefix, DIALLING_NAMES, options);
+  checkFields(prefix, DIALLING_NAMES, options, FOREIGN_HOMES);
   for (const name of ["dialer", "onRetry"] as const) {
     checkFunction(prefix + name, options[name]);
   }

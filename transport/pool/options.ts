@@ -130,11 +130,6 @@ export const POOL_OPTION_NAMES: OptionNames<PoolOptions> = {
   logLevel: true,
 };
 
-/** Returns homes that give the same place for each of the options. */
-export function homes(options: object, home: string): OptionHomes {
-  return Object.fromEntries(Object.keys(options).map((name) => [name, home]));
-}
-
 /** A pool's options with every default filled in. */
 export interface ResolvedPoolOptions {
   readonly clock: Clock;

@@ -60,6 +60,8 @@ export const ACCEPT_NAMES: OptionNames<AcceptOptions> = {
 };
 
 const OF_CONNECTION = "a connection or the option connection of a pool";
+const OF_POOL = "an inbound pool";
+const OF_SERVE = "serve() of an inbound pool";
 /** Where options belong that are often given to a server. */
 export const SERVER_HOMES: OptionHomes = {
   closeTimeout: OF_CONNECTION,
@@ -70,19 +72,28 @@ export const SERVER_HOMES: OptionHomes = {
   pingTimeout: OF_CONNECTION,
   writeTimeout: OF_CONNECTION,
   inactivityTimeout: "upgrade() or the option worker of an inbound pool",
+  maxPeers: OF_POOL,
+  onEvent: OF_POOL,
+  worker: OF_POOL,
+  accept: OF_SERVE,
+  id: OF_SERVE,
+  replace: OF_SERVE,
 };
 const LISTEN_ONLY = "listen()";
-const ACCEPT_HOMES: OptionHomes = {
-  ...SERVER_HOMES,
+/** Where options belong that only a listener has. */
+export const LISTEN_HOMES: OptionHomes = {
   handshakeTimeout: LISTEN_ONLY,
   hostname: LISTEN_ONLY,
   maxHeadSize: LISTEN_ONLY,
   maxPending: LISTEN_ONLY,
   onRequest: LISTEN_ONLY,
+  path: LISTEN_ONLY,
   port: LISTEN_ONLY,
+  reusePort: LISTEN_ONLY,
   tls: LISTEN_ONLY,
   upgrade: LISTEN_ONLY,
 };
+const ACCEPT_HOMES: OptionHomes = { ...SERVER_HOMES, ...LISTEN_HOMES };
 
 /**
  * Refuses options that have no effect on a peer that is accepted.

@@ -162,6 +162,7 @@ Deno.test("an unknown option of accept() leaves the request open", async () => {
       [{ protcols: ["a"] }, "unknown-option"],
       [{ pingInterval: 1 }, "misplaced-option"],
       [{ port: 1 }, "misplaced-option"],
+      [{ maxPeers: 1 }, "misplaced-option"],
     ]
   ) {
     const error = assertThrows(
