@@ -34,6 +34,49 @@ Deno.test("options that cannot be used throw", () => {
   ) assertThrows(() => listen({ hostname: HOST, ...options }), ConfigError);
 });
 
+Deno.test("listen says where the options of a pool belong", () => {
+  for (
+    const [options, home] of [
+      [{ maxPeers: 1 }, "an inbound pool"],
+      [{ accept: () => true }, "serve() of an inbound pool"],
+      [{ id: () => "a" }, "serve() of an inbound pool"],
+      [{ onEvent: () => {} }, "an inbound pool"],
+    ] as const
+  ) {
+    const error = assertThrows(
+      () => Reflect.apply(listen, undefined, [options]),
+      ConfigError,
+      `belongs to ${home}.`,
+    );
+    assertEquals(error.code, "misplaced-option");
+  }
+});
+
+Deno.test("A certificate that is none is described, and not shown", () => {
+  const bytes = new TextEncoder().encode(SERVER_CERT);
+  const path = " Give the content of the file, not its path.";
+  const text = " Decode it as text.";
+  for (
+    const [tls, reason] of [
+      [{ ...TLS, cert: "cert.pem" }, `another text.${path}`],
+      [{ ...TLS, key: "key.pem" }, `another text.${path}`],
+      [{ ...TLS, caCerts: ["ca.pem"] }, `an array with another text.${path}`],
+      [{ ...TLS, caCerts: CA }, "a text."],
+      [{ ...TLS, cert: bytes }, `a Uint8Array.${text}`],
+      [{ ...TLS, key: bytes.buffer }, `an ArrayBuffer.${text}`],
+      [{ ...TLS, caCerts: [bytes] }, `an array with a Uint8Array.${text}`],
+      [{ ...TLS, cert: "" }, 'is "".'],
+      [{ ...TLS, cert: {} }, "an object."],
+    ] as const
+  ) {
+    const { message } = assertThrows(
+      () => Reflect.apply(listen, undefined, [{ hostname: HOST, tls }]),
+      ConfigError,
+    );
+    assert(message.endsWith(reason), message);
+  }
+});
+
 Deno.test("listen refuses at once options with which no peer could be accepted", () => {
   const bad: readonly [field: string, options: object][] = [
     ["upgrade", { upgrade: "a b" }],

@@ -223,7 +223,10 @@ Deno.test("an address that is taken throws at once", async () => {
     const error = assertThrows(() => listenHere(options), ConnectionError);
     assertEquals(error.code, "listen-failed");
     assertInstanceOf(error.cause, Deno.errors.AddrInUse);
-    assertStringIncludes(error.message, `${HOST}:${port}`);
+    assertEquals(
+      error.message,
+      `Cannot listen on ${HOST}:${port}: the address is in use (EADDRINUSE).`,
+    );
   }
 });
 
@@ -235,6 +238,7 @@ Deno.test("an address that is taken with reusePort ends the listener", async () 
     ConnectionError,
   );
   assertEquals(error.code, "listen-failed");
+  assertStringIncludes(error.message, "the address is in use (EADDRINUSE).");
   assertInstanceOf(error.cause, Error);
   assertEquals(Reflect.get(error.cause, "code"), "EADDRINUSE");
   const thrown = [

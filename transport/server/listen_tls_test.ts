@@ -49,6 +49,10 @@ Deno.test("TLS: garbage and silence disturb nobody, and are cut", async () => {
   const garbage = server.listener.errors.shift();
   assertInstanceOf(garbage?.error, HandshakeError);
   assertEquals(garbage.error.code, "connection-lost");
+  assertEquals(
+    garbage.error.message,
+    "Cannot accept the peer: the TLS handshake failed: the peer does not speak TLS.",
+  );
   assertInstanceOf(garbage.error.cause, Error);
   using silent = await Deno.connect({ hostname: HOST, port: server.port });
   assertEquals(await readAll(silent), "");

@@ -1,16 +1,12 @@
 import { type Clock, clockOf } from "../base/clock.ts";
-import {
-  ConfigError,
-  ConnectionError,
-  reasonOf,
-  toError,
-} from "../base/errors.ts";
+import { ConfigError, ConnectionError, toError } from "../base/errors.ts";
 import { createLog, type Log } from "../base/logging.ts";
 import { handled, onAbort } from "../base/promise.ts";
 import { Queue } from "../base/queue.ts";
 import { urlForLog } from "../base/url.ts";
 import type { PeerAddress } from "../net/stream/address.ts";
 import { listenForStreams } from "../net/stream_listener.ts";
+import { openFailure } from "../net/stream/open_failure.ts";
 import type { StreamListener } from "../net/stream/stream_options.ts";
 import type { Incoming } from "./incoming.ts";
 import {
@@ -219,7 +215,9 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
     const { hostname = "0.0.0.0", path, port = 0 } = this.#options;
     this.#failure = new ConnectionError(
       "listen-failed",
-      `Cannot listen on ${path ?? `${hostname}:${port}`}: ${reasonOf(cause)}`,
+      `Cannot listen on ${path ?? `${hostname}:${port}`}: ${
+        openFailure(cause)
+      }`,
       { cause },
     );
     this.#log?.error("Listener failed", { error: this.#failure });

@@ -1,6 +1,6 @@
 import { createServer as createTcpServer, Server, Socket } from "node:net";
 import { createServer as createTlsServer, Server as TlsServer } from "node:tls";
-import { ConfigError, reasonOf } from "../../base/errors.ts";
+import { ConfigError } from "../../base/errors.ts";
 import { handled } from "../../base/promise.ts";
 import { Queue } from "../../base/queue.ts";
 import { onDeno } from "../../base/runtime.ts";
@@ -10,6 +10,7 @@ import { keepAccepting } from "./keep_accepting.ts";
 import { bindAddress, shareReads } from "./node_on_deno.ts";
 import { NodeStream, peerOf } from "./node_stream.ts";
 import { sharedReadOf } from "./shared_read.ts";
+import { handshakeFailure } from "../stream/open_failure.ts";
 import {
   type AcceptedStream,
   ALPN,
@@ -252,7 +253,7 @@ function toFailure(cause: Error | undefined): HandshakeError {
   return new HandshakeError(
     isLate ? "timeout" : "connection-lost",
     `Cannot accept the peer: the TLS handshake failed: ${
-      cause === undefined ? "the peer left." : reasonOf(cause)
+      cause === undefined ? "the peer left." : handshakeFailure(cause)
     }`,
     { cause },
   );

@@ -26,14 +26,14 @@ export function checkKeyPair(
     throw refuse(
       `${prefix}key`,
       "a private key without a passphrase",
-      "encrypted",
+      "encrypted.",
     );
   }
   if (!matches(cert, key)) {
     throw refuse(
       `${prefix}key`,
       "the private key of the first certificate of cert",
-      "that of another",
+      "that of another.",
     );
   }
 }
@@ -46,7 +46,7 @@ export function checkKeyPair(
 export function checkAuthorities(field: string, caCerts: unknown): void {
   if (caCerts === undefined) return;
   const rule = "an array of certificates as PEM texts";
-  if (!Array.isArray(caCerts)) throw refuse(field, rule, kindOf(caCerts));
+  if (!Array.isArray(caCerts)) throw refuse(field, rule, listKindOf(caCerts));
   for (const text of caCerts) {
     if (isCertificate(text)) continue;
     throw refuse(field, rule, `an array with ${kindOf(text)}`);
@@ -58,14 +58,27 @@ function refuse(field: string, rule: string, found: string): ConfigError {
   return new ConfigError(
     "invalid-option",
     field,
-    `Cannot use option ${field}: it must be ${rule}, and is ${found}.`,
+    `Cannot use option ${field}: it must be ${rule}, and is ${found}`,
   );
 }
 
+/** Says what was given instead of a PEM text, and how to mend the usual mistakes. Ends with a full stop. */
 function kindOf(value: unknown): string {
-  if (typeof value === "string") return value === "" ? '""' : "another text";
-  if (typeof value === "object" && value !== null) return "an object";
-  return typeof value === "function" ? "a function" : String(value);
+  if (typeof value === "string") {
+    return value === ""
+      ? '"".'
+      : "another text. Give the content of the file, not its path.";
+  }
+  // Node.js reads files as a Buffer, unless an encoding is given.
+  if (ArrayBuffer.isView(value)) return "a Uint8Array. Decode it as text.";
+  if (value instanceof ArrayBuffer) return "an ArrayBuffer. Decode it as text.";
+  if (typeof value === "object" && value !== null) return "an object.";
+  return typeof value === "function" ? "a function." : `${String(value)}.`;
+}
+
+/** Says what was given instead of an array. */
+function listKindOf(value: unknown): string {
+  return typeof value === "string" ? "a text." : kindOf(value);
 }
 
 function isCertificate(text: unknown): text is string {

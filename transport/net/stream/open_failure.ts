@@ -3,6 +3,8 @@ import { ConnectionError, reasonOf, toError } from "../../base/errors.ts";
 /** What the codes of the system and of TLS mean to a user. */
 const REASONS: Readonly<Record<string, string>> = {
   EACCES: "the permission was denied",
+  EADDRINUSE: "the address is in use",
+  EADDRNOTAVAIL: "the address is not one of this machine",
   EAI_AGAIN: "the host name cannot be resolved at present",
   ECONNREFUSED: "the connection was refused",
   ECONNRESET: "the connection was reset",
@@ -27,12 +29,17 @@ const UNTRUSTED = [
   "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
 ];
-/** TLS libraries call an answer in plain text a message of the wrong type or version. */
+/** TLS libraries call plain text a message of the wrong type or version. */
 const NOT_TLS = /InvalidContentType|wrong[ _]version[ _]number/i;
+/** Some of them recognise HTTP. */
+const PLAIN_HTTP = /SSL routines:\w+:https?[ _](proxy[ _])?request/i;
+const NOT_TRUSTED = /alert:? ?unknown[ _]?ca|alert[ _]unknown[ _]ca/i;
+/** OpenSSL and BoringSSL put the reason between places in their source. */
+const TLS_LIBRARY = /error:[0-9a-f]+:SSL routines:\w*:([\w ]+)/i;
 const ENDED_IN_TLS = /before secure TLS connection/;
 
 /**
- * Returns why a stream could not be opened, or broke in the handshake: in words, without the host, and with the code
+ * Returns why a stream or a listener could not be opened, or why a stream broke in the handshake: in words, without the host, and with the code
  * of the system in brackets. Ends with a full stop.
  */
 export function openFailure(thrown: unknown): string {
@@ -50,7 +57,25 @@ export function openFailure(thrown: unknown): string {
   }
   return Object.hasOwn(REASONS, code)
     ? `${REASONS[code]} (${code}).`
-    : reasonOf(error);
+    : plainReason(error);
+}
+
+/** Returns why the TLS handshake with a peer that connects failed, in words. Ends with a full stop. */
+export function handshakeFailure(error: Error): string {
+  const { message } = error;
+  if (NOT_TLS.test(message) || PLAIN_HTTP.test(message)) {
+    return "the peer does not speak TLS.";
+  }
+  return NOT_TRUSTED.test(message)
+    ? "the peer does not trust the certificate."
+    : plainReason(error);
+}
+
+function plainReason(error: Error): string {
+  const reason = TLS_LIBRARY.exec(error.message)?.[1];
+  return reason === undefined
+    ? reasonOf(error)
+    : `${reason.replaceAll("_", " ").toLowerCase()}.`;
 }
 
 /** Returns the error for a host, or a proxy on the way to it, that could not be reached. */
