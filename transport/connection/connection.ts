@@ -1,5 +1,7 @@
 /**
- * `Connection` and its parts: dialling with retries, sending, receiving, closing. `liveness/` has pings and deadlines.
+ * `Connection` and its parts. `lifecycle.ts` owns them: it dials (`dialling.ts`), opens, and ends (`outcome.ts`).
+ * `open_connection.ts` is the reader of the socket, and exists from the opening on. Messages arrive in `receiving.ts`
+ * and leave through `sending/`. `liveness/` has pings and deadlines.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * What the inbound and the outbound pool share: the registry of peers, delivery to the inbox, events, statistics, and
- * the interface and blocks of workers.
+ * What the inbound and the outbound pool share: the registry of peers, events, statistics, and the interface and blocks
+ * of workers. `delivery.ts` puts messages into the inbox, and `backlog.ts` keeps those for which it has no space.
  *
  * @module
  */

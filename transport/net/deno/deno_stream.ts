@@ -1,5 +1,5 @@
 /**
- * Streams and listeners over `Deno.Conn` and `Deno.listen`.
+ * Streams and listeners over `Deno.Conn` and `Deno.listen`. `read_turns.ts` makes many streams take turns.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Streams and listeners over `node:net` and `node:tls`, on Deno, Node.js and Bun.
+ * Streams and listeners over `node:net` and `node:tls`, on Deno, Node.js and Bun. `shared_read.ts` contains reading on
+ * Deno, `read_switch.ts` pausing, and `node_writer.ts` writing.
  *
  * @module
  */
