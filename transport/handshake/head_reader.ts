@@ -13,6 +13,8 @@ const LF = 0x0a;
 const CR = 0x0d;
 const SPACE = 0x20;
 const DELETE = 0x7f;
+/** The first byte of TLS: a record with an alert, or with a message of the handshake (RFC 8446, section 5.1). */
+const TLS_RECORDS = [0x15, 0x16];
 const LINE_END_LENGTH = 2;
 const HEAD_END_LENGTH = 4;
 const INITIAL_SIZE = 512;
@@ -93,7 +95,9 @@ export class HeadReader {
       throw headError(
         this.#kind,
         "bad-header",
-        "its head has a control character",
+        this.#size === 1 && TLS_RECORDS.includes(byte)
+          ? "it begins as TLS does. One side speaks TLS, and the other does not"
+          : "its head has a control character",
       );
     }
   }

@@ -123,3 +123,21 @@ Deno.test("head: an empty line before a status line is not skipped", () => {
     undefined,
   ]);
 });
+
+for (const [kind, type] of [["request", 0x16], ["response", 0x15]] as const) {
+  Deno.test(`A ${kind} that begins as TLS is named so`, () => {
+    const reader = new HeadReader(kind);
+    const error = assertThrows(
+      () => reader.push(Uint8Array.of(type, 3, 3, 0, 2)),
+      HandshakeError,
+      `the ${kind} is not HTTP/1.1: it begins as TLS does. One side speaks TLS, and the other does not.`,
+    );
+    assertEquals(error.code, "bad-header");
+    const later = new HeadReader(kind);
+    assertThrows(
+      () => later.push(Uint8Array.of(0x47, type)),
+      HandshakeError,
+      "control character",
+    );
+  });
+}
