@@ -28,7 +28,7 @@ export interface ConnectionStats {
   readonly errorsDepth: number;
   /** The number of bytes that wait to be sent. */
   readonly bufferedBytes: number;
-  /** The number of sends that failed, including those that were withdrawn. */
+  /** The number of sends that failed or were withdrawn. Does not count `trySend` that returned `false`. */
   readonly failedSends: number;
 }
 
