@@ -155,7 +155,7 @@ export class Backlog<E extends PoolEvent> {
     return this.pause(inlet);
   }
 
-  /** Emits an event behind what waits. */
+  /** Emits an event after what waits. */
   emit(event: E): void {
     if (this.empty) return this.#home.context.emit(event);
     this.#entries.push(event);
@@ -232,7 +232,7 @@ export class Backlog<E extends PoolEvent> {
     for (const inlet of paused) inlet.resume();
   }
 
-  /** Messages were dropped, or a connection has ended: events may have come to the front, or nothing waits any more. */
+  /** Messages were dropped, or a connection has ended: events may be first now, or nothing waits any more. */
   #settle(): void {
     for (
       let entry = this.#entries.peek();

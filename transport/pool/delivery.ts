@@ -97,7 +97,7 @@ export class Delivery<E extends PoolEvent> implements MessageDelivery {
     return new ConnectionSink<E>(this, session, source, onOverflow);
   }
 
-  /** Emits an event behind the messages that wait. */
+  /** Emits an event after the messages that wait. */
   emit(event: E): void {
     const backlog = this.#backlogs.get(this.id);
     if (backlog === undefined) this.#backlogs.context.emit(event);

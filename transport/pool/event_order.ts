@@ -66,7 +66,7 @@ export class EventOrder<E extends PoolEvent> {
   }
 }
 
-/** Whether the messages of an event's connection come behind it. */
+/** Whether the messages of an event's connection come after it. */
 function isStart(event: object): boolean {
   return "kind" in event && event.kind === "connected";
 }

@@ -160,7 +160,7 @@ export class Peer<Plugin, E extends PoolEvent> {
     return false;
   }
 
-  /** Reported once, since a caller asks for statistics again and again. */
+  /** Reported once, since statistics may be read often. */
   #wrongStats(error: Error): void {
     if (this.#statsReported) return;
     this.#statsReported = true;

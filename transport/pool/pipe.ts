@@ -96,7 +96,7 @@ function checkConnected(name: string, connection: Connection): void {
     throw refuseArgument("pipe", name, "a Connection", connection);
   }
   const { state } = connection;
-  // If one has ended meanwhile, the messages that it had received are sent, and its close frame.
+  // If one has ended already, the messages that it received are sent, and then its close frame.
   if (state === "connected" || state === "closed") return;
   throw new ConnectionError(
     "not-connected",

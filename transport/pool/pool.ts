@@ -219,14 +219,14 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     this.#lastLeaving.set(peer.id, peer);
   }
 
-  /** A peer has left: its event comes behind its messages. */
+  /** A peer has left: its event comes after its messages. */
   leave(peer: Peer<Plugin, E>, event: E): void {
     this.retire(peer);
     peer.delivery.leave();
     peer.delivery.emit(event);
   }
 
-  /** Emits an event of a peer, behind its messages. */
+  /** Emits an event of a peer, after its messages. */
   emit(peer: Peer<Plugin, E>, event: E): void {
     peer.delivery.emit(event);
   }

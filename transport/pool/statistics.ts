@@ -16,7 +16,9 @@ export interface TrafficStats {
   readonly sentMessages: number;
   /** The number of payload bytes that were buffered for sending, before compression. */
   readonly sentBytes: number;
-  /** The number of calls of `send` and `trySend` that rejected or threw. Does not count `trySend` that returned `false`. */
+  /**
+   * The number of calls of `send` and `trySend` that rejected or threw. Does not count `trySend` that returned `false`.
+   */
   readonly failedSends: number;
   /** The number of pongs that answered our pings. */
   readonly heartbeats: number;

@@ -297,7 +297,7 @@ export class Endpoint {
     try {
       return this.#sending.take();
     } catch (thrown) {
-      // A frame that was begun cannot be completed, so nothing can be sent behind it.
+      // A frame that was begun cannot be completed, so nothing can be sent after it.
       this.#lifecycle.terminate(toError(thrown));
     }
   }

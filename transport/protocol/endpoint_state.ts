@@ -1,7 +1,7 @@
 /**
  * The states of an {@link Endpoint} and the moves between them.
  *
- * Rows are inputs, columns are states; a cell says what the endpoint does and, behind an arrow, its next state. "-"
+ * Rows are inputs, columns are states; a cell says what the endpoint does and, after an arrow, its next state. "-"
  * means that the input changes nothing; "!" that it cannot occur, since bytes are ignored there.
  *
  * | input | `open` | `closing` | `peer-closing` | `finishing` | `failing` | `draining` | `ended` |
@@ -23,7 +23,7 @@
  * | deadline | reading goes on after a flood | -> `ended` (5) | close frame queued -> `finishing` | -> `ended` (5) | -> `ended` | reading goes on after a flood; at the end: rest dropped and counted -> `ended` | - |
  * | terminate | -> `ended` | -> `ended` | -> `ended` | -> `ended` | -> `ended` | -> `ended` | - |
  *
- * 1. A violation that stands in the same bytes behind messages takes effect with the next `answersDone`, as if its
+ * 1. A violation that stands in the same bytes after messages takes effect with the next `answersDone`, as if its
  * bytes had come later, so that the messages before it can be answered. 2. Once everything that came before was handed
  * over. 3. Not while a streamed message is unfinished: whole messages cannot be sent inside it (RFC 6455, section 5.4).
  * 4. If a frame was begun and cannot be completed: -> `ended`. 5. Put off while the peer keeps taking what is queued,
@@ -36,8 +36,8 @@
  * The state of a connection.
  *
  * - `open`: both sides may send.
- * - `closing`: our close frame is queued or could not be written, and the peer's has not come.
- * - `peer-closing`: the peer's close frame has come, and ours is not queued yet. Bytes that follow are ignored.
+ * - `closing`: our close frame is queued or could not be written, and the peer's has not arrived.
+ * - `peer-closing`: the peer's close frame has arrived, and ours is not queued yet. Bytes that follow are ignored.
  * - `finishing`: both close frames are known. Ours is being written, or the end of the stream is awaited.
  * - `failing`: after a violation by the peer or a fault of our own, our close frame is being written.
  * - `draining`: the writing side broke while the connection was open. What the peer had sent before is still read.

@@ -85,7 +85,7 @@ export class SendingSide {
     return this.#broken;
   }
 
-  /** Queues our close frame behind everything else; 1005 and no code are a close frame without one. */
+  /** Queues our close frame after everything else; 1005 and no code are a close frame without one. */
   close(code: number | undefined, reason: string): void {
     this.#closeFrame = code === undefined || code === CLOSE_NO_STATUS
       ? NO_CODE

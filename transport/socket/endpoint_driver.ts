@@ -25,7 +25,7 @@ export interface DriverOptions {
   /** Where time comes from. */
   readonly clock: Clock;
   /**
-   * Bytes that came right behind the handshake.
+   * Bytes that came right after the handshake.
    *
    * @default {none}
    */
@@ -57,7 +57,7 @@ export class EndpointDriver
   readonly #onEnd: (end: EndpointEnd) => void;
 
   #reader: SocketReader | undefined;
-  /** Bytes that came right behind the handshake, until the start. */
+  /** Bytes that came right after the handshake, until the start. */
   #early: Uint8Array | undefined;
   /** The time of day at which the bytes that are being parsed were read; 0 until it is needed. */
   #readAt = 0;

@@ -23,7 +23,7 @@ interface CloseRequest {
   readonly reason: string;
 }
 
-/** What a `CloseEvent` says. */
+/** The fields of a `CloseEvent` that are used. */
 export type CloseEventInit = Pick<CloseEvent, "code" | "reason" | "wasClean">;
 
 /**

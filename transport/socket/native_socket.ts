@@ -54,7 +54,7 @@ const EVENTS = ["open", "message", "error", "close"] as const;
  * - After our own close Deno reports a ping, the end of the stream, a close frame without a code, and one with 1014 all
  *   as a clean 1005. Since peers repeat the code (RFC 6455, section 5.5.1), this is an answer only if our close frame
  *   had no code or 1014; otherwise the end is not clean.
- * - A close frame that went behind waiting output, and that the peer did not answer, is not counted as sent.
+ * - A close frame that was queued after waiting output, and that the peer did not answer, is not counted as sent.
  */
 export class NativeSocket implements Socket {
   /** The URL that was dialled or requested. */
@@ -145,7 +145,7 @@ export class NativeSocket implements Socket {
     return this.#ws.extensions;
   }
 
-  /** Bytes that wait. Once the closing handshake has begun the runtime says 0. */
+  /** Bytes that wait. Once the closing handshake has begun, the runtime returns 0. */
   get bufferedAmount(): number {
     if (this.#end !== undefined) return 0;
     return this.#opened ? this.#ws.bufferedAmount : this.#unsentBytes;
@@ -228,7 +228,7 @@ export class NativeSocket implements Socket {
    * to send ends the dial.
    *
    * @param code If the runtime cannot send it, 1000 goes out: see {@link SocketEnd.sent}.
-   * @param reason Is cut after 123 bytes of UTF-8, behind a whole character.
+   * @param reason Is cut to at most 123 bytes of UTF-8, after a whole character.
    */
   close(
     code?: number,

@@ -54,7 +54,7 @@ export interface RawSocketOptions extends Omit<SocketOptions, "compression"> {
    */
   readonly remoteAddr?: PeerAddress | undefined;
   /**
-   * Bytes that came right behind the handshake. They become the socket's own.
+   * Bytes that came right after the handshake. They belong to the socket from then on.
    *
    * @default {none}
    */

@@ -135,7 +135,7 @@ export async function secureNode(
       socket,
       host,
       port,
-      // An address is not a name to ask for (RFC 6066, section 3).
+      // An address must not be sent as a server name (RFC 6066, section 3).
       ...(isIP(host) === 0 && { servername: host }),
       ALPNProtocols: ALPN,
       ...(caCerts === undefined ? own : trusting(caCerts, own)),

@@ -210,7 +210,7 @@ export function isExempt(url: URL, list: string): boolean {
 }
 
 function matches(entry: string, host: string, port: string): boolean {
-  // An address with colons has a port only behind brackets.
+  // An address with colons has a port only after brackets.
   const isBareIpv6 = isIP(entry.split("/", 1)[0] ?? "") === 6;
   const [, name = "", prefix, only] = isBareIpv6
     ? [entry, ...entry.split("/", 2)]

@@ -4,7 +4,7 @@ import { type PullStream, writeAll } from "./pull_stream.ts";
 const READ_SIZE = 65_536;
 
 /**
- * A duplex stream of bytes that was upgraded to another protocol. The first reads give what came right behind the
+ * A duplex stream of bytes that was upgraded to another protocol. The first reads give what came right after the
  * handshake.
  *
  * Use either {@link Duplex.read} and {@link Duplex.write} or the two Web streams. Each side may be used alone, as in a
@@ -12,7 +12,7 @@ const READ_SIZE = 65_536;
  */
 export class Duplex implements PullStream, Disposable {
   readonly #stream: PullStream;
-  /** What came right behind the handshake and was not read. */
+  /** What came right after the handshake and was not read. */
   #early: Uint8Array | undefined;
   #readable: ReadableStream<Uint8Array> | undefined;
   #writable: WritableStream<Uint8Array> | undefined;

@@ -39,8 +39,8 @@ const TLS_LIBRARY = /error:[0-9a-f]+:SSL routines:\w*:([\w ]+)/i;
 const ENDED_IN_TLS = /before secure TLS connection/;
 
 /**
- * Returns why a stream or a listener could not be opened, or why a stream broke in the handshake: in words, without the host, and with the code
- * of the system in brackets. Ends with a full stop.
+ * Returns why a stream or a listener could not be opened, or why a stream broke in the handshake: in words, without the
+ * host, and with the code of the system in brackets. Ends with a full stop.
  */
 export function openFailure(thrown: unknown): string {
   const error = toError(thrown);

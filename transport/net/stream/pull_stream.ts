@@ -73,7 +73,7 @@ export class PullAdapter implements PullStream {
     });
   }
 
-  /** Reads what is there, or waits for the next bytes. */
+  /** Reads what has arrived, or waits for the next bytes. */
   read(buffer: Uint8Array): Promise<number | null> {
     const unread = this.#unread;
     if (unread !== undefined) {
@@ -177,7 +177,7 @@ export class PullAdapter implements PullStream {
   }
 }
 
-/** The text of a request's head, and the bytes behind it. */
+/** The text of a request's head, and the bytes after it. */
 export interface ReadHead {
   readonly text: string;
   readonly early: Uint8Array;
@@ -206,7 +206,7 @@ export async function readHead(
   }
 }
 
-/** An answer, and the bytes behind it. */
+/** An answer, and the bytes after it. */
 export interface ReadResponse {
   readonly response: HttpResponse;
   readonly early: Uint8Array;

@@ -82,7 +82,7 @@ export class Assembly {
   }
 
   /**
-   * Checks the UTF-8 of what has come since the last check.
+   * Checks the UTF-8 of what has arrived since the last check.
    *
    * @param last Whether the message ends here, so that its last character must be whole.
    * @param offset Where in the stream the bytes end that were gathered, for the error.

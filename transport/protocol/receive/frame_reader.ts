@@ -51,20 +51,20 @@ export class FrameReader {
     return (this.first & 0x08) !== 0;
   }
 
-  /** Whether a part of a header has come. */
+  /** Whether a part of a header has arrived. */
   get begun(): boolean {
     return this.#headSize !== 0;
   }
 
   /**
-   * Reads a header, or keeps the part of it that is there.
+   * Reads a header, or keeps the part of it that has arrived.
    *
    * @param pos Where the header, or the rest of it, begins in `bytes`.
    * @param end Where the bytes end.
    * @param origin What to add to a position in `bytes` to get one in the stream.
    * @param type The opcode of the message that is under way, 0 for none.
-   * @returns Where the payload begins, -1 if not all of the header is there: then all bytes were taken.
-   * @throws {ProtocolError} If the header breaks a rule, as soon as its first two bytes are there.
+   * @returns Where the payload begins, -1 if the header is not complete: then all bytes were taken.
+   * @throws {ProtocolError} If the header breaks a rule, as soon as its first two bytes have arrived.
    */
   read(
     bytes: Uint8Array,

@@ -6,7 +6,7 @@ import type { Limits } from "./limits.ts";
 export class MessageInflater {
   readonly #inflater: Inflater | undefined;
   readonly #limits: Limits;
-  /** Compressed bytes of the message that have come. */
+  /** Compressed bytes of the message that have arrived. */
   #size = 0;
 
   /** Creates one for a connection. Without an inflater it is never used. */

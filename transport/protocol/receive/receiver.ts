@@ -81,8 +81,8 @@ const WHOLE_BINARY = 0x80 | OPCODE_BINARY;
  * Parses the bytes of one connection into messages and control frames: the receiving half of RFC 6455, without I/O.
  *
  * It takes pieces of any size, and what it hands over does not depend on how the bytes are divided. One `push` hands
- * over everything that its bytes complete. A violation is found as soon as its bytes are there, text that is not UTF-8
- * included. The memory of an unfinished message grows with what has arrived, not with what was announced.
+ * over everything that its bytes complete. A violation is found as soon as its bytes have arrived, text that is not
+ * UTF-8 included. The memory of an unfinished message grows with what has arrived, not with what was announced.
  *
  * @example
  * ```ts
@@ -261,7 +261,7 @@ export class Receiver {
   /**
    * Reads a header.
    *
-   * @returns Whether all of it is there.
+   * @returns Whether the header is complete.
    */
   #beginFrame(end: number): boolean {
     const frame = this.#frame;
@@ -283,7 +283,7 @@ export class Receiver {
   }
 
   /**
-   * Takes what is there of a payload.
+   * Takes the part of a payload that has arrived.
    *
    * @returns `false` to stop.
    */

@@ -22,7 +22,7 @@ const UNSPREAD = 4096;
 /** Payloads up to this size are copied byte by byte. */
 const SHORT_COPY = 24;
 
-/** Text up to this length can be encoded behind a guessed header, with up to three bytes a UTF-16 unit. */
+/** Text up to this length can be encoded after a guessed header, with up to three bytes per UTF-16 unit. */
 export const MAX_SHORT_TEXT = 1360;
 /** ASCII text up to this length is copied unit by unit, which is faster than a call. */
 const SHORT_TEXT = 48;
@@ -87,7 +87,7 @@ export class FrameWriter {
   /**
    * Writes a text message of at most {@link MAX_SHORT_TEXT} units in one frame.
    *
-   * The text is encoded right behind a header for ASCII, which is corrected if it was not ASCII.
+   * The text is encoded right after a header for ASCII, which is corrected if it was not ASCII.
    *
    * @returns The size of its UTF-8 in bytes.
    */

@@ -284,7 +284,7 @@ export class Sender {
   }
 
   /**
-   * Queues a close frame (RFC 6455, section 5.5.1) behind everything else. Everything that follows is ignored.
+   * Queues a close frame (RFC 6455, section 5.5.1) after everything else. Everything that follows is ignored.
    *
    * @param code The close code; the body is empty without one, or with 1005.
    * @param reason At most 123 bytes of UTF-8; the rest is cut off.

@@ -81,7 +81,7 @@ export function encodeCloseBody(code?: number, reason = ""): Uint8Array {
   return body.subarray(0, 2 + written);
 }
 
-/** Cuts a close reason to the 123 bytes of UTF-8 that fit into a close frame, behind a whole character. */
+/** Cuts a close reason to the 123 bytes of UTF-8 that fit into a close frame, after a whole character. */
 export function truncateCloseReason(reason: string): string {
   return decoder.decode(encodeCloseBody(CLOSE_NORMAL, reason).subarray(2));
 }

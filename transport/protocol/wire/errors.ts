@@ -78,7 +78,7 @@ export interface ProtocolErrorOptions extends ErrorOptions {
   readonly closeCode?: number;
   /**
    * Where in the incoming stream the violation was found, in bytes from the
-   * first byte behind the handshake.
+   * first byte after the handshake.
    *
    * @default {undefined}
    */

@@ -213,7 +213,7 @@ function readLength64(bytes: Uint8Array, at: number): number {
  * It only checks the length. Whether the frame is allowed at this point is decided by the receiver.
  *
  * @param offset Where in `bytes` the header begins.
- * @returns The header, or `undefined` when not all of it is there yet.
+ * @returns The header, or `undefined` if it is not complete yet.
  * @throws {ProtocolError} `length-not-minimal`, `length-too-large`.
  */
 export function decodeHeader(
