@@ -151,7 +151,7 @@ export const ON_INBOUND: Readonly<Record<string, ServerAttack>> = {
     attackers: 10,
     outcome: /^(close 1001|cut)$/,
     seen: /^event evicted-policy/,
-    rate: UNBOUNDED,
+    rate: 32 * MIB,
     once: true,
     run: async (dialers) => {
       using wire = await dialers.plain(false);
