@@ -1,8 +1,7 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
- * Both pools at work on loopback: peers connect, talk, lose their connections and get them back. It
- * stops after some seconds, and checks itself: everything that was sent on a connection that stayed open came
- * back, in order, and nothing twice.
+ * Both pools at work on loopback: peers connect, talk, lose their connections and get them back. It stops after some
+ * seconds, and checks that all messages on connections that stayed open came back, in order, and none twice.
  *
  * `deno task demo`, or each half alone until interrupted:
  * `deno task demo --serve 8080`, `deno task demo --connect ws://127.0.0.1:8080`
