@@ -73,7 +73,7 @@ export class EndpointDriver
   #writesAtOnce = false;
   /** A flush is due. */
   #dirty = false;
-  /** Output is being handed to the stream. */
+  /** Output is being handed to the stream, or the stream has not reported yet that the last piece is written. A broken stream never does. */
   #writing = false;
   #deadline = Infinity;
   #task: Task | undefined;
@@ -220,6 +220,7 @@ export class EndpointDriver
   }
 
   drain(): void {
+    this.#writing = false;
     this.#written();
     this.flush();
   }
@@ -257,15 +258,12 @@ export class EndpointDriver
     this.#dirty = false;
     if (this.#writing || this.#stream.writing) return this.#settle();
     this.#writing = true;
-    for (
-      let piece = this.endpoint.take();
-      piece !== undefined;
-      piece = this.endpoint.take()
-    ) {
-      if (!this.#stream.write(piece)) break;
+    let piece = this.endpoint.take();
+    while (piece !== undefined && this.#stream.write(piece)) {
       this.#written();
+      piece = this.endpoint.take();
     }
-    this.#writing = false;
+    this.#writing = piece !== undefined;
     this.#settle();
   }
 

@@ -1,9 +1,13 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { RecordingReader } from "../../testing/mod.ts";
+import { FakeClock, RecordingReader } from "../../testing/mod.ts";
 import { ConnectionError } from "../base/errors.ts";
 import { PING, rawWithPeer, TEXT, turns } from "../_support/raw.ts";
 import { CLOSE, closeBody, testStreams } from "../_support/raw.ts";
 import { frame, join, utf8 } from "../_support/bytes.ts";
+import type {
+  ByteStream,
+  ByteStreamHandler,
+} from "../net/stream/byte_stream.ts";
 import { RawSocket } from "./raw_socket.ts";
 
 for (const role of ["client", "server"] as const) {
@@ -210,4 +214,55 @@ Deno.test("a handshake response that cannot be written ends the socket, and its 
   const reader = new RecordingReader();
   socket.start(reader);
   assertEquals(reader.ends.length, 1);
+});
+
+/** A stream whose writes fail at once, which it reports a little later, as `node:net` does after a reset. */
+class BrokenStream implements ByteStream {
+  readonly writing = false;
+  readonly writable = false;
+  writes = 0;
+  #handler: ByteStreamHandler | undefined;
+
+  attach(handler: ByteStreamHandler): void {
+    this.#handler = handler;
+  }
+
+  write(): boolean {
+    this.writes++;
+    return false;
+  }
+
+  writev(): boolean {
+    return this.write();
+  }
+
+  /** Reports the failed write. */
+  report(): void {
+    this.#handler?.writeError(new Error("Connection reset"));
+  }
+
+  pause(): void {}
+  resume(): void {}
+  end(): void {}
+  destroy(): void {}
+}
+
+Deno.test("messages that are sent before a failed write is reported wait for the report, however many they are", async () => {
+  for (const size of [100, 16_000]) {
+    const clock = new FakeClock();
+    const stream = new BrokenStream();
+    const socket = new RawSocket(stream, {
+      role: "server",
+      url: "ws://test/",
+      clock,
+    });
+    socket.start(new RecordingReader());
+    for (let i = 0; i < 40; i++) socket.write(new Uint8Array(size));
+    await turns();
+    assertEquals([stream.writes, socket.bufferedAmount > 40 * size], [1, true]);
+    stream.report();
+    clock.tick(250);
+    const { clean, error } = await socket.closed;
+    assertEquals([clean, error?.message], [false, "Connection reset"]);
+  }
 });
