@@ -162,6 +162,21 @@ export const ON_INBOUND: Readonly<Record<string, ServerAttack>> = {
       return await wire.outcome(PATIENCE);
     },
   },
+  "large messages, then a reset": {
+    attackers: 16,
+    outcome: /^gone$/,
+    seen: /^event dropped-/,
+    rate: 64 * MIB,
+    run: async (dialers) => {
+      using wire = await dialers.plain();
+      await wire.write(head());
+      await wire.answered();
+      // It echoes them, and many are still to be sent when the connection breaks.
+      const message = frame({ opcode: BINARY, payload: text(16_384) });
+      await wire.write(repeat(message, 32), message.length);
+      return "gone";
+    },
+  },
   "close, then 100,000 closes": {
     attackers: 2,
     outcome: /^(close 1000|cut)$/,

@@ -165,14 +165,20 @@ async function errors(): Promise<void> {
   }
 }
 
-/** Healthy peers get back what they send; others are read and dropped. */
+/** Healthy peers get back what they send, and others messages of 16 KiB; the rest is read and dropped. */
 async function echo(pool: InboundPool | OutboundPool): Promise<void> {
-  for await (const { id, data } of pool.inbox) {
-    if (!id.includes(HEALTHY)) continue;
-    try {
-      pool.trySend(id, data);
-    } catch {
-      // It has left.
+  for await (const batch of pool.inbox.batches()) {
+    for (const { id, data } of batch) {
+      if (!id.includes(HEALTHY) && data.length !== 16_384) continue;
+      try {
+        pool.trySend(id, data);
+      } catch (error) {
+        // It has left, or its connection has ended.
+        const code = error instanceof Error && Reflect.get(error, "code");
+        if (code !== "peer-not-found" && code !== "connection-closed") {
+          seen.add(`HEALTHY echo threw: ${error}`);
+        }
+      }
     }
   }
 }
