@@ -32,15 +32,21 @@ const PLAIN: readonly (readonly [number, number, number])[] = [
   [64, 64 * KIB, 1],
   [64, 64 * KIB, 8],
   [512, 64 * KIB, 1],
+  [512, 64 * KIB, 8],
   [4_000, 64 * KIB, 1],
+  [1, MIB, 4],
   [64, MIB, 1],
+  [64, MIB, 4],
+  [512, MIB, 1],
 ];
 const TLS: readonly (readonly [number, number, number])[] = [
   [64, KIB, 1],
   [64, KIB, 64],
   [512, KIB, 1],
   [512, KIB, 8],
+  [4_000, KIB, 1],
   [64, 64 * KIB, 1],
+  [64, 64 * KIB, 8],
   [16, MIB, 1],
 ];
 const CASES: readonly Case[] = [
