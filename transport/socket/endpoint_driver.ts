@@ -73,7 +73,10 @@ export class EndpointDriver
   #writesAtOnce = false;
   /** A flush is due. */
   #dirty = false;
-  /** Output is being handed to the stream, or the stream has not reported yet that the last piece is written. A broken stream never does. */
+  /**
+   * Output is being handed to the stream, or the stream has not reported yet that the last piece is written. A broken
+   * stream never does.
+   */
   #writing = false;
   #deadline = Infinity;
   #task: Task | undefined;

@@ -224,7 +224,7 @@ export class Receiver {
   }
 
   /**
-   * Takes a frame at once if it is a whole message and has arrived completely, as most frames have.
+   * Takes a frame at once if it is a whole message and has arrived completely, which is the usual case.
    *
    * @returns `undefined` for any other frame, and for one that breaks a rule.
    */
