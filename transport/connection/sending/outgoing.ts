@@ -15,7 +15,7 @@ import {
 import { DONE, handled, rejected } from "../../base/promise.ts";
 import { MAX_DURATION, type NumberRule } from "../../base/rules.ts";
 import type { Fragment, Socket } from "../../socket/socket.ts";
-import { Waiters } from "./waiters.ts";
+import { type Waiter, Waiters } from "./waiters.ts";
 
 /** Options of one send. */
 export interface SendOptions {
@@ -85,10 +85,10 @@ export class Outgoing {
   readonly #highWaterMark: number;
   readonly #meter: SendMeter | undefined;
   readonly #watcher: OutputWatcher | undefined;
-  /** Calls whose message is not buffered yet, in order. */
-  readonly #queue: Waiters;
+  /** Calls whose message is not buffered yet, in order. Both are created when a call has to wait: few ever do. */
+  #queue: Waiters | undefined;
   /** Calls whose message is buffered, and that wait until the buffer is below the high-water mark. */
-  readonly #buffered: Waiters;
+  #buffered: Waiters | undefined;
   /** A streamed message is under way: others wait until it is complete. */
   #streaming = false;
   #failure: ConnectionError | undefined;
@@ -109,14 +109,12 @@ export class Outgoing {
     this.#highWaterMark = options.highWaterMark;
     this.#meter = options.meter;
     this.#watcher = options.watcher;
-    this.#queue = new Waiters(options.clock);
-    this.#buffered = new Waiters(options.clock, "unknown");
     this.#clock = options.clock;
   }
 
   /** Whether a caller waits for the peer to take output. */
   get waits(): boolean {
-    return this.#queue.size > 0 || this.#buffered.size > 0;
+    return isWaiting(this.#queue) || isWaiting(this.#buffered);
   }
 
   /** Aborts when no message can be streamed any more. The reason is the error. */
@@ -161,7 +159,7 @@ export class Outgoing {
     signal?.throwIfAborted();
     if (this.#failure !== undefined) throw this.#failure;
     if (!this.#open) {
-      await this.#queue.wait({ signal }, (waiter) => {
+      await this.#untilTurn({ signal }, (waiter) => {
         this.#streaming = true;
         waiter.resolve();
       });
@@ -194,15 +192,16 @@ export class Outgoing {
   /** Waits until the buffer is below the high-water mark. Only during a turn. */
   space(signal?: AbortSignal): Promise<void> {
     if (this.#failure !== undefined) return rejected(this.#failure);
-    return this.#hasRoom ? DONE : this.#buffered.wait({ signal });
+    return this.#hasRoom ? DONE : this.#untilRoom({ signal });
   }
 
   /** The peer has taken output: calls that wait go on. */
   drain(): void {
-    while (this.#hasRoom && this.#buffered.next()) {
+    if (!this.waits) return;
+    while (this.#hasRoom && this.#buffered?.next()) {
       // One after the other, as long as the buffer is not full.
     }
-    while (this.#mayBuffer && this.#queue.next()) {
+    while (this.#mayBuffer && this.#queue?.next()) {
       // A message may fill the buffer.
     }
   }
@@ -217,8 +216,8 @@ export class Outgoing {
   fail(error: ConnectionError): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
-    this.#queue.rejectAll(error);
-    this.#buffered.rejectAll(deliveryUnknown(error));
+    this.#queue?.rejectAll(error);
+    this.#buffered?.rejectAll(deliveryUnknown(error));
     this.#ended?.abort(error);
   }
 
@@ -236,7 +235,20 @@ export class Outgoing {
 
   /** Whether a message can be buffered at once. */
   get #open(): boolean {
-    return this.#queue.size === 0 && this.#mayBuffer;
+    return !isWaiting(this.#queue) && this.#mayBuffer;
+  }
+
+  #untilTurn(
+    options: SendOptions | undefined,
+    onTurn: (waiter: Waiter) => void,
+  ): Promise<void> {
+    this.#queue ??= new Waiters(this.#clock);
+    return this.#queue.wait(options, onTurn);
+  }
+
+  #untilRoom(options: SendOptions | undefined): Promise<void> {
+    this.#buffered ??= new Waiters(this.#clock, "unknown");
+    return this.#buffered.wait(options);
   }
 
   /** Counts what was buffered. `messages` is the number of messages that are complete with it. */
@@ -257,14 +269,14 @@ export class Outgoing {
     const borrowed = this.#socket.write(data, limited);
     this.#sent(1);
     if (borrowed !== undefined) return this.#untilWritten(borrowed, options);
-    return this.#hasRoom ? DONE : this.#buffered.wait(options);
+    return this.#hasRoom ? DONE : this.#untilRoom(options);
   }
 
   #sendLater(data: Message, options: SendOptions | undefined): Promise<void> {
     const { signal, timeout = 0 } = options ?? {};
     const end = timeout === 0 ? Infinity : this.#clock.now() + timeout;
     const { length } = data;
-    return this.#queue.wait(options, (waiter) => {
+    return this.#untilTurn(options, (waiter) => {
       const left = timeout === 0 ? 0 : Math.max(1, end - this.#clock.now());
       try {
         if (data.length !== length) throw memoryChanged(length, data.length);
@@ -285,13 +297,17 @@ export class Outgoing {
   ): Promise<void> {
     return handled(
       borrowed.then(
-        () => this.#hasRoom ? undefined : this.#buffered.wait(options),
+        () => this.#hasRoom ? undefined : this.#untilRoom(options),
         (cause) => {
           throw deliveryUnknown(this.#failure ?? cause);
         },
       ),
     );
   }
+}
+
+function isWaiting(calls: Waiters | undefined): boolean {
+  return calls !== undefined && calls.size > 0;
 }
 
 function deliveryUnknown(cause: unknown): ConnectionError {

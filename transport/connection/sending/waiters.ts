@@ -29,8 +29,7 @@ interface Place extends Waiter {
 export class Waiters {
   readonly #clock: Clock;
   readonly #delivered: "unknown" | undefined;
-  /** Created when a call has to wait: on most connections none ever does. */
-  #calls: Set<Place> | undefined;
+  readonly #calls = new Set<Place>();
 
   /**
    * Begins empty.
@@ -44,7 +43,7 @@ export class Waiters {
 
   /** How many wait. */
   get size(): number {
-    return this.#calls?.size ?? 0;
+    return this.#calls.size;
   }
 
   /**
@@ -64,7 +63,7 @@ export class Waiters {
       new Promise((resolve, reject) => {
         const schedule = Schedule.of(this.#clock);
         const leave = () => {
-          this.#calls?.delete(place);
+          this.#calls.delete(place);
           removeListener();
           schedule.cancel(task);
         };
@@ -73,7 +72,7 @@ export class Waiters {
           reject(reason);
         };
         const place: Place = { resolve, reject: fail, leave, onTurn };
-        (this.#calls ??= new Set()).add(place);
+        this.#calls.add(place);
         const task = timeout === 0
           ? undefined
           : schedule.deadline(timeout, () =>
@@ -91,7 +90,7 @@ export class Waiters {
 
   /** Gives the first call its turn. Returns whether there was one. */
   next(): boolean {
-    for (const place of this.#calls ?? []) {
+    for (const place of this.#calls) {
       place.leave();
       place.onTurn(place);
       return true;
@@ -101,6 +100,6 @@ export class Waiters {
 
   /** Fails all. */
   rejectAll(reason: unknown): void {
-    for (const place of [...this.#calls ?? []]) place.reject(reason);
+    for (const place of [...this.#calls]) place.reject(reason);
   }
 }
