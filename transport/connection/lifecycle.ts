@@ -35,10 +35,14 @@ import {
 } from "./sending/send_stream.ts";
 import { checkMove, type ConnectionState, unavailable } from "./state.ts";
 
+const OPENED: ConnectionOptions = {};
+
 /** The life of one connection: it dials, opens, and ends exactly once. Owns the parts of the connection. */
 export class Lifecycle implements OpenConnectionHost, ReceivingHost {
   readonly #url: string;
   readonly #config: ResolvedConnectionOptions;
+  /** Until the opening. What is needed after it is in `#config`, which connections share. */
+  #options: ConnectionOptions;
   #state: ConnectionState = "disconnected";
   #dialling: AbortController | undefined;
   #unfollow: (() => void) | undefined;
@@ -46,7 +50,6 @@ export class Lifecycle implements OpenConnectionHost, ReceivingHost {
   /** Why we ended the connection ourselves, if we did. */
   #failure: ConnectionError | undefined;
 
-  readonly options: ConnectionOptions;
   readonly log: Log | undefined;
   readonly receiving: Receiving;
   readonly heartbeats: Heartbeats;
@@ -61,7 +64,7 @@ export class Lifecycle implements OpenConnectionHost, ReceivingHost {
     config: ResolvedConnectionOptions,
   ) {
     this.#url = url;
-    this.options = options;
+    this.#options = options;
     this.#config = config;
     this.log = createLog(options, {
       component: "connection",
@@ -116,9 +119,9 @@ export class Lifecycle implements OpenConnectionHost, ReceivingHost {
       () => dialling.abort(signal?.reason),
     );
     // Not in the constructor: a connection that is never connected must leave no listener behind.
-    this.#follow();
+    this.#follow(this.#options.signal);
     try {
-      const socket = await dial(this.#url, this.options, {
+      const socket = await dial(this.#url, this.#options, {
         clock,
         handshakeTimeout,
         log: this.log,
@@ -139,9 +142,10 @@ export class Lifecycle implements OpenConnectionHost, ReceivingHost {
 
   /** Opens with a socket that is open already. */
   openWith(socket: Socket): void {
+    const { signal } = this.#options;
     this.#start(socket);
     // If the socket had ended already, the connection is closed now.
-    if (this.#state !== "closed") this.#follow();
+    if (this.#state !== "closed") this.#follow(signal);
   }
 
   /** See `Connection.sendStream`. */
@@ -197,18 +201,17 @@ export class Lifecycle implements OpenConnectionHost, ReceivingHost {
   }
 
   /** Closes when the signal of the options aborts. */
-  #follow(): void {
-    this.#unfollow = onAbort(
-      this.options.signal,
-      () => this.close(1000, ""),
-    );
+  #follow(signal: AbortSignal | undefined): void {
+    this.#unfollow = onAbort(signal, () => this.close(1000, ""));
   }
 
   #start(given: Socket): void {
     const { clock, closeTimeout } = this.#config;
     const socket = guardSocket(given, clock);
     this.#move("connected");
-    const opened = new OpenConnection(socket, this.#config, this);
+    const { meter } = this.#options;
+    this.#options = OPENED;
+    const opened = new OpenConnection(socket, this.#config, meter, this);
     this.receiving.open(socket, opened.activity);
     this.opened = opened;
     try {
@@ -289,7 +292,7 @@ export class Lifecycle implements OpenConnectionHost, ReceivingHost {
     });
     if (end.received !== undefined) {
       const { code, reason } = end.received;
-      notify(this.options.onClose, this.callbackFailed, code, reason);
+      notify(this.#config.onClose, this.callbackFailed, code, reason);
     }
     this.receiving.close(end.dropped);
     this.heartbeats.close();

@@ -12,10 +12,8 @@ import type {
 import type { Heartbeats } from "./heartbeats.ts";
 import { ObservedActivity } from "./liveness/activity.ts";
 import { Liveness, type LivenessHost } from "./liveness/liveness.ts";
-import type {
-  ConnectionOptions,
-  ResolvedConnectionOptions,
-} from "./options.ts";
+import type { ConnectionMeter } from "./meter.ts";
+import type { ResolvedConnectionOptions } from "./options.ts";
 import type { Receiving } from "./receiving.ts";
 import { Outgoing } from "./sending/outgoing.ts";
 
@@ -23,10 +21,6 @@ import { Outgoing } from "./sending/outgoing.ts";
 export interface OpenConnectionHost {
   readonly receiving: Receiving;
   readonly heartbeats: Heartbeats;
-  readonly options: Pick<
-    ConnectionOptions,
-    "meter" | "onPing" | "onPong" | "onFrame"
-  >;
   /** A callback of the user threw or rejected. */
   readonly callbackFailed: (error: Error) => void;
   /** Nothing can be sent any more. The end follows. */
@@ -43,6 +37,7 @@ export interface OpenConnectionHost {
  */
 export class OpenConnection implements SocketReader, LivenessHost {
   readonly #host: OpenConnectionHost;
+  readonly #config: ResolvedConnectionOptions;
   readonly #receiving: Receiving;
   /** Present if the socket does not count bytes. */
   readonly #observed: ObservedActivity | undefined;
@@ -56,11 +51,12 @@ export class OpenConnection implements SocketReader, LivenessHost {
   constructor(
     socket: Socket,
     config: ResolvedConnectionOptions,
+    meter: ConnectionMeter | undefined,
     host: OpenConnectionHost,
   ) {
-    const { clock, highWaterMark } = config;
-    const { meter, onFrame } = host.options;
+    const { clock, highWaterMark, onFrame } = config;
     this.#host = host;
+    this.#config = config;
     this.#receiving = host.receiving;
     this.socket = socket;
     this.activity = socket.activity ?? new ObservedActivity(socket, clock);
@@ -99,7 +95,7 @@ export class OpenConnection implements SocketReader, LivenessHost {
   /** Takes a ping. */
   ping(payload: Uint8Array): void {
     this.#observed?.received(payload.length);
-    const { onPing } = this.#host.options;
+    const { onPing } = this.#config;
     if (onPing) notify(onPing, this.#host.callbackFailed, payload);
   }
 
@@ -107,7 +103,7 @@ export class OpenConnection implements SocketReader, LivenessHost {
   pong(payload: Uint8Array, at: number): void {
     this.#observed?.received(payload.length, at);
     this.liveness.pong(payload, at);
-    const { onPong } = this.#host.options;
+    const { onPong } = this.#config;
     if (onPong) notify(onPong, this.#host.callbackFailed, payload);
   }
 

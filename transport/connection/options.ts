@@ -28,6 +28,7 @@ import type { HeadersInput } from "../handshake/headers.ts";
 import { checkDialOptions } from "../client/check_dial.ts";
 import type { Dialer, DialGate, DialOptions } from "../client/dialer.ts";
 import { requestHeaders } from "../client/request.ts";
+import { Latest } from "./latest.ts";
 import type { ConnectionMeter } from "./meter.ts";
 import type { FrameHeader } from "../protocol/wire/frame.ts";
 import {
@@ -168,8 +169,10 @@ export interface ConnectionOptions extends
   readonly onRetry?: ((info: RetryInfo) => void) | undefined;
 }
 
-/** A connection's options with every default filled in. */
-export interface ResolvedConnectionOptions {
+/** What a connection needs of its options while it is open, with every default filled in. */
+export interface ResolvedConnectionOptions
+  extends
+    Pick<OpenConnectionOptions, "onPing" | "onPong" | "onFrame" | "onClose"> {
   readonly clock: Clock;
   readonly pingInterval: number;
   readonly pingTimeout: number;
@@ -180,6 +183,8 @@ export interface ResolvedConnectionOptions {
   readonly incomingBufferSize: number;
   readonly incomingBufferBytes: number;
 }
+
+const latest = new Latest<ResolvedConnectionOptions>();
 
 const METER: readonly (keyof ConnectionMeter)[] = [
   "received",
@@ -342,9 +347,10 @@ function resolveCommon(
     checkFunction(prefix + name, options[name]);
   }
   checkMethods(`${prefix}meter`, options.meter, METER);
-  const number = (name: Exclude<keyof ResolvedConnectionOptions, "clock">) =>
-    numberOption(prefix + name, CONNECTION_RULES[name], options[name]);
-  return {
+  const number = (
+    name: keyof typeof CONNECTION_RULES & keyof ResolvedConnectionOptions,
+  ) => numberOption(prefix + name, CONNECTION_RULES[name], options[name]);
+  return latest.share({
     clock: clockOf(options.clock),
     pingInterval: number("pingInterval"),
     pingTimeout: number("pingTimeout"),
@@ -354,5 +360,9 @@ function resolveCommon(
     highWaterMark: number("highWaterMark"),
     incomingBufferSize: number("incomingBufferSize"),
     incomingBufferBytes: number("incomingBufferBytes"),
-  };
+    onPing: options.onPing,
+    onPong: options.onPong,
+    onFrame: options.onFrame,
+    onClose: options.onClose,
+  });
 }
