@@ -42,8 +42,8 @@ export interface InboundEvent extends PoolEvent, InboundExit {
 }
 
 /**
- * What the pool gives a worker: the socket of one peer, the options, and functions that report to the pool. See
- * EXTEND.md.
+ * What the pool gives a worker: the socket of one peer, the options, and functions that report to the pool. They do
+ * not use `this`. See EXTEND.md.
  */
 export interface InboundPlugin {
   /** The id of the peer. */
@@ -58,9 +58,9 @@ export interface InboundPlugin {
    * Reports how the connection ended. Only the first call counts. The pool then removes the peer, and its event follows
    * all messages that were delivered before.
    */
-  onExit(exit: InboundExit): void;
+  readonly onExit: (exit: InboundExit) => void;
   /** Puts an error into the pool's `errors`. */
-  onError(error: Error): void;
+  readonly onError: (error: Error) => void;
   /**
    * Counts messages and bytes for the statistics of the peer and of the pool. A connection with `connectionOptions`
    * counts its own.

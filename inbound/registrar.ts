@@ -1,32 +1,22 @@
-import { notify } from "../transport/base/callbacks.ts";
 import type { Clock } from "../transport/base/clock.ts";
 import { ConfigError, PoolError } from "../transport/base/errors.ts";
-import { createLog, inheritLogging } from "../transport/base/logging.ts";
 import { isClaimed } from "../transport/connection/arguments.ts";
-import type { OpenConnectionOptions } from "../transport/connection/options.ts";
-import type { ConnectionMeter } from "../transport/connection/meter.ts";
 import { checkId } from "../transport/pool/options.ts";
-import { makeWorker, type Peer } from "../transport/pool/peer.ts";
+import { makeWorker } from "../transport/pool/peer.ts";
 import type { PoolCore } from "../transport/pool/pool.ts";
 import { NativeSocket } from "../transport/socket/native_socket.ts";
 import type { Socket } from "../transport/socket/socket.ts";
 import type { InboundPoolOptions, ResolvedInboundOptions } from "./options.ts";
-import type {
-  InboundEvent,
-  InboundExit,
-  InboundPlugin,
-  InboundWorker,
-} from "./plugin.ts";
+import type { InboundEvent, InboundPlugin, InboundWorker } from "./plugin.ts";
+import { Registration, RegistrationContext } from "./registration.ts";
 import { DefaultInboundWorker } from "./worker.ts";
-
-type InboundPeer = Peer<InboundPlugin, InboundEvent>;
 
 /** Adds peers to an inbound pool, and removes them. */
 export class Registrar {
   readonly #core: PoolCore<InboundPlugin, InboundEvent>;
   readonly #options: InboundPoolOptions;
   readonly #own: ResolvedInboundOptions;
-  readonly #connectionOptions: OpenConnectionOptions;
+  readonly #context: RegistrationContext;
 
   /** Creates a registrar for the pool of `core`. */
   constructor(
@@ -37,11 +27,7 @@ export class Registrar {
     this.#core = core;
     this.#options = options;
     this.#own = own;
-    this.#connectionOptions = {
-      ...options.connection,
-      ...inheritLogging(options, options.connection),
-      clock: core.options.clock,
-    };
+    this.#context = new RegistrationContext(core, options, own.worker);
   }
 
   /** The source of time. */
@@ -136,94 +122,10 @@ export class Registrar {
       : given;
     taken.add(given);
     core.log?.debug("Peer added", { peer_id: id, session });
-    core.admit({
-      id,
-      worker,
-      makePlugin: (peer) => this.#makePlugin(peer, session, socket, clock),
-      ended: (peer, error) =>
-        this.#leave(peer, session, {
-          ...(error === undefined ? { kind: "disconnected" } : {
-            kind: "dropped-error",
-            error: peer.workerFailed(error),
-          }),
-        }),
-      release: (error) =>
-        notify(
-          () => socket.terminate(error),
-          (thrown) => core.report(id, thrown),
-        ),
-    }).counter.connected();
-  }
-
-  #makePlugin(
-    peer: InboundPeer,
-    session: number,
-    socket: Socket,
-    clock: Clock,
-  ): InboundPlugin {
-    const { id, delivery, counter } = peer;
-    const core = this.#core;
-    return {
-      id,
-      session,
-      socket,
-      delivery,
-      counter,
-      clock,
-      onExit: (exit) => this.#leave(peer, session, exit),
-      onError: (error) => core.report(id, error),
-      connectionOptions: this.#optionsOf(id, counter),
-      workerOptions: this.#own.worker,
-      log: createLog(inheritLogging(this.#options, this.#options.worker), {
-        component: "inbound_worker",
-        pool_id: core.id,
-        peer_id: id,
-      }),
-    };
-  }
-
-  #optionsOf(id: string, meter: ConnectionMeter): OpenConnectionOptions {
-    const options = this.#connectionOptions;
-    return options.logger === undefined ? { ...options, meter } : {
-      ...options,
-      meter,
-      logAttributes: { pool_id: this.#core.id, peer_id: id },
-    };
-  }
-
-  #leave(peer: InboundPeer, session: number, given: InboundExit): void {
-    if (peer.retired) return;
-    const { id } = peer;
-    const exit = checkExit(peer, given);
-    const at = this.#core.options.clock.date();
-    peer.counter.lost();
-    this.#core.log?.info("Peer left", { peer_id: id, session, ...exit });
-    this.#core.leave(peer, { id, at, session, ...exit });
+    const owner = new Registration(this.#context, session, socket);
+    core.admit({ id, worker, owner }).counter.connected();
   }
 }
-
-/** How the connection ended according to the worker, if it gave a valid exit. */
-function checkExit(peer: InboundPeer, given: unknown): InboundExit {
-  if (isExit(given)) return given;
-  const cause = new TypeError(
-    `onExit must be given an object whose kind is one of ${
-      Object.keys(EXITS).join(", ")
-    }.`,
-  );
-  return { kind: "dropped-error", error: peer.workerFailed(cause) };
-}
-
-function isExit(value: unknown): value is InboundExit {
-  return typeof value === "object" && value !== null && "kind" in value &&
-    typeof value.kind === "string" && Object.hasOwn(EXITS, value.kind);
-}
-
-const EXITS: Readonly<Record<InboundExit["kind"], true>> = {
-  "disconnected": true,
-  "dropped-close": true,
-  "dropped-error": true,
-  "evicted-policy": true,
-};
 
 /** Sockets that were given to a pool, to notice one that is given twice. */
 const taken = new WeakSet<object>();

@@ -1,4 +1,6 @@
 import { ConnectionError } from "../transport/base/errors.ts";
+import type { Clock } from "../transport/base/clock.ts";
+import type { Log } from "../transport/base/logging.ts";
 import type { Message } from "../transport/base/message.ts";
 import { rejected } from "../transport/base/promise.ts";
 import { Connection } from "../transport/connection/connection.ts";
@@ -22,61 +24,68 @@ const EVICTED: InboundExit = { kind: "evicted-policy" };
  */
 export class DefaultInboundWorker implements InboundWorker {
   #connection: Connection | undefined;
+  #session = 0;
+  #log: Log | undefined;
   #sink: DeliverySink | undefined;
   #request: { readonly code: number; readonly reason: string } | undefined;
   #stopWatch: (() => void) | undefined;
   #evicted = false;
   #overflow: Error | undefined;
+  #onExit: InboundPlugin["onExit"] | undefined;
 
   /**
    * Works until the connection has ended. Not an asynchronous function, and without signals: idle peers are many, and
-   * each of these takes 500 to 700 bytes.
+   * each of these takes 500 to 700 bytes. For the same reason the plugin is not kept.
    */
   start(plugin: InboundPlugin): Promise<void> {
-    const { delivery, session, clock, log } = plugin;
-    const { inactivityTimeout } = plugin.workerOptions;
+    const { delivery, session, log } = plugin;
     const connection = new Connection(plugin.socket, plugin.connectionOptions);
     this.#connection = connection;
+    this.#session = session;
+    this.#log = log;
+    this.#onExit = plugin.onExit;
     this.#sink = runReader({
       connection,
       delivery,
       session,
-      onOverflow: (error) => {
-        this.#overflow = error;
-        log?.warn("Closing a peer that sends more than may wait", { error });
-        void connection.close(1009, "Too many messages");
-      },
+      onOverflow: (error) => this.#overflowed(error),
     });
+    const { inactivityTimeout } = plugin.workerOptions;
     if (inactivityTimeout > 0) {
-      this.#stopWatch = watchSilence({
-        connection,
-        timeout: inactivityTimeout,
-        clock,
-        onSilence: () => {
-          this.#evicted = true;
-          log?.info("Evicting a silent peer", { inactivityTimeout });
-          void connection.close(1001, "Inactive", { timeout: EVICTION });
-        },
-      });
+      this.#watch(connection, inactivityTimeout, plugin.clock);
     }
     log?.debug("Reading", { session });
     if (this.#request !== undefined) this.#close(this.#request);
-    return connection.closed.then((end) =>
-      this.#finish(plugin, connection, end)
-    );
+    return connection.closed.then((end) => this.#finish(end));
   }
 
-  async #finish(
-    plugin: InboundPlugin,
-    connection: Connection,
-    end: SocketEnd,
-  ): Promise<void> {
-    const { session, log } = plugin;
+  #overflowed(error: Error): void {
+    this.#overflow = error;
+    this.#log?.warn("Closing a peer that sends more than may wait", { error });
+    void this.#connection?.close(1009, "Too many messages");
+  }
+
+  #watch(connection: Connection, timeout: number, clock: Clock): void {
+    this.#stopWatch = watchSilence({
+      connection,
+      timeout,
+      clock,
+      onSilence: () => {
+        this.#evicted = true;
+        this.#log?.info("Evicting a silent peer", {
+          inactivityTimeout: timeout,
+        });
+        void connection.close(1001, "Inactive", { timeout: EVICTION });
+      },
+    });
+  }
+
+  async #finish(end: SocketEnd): Promise<void> {
     this.#stopWatch?.();
-    const error = this.#overflow ?? await connection.errors.take();
+    const error = this.#overflow ?? await this.#connection?.errors.take();
     const exit = this.#evicted ? EVICTED : describeExit(end, error);
-    log?.debug("Ended", { session, ...exit });
-    plugin.onExit(exit);
+    this.#log?.debug("Ended", { session: this.#session, ...exit });
+    this.#onExit?.(exit);
   }
 
   /** Closes the connection. Messages that had arrived are delivered. */

@@ -2,7 +2,7 @@ import { notify } from "../transport/base/callbacks.ts";
 import { ConfigError, PoolError } from "../transport/base/errors.ts";
 import { createLog } from "../transport/base/logging.ts";
 import { urlForLog } from "../transport/base/url.ts";
-import type { Peer } from "../transport/pool/peer.ts";
+import type { Peer, PeerOwner } from "../transport/pool/peer.ts";
 import type { PoolCore } from "../transport/pool/pool.ts";
 import type { PeerGate } from "./dial_limiter.ts";
 import { runOnConnected } from "./on_connected.ts";
@@ -51,7 +51,7 @@ export interface OutboundPeerContext {
 }
 
 /** One peer of an outbound pool. */
-export class OutboundPeer {
+export class OutboundPeer implements PeerOwner<OutboundPlugin, OutboundEvent> {
   readonly id: string;
   /** Whether the user gave the id, so that no other form of it stands for the peer. */
   readonly hasOwnId: boolean;
@@ -94,26 +94,24 @@ export class OutboundPeer {
 
   /** Starts the worker. */
   start(): void {
-    const { core } = this.#context;
-    const { id } = this;
+    const { core, settings } = this.#context;
     core.admit({
-      id,
+      id: this.id,
       worker: this.#worker,
+      owner: this,
       // Figures of a peer never fall, also if it gets another worker.
       counter: this.#peer?.counter,
-      closeTimeout: this.#context.settings.closeTimeout,
-      makePlugin: (peer) => {
-        this.#peer = peer;
-        return this.#plugin(peer);
-      },
-      ended: (peer, error) => {
-        const cause = error ?? new Error("it ended before stop() was called.");
-        this.#notify(peer, {
-          kind: "stopped",
-          error: core.workerFailed(id, cause),
-        }, 0);
-      },
+      closeTimeout: settings.closeTimeout,
     });
+  }
+
+  /** The worker has ended without being stopped. */
+  ended(peer: CorePeer, error: Error | undefined): void {
+    const cause = error ?? new Error("it ended before stop() was called.");
+    this.#notify(peer, {
+      kind: "stopped",
+      error: this.#context.core.workerFailed(this.id, cause),
+    }, 0);
   }
 
   /** Makes the worker dial at once, or starts a new worker if it has ended. */
@@ -161,7 +159,9 @@ export class OutboundPeer {
     await this.#context.core.dismiss(this.#peer, code, reason);
   }
 
-  #plugin(peer: CorePeer): OutboundPlugin {
+  /** Makes what the worker gets. */
+  makePlugin(peer: CorePeer): OutboundPlugin {
+    this.#peer = peer;
     const { id, url, settings, gate, core } = this.#context;
     const { clock } = core.options;
     const onError = (error: Error) => core.report(id, error);

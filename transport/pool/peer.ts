@@ -9,20 +9,37 @@ import type { PoolEvent } from "./events.ts";
 import type { TrafficCounter } from "./statistics.ts";
 import type { Worker } from "./worker.ts";
 
+/** The pool of a {@link Peer}. */
+export interface PeerHome<Plugin, E extends PoolEvent> {
+  /** Returns the name of a peer in logs and messages. */
+  readonly nameOf: (id: string) => string;
+  /** Reports an error about a peer. */
+  report(id: string, error: Error): void;
+  /** The worker has ended. */
+  finish(peer: Peer<Plugin, E>, error: Error | undefined): void;
+}
+
+/** What makes the plugin of a {@link Peer}, and learns how its worker ended. */
+export interface PeerOwner<Plugin, E extends PoolEvent> {
+  /** Makes what the worker gets. */
+  makePlugin(peer: Peer<Plugin, E>): Plugin;
+  /**
+   * Called once, when the worker has ended without being stopped and the peer is still registered, with what it threw.
+   */
+  ended(peer: Peer<Plugin, E>, error: Error | undefined): void;
+  /** Called once when the worker has ended or was abandoned: closes what the worker has not closed. */
+  release?(peer: Peer<Plugin, E>, error: Error | undefined): void;
+}
+
 /** What a {@link Peer} needs. */
 export interface PeerOptions<Plugin, E extends PoolEvent> {
   readonly id: string;
-  /** The name of the peer in logs and messages. */
-  readonly name: string;
+  readonly home: PeerHome<Plugin, E>;
+  readonly owner: PeerOwner<Plugin, E>;
   readonly worker: Worker<Plugin>;
-  readonly counter: TrafficCounter;
   readonly delivery: Delivery<E>;
   /** How long the closing handshake may take, in milliseconds; 0 is no limit. */
   readonly closeTimeout: number;
-  /** Reports an error of the worker. */
-  readonly report: (error: Error) => void;
-  /** Called once when the worker has ended or was abandoned: closes what the worker has not closed. */
-  readonly release: (error: Error | undefined) => void;
 }
 
 /** A peer of a pool. All calls of its worker are made here. */
@@ -36,9 +53,8 @@ export class Peer<Plugin, E extends PoolEvent> {
   retired = false;
   /** Its worker has ended or was abandoned. */
   finished = false;
-  readonly #name: string;
-  readonly #reportError: (error: Error) => void;
-  readonly #release: (error: Error | undefined) => void;
+  readonly #home: PeerHome<Plugin, E>;
+  readonly #owner: PeerOwner<Plugin, E>;
   readonly #worker: Worker<Plugin>;
   #done: Promise<void> = DONE;
   #statsReported = false;
@@ -46,12 +62,11 @@ export class Peer<Plugin, E extends PoolEvent> {
   /** Does nothing yet: see {@link Peer.start}. */
   constructor(options: PeerOptions<Plugin, E>) {
     this.id = options.id;
-    this.counter = options.counter;
+    this.counter = options.delivery.counter;
     this.delivery = options.delivery;
     this.closeTimeout = options.closeTimeout;
-    this.#name = options.name;
-    this.#reportError = options.report;
-    this.#release = options.release;
+    this.#home = options.home;
+    this.#owner = options.owner;
     this.#worker = options.worker;
   }
 
@@ -60,19 +75,14 @@ export class Peer<Plugin, E extends PoolEvent> {
     return this.#done;
   }
 
-  /**
-   * Starts the worker.
-   *
-   * @param ended Called once, when the worker has ended without being stopped, with what it threw.
-   */
-  start(
-    makePlugin: (peer: Peer<Plugin, E>) => Plugin,
-    ended: (error: Error | undefined) => void,
-  ): void {
-    const failed = (thrown: unknown) => ended(toError(thrown));
+  /** Starts the worker. */
+  start(): void {
+    // Not an asynchronous function: idle peers are many, and each of these takes 500 to 700 bytes.
+    const failed = (thrown: unknown) => this.#ended(toError(thrown));
     try {
-      this.#done = Promise.resolve(this.#worker.start(makePlugin(this)))
-        .then(() => ended(undefined), failed);
+      const plugin = this.#owner.makePlugin(this);
+      this.#done = Promise.resolve(this.#worker.start(plugin))
+        .then(() => this.#ended(undefined), failed);
     } catch (thrown) {
       this.#done = Promise.reject(thrown).catch(failed);
     }
@@ -91,7 +101,7 @@ export class Peer<Plugin, E extends PoolEvent> {
     if (this.finished) return;
     this.finished = true;
     this.delivery.end();
-    this.#release(error);
+    this.#owner.release?.(this, error);
   }
 
   /** Sends a message. */
@@ -138,7 +148,12 @@ export class Peer<Plugin, E extends PoolEvent> {
 
   /** Returns the error for a worker that failed. */
   workerFailed(cause: unknown): PoolError {
-    return workerFailed(this.#name, cause);
+    return workerFailed(this.#home.nameOf(this.id), cause);
+  }
+
+  #ended(error: Error | undefined): void {
+    this.#home.finish(this, error);
+    if (!this.retired) this.#owner.ended(this, error);
   }
 
   /** A separate method: a closure in `send` would allocate a context on every call. */
@@ -168,10 +183,8 @@ export class Peer<Plugin, E extends PoolEvent> {
   }
 
   #report(method: string, cause: Error): void {
-    const name = this.#name;
-    this.#reportError(
-      workerFailed(name, cause, ` in ${method}`),
-    );
+    const name = this.#home.nameOf(this.id);
+    this.#home.report(this.id, workerFailed(name, cause, ` in ${method}`));
   }
 }
 

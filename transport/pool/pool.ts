@@ -19,7 +19,7 @@ import { Delivery } from "./delivery.ts";
 import { ErrorQueue } from "./error_queue.ts";
 import { EventQueue, type PoolEvent } from "./events.ts";
 import type { PoolOptions, ResolvedPoolOptions } from "./options.ts";
-import { Peer, workerFailed } from "./peer.ts";
+import { Peer, type PeerHome, type PeerOwner, workerFailed } from "./peer.ts";
 import { Sessions } from "./sessions.ts";
 import {
   type PeerStats,
@@ -38,6 +38,7 @@ const GRACE = 1_000;
 export interface Admission<Plugin, E extends PoolEvent> {
   readonly id: string;
   readonly worker: Worker<Plugin>;
+  readonly owner: PeerOwner<Plugin, E>;
   /**
    * Goes on counting for a peer that gets another worker.
    *
@@ -50,18 +51,11 @@ export interface Admission<Plugin, E extends PoolEvent> {
    * @default {that of the pool}
    */
   readonly closeTimeout?: number | undefined;
-  /** Makes what the worker gets. */
-  readonly makePlugin: (peer: Peer<Plugin, E>) => Plugin;
-  /**
-   * Called once, when the worker has ended without being stopped and the peer is still registered, with what it threw.
-   */
-  readonly ended: (peer: Peer<Plugin, E>, error: Error | undefined) => void;
-  /** Called once when the worker has ended in any way, or was abandoned. */
-  readonly release?: (error: Error | undefined) => void;
 }
 
 /** What both pools have in common: registry, inbox, events, errors, statistics and lifetime. */
-export class PoolCore<Plugin, E extends PoolEvent> {
+export class PoolCore<Plugin, E extends PoolEvent>
+  implements PeerHome<Plugin, E> {
   readonly id: string;
   readonly options: ResolvedPoolOptions;
   readonly log: Log | undefined;
@@ -188,24 +182,19 @@ export class PoolCore<Plugin, E extends PoolEvent> {
 
   /** Registers a peer and starts its worker. */
   admit(admission: Admission<Plugin, E>): Peer<Plugin, E> {
-    const { id, worker, makePlugin, ended, release } = admission;
+    const { id, worker, owner } = admission;
     const counter = admission.counter ?? new TrafficCounter(this.#counter);
     const previous = this.#lastLeaving.get(id)?.delivery;
     const peer = new Peer<Plugin, E>({
       id,
-      name: this.nameOf(id),
+      home: this,
+      owner,
       worker,
-      counter,
       delivery: new Delivery(id, counter, this.#backlogs, previous),
       closeTimeout: admission.closeTimeout ?? this.options.closeTimeout,
-      report: (error) => this.report(id, error),
-      release: release ?? (() => {}),
     });
     this.peers.set(id, peer);
-    peer.start(makePlugin, (error) => {
-      this.#finish(peer, error);
-      if (!peer.retired) ended(peer, error);
-    });
+    peer.start();
     return peer;
   }
 
@@ -333,11 +322,12 @@ export class PoolCore<Plugin, E extends PoolEvent> {
     const error = new Error(
       "it did not end within closeTimeout after stop() was called.",
     );
-    this.#finish(peer, error);
+    this.finish(peer, error);
     this.report(peer.id, peer.workerFailed(error));
   }
 
-  #finish(peer: Peer<Plugin, E>, error: Error | undefined): void {
+  /** The worker of a peer has ended or was abandoned. */
+  finish(peer: Peer<Plugin, E>, error: Error | undefined): void {
     peer.finish(error);
     this.#leaving.delete(peer);
     if (this.#lastLeaving.get(peer.id) === peer) {
