@@ -71,7 +71,7 @@ export class Registration implements PeerOwner<InboundPlugin, InboundEvent> {
       counter,
       clock: core.options.clock,
       onExit: (exit) => this.#leave(peer, exit),
-      onError: (error) => core.report(id, error),
+      onError: (error) => this.#report(peer, error),
       connectionOptions: this.#context.connectionOptions(id, counter),
       workerOptions,
       log: createLog(workerLogging, {
@@ -94,8 +94,12 @@ export class Registration implements PeerOwner<InboundPlugin, InboundEvent> {
   release(peer: InboundPeer, error: Error | undefined): void {
     notify(
       () => this.#socket.terminate(error),
-      (thrown) => this.#context.core.report(peer.id, thrown),
+      (thrown) => this.#report(peer, thrown),
     );
+  }
+
+  #report(peer: InboundPeer, error: Error): void {
+    this.#context.core.report(peer.id, error);
   }
 
   #leave(peer: InboundPeer, given: InboundExit): void {

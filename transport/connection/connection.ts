@@ -107,7 +107,10 @@ export class Connection implements AsyncDisposable {
     return this.#life.receiving.incoming;
   }
 
-  /** The pongs that answered our pings. If you do not read them, the oldest are dropped. */
+  /**
+   * The pongs that answered our pings: the newest before the first use of this queue, and all that follow. If you do
+   * not read them, the oldest are dropped.
+   */
   get heartbeats(): Queue<Heartbeat> {
     return this.#life.heartbeats.queue;
   }

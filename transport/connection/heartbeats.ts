@@ -17,7 +17,7 @@ const KEPT = 16;
 export class Heartbeats {
   readonly #clock: Clock;
   readonly #meter: ConnectionMeter | undefined;
-  /** Created on demand: idle connections may be many. */
+  /** Created when somebody asks for it, with the newest heartbeat: idle connections may be many. */
   #queue: Queue<Heartbeat> | undefined;
   #ended = false;
   /** How many there were. */
@@ -39,6 +39,7 @@ export class Heartbeats {
   get queue(): Queue<Heartbeat> {
     if (this.#queue === undefined) {
       this.#queue = new Queue({ capacity: KEPT });
+      if (this.latency !== undefined) this.#keep(this.#queue, this.latency);
       if (this.#ended) this.#queue.close();
     }
     return this.#queue;
@@ -57,7 +58,11 @@ export class Heartbeats {
     this.latency = latency;
     this.lastAt = at;
     this.lastClockAt = this.#clock.now();
-    if (this.queue.full) this.queue.shift();
-    this.queue.push({ at, latency });
+    if (this.#queue !== undefined) this.#keep(this.#queue, latency);
+  }
+
+  #keep(queue: Queue<Heartbeat>, latency: number): void {
+    if (queue.full) queue.shift();
+    queue.push({ at: this.lastAt, latency });
   }
 }

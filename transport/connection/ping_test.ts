@@ -27,6 +27,29 @@ Deno.test("A ping gives its round trip, which counts as a heartbeat", async () =
   assertEquals(error.code, "connection-closed");
 });
 
+Deno.test("heartbeats begins with the newest one when it is first used, also after the end", async () => {
+  for (const closed of [false, true]) {
+    const clock = new FakeClock();
+    const socket = new MockSocket({ clock });
+    const connection = new Connection(socket, { clock, pingInterval: 0 });
+    for (const latency of [1, 2, 3]) {
+      const ping = connection.ping();
+      clock.tick(latency);
+      socket.receivePong();
+      await ping;
+      // From the second one on it is in use.
+      if (!closed && latency === 2) assertEquals(connection.heartbeats.size, 1);
+    }
+    await connection.close();
+    const latencies: number[] = [];
+    for await (const { latency } of connection.heartbeats) {
+      latencies.push(latency);
+    }
+    assertEquals(latencies, closed ? [3] : [2, 3]);
+    assertEquals(connection.stats().heartbeats, 3);
+  }
+});
+
 Deno.test("Pings go out every pingInterval, a tenth earlier or later", async () => {
   const clock = new FakeClock();
   clock.setRandom([0, 1]);
