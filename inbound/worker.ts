@@ -6,7 +6,7 @@ import { rejected } from "../transport/base/promise.ts";
 import { Connection } from "../transport/connection/connection.ts";
 import type { SendOptions } from "../transport/connection/sending/outgoing.ts";
 import type { ConnectionStats } from "../transport/connection/stats.ts";
-import { watchSilence } from "../transport/connection/liveness/watch_silence.ts";
+import { SilenceWatch } from "../transport/connection/liveness/watch_silence.ts";
 import { runReader } from "../transport/pool/blocks.ts";
 import type { DeliverySink } from "../transport/pool/delivery.ts";
 import type { SocketEnd } from "../transport/socket/socket.ts";
@@ -28,7 +28,7 @@ export class DefaultInboundWorker implements InboundWorker {
   #log: Log | undefined;
   #sink: DeliverySink | undefined;
   #request: { readonly code: number; readonly reason: string } | undefined;
-  #stopWatch: (() => void) | undefined;
+  #watch: SilenceWatch | undefined;
   #evicted = false;
   #overflow: Error | undefined;
   #onExit: InboundPlugin["onExit"] | undefined;
@@ -52,7 +52,7 @@ export class DefaultInboundWorker implements InboundWorker {
     });
     const { inactivityTimeout } = plugin.workerOptions;
     if (inactivityTimeout > 0) {
-      this.#watch(connection, inactivityTimeout, plugin.clock);
+      this.#watchSilence(connection, inactivityTimeout, plugin.clock);
     }
     log?.debug("Reading", { session });
     if (this.#request !== undefined) this.#close(this.#request);
@@ -65,8 +65,8 @@ export class DefaultInboundWorker implements InboundWorker {
     void this.#connection?.close(1009, "Too many messages");
   }
 
-  #watch(connection: Connection, timeout: number, clock: Clock): void {
-    this.#stopWatch = watchSilence({
+  #watchSilence(connection: Connection, timeout: number, clock: Clock): void {
+    this.#watch = new SilenceWatch({
       connection,
       timeout,
       clock,
@@ -81,7 +81,7 @@ export class DefaultInboundWorker implements InboundWorker {
   }
 
   async #finish(end: SocketEnd): Promise<void> {
-    this.#stopWatch?.();
+    this.#watch?.stop();
     const error = this.#overflow ?? await this.#connection?.errors.take();
     const exit = this.#evicted ? EVICTED : describeExit(end, error);
     this.#log?.debug("Ended", { session: this.#session, ...exit });

@@ -2,6 +2,7 @@ import { notify } from "../transport/base/callbacks.ts";
 import { ConfigError, PoolError } from "../transport/base/errors.ts";
 import { createLog } from "../transport/base/logging.ts";
 import { urlForLog } from "../transport/base/url.ts";
+import type { Connection } from "../transport/connection/connection.ts";
 import type { Peer, PeerOwner } from "../transport/pool/peer.ts";
 import type { PoolCore } from "../transport/pool/pool.ts";
 import type { PeerGate } from "./dial_limiter.ts";
@@ -13,8 +14,12 @@ import type {
   OutboundPlugin,
   OutboundWorker,
 } from "./plugin.ts";
-import { Presence } from "./presence.ts";
-import { judge } from "./reconnect.ts";
+import { Presence, type PresenceHost } from "./presence.ts";
+import {
+  judge,
+  type ReconnectDecision,
+  type ReconnectInfo,
+} from "./reconnect.ts";
 
 /** The core of an outbound pool. */
 export type OutboundCore = PoolCore<OutboundPlugin, OutboundEvent>;
@@ -47,11 +52,12 @@ export interface OutboundPeerContext {
    *
    * @throws {PoolError} `worker-failed`.
    */
-  readonly makeWorker: () => OutboundWorker;
+  readonly makeWorker: (id: string, url: string) => OutboundWorker;
 }
 
 /** One peer of an outbound pool. */
-export class OutboundPeer implements PeerOwner<OutboundPlugin, OutboundEvent> {
+export class OutboundPeer
+  implements PeerOwner<OutboundPlugin, OutboundEvent>, PresenceHost {
   readonly id: string;
   /** Whether the user gave the id, so that no other form of it stands for the peer. */
   readonly hasOwnId: boolean;
@@ -69,8 +75,8 @@ export class OutboundPeer implements PeerOwner<OutboundPlugin, OutboundEvent> {
     this.id = context.id;
     this.hasOwnId = context.hasOwnId;
     this.#context = context;
-    this.#worker = context.makeWorker();
-    this.#presence = this.#newPresence();
+    this.#worker = context.makeWorker(context.id, context.url);
+    this.#presence = new Presence(this.#worker, this);
   }
 
   /** Whether it is connected, and the calls that wait for that. */
@@ -78,18 +84,15 @@ export class OutboundPeer implements PeerOwner<OutboundPlugin, OutboundEvent> {
     return this.#presence;
   }
 
-  #newPresence(): Presence {
-    return new Presence(
-      this.#worker,
-      nameOf(this.id),
-      (error) => this.#workerFailed(error),
-    );
+  /** Its name in logs and messages. */
+  get name(): string {
+    return nameOf(this.id);
   }
 
   /** Reports a fault of the worker. */
-  #workerFailed(error: Error): void {
+  workerFailed(error: Error): void {
     const { core } = this.#context;
-    core.report(this.id, core.workerFailed(this.id, error));
+    this.#report(core.workerFailed(this.id, error));
   }
 
   /** Starts the worker. */
@@ -116,13 +119,13 @@ export class OutboundPeer implements PeerOwner<OutboundPlugin, OutboundEvent> {
 
   /** Makes the worker dial at once, or starts a new worker if it has ended. */
   reconnect(): void {
-    const { core, gate, makeWorker } = this.#context;
+    const { core, gate, makeWorker, url } = this.#context;
     const peer = this.#peer;
     if (peer === undefined) return;
     gate.prefer();
     if (peer.finished) {
-      this.#worker = makeWorker();
-      this.#presence = this.#newPresence();
+      this.#worker = makeWorker(this.id, url);
+      this.#presence = new Presence(this.#worker, this);
       core.retire(peer);
       this.start();
       return;
@@ -131,9 +134,7 @@ export class OutboundPeer implements PeerOwner<OutboundPlugin, OutboundEvent> {
       throw new ConfigError(
         "unsupported",
         "workerFactory",
-        `Cannot reconnect: the worker of ${
-          nameOf(this.id)
-        } has no method reconnect(). Add one, or remove the peer and connect again.`,
+        `Cannot reconnect: the worker of ${this.name} has no method reconnect(). Add one, or remove the peer and connect again.`,
       );
     }
     this.#presence.revive();
@@ -144,7 +145,7 @@ export class OutboundPeer implements PeerOwner<OutboundPlugin, OutboundEvent> {
       throw core.workerFailed(this.id, error);
     }
     // An asynchronous method may reject.
-    notify(() => result, (error) => this.#workerFailed(error));
+    notify(() => result, (error) => this.workerFailed(error));
   }
 
   /** Removes the peer from the pool and waits for the end of its worker. */
@@ -152,7 +153,7 @@ export class OutboundPeer implements PeerOwner<OutboundPlugin, OutboundEvent> {
     this.#presence.end(
       new PoolError(
         "peer-removed",
-        `Cannot wait for the peer ${nameOf(this.id)}: it was removed.`,
+        `Cannot wait for the peer ${this.name}: it was removed.`,
       ),
     );
     if (this.#peer === undefined) return;
@@ -164,25 +165,16 @@ export class OutboundPeer implements PeerOwner<OutboundPlugin, OutboundEvent> {
     this.#peer = peer;
     const { id, url, settings, gate, core } = this.#context;
     const { clock } = core.options;
-    const onError = (error: Error) => core.report(id, error);
-    const attributes = { pool_id: core.id, peer_id: nameOf(id) };
+    const attributes = { pool_id: core.id, peer_id: this.name };
     return {
       id,
       url,
       delivery: peer.delivery,
       notify: (notice, session) => this.#notify(peer, notice, session),
-      onError,
-      nextSession: () => core.sessions.next(id),
-      prepare: (connection, session) =>
-        settings.onConnected &&
-        runOnConnected(settings.onConnected, connection, session, {
-          id,
-          url,
-          timeout: settings.handshakeTimeout,
-          clock,
-          onError,
-        }),
-      judge: (info) => judge(settings.shouldReconnect, info, onError),
+      onError: (error) => this.#report(error),
+      nextSession: () => this.#context.core.sessions.next(this.id),
+      prepare: (connection, session) => this.#prepare(connection, session),
+      judge: (info) => this.#judge(info),
       counter: peer.counter,
       connectionOptions: {
         ...settings.connection,
@@ -200,13 +192,34 @@ export class OutboundPeer implements PeerOwner<OutboundPlugin, OutboundEvent> {
     };
   }
 
+  #report(error: Error): void {
+    this.#context.core.report(this.id, error);
+  }
+
+  #prepare(connection: Connection, session: number): Promise<void> | undefined {
+    const { id, url, core, settings } = this.#context;
+    return settings.onConnected &&
+      runOnConnected(settings.onConnected, connection, session, {
+        id,
+        url,
+        timeout: settings.handshakeTimeout,
+        clock: core.options.clock,
+        onError: (error) => this.#report(error),
+      });
+  }
+
+  #judge(info: ReconnectInfo): ReconnectDecision {
+    const { shouldReconnect } = this.#context.settings;
+    return judge(shouldReconnect, info, (error) => this.#report(error));
+  }
+
   #notify(peer: CorePeer, notice: OutboundNotice, session: number): void {
     const { id, core } = this.#context;
     if (peer.retired) return;
     if (!isNotice(notice)) {
       const rule =
         "notify must be given an object whose kind is connected, disconnected or stopped.";
-      return this.#workerFailed(new TypeError(rule));
+      return this.workerFailed(new TypeError(rule));
     }
     if (!this.#presence.notice(notice, session)) return;
     if (notice.kind === "connected") peer.counter.connected();

@@ -23,7 +23,12 @@ import type { PeerStats, PoolStats } from "../transport/pool/statistics.ts";
 import type { InboxMessage } from "../transport/pool/worker.ts";
 import { DialLimiter } from "./dial_limiter.ts";
 import { checkOutboundOptions, type OutboundPoolOptions } from "./options.ts";
-import { nameOf, type OutboundCore, OutboundPeer } from "./peer.ts";
+import {
+  nameOf,
+  type OutboundCore,
+  OutboundPeer,
+  type OutboundPeerContext,
+} from "./peer.ts";
 import {
   checkConnectOptions,
   type ConnectOptions,
@@ -31,7 +36,7 @@ import {
   resolvePeer,
 } from "./peer_settings.ts";
 import type { PeerState } from "./peer_state.ts";
-import type { OutboundEvent, OutboundWorker } from "./plugin.ts";
+import type { OutboundEvent } from "./plugin.ts";
 import { DefaultOutboundWorker } from "./worker.ts";
 
 /**
@@ -76,6 +81,7 @@ export class OutboundPool implements AsyncDisposable {
   readonly #settings: PeerSettings;
   readonly #limiter: DialLimiter;
   readonly #peers = new Map<string, OutboundPeer>();
+  readonly #makeWorker: OutboundPeerContext["makeWorker"];
 
   /**
    * Creates an empty pool.
@@ -98,6 +104,11 @@ export class OutboundPool implements AsyncDisposable {
     }, nameOf);
     this.#options = options;
     this.#limiter = new DialLimiter(maxConcurrentDials);
+    const { workerFactory } = options;
+    this.#makeWorker = (id, url) =>
+      workerFactory === undefined
+        ? new DefaultOutboundWorker()
+        : makeWorker(() => workerFactory(id, url), id, nameOf(id));
     this.#core.follow(options.signal, () => void this.close());
   }
 
@@ -191,7 +202,7 @@ export class OutboundPool implements AsyncDisposable {
       settings,
       gate: this.#limiter.gate(),
       core: this.#core,
-      makeWorker: () => this.#makeWorker(id, normalized),
+      makeWorker: this.#makeWorker,
     });
     this.#peers.set(id, peer);
     this.#core.log?.debug("Peer added", { peer_id: nameOf(id) });
@@ -338,12 +349,6 @@ export class OutboundPool implements AsyncDisposable {
     const peer = this.#peers.get(known);
     if (peer === undefined) throw this.#core.notFound(action, known);
     return peer;
-  }
-
-  #makeWorker(id: string, url: string): OutboundWorker {
-    const { workerFactory } = this.#options;
-    if (workerFactory === undefined) return new DefaultOutboundWorker();
-    return makeWorker(() => workerFactory(id, url), id, nameOf(id));
   }
 }
 

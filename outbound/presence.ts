@@ -6,6 +6,14 @@ import type { OutboundNotice, OutboundWorker } from "./plugin.ts";
 
 type Settle = (error?: PoolError) => void;
 
+/** What a {@link Presence} needs of its peer. */
+export interface PresenceHost {
+  /** Its name in error messages. */
+  readonly name: string;
+  /** Reports a fault of the worker. */
+  workerFailed(error: Error): void;
+}
+
 /**
  * Whether a peer is connected, and the calls that wait for that.
  *
@@ -23,19 +31,13 @@ export class Presence {
   /** Created on demand, to save memory for idle peers. */
   #waiting: Set<Settle> | undefined;
 
-  readonly #name: string;
-  readonly #onError: (error: Error) => void;
+  readonly #host: PresenceHost;
   #reported = false;
 
-  /** Creates the state of a worker's peer. `name` is its name in error messages. */
-  constructor(
-    worker: OutboundWorker,
-    name: string,
-    onError: (error: Error) => void,
-  ) {
+  /** Creates the state of a worker's peer. */
+  constructor(worker: OutboundWorker, host: PresenceHost) {
     this.#worker = worker;
-    this.#name = name;
-    this.#onError = onError;
+    this.#host = host;
   }
 
   /** Whether the peer has a connection on which messages can be sent. */
@@ -88,7 +90,7 @@ export class Presence {
       const { error } = notice;
       this.#stopped = new PoolError(
         "peer-stopped",
-        `Cannot connect to the peer ${this.#name}: it is no longer dialled${
+        `Cannot connect to the peer ${this.#host.name}: it is no longer dialled${
           error === undefined ? "." : `, since ${reasonOf(error)}`
         } Call reconnect() to dial it again.`,
         { cause: error },
@@ -134,7 +136,7 @@ export class Presence {
   #report(error: Error): void {
     if (this.#reported) return;
     this.#reported = true;
-    this.#onError(error);
+    this.#host.workerFailed(error);
   }
 
   #settle(error: PoolError | undefined): void {

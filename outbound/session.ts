@@ -1,5 +1,7 @@
+import type { Clock } from "../transport/base/clock.ts";
 import { onAbort } from "../transport/base/promise.ts";
 import type { Connection } from "../transport/connection/connection.ts";
+import type { SilenceWatch } from "../transport/connection/liveness/watch_silence.ts";
 import { runReader } from "../transport/pool/blocks.ts";
 import type {
   DeliverySink,
@@ -61,7 +63,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   const { signal } = options;
   const session = new Session(options);
   const removeListener = onAbort(signal, () => session.end(signal.reason));
-  const end = await session.run();
+  const end = await session.run(options);
   removeListener();
   return end;
 }
@@ -73,24 +75,22 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
  * each takes 500 to 700 bytes.
  */
 export class Session {
-  readonly #options: Omit<SessionOptions, "signal">;
+  readonly #connection: Connection;
   readonly #sink: DeliverySink;
-  readonly #stopKeepalive: () => void;
-  #stopMessages: (() => void) | undefined;
+  readonly #keepalive: SilenceWatch | undefined;
+  readonly #messages: SilenceWatch | undefined;
   #failure: Error | undefined;
   #lastMessageAt = 0;
 
   /** Begins to read. */
   constructor(options: Omit<SessionOptions, "signal">) {
-    this.#options = options;
     const { connection, session, delivery, clock, workerOptions } = options;
+    this.#connection = connection;
     const watchesMessages = workerOptions.messageTimeout > 0;
     this.#sink = runReader({
       connection,
       session,
-      delivery: watchesMessages
-        ? observed(delivery, () => this.#lastMessageAt = clock.now())
-        : delivery,
+      delivery: watchesMessages ? this.#observed(delivery, clock) : delivery,
       onOverflow: (error) => this.#fail(error, 1009, "Too many messages"),
     });
     const watch: WatchOptions = {
@@ -102,42 +102,48 @@ export class Session {
       lastMessageAt: () => this.#lastMessageAt,
       onSilence: (error) => this.#fail(error, 1001, error.message),
     };
-    this.#stopKeepalive = watchKeepalive(watch);
-    if (watchesMessages) this.#stopMessages = watchMessages(watch);
+    this.#keepalive = watchKeepalive(watch);
+    if (watchesMessages) this.#messages = watchMessages(watch);
   }
 
   /** Opens the session, and resolves when the connection has ended. */
-  run(): Promise<SessionEnd> {
-    const { connection, session, prepare } = this.#options;
-    const preparing = prepare(connection, session);
-    return preparing === undefined
-      ? this.#open()
-      : preparing.then(() => this.#open());
+  run(
+    { session, prepare, onOpen }: Omit<SessionOptions, "signal">,
+  ): Promise<SessionEnd> {
+    const preparing = prepare(this.#connection, session);
+    if (preparing !== undefined) {
+      return preparing.then(() => this.#open(onOpen));
+    }
+    return this.#open(onOpen);
   }
 
   /** Ends the session. */
   end({ code, reason, timeout }: EndRequest): void {
     this.#sink.finish();
-    void this.#options.connection.close(code, reason, { timeout });
+    void this.#connection.close(code, reason, { timeout });
   }
 
-  #open(): Promise<SessionEnd> {
-    const { connection, onOpen } = this.#options;
+  /** A separate method, so that its closure does not make those of the constructor larger. */
+  #observed(delivery: MessageDelivery, clock: Clock): MessageDelivery {
+    return observed(delivery, () => this.#lastMessageAt = clock.now());
+  }
+
+  #open(onOpen: () => void): Promise<SessionEnd> {
     onOpen();
-    return connection.closed.then((end) => this.#finish(end));
+    return this.#connection.closed.then((end) => this.#finish(end));
   }
 
   async #finish(end: SocketEnd): Promise<SessionEnd> {
-    this.#stopKeepalive();
-    this.#stopMessages?.();
-    const error = this.#failure ?? await this.#options.connection.errors.take();
+    this.#keepalive?.stop();
+    this.#messages?.stop();
+    const error = this.#failure ?? await this.#connection.errors.take();
     return { end, error };
   }
 
   #fail(error: Error, code: number, reason: string): void {
     this.#failure ??= error;
     const timeout = code === 1009 ? undefined : REPLACE_TIMEOUT;
-    void this.#options.connection.close(code, reason, { timeout });
+    void this.#connection.close(code, reason, { timeout });
   }
 }
 

@@ -7,8 +7,8 @@ import {
 import { DONE } from "../transport/base/promise.ts";
 import type { Connection } from "../transport/connection/connection.ts";
 import {
+  SilenceWatch,
   type SilentPeer,
-  watchSilence,
 } from "../transport/connection/liveness/watch_silence.ts";
 import type { ConnectionOptions } from "../transport/connection/options.ts";
 import type { SocketActivity } from "../transport/socket/socket.ts";
@@ -35,11 +35,14 @@ export interface WatchOptions {
   readonly onSilence: (error: ConnectionError) => void;
 }
 
-/** Watches for a peer that gives no sign of life for `keepaliveTimeout`. Returns a function that ends the watch. */
-export function watchKeepalive(options: WatchOptions): () => void {
+/** Watches for a peer that gives no sign of life for `keepaliveTimeout`, unless that is 0. */
+export function watchKeepalive(
+  options: WatchOptions,
+): SilenceWatch | undefined {
   const timeout = keepaliveTimeout(options);
+  if (timeout === 0) return undefined;
   const { connection, clock, lastSentAt, onSilence } = options;
-  return watchSilence({
+  return new SilenceWatch({
     connection,
     timeout,
     clock,
@@ -54,11 +57,11 @@ export function watchKeepalive(options: WatchOptions): () => void {
   });
 }
 
-/** Watches for a peer that sends no message for `messageTimeout`. Returns a function that ends the watch. */
-export function watchMessages(options: WatchOptions): () => void {
+/** Watches for a peer that sends no message for `messageTimeout`, which is above 0. */
+export function watchMessages(options: WatchOptions): SilenceWatch {
   const { clock, onSilence } = options;
   const timeout = options.workerOptions.messageTimeout;
-  return watchSilence({
+  return new SilenceWatch({
     connection: new MessageSource(options),
     timeout,
     clock,

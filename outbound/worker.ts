@@ -12,7 +12,12 @@ import type { PeerState } from "./peer_state.ts";
 import type { OutboundPlugin, OutboundWorker } from "./plugin.ts";
 import { nextDelay } from "./reconnect.ts";
 import { runDialer } from "./run_dialer.ts";
-import { type EndRequest, REPLACE_TIMEOUT, Session } from "./session.ts";
+import {
+  type EndRequest,
+  REPLACE_TIMEOUT,
+  Session,
+  type SessionEnd,
+} from "./session.ts";
 
 /** How an attempt at a connection, or a connection, ended. */
 interface Loss {
@@ -42,6 +47,8 @@ export class DefaultOutboundWorker implements OutboundWorker {
   /** Connections in a row that did not hold, and dials after which the retry policy gave up. */
   #failures = 0;
   #lastSentAt = 0;
+  /** When the latest connection was opened, in milliseconds of the clock. */
+  #openedAt = 0;
   #clock: Clock = systemClock;
 
   /** Works until it is stopped. */
@@ -51,7 +58,7 @@ export class DefaultOutboundWorker implements OutboundWorker {
       this.#request = undefined;
       const dialled = await this.#dial(plugin);
       const loss = dialled instanceof Connection
-        ? await this.#serve(plugin, dialled)
+        ? this.#lost(await this.#serve(plugin, dialled))
         : dialled;
       if (this.#request === undefined) await this.#pause(plugin, loss);
       // After `stop`, the pool ignores this notice.
@@ -152,13 +159,13 @@ export class DefaultOutboundWorker implements OutboundWorker {
   }
 
   /** Runs the session of a connection. Not an asynchronous function: see {@link Session}. */
-  #serve(plugin: OutboundPlugin, connection: Connection): Promise<Loss> {
+  #serve(plugin: OutboundPlugin, connection: Connection): Promise<SessionEnd> {
     const { clock, connectionOptions, delivery, prepare, workerOptions } =
       plugin;
-    const openedAt = clock.now();
+    this.#openedAt = clock.now();
     const session = this.#session = plugin.nextSession();
     this.#connection = connection;
-    const current = this.#current = new Session({
+    const options = {
       clock,
       connection,
       connectionOptions,
@@ -166,21 +173,30 @@ export class DefaultOutboundWorker implements OutboundWorker {
       prepare,
       session,
       workerOptions,
-      lastSentAt: () => this.#lastSentAt,
+      lastSentAt: connection.controlFrames ? undefined : this.#whenSent(),
       onOpen: () => {
         this.#open = connection;
         const { error } = this.#state;
         this.#state = { state: "connected", session, error };
         plugin.notify({ kind: "connected" }, session);
       },
-    });
+    };
+    const current = this.#current = new Session(options);
     // The request may have come in the moment in which the connection was opened.
     if (this.#request !== undefined) current.end(this.#request);
-    return current.run().then(({ end, error }) => {
-      this.#current = undefined;
-      const heldFor = clock.now() - openedAt;
-      return { end, error: this.#request ? undefined : error, heldFor };
-    });
+    return current.run(options);
+  }
+
+  /** A connection has ended. */
+  #lost({ end, error }: SessionEnd): Loss {
+    this.#current = undefined;
+    const heldFor = this.#clock.now() - this.#openedAt;
+    return { end, error: this.#request ? undefined : error, heldFor };
+  }
+
+  /** Returns a function that returns when a message was last sent. */
+  #whenSent(): () => number {
+    return () => this.#lastSentAt;
   }
 
   /** Waits for the time of the next dial, or for `reconnect` if none follows. */

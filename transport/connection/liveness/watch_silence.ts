@@ -5,11 +5,16 @@ import { handled, onAbort } from "../../base/promise.ts";
 import { Schedule, type Task } from "../../base/schedule.ts";
 import type { SocketActivity } from "../../socket/socket.ts";
 import type { UnansweredPing } from "./liveness.ts";
-import { PeerProgress } from "./peer_progress.ts";
+import { PeerProgress, type ProgressOptions } from "./peer_progress.ts";
 import { ReadingTime } from "./reading_time.ts";
 
 /** Bytes per second below which bytes do not end a silence: a byte now and then is not enough. */
 const MIN_RATE = 1_024;
+const RECEIVED: ProgressOptions = { minRate: MIN_RATE, countWritten: false };
+const RECEIVED_OR_WRITTEN: ProgressOptions = {
+  minRate: MIN_RATE,
+  countWritten: true,
+};
 /** The longest time for which the rate of a peer is measured before it is judged, in milliseconds. */
 const MEASURE = 2_000;
 
@@ -83,9 +88,11 @@ export function watchSilence(options: SilenceOptions): () => void {
   return stop;
 }
 
-class SilenceWatch {
+/** What {@link watchSilence} does, for a `timeout` above 0, with a method in place of a signal and a function. */
+export class SilenceWatch {
   readonly #options: SilenceOptions;
   readonly #progress: PeerProgress | undefined;
+  /** Present if the socket counts bytes and cannot ping. */
   readonly #readingTime: ReadingTime | undefined;
   /** When the peer gave a sign of life last, other than bytes. At first, the beginning of the watch. */
   #signAt: number;
@@ -97,15 +104,19 @@ class SilenceWatch {
   /** Called when the watch has ended. */
   onStop: (() => void) | undefined;
 
+  /** Begins to watch. */
   constructor(options: SilenceOptions) {
     this.#options = options;
     const { clock, timeout, connection: { activity, controlFrames } } = options;
     this.#signAt = clock.now();
-    this.#progress = activity && new PeerProgress(activity, this.#signAt, {
-      minRate: MIN_RATE,
-      countWritten: !controlFrames,
-    });
-    this.#readingTime = activity && new ReadingTime(activity);
+    this.#progress = activity && new PeerProgress(
+      activity,
+      this.#signAt,
+      controlFrames ? RECEIVED : RECEIVED_OR_WRITTEN,
+    );
+    if (activity !== undefined && !controlFrames) {
+      this.#readingTime = new ReadingTime(activity);
+    }
     this.#task = this.#lookAt(this.#signAt + timeout / 2);
   }
 
@@ -117,16 +128,19 @@ class SilenceWatch {
   }
 
   #lookAt(due: number): Task {
+    const schedule = Schedule.of(this.#options.clock);
+    return schedule.deadlineAt(due, () => this.#lookNow());
+  }
+
+  #lookNow(): void {
     const { clock, onSilence } = this.#options;
-    return Schedule.of(clock).deadlineAt(due, () => {
-      const next = this.#look(clock.now());
-      if (this.#stopped) return;
-      if (next !== undefined) this.#task = this.#lookAt(next);
-      else {
-        this.onStop?.();
-        notify(onSilence, warn);
-      }
-    });
+    const next = this.#look(clock.now());
+    if (this.#stopped) return;
+    if (next !== undefined) this.#task = this.#lookAt(next);
+    else {
+      this.onStop?.();
+      notify(onSilence, warn);
+    }
   }
 
   /** When to look next; `undefined` if the peer was silent for too long. */
