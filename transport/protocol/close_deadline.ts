@@ -12,8 +12,8 @@ export const MAX_CLOSE_EXTENSION = 4;
  * never answer.) All times are milliseconds of a monotonic clock.
  */
 export class CloseDeadline {
-  /** When it is due; `Infinity` for never. */
-  due = Infinity;
+  /** When it is due; `undefined` for never. */
+  due: number | undefined;
   /** The timeout in milliseconds that it was set with. */
   timeout = 0;
   #extensions = 0;
@@ -21,7 +21,10 @@ export class CloseDeadline {
 
   /** Sets the deadline, or brings it forward; it never moves a deadline back. A timeout of 0 changes nothing. */
   limit(now: number, timeout: number): void {
-    if (timeout > 0 && now + timeout < this.due) this.restart(now, timeout);
+    if (timeout <= 0) return;
+    if (this.due === undefined || now + timeout < this.due) {
+      this.restart(now, timeout);
+    }
   }
 
   /** Sets the deadline anew. */
@@ -43,8 +46,8 @@ export class CloseDeadline {
    * @returns Whether it was put off.
    */
   extend(now: number): boolean {
-    const recently = this.#progressAt > this.due - this.timeout / 2;
-    if (!recently || this.#extensions === 0) return false;
+    if (this.due === undefined || this.#extensions === 0) return false;
+    if (this.#progressAt <= this.due - this.timeout / 2) return false;
     this.#extensions--;
     this.due = now + this.timeout;
     return true;

@@ -131,8 +131,8 @@ export class Endpoint {
     return this.#receiving.ready && !this.#lifecycle.flooded;
   }
 
-  /** When {@link Endpoint.deadlineReached} has to be called; `Infinity` for never. */
-  get deadline(): number {
+  /** When {@link Endpoint.deadlineReached} has to be called; `undefined` for never. */
+  get deadline(): number | undefined {
     return this.#lifecycle.deadline;
   }
 

@@ -27,7 +27,8 @@ export class Lifecycle {
   readonly #isServer: boolean;
   readonly #sending: SendingSide;
   readonly #receiving: ReceivingSide;
-  readonly #closeDeadline = new CloseDeadline();
+  /** Created when it is needed first: most connections are open, and there may be many. */
+  #closing: CloseDeadline | undefined;
 
   #state: EndpointState = "open";
   #initiator: "local" | "peer" | undefined;
@@ -37,8 +38,8 @@ export class Lifecycle {
   #streamError: Error | undefined;
   /** The peer has ended the stream. Bytes that came before may still have to be parsed, and others to be written. */
   #peerEnded = false;
-  #idleUntil = Infinity;
-  #floodUntil = Infinity;
+  #idleUntil: number | undefined;
+  #floodUntil: number | undefined;
   #end: EndpointEnd | undefined;
 
   /** The maximum time of a closing handshake that the peer begins, in milliseconds; 0 for no limit. */
@@ -57,6 +58,10 @@ export class Lifecycle {
     this.closeTimeout = closeTimeout;
   }
 
+  get #closeDeadline(): CloseDeadline {
+    return this.#closing ??= new CloseDeadline();
+  }
+
   /** The state of the connection. */
   get state(): EndpointState {
     return this.#state;
@@ -64,12 +69,15 @@ export class Lifecycle {
 
   /** Whether the rest of a flood has to wait. */
   get flooded(): boolean {
-    return this.#floodUntil !== Infinity;
+    return this.#floodUntil !== undefined;
   }
 
-  /** When {@link Lifecycle.deadlineReached} has to be called; `Infinity` for never. */
-  get deadline(): number {
-    return Math.min(this.#closeDeadline.due, this.#idleUntil, this.#floodUntil);
+  /** When {@link Lifecycle.deadlineReached} has to be called; `undefined` for never. */
+  get deadline(): number | undefined {
+    return earliest(
+      earliest(this.#closing?.due, this.#idleUntil),
+      this.#floodUntil,
+    );
   }
 
   /** Whether {@link Lifecycle.answersDone} has to be called. */
@@ -111,7 +119,7 @@ export class Lifecycle {
     if (receiving.controls > MAX_CONTROLS) {
       this.#floodUntil = now + receiving.controls / CONTROLS_PER_MS;
       receiving.controls = 0;
-    } else if (receiving.paced && this.#floodUntil === Infinity) {
+    } else if (receiving.paced && this.#floodUntil === undefined) {
       this.#floodUntil = now + MESSAGES_PAUSE;
     }
   }
@@ -203,13 +211,13 @@ export class Lifecycle {
 
   /** The time of {@link Lifecycle.deadline} has come. */
   deadlineReached(now: number): void {
-    if (now >= this.#floodUntil) {
-      this.#floodUntil = Infinity;
+    if (hasCome(this.#floodUntil, now)) {
+      this.#floodUntil = undefined;
       this.#receiving.goOn();
       this.afterInput(now);
     }
-    if (now >= this.#idleUntil) this.#stopReading();
-    else if (now >= this.#closeDeadline.due) this.#closeTimedOut(now);
+    if (hasCome(this.#idleUntil, now)) this.#stopReading();
+    else if (hasCome(this.#closing?.due, now)) this.#closeTimedOut(now);
   }
 
   /** A fault that a side has found and that the state does not show yet. */
@@ -300,7 +308,7 @@ export class Lifecycle {
     checkMove(this.#state, to);
     this.#state = to;
     // Otherwise bytes are drained or ignored from now on.
-    if (to !== "draining") this.#floodUntil = Infinity;
+    if (to !== "draining") this.#floodUntil = undefined;
   }
 
   #finish(): void {
@@ -321,8 +329,17 @@ export class Lifecycle {
       error: clean ? undefined : this.#error ?? streamError,
       dropped,
     };
-    this.#closeDeadline.due = this.#idleUntil = Infinity;
+    this.#closing = this.#idleUntil = undefined;
     this.#receiving.ignore();
     this.#sending.break();
   }
+}
+
+/** The earlier of two times, each of which may be never. */
+function earliest(a: number | undefined, b: number | undefined) {
+  return a === undefined || b === undefined ? a ?? b : Math.min(a, b);
+}
+
+function hasCome(time: number | undefined, now: number): boolean {
+  return time !== undefined && now >= time;
 }

@@ -19,6 +19,22 @@ import type { SocketReader, SocketStartOptions } from "./socket.ts";
 
 /** From this many buffered bytes on, output is written at once. */
 const FLUSH_AT = 65_536;
+/** Size of the memory of messages that are lent; larger if a read is. */
+const LENT_SIZE = 65_536;
+
+/** Memory of the messages that are lent to readers, one read at a time. */
+let lent = new Uint8Array(0);
+
+/**
+ * Copies bytes to memory that a reader may see. What the stream reads into may serve other connections too, and would be
+ * lost to all of them if the reader transferred its buffer.
+ */
+function lend(bytes: Uint8Array): Uint8Array {
+  const { length } = bytes;
+  if (lent.length < length) lent = new Uint8Array(Math.max(length, LENT_SIZE));
+  lent.set(bytes);
+  return lent.subarray(0, length);
+}
 
 /** Options of an {@link EndpointDriver}. */
 export interface DriverOptions {
@@ -51,6 +67,8 @@ export class EndpointDriver
   /** The protocol. */
   readonly endpoint: Endpoint;
   readonly keepsData: boolean;
+  /** Whether messages are lent to the reader. */
+  readonly #lends: boolean;
   readonly #stream: ByteStream;
   readonly #clock: Clock;
   readonly #flushSoon: (target: Flushable) => void;
@@ -78,7 +96,7 @@ export class EndpointDriver
    * stream never does.
    */
   #writing = false;
-  #deadline = Infinity;
+  #deadline: number | undefined;
   #task: Task | undefined;
   #answers: ReturnType<typeof setImmediate> | undefined;
   /** The last `sends` that was reported to the reader. */
@@ -101,6 +119,7 @@ export class EndpointDriver
     this.#onEnd = options.onEnd;
     this.endpoint = new Endpoint(this, protocol, this.#clock.now());
     this.keepsData = this.endpoint.keepsInput;
+    this.#lends = protocol.binary === "borrow";
     stream.attach(this);
     this.flush();
   }
@@ -202,6 +221,10 @@ export class EndpointDriver
   // What the stream reports.
 
   data(bytes: Uint8Array): void {
+    this.#take(this.#lends ? lend(bytes) : bytes);
+  }
+
+  #take(bytes: Uint8Array): void {
     this.#received();
     this.endpoint.receive(bytes, this.#clock.now());
     this.#settle();
@@ -337,7 +360,8 @@ export class EndpointDriver
     const early = this.#early;
     if (early !== undefined) {
       this.#early = undefined;
-      return this.data(early);
+      // Not lent, since this may be called by a reader to whom a message is lent.
+      return this.#take(early);
     }
     this.#reading = reading;
     if (reading) this.#stream.resume();
@@ -354,13 +378,13 @@ export class EndpointDriver
     this.#reader?.closing?.(sends);
   }
 
-  #setDeadline(deadline: number): void {
+  #setDeadline(deadline: number | undefined): void {
     const schedule = Schedule.of(this.#clock);
     schedule.cancel(this.#task);
     this.#deadline = deadline;
-    if (deadline === Infinity) return;
+    if (deadline === undefined) return;
     const run = () => {
-      this.#deadline = Infinity;
+      this.#deadline = undefined;
       this.endpoint.deadlineReached(this.#clock.now());
       this.flush();
     };
@@ -382,7 +406,7 @@ export class EndpointDriver
   #finish(end: EndpointEnd): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#setDeadline(Infinity);
+    this.#setDeadline(undefined);
     if (this.#answers !== undefined) clearImmediate(this.#answers);
     this.#early = undefined;
     this.#stream.destroy();

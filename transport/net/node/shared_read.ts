@@ -32,8 +32,8 @@ export class KeptMemory {
 
 /** The maximum number of bytes that one read into shared memory returns. */
 const READ_SIZE = 65_536;
-/** The maximum number of bytes of one read into memory of the handler. Larger reads save no processor time. */
-const MAX_DIRECT = 262_144;
+/** The maximum number of bytes of one read into memory of the handler, so that other connections do not wait long. */
+const MAX_DIRECT = 1_048_576;
 
 /** The memory that all sockets of this thread read into, one after the other. Allocated for the first socket. */
 let shared: Uint8Array<ArrayBuffer> | undefined;

@@ -35,7 +35,8 @@ export interface ByteStreamHandler {
    * Receives bytes that have arrived, in order. Not called while the stream is paused.
    *
    * The handler may change the bytes in place. They are valid until it returns, see {@link keepsData}: a handler that
-   * pauses the stream in the middle must copy what it has not looked at.
+   * pauses the stream in the middle must copy what it has not looked at. It must not transfer their buffer, which other
+   * streams may use too.
    */
   data(bytes: Uint8Array<ArrayBuffer>): void;
   /**

@@ -105,7 +105,7 @@ export class Rig {
   /** Lets the time of the next deadline come. */
   deadline(): void {
     const { deadline } = this.endpoint;
-    assert(deadline !== Infinity, "no deadline is set");
+    assert(deadline !== undefined, "no deadline is set");
     this.now = Math.max(this.now, deadline);
     this.endpoint.deadlineReached(this.now);
   }

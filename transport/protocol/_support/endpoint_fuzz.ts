@@ -103,7 +103,10 @@ function live(next: (limit: number) => number, report: EndpointFuzzReport) {
     const { state } = endpoint;
     report.states.set(state, (report.states.get(state) ?? 0) + 1);
     check(endpoint.end !== undefined === (state === "ended"), "end and state");
-    check(state !== "ended" || endpoint.deadline === Infinity, "late deadline");
+    check(
+      state !== "ended" || endpoint.deadline === undefined,
+      "late deadline",
+    );
   }
   attempt(() => endpoint.close(1000, "", 100, rig.now));
   for (let i = 0; endpoint.end === undefined; i++) {

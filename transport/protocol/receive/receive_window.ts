@@ -18,7 +18,35 @@ const SHORT_TEXT = 12;
 /** ASCII text up to this size is faster through Latin-1 than through a `TextDecoder`. */
 const LATIN1_LIMIT = 2048;
 
-const EMPTY = new MaskView(new ArrayBuffer(0));
+/** A buffer as a {@link ReceiveWindow} needs it. */
+class ReceivedMemory extends MaskView {
+  #latin1: Buffer | undefined;
+
+  /** Decodes ASCII. */
+  ascii(start: number, stop: number): string {
+    if (stop - start <= SHORT_TEXT) return decodeAscii(this.bytes, start, stop);
+    this.#latin1 ??= Buffer.from(this.buffer, 0, this.bytes.length);
+    return this.#latin1.toString("latin1", start, stop);
+  }
+}
+
+const EMPTY = new ReceivedMemory(new ArrayBuffer(0));
+/** Larger memory is not kept in {@link latest}. */
+const MAX_LATEST = 65_536;
+
+/**
+ * The lent memory that a window was moved to last. The streams of a thread may all read into the same memory, and their
+ * windows share its views then: thousands of connections with views of their own do not fit into the processor's cache.
+ */
+let latest = EMPTY;
+
+/** Returns the views of memory that is valid only for a while. */
+function lentMemory(buffer: ArrayBufferLike): ReceivedMemory {
+  if (buffer === latest.buffer) return latest;
+  const memory = new ReceivedMemory(buffer);
+  if (buffer.byteLength <= MAX_LATEST) latest = memory;
+  return memory;
+}
 
 /**
  * The memory that contains the pushed bytes. Returns whole payloads out of it.
@@ -32,26 +60,25 @@ export class ReceiveWindow {
   /** What to add to a position in the memory to get one in the stream. */
   origin = 0;
   readonly #masked: boolean;
-  readonly #copies: boolean;
-  #latin1: Buffer | undefined;
+  readonly #mode: BinaryMode;
 
   /** Creates a window for payloads that are masked or not. */
   constructor(masked: boolean, binary: BinaryMode) {
     this.#masked = masked;
-    this.#copies = binary === "copy";
+    this.#mode = binary;
   }
 
   /** Moves to the memory that the next bytes are in. */
   move(buffer: ArrayBufferLike): void {
     if (buffer === this.view.buffer) return;
-    this.view = new MaskView(buffer);
-    this.#latin1 = undefined;
+    this.view = this.#mode === "view"
+      ? new ReceivedMemory(buffer)
+      : lentMemory(buffer);
   }
 
   /** Releases the memory. */
   release(): void {
     this.view = EMPTY;
-    this.#latin1 = undefined;
   }
 
   /**
@@ -73,20 +100,14 @@ export class ReceiveWindow {
     if (!ascii) {
       return decodeText(view.bytes.subarray(start, stop), this.origin + start);
     }
-    if (size <= SHORT_TEXT) return decodeAscii(view.bytes, start, stop);
-    const latin1 = this.#latin1 ??= Buffer.from(
-      view.bytes.buffer,
-      0,
-      view.bytes.length,
-    );
-    return latin1.toString("latin1", start, stop);
+    return view.ascii(start, stop);
   }
 
   /** Unmasks a whole binary payload in place, and copies it in the mode `copy`. */
   binary(start: number, stop: number, key: number): Uint8Array {
     const view = this.view;
     if (this.#masked) view.mask(start, stop, key);
-    return this.#copies
+    return this.#mode === "copy"
       ? view.bytes.slice(start, stop)
       : view.bytes.subarray(start, stop);
   }
