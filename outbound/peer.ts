@@ -33,7 +33,7 @@ export function nameOf(id: string): string {
     : id;
 }
 
-/** The options of an {@link OutboundPeer}. */
+/** What an {@link OutboundPeer} needs. */
 export interface OutboundPeerContext {
   /** The peer's id. */
   readonly id: string;
@@ -61,7 +61,11 @@ export class OutboundPeer
   readonly id: string;
   /** Whether the user gave the id, so that no other form of it stands for the peer. */
   readonly hasOwnId: boolean;
-  readonly #context: OutboundPeerContext;
+  readonly #url: string;
+  readonly #settings: PeerSettings;
+  readonly #gate: PeerGate;
+  readonly #core: OutboundCore;
+  readonly #makeWorker: OutboundPeerContext["makeWorker"];
   #worker: OutboundWorker;
   #presence: Presence;
   #peer: CorePeer | undefined;
@@ -71,11 +75,15 @@ export class OutboundPeer
    *
    * @throws {PoolError} `worker-failed`.
    */
-  constructor(context: OutboundPeerContext) {
-    this.id = context.id;
-    this.hasOwnId = context.hasOwnId;
-    this.#context = context;
-    this.#worker = context.makeWorker(context.id, context.url);
+  constructor(options: OutboundPeerContext) {
+    this.id = options.id;
+    this.hasOwnId = options.hasOwnId;
+    this.#url = options.url;
+    this.#settings = options.settings;
+    this.#gate = options.gate;
+    this.#core = options.core;
+    this.#makeWorker = options.makeWorker;
+    this.#worker = options.makeWorker(options.id, options.url);
     this.#presence = new Presence(this.#worker, this);
   }
 
@@ -91,20 +99,18 @@ export class OutboundPeer
 
   /** Reports a fault of the worker. */
   workerFailed(error: Error): void {
-    const { core } = this.#context;
-    this.#report(core.workerFailed(this.id, error));
+    this.#report(this.#core.workerFailed(this.id, error));
   }
 
   /** Starts the worker. */
   start(): void {
-    const { core, settings } = this.#context;
-    core.admit({
+    this.#core.admit({
       id: this.id,
       worker: this.#worker,
       owner: this,
       // Figures of a peer never fall, also if it gets another worker.
       counter: this.#peer?.counter,
-      closeTimeout: settings.closeTimeout,
+      closeTimeout: this.#settings.closeTimeout,
     });
   }
 
@@ -113,20 +119,19 @@ export class OutboundPeer
     const cause = error ?? new Error("it ended before stop() was called.");
     this.#notify(peer, {
       kind: "stopped",
-      error: this.#context.core.workerFailed(this.id, cause),
+      error: this.#core.workerFailed(this.id, cause),
     }, 0);
   }
 
   /** Makes the worker dial at once, or starts a new worker if it has ended. */
   reconnect(): void {
-    const { core, gate, makeWorker, url } = this.#context;
     const peer = this.#peer;
     if (peer === undefined) return;
-    gate.prefer();
+    this.#gate.prefer();
     if (peer.finished) {
-      this.#worker = makeWorker(this.id, url);
+      this.#worker = this.#makeWorker(this.id, this.#url);
       this.#presence = new Presence(this.#worker, this);
-      core.retire(peer);
+      this.#core.retire(peer);
       this.start();
       return;
     }
@@ -142,7 +147,7 @@ export class OutboundPeer
     try {
       result = this.#worker.reconnect();
     } catch (error) {
-      throw core.workerFailed(this.id, error);
+      throw this.#core.workerFailed(this.id, error);
     }
     // An asynchronous method may reject.
     notify(() => result, (error) => this.workerFailed(error));
@@ -157,29 +162,30 @@ export class OutboundPeer
       ),
     );
     if (this.#peer === undefined) return;
-    await this.#context.core.dismiss(this.#peer, code, reason);
+    await this.#core.dismiss(this.#peer, code, reason);
   }
 
   /** Makes what the worker gets. */
   makePlugin(peer: CorePeer): OutboundPlugin {
     this.#peer = peer;
-    const { id, url, settings, gate, core } = this.#context;
+    const core = this.#core;
+    const settings = this.#settings;
     const { clock } = core.options;
     const attributes = { pool_id: core.id, peer_id: this.name };
     return {
-      id,
-      url,
+      id: this.id,
+      url: this.#url,
       delivery: peer.delivery,
       notify: (notice, session) => this.#notify(peer, notice, session),
       onError: (error) => this.#report(error),
-      nextSession: () => this.#context.core.sessions.next(this.id),
+      nextSession: () => this.#core.sessions.next(this.id),
       prepare: (connection, session) => this.#prepare(connection, session),
       judge: (info) => this.#judge(info),
       counter: peer.counter,
       connectionOptions: {
         ...settings.connection,
         clock,
-        dialGate: gate,
+        dialGate: this.#gate,
         meter: peer.counter,
         logAttributes: attributes,
       },
@@ -193,28 +199,29 @@ export class OutboundPeer
   }
 
   #report(error: Error): void {
-    this.#context.core.report(this.id, error);
+    this.#core.report(this.id, error);
   }
 
   #prepare(connection: Connection, session: number): Promise<void> | undefined {
-    const { id, url, core, settings } = this.#context;
-    return settings.onConnected &&
-      runOnConnected(settings.onConnected, connection, session, {
-        id,
-        url,
-        timeout: settings.handshakeTimeout,
-        clock: core.options.clock,
+    const { onConnected, handshakeTimeout } = this.#settings;
+    return onConnected &&
+      runOnConnected(onConnected, connection, session, {
+        id: this.id,
+        url: this.#url,
+        timeout: handshakeTimeout,
+        clock: this.#core.options.clock,
         onError: (error) => this.#report(error),
       });
   }
 
   #judge(info: ReconnectInfo): ReconnectDecision {
-    const { shouldReconnect } = this.#context.settings;
+    const { shouldReconnect } = this.#settings;
     return judge(shouldReconnect, info, (error) => this.#report(error));
   }
 
   #notify(peer: CorePeer, notice: OutboundNotice, session: number): void {
-    const { id, core } = this.#context;
+    const { id } = this;
+    const core = this.#core;
     if (peer.retired) return;
     if (!isNotice(notice)) {
       const rule =

@@ -39,7 +39,8 @@ export class Heartbeats {
   get queue(): Queue<Heartbeat> {
     if (this.#queue === undefined) {
       this.#queue = new Queue({ capacity: KEPT });
-      if (this.latency !== undefined) this.#keep(this.#queue, this.latency);
+      const { latency, lastAt: at } = this;
+      if (latency !== undefined) this.#queue.push({ at, latency });
       if (this.#ended) this.#queue.close();
     }
     return this.#queue;
@@ -58,11 +59,8 @@ export class Heartbeats {
     this.latency = latency;
     this.lastAt = at;
     this.lastClockAt = this.#clock.now();
-    if (this.#queue !== undefined) this.#keep(this.#queue, latency);
-  }
-
-  #keep(queue: Queue<Heartbeat>, latency: number): void {
-    if (queue.full) queue.shift();
-    queue.push({ at: this.lastAt, latency });
+    const queue = this.#queue;
+    if (queue?.full) queue.shift();
+    queue?.push({ at, latency });
   }
 }
