@@ -1,4 +1,5 @@
 import type { Clock } from "../transport/base/clock.ts";
+import type { ConnectionError } from "../transport/base/errors.ts";
 import { onAbort } from "../transport/base/promise.ts";
 import type { Connection } from "../transport/connection/connection.ts";
 import type { SilenceWatch } from "../transport/connection/liveness/watch_silence.ts";
@@ -9,7 +10,12 @@ import type {
 } from "../transport/pool/delivery.ts";
 import type { SocketEnd } from "../transport/socket/socket.ts";
 import type { OutboundPlugin } from "./plugin.ts";
-import { watchKeepalive, watchMessages, type WatchOptions } from "./watch.ts";
+import {
+  type SilenceListener,
+  watchKeepalive,
+  watchMessages,
+  type WatchOptions,
+} from "./watch.ts";
 
 /** How long a peer has for the closing handshake when its connection is replaced, in milliseconds. */
 export const REPLACE_TIMEOUT = 50;
@@ -74,13 +80,14 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
  * Idle peers are many, so this has no signals and no asynchronous functions that wait for the end of the connection:
  * each takes 500 to 700 bytes.
  */
-export class Session {
+export class Session implements SilenceListener {
   readonly #connection: Connection;
   readonly #sink: DeliverySink;
   readonly #keepalive: SilenceWatch | undefined;
   readonly #messages: SilenceWatch | undefined;
   #failure: Error | undefined;
-  #lastMessageAt = 0;
+  /** When a message arrived last, in milliseconds of the clock; 0 unless `messageTimeout` needs it. */
+  lastMessageAt = 0;
 
   /** Begins to read. */
   constructor(options: Omit<SessionOptions, "signal">) {
@@ -99,8 +106,7 @@ export class Session {
       workerOptions,
       clock,
       lastSentAt: options.lastSentAt,
-      lastMessageAt: () => this.#lastMessageAt,
-      onSilence: (error) => this.#fail(error, 1001, error.message),
+      listener: this,
     };
     this.#keepalive = watchKeepalive(watch);
     if (watchesMessages) this.#messages = watchMessages(watch);
@@ -117,6 +123,11 @@ export class Session {
     return this.#open(onOpen);
   }
 
+  /** Closes the connection of a silent peer. */
+  silent(error: ConnectionError): void {
+    this.#fail(error, 1001, error.message);
+  }
+
   /** Ends the session. */
   end({ code, reason, timeout }: EndRequest): void {
     this.#sink.finish();
@@ -125,7 +136,7 @@ export class Session {
 
   /** A separate method, so that its closure does not make those of the constructor larger. */
   #observed(delivery: MessageDelivery, clock: Clock): MessageDelivery {
-    return observed(delivery, () => this.#lastMessageAt = clock.now());
+    return observed(delivery, () => this.lastMessageAt = clock.now());
   }
 
   #open(onOpen: () => void): Promise<SessionEnd> {

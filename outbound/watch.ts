@@ -17,6 +17,14 @@ import type { ResolvedOutboundWorkerOptions } from "./worker_options.ts";
 /** Bytes of a pong that answers one of our pings: a header of 2 and a payload of 8. */
 const PONG_SIZE = 10;
 
+/** Learns that a peer is silent. */
+export interface SilenceListener {
+  /** When a message arrived last, in milliseconds of the clock. */
+  readonly lastMessageAt: number;
+  /** The peer was silent for too long. Called at most once by each watch. */
+  silent(error: ConnectionError): void;
+}
+
 /** Options of {@link watchKeepalive} and {@link watchMessages}. */
 export interface WatchOptions {
   /** The connection to watch. */
@@ -27,12 +35,9 @@ export interface WatchOptions {
   readonly workerOptions: ResolvedOutboundWorkerOptions;
   /** When a message was last sent, in milliseconds of the clock: a sign of life if the socket cannot ping. */
   readonly lastSentAt?: (() => number) | undefined;
-  /** When a message arrived last, in milliseconds of the clock. */
-  readonly lastMessageAt: () => number;
   /** The source of time. */
   readonly clock: Clock;
-  /** Called at most once, with the error. */
-  readonly onSilence: (error: ConnectionError) => void;
+  readonly listener: SilenceListener;
 }
 
 /** Watches for a peer that gives no sign of life for `keepaliveTimeout`, unless that is 0. */
@@ -41,14 +46,14 @@ export function watchKeepalive(
 ): SilenceWatch | undefined {
   const timeout = keepaliveTimeout(options);
   if (timeout === 0) return undefined;
-  const { connection, clock, lastSentAt, onSilence } = options;
+  const { connection, clock, lastSentAt, listener } = options;
   return new SilenceWatch({
     connection,
     timeout,
     clock,
     lastSentAt,
     onSilence: () =>
-      onSilence(
+      listener.silent(
         new ConnectionError(
           "keepalive-timeout",
           `Cannot keep the connection: the peer gave no sign of life within keepaliveTimeout (${timeout} ms).`,
@@ -59,14 +64,14 @@ export function watchKeepalive(
 
 /** Watches for a peer that sends no message for `messageTimeout`, which is above 0. */
 export function watchMessages(options: WatchOptions): SilenceWatch {
-  const { clock, onSilence } = options;
+  const { clock, listener } = options;
   const timeout = options.workerOptions.messageTimeout;
   return new SilenceWatch({
     connection: new MessageSource(options),
     timeout,
     clock,
     onSilence: () =>
-      onSilence(
+      listener.silent(
         new ConnectionError(
           "message-timeout",
           `Cannot keep the connection: no message arrived within messageTimeout (${timeout} ms).`,
@@ -89,7 +94,7 @@ class MessageSource implements SilentPeer {
   }
 
   get lastSignAt(): number {
-    return this.#options.lastMessageAt();
+    return this.#options.listener.lastMessageAt;
   }
 
   get pausedUntil(): number {
