@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { FakeClock, MockSocket } from "../../testing/mod.ts";
 import { ConnectionError } from "../base/errors.ts";
+import { Schedule } from "../base/schedule.ts";
 import { Connection } from "./connection.ts";
 
 Deno.test("A ping gives its round trip, which counts as a heartbeat", async () => {
@@ -48,6 +49,23 @@ Deno.test("heartbeats begins with the newest one when it is first used, also aft
     assertEquals(latencies, closed ? [3] : [2, 3]);
     assertEquals(connection.stats().heartbeats, 3);
   }
+});
+
+Deno.test("A pong ends the deadline of its ping: an idle connection has one task, the next ping", async () => {
+  const clock = new FakeClock();
+  const socket = new MockSocket({ clock });
+  const connection = new Connection(socket, { clock, pingInterval: 1_000 });
+  const schedule = Schedule.of(clock);
+  const tasks: number[] = [];
+  for (const answers of [true, true, false]) {
+    await clock.advance(1_100);
+    if (answers) socket.receivePong();
+    tasks.push(schedule.size);
+  }
+  assertEquals(connection.stats().heartbeats, 2);
+  assertEquals(tasks, [1, 1, 2]);
+  await clock.advance(21_000);
+  assertEquals((await connection.errors.take())?.code, "ping-timeout");
 });
 
 Deno.test("Pings go out every pingInterval, a tenth earlier or later", async () => {

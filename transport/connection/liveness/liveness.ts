@@ -168,6 +168,10 @@ export class Liveness implements PingListener {
   /** A pong has answered a ping. */
   answered(latency: number, at: number): void {
     this.#host.heartbeat(latency, at);
+    if (this.#openProbe() !== undefined) return;
+    // The deadline would do nothing. Until then it would take 200 bytes, on every idle connection.
+    this.#schedule.cancel(this.#pingDeadline);
+    this.#pingDeadline = undefined;
   }
 
   /** Output was buffered. */

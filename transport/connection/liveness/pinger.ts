@@ -83,7 +83,8 @@ export class Pinger {
     );
     if (place < 0) return;
     const answered = this.#unanswered.slice(0, place + 1);
-    this.#unanswered = this.#unanswered.slice(place + 1);
+    const later = this.#unanswered.slice(place + 1);
+    this.#unanswered = later.length === 0 ? NONE : later;
     const now = this.#clock.now();
     const newest = answered[place];
     if (newest !== undefined) this.#listener.answered(now - newest.sentAt, at);
