@@ -129,8 +129,13 @@ export class OutboundPeer
     if (peer === undefined) return;
     this.#gate.prefer();
     if (peer.finished) {
-      this.#worker = this.#makeWorker(this.id, this.#url);
-      this.#presence = new Presence(this.#worker, this);
+      const worker = this.#makeWorker(this.id, this.#url);
+      // The factory may have called `reconnect`.
+      if (this.#peer !== peer) return;
+      // It may have removed the peer, or closed the pool.
+      if (peer.retired) throw this.#core.notFound("reconnect", this.id);
+      this.#worker = worker;
+      this.#presence = new Presence(worker, this);
       this.#core.retire(peer);
       this.start();
       return;
@@ -231,12 +236,12 @@ export class OutboundPeer
     if (!this.#presence.notice(notice, session)) return;
     if (notice.kind === "connected") peer.counter.connected();
     if (notice.kind === "disconnected") peer.counter.lost();
+    core.emit(peer, { id, at: core.options.clock.date(), session, ...notice });
     core.log?.info(`Peer ${notice.kind}`, {
       peer_id: nameOf(id),
       session,
       ...notice,
     });
-    core.emit(peer, { id, at: core.options.clock.date(), session, ...notice });
   }
 }
 

@@ -187,14 +187,7 @@ export class OutboundPool implements AsyncDisposable {
       ? this.#settings
       : resolvePeer(this.#options, own);
     checkDialTarget(normalized, settings.connection, "connection.");
-    if (this.#peers.has(id)) {
-      throw new PoolError(
-        "peer-exists",
-        `Cannot connect: ${this.#core.label} has a peer ${
-          JSON.stringify(nameOf(id))
-        } already. Give another id to connect to the same URL again.`,
-      );
-    }
+    this.#checkFree(id);
     const peer = new OutboundPeer({
       id,
       url: normalized,
@@ -204,9 +197,12 @@ export class OutboundPool implements AsyncDisposable {
       core: this.#core,
       makeWorker: this.#makeWorker,
     });
+    // `workerFactory` may have closed the pool, or connected to the same peer.
+    this.#core.checkOpen("connect");
+    this.#checkFree(id);
     this.#peers.set(id, peer);
-    this.#core.log?.debug("Peer added", { peer_id: nameOf(id) });
     peer.start();
+    this.#core.log?.debug("Peer added", { peer_id: nameOf(id) });
     return id;
   }
 
@@ -342,6 +338,17 @@ export class OutboundPool implements AsyncDisposable {
     return url === undefined || this.#peers.get(url)?.hasOwnId
       ? String(id)
       : url;
+  }
+
+  /** @throws {PoolError} `peer-exists`. */
+  #checkFree(id: string): void {
+    if (!this.#peers.has(id)) return;
+    throw new PoolError(
+      "peer-exists",
+      `Cannot connect: ${this.#core.label} has a peer ${
+        JSON.stringify(nameOf(id))
+      } already. Give another id to connect to the same URL again.`,
+    );
   }
 
   #peer(action: string, id: string | URL): OutboundPeer {

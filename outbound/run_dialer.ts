@@ -54,13 +54,15 @@ export async function runDialer(options: DialerOptions): Promise<Connection> {
         // The connection is created after the wait: if thousands of peers are lost together, most of them wait here
         // (measured: 5 KB less for each).
         const leave = dialGate && await dialGate.enter(signal);
-        const attempt = new Connection(url, { ...rest, retry: false });
-        connection = attempt;
+        let connected = false;
         try {
+          const attempt = new Connection(url, { ...rest, retry: false });
+          connection = attempt;
           await attempt.connect({ signal }).catch(unwrap);
+          connected = attempt.state === "connected";
           return attempt;
         } finally {
-          notify(leave, onError, attempt.state === "connected");
+          notify(leave, onError, connected);
         }
       },
       resolveRetry(policy, clock),

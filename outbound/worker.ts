@@ -28,6 +28,9 @@ interface Loss {
   readonly heldFor: number;
 }
 
+/** The next dial after `reconnect`. */
+const NOW = { delay: 0, attempt: 1 };
+
 /** The default worker: dials, runs a session on each connection, and dials again when the connection has ended. */
 export class DefaultOutboundWorker implements OutboundWorker {
   /** Ends the present dial or delay. There is none during a session: of idle peers each signal takes 700 bytes. */
@@ -62,7 +65,7 @@ export class DefaultOutboundWorker implements OutboundWorker {
         : dialled;
       if (this.#request === undefined) await this.#pause(plugin, loss);
       // After `stop`, the pool ignores this notice.
-      else this.#notifyLoss(plugin, loss, { delay: 0, attempt: 1 });
+      else this.#notifyLoss(plugin, loss, NOW);
     }
   }
 
@@ -170,7 +173,8 @@ export class DefaultOutboundWorker implements OutboundWorker {
       connection,
       connectionOptions,
       delivery,
-      prepare,
+      // The request may have come in the moment in which the connection was opened.
+      prepare: this.#request === undefined ? prepare : () => undefined,
       session,
       workerOptions,
       lastSentAt: connection.controlFrames ? undefined : this.#whenSent(),
@@ -182,7 +186,6 @@ export class DefaultOutboundWorker implements OutboundWorker {
       },
     };
     const current = this.#current = new Session(options);
-    // The request may have come in the moment in which the connection was opened.
     if (this.#request !== undefined) current.end(this.#request);
     return current.run(options);
   }
@@ -220,8 +223,11 @@ export class DefaultOutboundWorker implements OutboundWorker {
       error,
       failures,
     });
+    // `shouldReconnect` may have called `reconnect`, and so may `onEvent` when it gets the loss.
+    if (this.#request !== undefined) return this.#notifyLoss(plugin, loss, NOW);
     if (decision === "stop") {
       this.#notifyLoss(plugin, loss);
+      if (this.#request !== undefined) return;
       this.#state = { state: "stopped", error };
       plugin.notify(
         { kind: "stopped", ...(error && { error }) },
@@ -239,6 +245,7 @@ export class DefaultOutboundWorker implements OutboundWorker {
     });
     const attempt = this.#attempt + 1;
     this.#notifyLoss(plugin, loss, { delay, attempt });
+    if (this.#request !== undefined) return;
     plugin.log?.debug("Waiting before the next dial", { delay, attempt });
     this.#waiting(delay, error);
     await sleep(clock, delay, signal).catch(() => {});

@@ -79,7 +79,10 @@ export class Backlogs<E extends PoolEvent> implements BacklogHome<E> {
 
   /** Nothing of the peer waits any more. */
   forget(backlog: Backlog<E>): void {
-    this.#backlogs.delete(backlog.id);
+    // A callback may have removed the peer and added it again, so that the id has another backlog.
+    if (this.#backlogs.get(backlog.id) === backlog) {
+      this.#backlogs.delete(backlog.id);
+    }
   }
 
   /** Moves everything into the inbox, even beyond the limits of the inbox. */

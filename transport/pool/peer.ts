@@ -56,7 +56,7 @@ export class Peer<Plugin, E extends PoolEvent> {
   readonly #home: PeerHome<Plugin, E>;
   readonly #owner: PeerOwner<Plugin, E>;
   readonly #worker: Worker<Plugin>;
-  #done: Promise<void> = DONE;
+  #done: Promise<void> | undefined;
   #statsReported = false;
 
   /** Does nothing yet: see {@link Peer.start}. */
@@ -72,11 +72,13 @@ export class Peer<Plugin, E extends PoolEvent> {
 
   /** Resolves when the worker has ended. */
   get done(): Promise<void> {
-    return this.#done;
+    // A worker may remove its peer in `start()`, which has not returned a promise yet.
+    return this.#done ?? DONE.then(() => this.#done);
   }
 
-  /** Starts the worker. */
+  /** Starts the worker, unless a callback has removed the peer before. */
   start(): void {
+    if (this.retired) return this.#home.finish(this, undefined);
     // Not an asynchronous function: idle peers are many, and each of these takes 500 to 700 bytes.
     const failed = (thrown: unknown) => this.#ended(toError(thrown));
     try {
