@@ -68,11 +68,25 @@ export class Registrar {
     id: string,
     replace: boolean,
   ): (socket: Socket | WebSocket) => void {
+    this.#core.checkOpen(action);
+    checkId("id", id);
+    this.#checkFree(action, id, replace);
+    const { workerFactory = () => new DefaultInboundWorker() } = this.#options;
+    const worker = makeWorker(workerFactory, id, id);
+    // The factory may have closed the pool, or added peers.
+    this.#checkFree(action, id, replace);
+    return (socket) => this.#admit(id, worker, socket);
+  }
+
+  /**
+   * Checks whether a peer can be added under an id.
+   *
+   * @throws {PoolError} `pool-closed`, `peer-exists`, `pool-full`.
+   */
+  #checkFree(action: string, id: string, replace: boolean): void {
     const core = this.#core;
     core.checkOpen(action);
-    checkId("id", id);
-    const old = core.peers.get(id);
-    if (old === undefined) this.checkRoom(action);
+    if (!core.peers.has(id)) this.checkRoom(action);
     else if (!replace) {
       throw new PoolError(
         "peer-exists",
@@ -81,12 +95,6 @@ export class Registrar {
         } already. Use another id, or replace().`,
       );
     }
-    const { workerFactory = () => new DefaultInboundWorker() } = this.#options;
-    const worker = makeWorker(workerFactory, id, id);
-    return (socket) => {
-      if (old !== undefined) void core.dismiss(old, 1000, "Replaced", true);
-      this.#admit(id, worker, socket);
-    };
   }
 
   /**
@@ -121,9 +129,8 @@ export class Registrar {
       ? new NativeSocket(given, { clock })
       : given;
     taken.add(given);
-    core.log?.debug("Peer added", { peer_id: id, session });
     const owner = new Registration(this.#context, session, socket);
-    core.admit({ id, worker, owner }).counter.connected();
+    core.admit({ id, worker, owner });
   }
 }
 

@@ -63,6 +63,9 @@ export class Registration implements PeerOwner<InboundPlugin, InboundEvent> {
   makePlugin(peer: InboundPeer): InboundPlugin {
     const { id, delivery, counter } = peer;
     const { core, workerOptions, workerLogging } = this.#context;
+    // Before the worker starts, which may report the end at once.
+    counter.connected();
+    core.log?.debug("Peer added", { peer_id: id, session: this.#session });
     return {
       id,
       session: this.#session,
@@ -110,8 +113,8 @@ export class Registration implements PeerOwner<InboundPlugin, InboundEvent> {
     const exit = checkExit(peer, given);
     const at = core.options.clock.date();
     peer.counter.lost();
-    core.log?.info("Peer left", { peer_id: id, session, ...exit });
     core.leave(peer, { id, at, session, ...exit });
+    core.log?.info("Peer left", { peer_id: id, session, ...exit });
   }
 }
 

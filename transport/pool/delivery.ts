@@ -61,6 +61,8 @@ export class Delivery<E extends PoolEvent> implements MessageDelivery {
   readonly #backlogs: Backlogs<E>;
   /** The delivery of the previous peer with this id, until that worker has ended or a message of this peer arrives. */
   #previous: Delivery<E> | undefined;
+  /** The delivery of the next peer with this id, once it was added. */
+  #next: Delivery<E> | undefined;
   #present = true;
   #ended = false;
 
@@ -75,13 +77,22 @@ export class Delivery<E extends PoolEvent> implements MessageDelivery {
     this.counter = counter;
     this.#backlogs = backlogs;
     this.#previous = previous;
-    if (previous !== undefined) previous.#endPrevious();
+    if (previous !== undefined) {
+      previous.#endPrevious();
+      previous.#next = this;
+    }
     backlogs.get(id)?.arrive(this);
   }
 
   /** Whether the peer is registered. */
   get present(): boolean {
     return this.#present;
+  }
+
+  /** The delivery of the previous peer with this id, while messages of that peer may still come. */
+  get previous(): Delivery<E> | undefined {
+    const previous = this.#previous;
+    return previous === undefined || previous.#ended ? undefined : previous;
   }
 
   /** Messages that wait for space in the inbox. */
@@ -134,9 +145,9 @@ export class Delivery<E extends PoolEvent> implements MessageDelivery {
     const backlog = backlogs.size === 0 ? undefined : backlogs.get(id);
     if (!inbox.full && (backlog === undefined || backlog.empty)) {
       return inbox.push(message) || !sink.canPause ||
-        backlogs.make(this).pause(sink);
+        backlogs.make(this.#newest).pause(sink);
     }
-    return (backlog ?? backlogs.make(this)).wait(sink, message);
+    return (backlog ?? backlogs.make(this.#newest)).wait(sink, message);
   }
 
   /** A connection has ended, of which messages were dropped. */
@@ -149,6 +160,11 @@ export class Delivery<E extends PoolEvent> implements MessageDelivery {
   /** Whether connections are never paused: the oldest messages are dropped instead. */
   get dropsOldest(): boolean {
     return this.#backlogs.context.limits.maxQueueSize > 0;
+  }
+
+  /** The delivery of the newest peer with this id: what waits is counted as that of this peer. */
+  get #newest(): Delivery<E> {
+    return this.#next === undefined ? this : this.#next.#newest;
   }
 
   #endPrevious(): void {

@@ -72,8 +72,8 @@ export class PoolCore<Plugin, E extends PoolEvent>
   readonly #onEvent: ((event: E) => unknown) | undefined;
   /** Peers that are no longer registered and whose workers have not ended. */
   readonly #leaving = new Set<Peer<Plugin, E>>();
-  /** The latest of these under each id. */
-  readonly #lastLeaving = new Map<string, Peer<Plugin, E>>();
+  /** The deliveries of the latest of these under each id. */
+  readonly #lastLeaving = new Map<string, Delivery<E>>();
   /** The peer that was looked up last, while it is registered. */
   #lastPeer: Peer<Plugin, E> | undefined;
   readonly #closed = Promise.withResolvers<void>();
@@ -180,11 +180,14 @@ export class PoolCore<Plugin, E extends PoolEvent>
     return workerFailed(this.nameOf(id), cause);
   }
 
-  /** Registers a peer and starts its worker. */
+  /** Registers a peer, in place of a peer with the same id, and starts its worker. */
   admit(admission: Admission<Plugin, E>): Peer<Plugin, E> {
     const { id, worker, owner } = admission;
     const counter = admission.counter ?? new TrafficCounter(this.#counter);
-    const previous = this.#lastLeaving.get(id)?.delivery;
+    // A callback may have added a peer with this id since the id was checked.
+    const replaced = this.peers.get(id);
+    if (replaced !== undefined) this.retire(replaced);
+    const previous = this.#lastLeaving.get(id);
     const peer = new Peer<Plugin, E>({
       id,
       home: this,
@@ -194,6 +197,12 @@ export class PoolCore<Plugin, E extends PoolEvent>
       closeTimeout: admission.closeTimeout ?? this.options.closeTimeout,
     });
     this.peers.set(id, peer);
+    // After the id is taken, since this calls callbacks.
+    if (replaced !== undefined) {
+      void this.dismiss(replaced, 1000, "Replaced", true);
+    }
+    // A callback may have closed the pool.
+    if (this.#closing) this.retire(peer);
     peer.start();
     return peer;
   }
@@ -204,8 +213,9 @@ export class PoolCore<Plugin, E extends PoolEvent>
     if (this.#lastPeer === peer) this.#lastPeer = undefined;
     if (this.peers.get(peer.id) === peer) this.peers.delete(peer.id);
     if (peer.finished) return;
+    if (this.#leaving.has(peer)) return;
     this.#leaving.add(peer);
-    this.#lastLeaving.set(peer.id, peer);
+    this.#lastLeaving.set(peer.id, peer.delivery);
   }
 
   /** A peer has left: its event comes after its messages. */
@@ -330,9 +340,11 @@ export class PoolCore<Plugin, E extends PoolEvent>
   finish(peer: Peer<Plugin, E>, error: Error | undefined): void {
     peer.finish(error);
     this.#leaving.delete(peer);
-    if (this.#lastLeaving.get(peer.id) === peer) {
-      this.#lastLeaving.delete(peer.id);
-    }
+    const { id, delivery } = peer;
+    if (this.#lastLeaving.get(id) !== delivery) return;
+    const { previous } = delivery;
+    if (previous === undefined) this.#lastLeaving.delete(id);
+    else this.#lastLeaving.set(id, previous);
   }
 
   #emit(event: E): void {
