@@ -111,9 +111,10 @@ export class Lifecycle implements OpenConnectionHost, ReceivingHost {
     }
     const signal = signalOf(options);
     signal?.throwIfAborted();
-    this.#move("connecting");
     const { clock, handshakeTimeout } = this.#config;
+    // Before the move, which is logged: a logger may close the connection.
     const dialling = this.#dialling = new AbortController();
+    this.#move("connecting");
     const removeListener = onAbort(
       signal,
       () => dialling.abort(signal?.reason),
@@ -219,6 +220,8 @@ export class Lifecycle implements OpenConnectionHost, ReceivingHost {
     } catch (error) {
       this.dead(toError(error));
     }
+    // A logger may close the connection, which has a socket only now.
+    if (this.#state === "connected") this.log?.info("Connected");
   }
 
   /** Nothing can be sent any more. The end follows. */
@@ -303,7 +306,8 @@ export class Lifecycle implements OpenConnectionHost, ReceivingHost {
   #move(to: ConnectionState): void {
     checkMove(this.#state, to);
     this.#state = to;
-    if (to === "connected") this.log?.info("Connected");
-    else if (to !== "closed") this.log?.debug(`Now ${to}`);
+    if (to === "connecting" || to === "disconnected") {
+      this.log?.debug(`Now ${to}`);
+    }
   }
 }
