@@ -188,7 +188,7 @@ export class MockSocket implements Socket {
     const { type, payload, first, last } = fragment;
     this.#driver.sendFragment(type, payload, first, last);
     this.#wrote(payload.length);
-    this.fragments.push({ ...fragment, payload: payload.slice() });
+    this.fragments.push({ ...fragment, payload: new Uint8Array(payload) });
     this.behaviour.writeFragment?.(fragment);
   }
 
@@ -200,7 +200,7 @@ export class MockSocket implements Socket {
   ping(payload: Uint8Array): void {
     checkPing(this);
     this.#driver.sendPing(payload);
-    this.pings.push(payload.slice());
+    this.pings.push(new Uint8Array(payload));
     this.behaviour.ping?.(payload);
   }
 

@@ -14,16 +14,36 @@ export function messageSize(message: Message): number {
     : message.byteLength;
 }
 
-/** Whether the memory of bytes was transferred: their content is lost, and their length is 0. */
-export function isDetached(bytes: Uint8Array): boolean {
-  return bytes.byteLength === 0 &&
-    Reflect.get(bytes.buffer, "detached") === true;
+/**
+ * Returns a view of the same bytes whose methods are those of `Uint8Array`. A subclass may have others: `slice` of a
+ * `Buffer` does not copy, and `subarray` calls the constructor of the subclass, which may have other parameters.
+ */
+export function plainBytes(bytes: Uint8Array): Uint8Array {
+  return bytes.constructor === Uint8Array
+    ? bytes
+    : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/**
+ * Whether the memory of bytes was transferred, or resized so that they are outside of it: their content is lost, and
+ * their length is 0.
+ */
+export function isLost(bytes: Uint8Array): boolean {
+  if (bytes.byteLength > 0) return false;
+  try {
+    // Only a view that has its memory can be read.
+    Uint8Array.prototype.at.call(bytes, 0);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 /**
  * Refuses what is not a message.
  *
- * @throws {ConfigError} `invalid-argument` when it is neither a string nor a `Uint8Array`, or its memory was transferred.
+ * @throws {ConfigError} `invalid-argument` when it is neither a string nor a `Uint8Array`, or its memory was transferred or
+ * resized so that it is outside.
  */
 export function checkMessage(message: unknown): asserts message is Message {
   if (typeof message === "string") return;
@@ -39,11 +59,11 @@ export function checkMessage(message: unknown): asserts message is Message {
       `Cannot send: data must be a string or a Uint8Array, and is of type ${got}.`,
     );
   }
-  if (isDetached(message)) {
+  if (isLost(message)) {
     throw new ConfigError(
       "invalid-argument",
       "data",
-      "Cannot send: the buffer of data was transferred, so its content is lost.",
+      "Cannot send: the buffer of data was transferred or resized, so its content is lost.",
     );
   }
 }

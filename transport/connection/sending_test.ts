@@ -246,6 +246,16 @@ Deno.test("Bytes whose buffer was transferred before the call are refused, empty
   structuredClone(gone, { transfer: [gone.buffer] });
   assertThrows(() => client.trySend(gone), ConfigError, "transferred");
   await assertRejects(() => client.send(gone), ConfigError, "transferred");
+  const shrunk = new ArrayBuffer(10, { maxByteLength: 10 });
+  const outside = new Uint8Array(shrunk, 5, 5);
+  shrunk.resize(2);
+  assertThrows(() => client.trySend(outside), ConfigError, "resized");
+  await assertRejects(() => client.send(outside), ConfigError, "resized");
+  await assertRejects(
+    () => client.sendStream(ReadableStream.from([outside])),
+    ConfigError,
+    "resized",
+  );
   await client.send(new Uint8Array(0));
   await expectIncoming(server, new Uint8Array(0));
   assertEquals(client.stats().sentMessages, 1);

@@ -206,7 +206,8 @@ export class NativeSocket implements Socket {
       this.#send(data);
       this.#drains.start();
     } else {
-      this.#unsent.push(typeof data === "string" ? data : data.slice());
+      // Not `slice`, which does not copy a `Buffer`.
+      this.#unsent.push(typeof data === "string" ? data : new Uint8Array(data));
       this.#unsentBytes += size;
     }
   }
@@ -301,7 +302,7 @@ export class NativeSocket implements Socket {
   #send(data: Message): void {
     try {
       this.#ws.send(
-        typeof data === "string" || isPlain(data) ? data : data.slice(),
+        typeof data === "string" || isPlain(data) ? data : new Uint8Array(data),
       );
     } catch (thrown) {
       // The message is lost. A later one must not arrive as if nothing were missing.

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import {
   assert,
   assertEquals,
@@ -137,6 +138,15 @@ Deno.test("a socket that is still connecting keeps messages until it is open", (
     assertEquals((await peer.next())?.opcode, TEXT);
     assertEquals((await peer.next())?.payload, bytes(1, 2, 3));
     assertEquals(socket.sentBytes, 7);
+  }));
+
+Deno.test("a Buffer that is written while connecting may be changed at once", () =>
+  withClient(async ({ socket, listener }) => {
+    const bytes = Buffer.from([1, 2, 3]);
+    socket.write(bytes);
+    bytes.fill(0);
+    using peer = await WirePeer.accept(listener);
+    assertEquals((await peer.next())?.payload, new Uint8Array([1, 2, 3]));
   }));
 
 Deno.test("a close while connecting ends the dial at once", () =>

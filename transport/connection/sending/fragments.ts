@@ -1,8 +1,18 @@
+import type { ConfigError } from "../../base/errors.ts";
+import { refuseChunk } from "./chunk_source.ts";
+
 /** Receives a fragment. Its bytes must be used before it returns. */
 export type FragmentWriter = (
   payload: Uint8Array,
   last: boolean,
 ) => Promise<void>;
+
+/** Returns the error for a chunk whose memory was resized or transferred before all of it was sent. */
+export function memoryChanged(): ConfigError {
+  return refuseChunk(
+    "was resized or transferred before all of it was sent. Leave it unchanged until the next one is asked for",
+  );
+}
 
 /** Bytes that a buffer begins with: most streamed messages come in chunks that fill it at once. */
 const FIRST_SIZE = 4_096;
@@ -27,11 +37,17 @@ export class Fragments {
     this.#buffer = new Uint8Array(Math.min(size, FIRST_SIZE));
   }
 
-  /** Adds bytes to the message, and writes the fragments that are complete. */
+  /**
+   * Adds bytes to the message, and writes the fragments that are complete.
+   *
+   * @throws {ConfigError} `invalid-argument` if the memory of the bytes is resized or transferred meanwhile.
+   */
   async add(bytes: Uint8Array): Promise<void> {
+    const { length } = bytes;
     let at = 0;
-    while (at < bytes.length) {
-      const left = bytes.length - at;
+    while (at < length) {
+      if (bytes.length !== length) throw memoryChanged();
+      const left = length - at;
       if (this.#filled === this.#size) {
         await this.#write(this.#buffer.subarray(0, this.#size), false);
         this.#filled = 0;

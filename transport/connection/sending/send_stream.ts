@@ -1,5 +1,5 @@
 import { ConnectionError } from "../../base/errors.ts";
-import { isDetached, type Message } from "../../base/message.ts";
+import { isLost, type Message, plainBytes } from "../../base/message.ts";
 import { handled, onAbort, rejected } from "../../base/promise.ts";
 import {
   checkWord,
@@ -15,7 +15,7 @@ import {
   refuseChunk,
   refuseStream,
 } from "./chunk_source.ts";
-import { Fragments } from "./fragments.ts";
+import { Fragments, memoryChanged } from "./fragments.ts";
 import type { Outgoing } from "./outgoing.ts";
 
 /** Options of a connection's `sendStream`. */
@@ -102,10 +102,12 @@ export async function streamOut(
   let hasTurn = false;
   const fragments = new Fragments(chunkSize, async (payload, last) => {
     if (socket.writeFragment === undefined) {
-      gathered.push(payload.slice());
+      gathered.push(new Uint8Array(payload));
       return;
     }
+    const { length } = payload;
     await outgoing.space(signal);
+    if (payload.length !== length) throw memoryChanged();
     outgoing.writeFragment({ type, payload, first, last });
     first = false;
   });
@@ -187,10 +189,10 @@ function encoder(): (chunk: unknown, end?: boolean) => Uint8Array {
   let half = "";
   return (chunk, end = false) => {
     if (chunk instanceof Uint8Array) {
-      if (isDetached(chunk)) {
-        throw refuseChunk("has a buffer that was transferred");
+      if (isLost(chunk)) {
+        throw refuseChunk("has a buffer that was transferred or resized");
       }
-      if (half === "") return chunk;
+      if (half === "") return plainBytes(chunk);
       const cut = utf8.encode(half);
       half = "";
       return new Uint8Array([...cut, ...chunk]);

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FakeClock } from "../../../testing/fake_clock.ts";
 import { MockSocket } from "../../../testing/mock_socket.ts";
@@ -244,6 +245,47 @@ Deno.test("20,000 short chunks make few fragments, and the source may reuse its 
   assertEquals(sizes, [16_384, 16_384, 16_384, 60_000 - 3 * 16_384]);
   const bytes = socket.fragments.flatMap(({ payload }) => [...payload]);
   assertEquals(bytes.every((byte, i) => byte === (i / 3 & 255)), true);
+});
+
+Deno.test("A chunk whose memory changes before all of it is sent fails the stream, and is never cut short", async () => {
+  const changes: ((memory: ArrayBuffer) => void)[] = [
+    (memory) => memory.resize(10),
+    (memory) => memory.resize(0),
+    (memory) => memory.resize(3_000),
+    (memory) => void memory.transfer(),
+  ];
+  for (const change of changes) {
+    const { socket, outgoing, broken, run } = setUp();
+    const memory = new ArrayBuffer(2_000, { maxByteLength: 3_000 });
+    const source = async function* () {
+      socket.bufferedAmount = 1_000;
+      yield new Uint8Array(memory);
+    };
+    const running = assertRejects(
+      () => run(source(), { chunkSize: 100 }),
+      ConfigError,
+      "resized or transferred",
+    );
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    change(memory);
+    socket.bufferedAmount = 0;
+    outgoing.drain();
+    await running;
+    assertEquals(socket.fragments.some(({ last }) => last), false);
+    assertEquals(broken.length, socket.fragments.length === 0 ? 0 : 1);
+  }
+});
+
+Deno.test("A socket that cannot stream gets the chunks as they were, also those of a Buffer that is used again", async () => {
+  const { run, socket } = setUp();
+  Object.defineProperty(socket, "writeFragment", { value: undefined });
+  const source = async function* () {
+    const chunk = Buffer.alloc(10);
+    for (let i = 1; i <= 3; i++) yield chunk.fill(i);
+  };
+  await run(source());
+  const expected = Uint8Array.from({ length: 30 }, (_, i) => 1 + i / 10);
+  assertEquals(socket.written, [expected]);
 });
 
 Deno.test("A stream that is locked by another reader is refused, and not changed", () => {

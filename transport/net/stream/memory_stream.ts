@@ -1,3 +1,4 @@
+import { plainBytes } from "../../base/message.ts";
 import type { ByteStream, ByteStreamHandler } from "./byte_stream.ts";
 
 const NO_HANDLER: ByteStreamHandler = {
@@ -85,7 +86,7 @@ export class MemoryStream implements ByteStream {
       );
     }
     this.#writing = true;
-    this.#output = [...pieces];
+    this.#output = pieces.map(plainBytes);
     this.#move();
     if (!this.#drained || this.#writeError !== undefined) return false;
     this.#drained = false;
@@ -157,7 +158,7 @@ export class MemoryStream implements ByteStream {
       piece = this.#output[0]
     ) {
       const count = Math.min(piece.length, peer.#room);
-      peer.#unread.push(piece.slice(0, count));
+      peer.#unread.push(new Uint8Array(piece.subarray(0, count)));
       peer.#unreadBytes += count;
       if (count === piece.length) this.#output.shift();
       else this.#output[0] = piece.subarray(count);

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { assertEquals, assertThrows } from "@std/assert";
 import { memoryStreams } from "./memory_stream.ts";
 import type { ByteStreamHandler } from "./byte_stream.ts";
@@ -23,6 +24,17 @@ function setUp(capacity?: number) {
 }
 
 const soon = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
+
+Deno.test("what arrives is a copy, also of a Buffer", async () => {
+  const { a, b, logB } = setUp();
+  b.pause();
+  const bytes = Buffer.from([1, 2, 3]);
+  a.write(bytes);
+  bytes.fill(0);
+  b.resume();
+  await soon();
+  assertEquals(logB, ["data 1 2 3"]);
+});
 
 Deno.test("a write is complete when the reader has room for all of it", async () => {
   const { a, b, logA, logB } = setUp(4);

@@ -10,6 +10,7 @@ import {
   writeHeader,
 } from "../wire/frame.ts";
 import { mask, rotateKey } from "../wire/mask.ts";
+import { plainBytes } from "../../base/message.ts";
 import type { SendQueue } from "./send_queue.ts";
 
 /** First byte of a header: the frame is the last one of its message. */
@@ -37,10 +38,13 @@ export class FrameWriter {
   readonly #fragmentSize: number;
   /** Whether payloads are masked. */
   readonly masked: boolean;
-  /** Called with every header. */
+  /** Called with every header by {@link FrameWriter.report}. */
   onFrame: ((header: FrameHeader) => void) | undefined;
   /** Returns the next masking key. */
   readonly maskKey: () => number;
+  /** Headers that were not reported yet. */
+  #headers: FrameHeader[] = [];
+  #reporting = false;
 
   /**
    * Creates a writer.
@@ -67,7 +71,8 @@ export class FrameWriter {
    * @param first First byte of the first header, without FIN.
    * @param last Whether the message ends with it.
    */
-  frames(first: number, payload: Uint8Array, last: boolean): void {
+  frames(first: number, data: Uint8Array, last: boolean): void {
+    const payload = plainBytes(data);
     const { length } = payload;
     const size = this.#fragmentSize;
     let from = 0;
@@ -204,9 +209,10 @@ export class FrameWriter {
     return frame;
   }
 
-  /** Calls the watcher of frames with a header, if there is one. */
+  /** Keeps a header for {@link FrameWriter.report}, if there is a watcher of frames. */
   show(first: number, length: number): void {
-    this.onFrame?.({
+    if (this.onFrame === undefined) return;
+    this.#headers.push({
       fin: first >= FIN,
       rsv1: (first & RSV1) !== 0,
       rsv2: false,
@@ -215,6 +221,24 @@ export class FrameWriter {
       masked: this.masked,
       length,
     });
+  }
+
+  /**
+   * Calls the watcher of frames with the headers of what was queued. Called only when a whole message was queued, since
+   * the watcher may send: also over other connections, which share memory of the compressor.
+   */
+  report(): void {
+    if (this.#reporting || this.#headers.length === 0) return;
+    this.#reporting = true;
+    try {
+      for (
+        let header = this.#headers.shift();
+        header !== undefined;
+        header = this.#headers.shift()
+      ) this.onFrame?.(header);
+    } finally {
+      this.#reporting = false;
+    }
   }
 
   #frame(first: number, payload: Uint8Array, from: number, to: number): void {

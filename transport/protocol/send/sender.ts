@@ -6,6 +6,7 @@
 
 import { Buffer } from "node:buffer";
 import type { ConnectionError } from "../../base/errors.ts";
+import { plainBytes } from "../../base/message.ts";
 import { LARGE_BUFFER } from "./buffer_pool.ts";
 import { encodeCloseBody } from "../wire/close.ts";
 import type { Deflater } from "../wire/compression.ts";
@@ -54,7 +55,7 @@ export interface SenderOptions {
    */
   readonly maskKey?: (() => number) | undefined;
   /**
-   * Watches the header of every frame that is queued.
+   * Watches the header of every frame, once its message or fragment is queued. It may send.
    *
    * @default {none}
    */
@@ -165,14 +166,15 @@ export class Sender {
     if (!this.#mayBegin()) return;
     if (typeof data === "string") {
       this.#text(data);
-      return;
-    }
-    this.payloadBytes += data.length;
-    if (this.#isCompressed(data.length)) {
-      this.#compress(OPCODE_BINARY, data);
     } else {
-      this.#writer.frames(OPCODE_BINARY, data, true);
+      this.payloadBytes += data.length;
+      if (this.#isCompressed(data.length)) {
+        this.#compress(OPCODE_BINARY, data);
+      } else {
+        this.#writer.frames(OPCODE_BINARY, data, true);
+      }
     }
+    this.#writer.report();
   }
 
   /**
@@ -187,7 +189,8 @@ export class Sender {
    * It must not throw.
    * @throws {ProtocolError} `unfinished-message` while a streamed message is under way.
    */
-  lend(data: Uint8Array, done: (written: boolean) => void): void {
+  lend(bytes: Uint8Array, done: (written: boolean) => void): void {
+    const data = plainBytes(bytes);
     const { length } = data;
     if (
       length < LARGE_BUFFER || this.#closed || this.#streaming ||
@@ -220,6 +223,7 @@ export class Sender {
       ? new MaskedMessage(data, room, rotateKey(key, room), done)
       : new PlainMessage(data, room, done);
     queue.append(borrowed, false);
+    writer.report();
   }
 
   /**
@@ -260,6 +264,7 @@ export class Sender {
       this.#streamFirst = OPCODE_CONTINUATION;
     }
     if (last) this.#streaming = false;
+    this.#writer.report();
   }
 
   /**
@@ -270,6 +275,7 @@ export class Sender {
   ping(payload: Uint8Array): void {
     if (this.#closed) return;
     this.#queue.ping(this.#writer.control(OPCODE_PING, payload));
+    this.#writer.report();
   }
 
   /**
@@ -281,6 +287,7 @@ export class Sender {
   pong(payload: Uint8Array): void {
     if (this.#closed) return;
     this.#queue.pong(this.#writer.control(OPCODE_PONG, payload));
+    this.#writer.report();
   }
 
   /**
@@ -294,6 +301,7 @@ export class Sender {
     this.#queue.settleControls();
     this.#writer.frame(FIN | OPCODE_CLOSE, encodeCloseBody(code, reason));
     this.#closed = true;
+    this.#writer.report();
   }
 
   /**
@@ -303,7 +311,9 @@ export class Sender {
    * then.
    */
   take(): Uint8Array | undefined {
-    return this.#queue.take();
+    const piece = this.#queue.take();
+    this.#writer.report();
+    return piece;
   }
 
   /**
