@@ -1,7 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
+import { Connection } from "../mod.ts";
 import { RecordingReader } from "../testing/mod.ts";
 import { dialRaw } from "../transport/client/dial_raw.ts";
 import { listen } from "../transport/server/listen.ts";
+import type { ByteStream } from "../transport/net/stream/byte_stream.ts";
+import { RawSocket } from "../transport/socket/raw_socket.ts";
 import type { Socket } from "../transport/socket/socket.ts";
 
 /** More than twice as many as the runtime lets have their turn at once. */
@@ -51,3 +54,71 @@ Deno.test("among hundreds of busy sockets each has its turn", async () => {
   await accepting;
   assertEquals(served.length, PEERS);
 });
+
+/** A stream to a peer that takes whatever is sent, at once. */
+class FastStream implements ByteStream {
+  readonly writing = false;
+  readonly writable = true;
+
+  write(): boolean {
+    return true;
+  }
+
+  writev(): boolean {
+    return true;
+  }
+
+  attach(): void {}
+  pause(): void {}
+  resume(): void {}
+  end(): void {}
+  destroy(): void {}
+}
+
+/** Ways to send as fast as the peer takes it, each until `isOver` says so. */
+const LOOPS: Readonly<
+  Record<string, (to: Connection, isOver: () => boolean) => Promise<void>>
+> = {
+  "send of small messages": async (to, isOver) => {
+    const data = new Uint8Array(16);
+    while (!isOver()) await to.send(data);
+  },
+  "send of texts": async (to, isOver) => {
+    while (!isOver()) await to.send("as fast as possible");
+  },
+  "send of large messages": async (to, isOver) => {
+    const data = new Uint8Array(1_000_000);
+    while (!isOver()) await to.send(data);
+  },
+  "trySend, and send when the buffer is full": async (to, isOver) => {
+    const data = new Uint8Array(125);
+    while (!isOver()) {
+      while (!isOver() && to.trySend(data));
+      await to.send(data);
+    }
+  },
+  "sendStream": async (to, isOver) => {
+    const chunk = new Uint8Array(10_000);
+    await to.sendStream((async function* () {
+      while (!isOver()) yield await Promise.resolve(chunk);
+    })());
+  },
+};
+
+for (const [name, loop] of Object.entries(LOOPS)) {
+  Deno.test(`a loop over ${name} leaves time for timers`, async () => {
+    const socket = new RawSocket(new FastStream(), {
+      role: "server",
+      url: "ws://fast.test/",
+    });
+    const connection = new Connection(socket, { pingInterval: 0 });
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 1);
+    const end = performance.now() + BUSY_MS;
+    await loop(connection, () => ticks >= 3 || performance.now() > end);
+    clearInterval(timer);
+    assertEquals(ticks, 3);
+    socket.terminate();
+    await connection.closed;
+  });
+}

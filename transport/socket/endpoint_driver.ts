@@ -15,46 +15,17 @@ import type {
   EndpointHandler,
   EndpointOptions,
 } from "../protocol/endpoint_types.ts";
+import type { DriverOptions } from "./driver_options.ts";
+import { lend } from "./lent_memory.ts";
 import type { SocketReader, SocketStartOptions } from "./socket.ts";
 
 /** From this many buffered bytes on, output is written at once. */
 const FLUSH_AT = 65_536;
-/** Size of the memory of messages that are lent; larger if a read is. */
-const LENT_SIZE = 65_536;
-
-/** Memory of the messages that are lent to readers, one read at a time. */
-let lent = new Uint8Array(0);
-
 /**
- * Copies bytes to memory that a reader may see. What the stream reads into may serve other connections too, and would be
- * lost to all of them if the reader transferred its buffer.
+ * How often that may happen before the event loop has its turn. If the system takes everything at once, a loop of sends
+ * never waits otherwise, and no timer runs and nothing is received meanwhile.
  */
-function lend(bytes: Uint8Array): Uint8Array {
-  const { length } = bytes;
-  if (lent.length < length) lent = new Uint8Array(Math.max(length, LENT_SIZE));
-  lent.set(bytes);
-  return lent.subarray(0, length);
-}
-
-/** Options of an {@link EndpointDriver}. */
-export interface DriverOptions {
-  /** Where time comes from. */
-  readonly clock: Clock;
-  /**
-   * Bytes that came right after the handshake.
-   *
-   * @default {none}
-   */
-  readonly early?: Uint8Array | undefined;
-  /**
-   * Called to have output written soon.
-   *
-   * @default {together with that of other sockets, see `flush.ts`}
-   */
-  readonly flushSoon?: ((target: Flushable) => void) | undefined;
-  /** Called once, at the end. The owner reports the end to the reader. */
-  readonly onEnd: (end: EndpointEnd) => void;
-}
+const MAX_FLUSHES = 4;
 
 /**
  * Connects an endpoint with a byte stream, a clock and a reader: tells the endpoint what happens, and does what the
@@ -91,6 +62,8 @@ export class EndpointDriver
   #writesAtOnce = false;
   /** A flush is due. */
   #dirty = false;
+  /** Flushes at once since the last one that was due. */
+  #flushes = 0;
   /**
    * Output is being handed to the stream, or the stream has not reported yet that the last piece is written. A broken
    * stream never does.
@@ -281,6 +254,11 @@ export class EndpointDriver
 
   /** Writes what waits, now. */
   flush(): void {
+    this.#flushes = 0;
+    this.#write();
+  }
+
+  #write(): void {
     this.#dirty = false;
     if (this.#writing || this.#stream.writing) return this.#settle();
     this.#writing = true;
@@ -334,7 +312,10 @@ export class EndpointDriver
   #flushLater(): void {
     if (this.#writing || this.#stream.writing) return;
     const { bufferedAmount } = this.endpoint;
-    if (bufferedAmount >= FLUSH_AT) return this.flush();
+    if (bufferedAmount >= FLUSH_AT && this.#flushes < MAX_FLUSHES) {
+      this.#flushes++;
+      return this.#write();
+    }
     if (this.#dirty || bufferedAmount === 0) return;
     this.#dirty = true;
     this.#flushSoon(this);
