@@ -1,6 +1,14 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { settled } from "../transport/net/_support/settled.ts";
 import { RecordingReader } from "../testing/mod.ts";
-import { dialRaw, listen, type Socket } from "../transport/mod.ts";
+import { Duplex } from "node:stream";
+import {
+  dialRaw,
+  listen,
+  NodeStream,
+  RawSocket,
+  type Socket,
+} from "../transport/mod.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
@@ -56,4 +64,58 @@ Deno.test("a reader that transfers the memory of a lent message harms no other c
   }
   await listener.close();
   await serving;
+});
+
+Deno.test("a reader that feeds another connection with a lent message finds it unchanged, as do the messages behind it", async () => {
+  const open = (reader: RecordingReader) => {
+    const duplex = new Duplex({ read() {}, write: (_, __, done) => done() });
+    const socket = new RawSocket(new NodeStream(duplex), {
+      role: "client",
+      url: "ws://tunnel.test",
+      binary: "borrow",
+    });
+    socket.start(reader);
+    return { duplex, socket };
+  };
+  const text = (data: string | Uint8Array) =>
+    typeof data === "string" ? data : new TextDecoder().decode(data);
+  const seen: string[] = [];
+  const inner = open(
+    new class extends RecordingReader {
+      override message(data: string | Uint8Array) {
+        seen.push(`inner ${text(data)}`);
+        return true;
+      }
+    }(),
+  );
+  const outer = open(
+    new class extends RecordingReader {
+      override message(data: string | Uint8Array) {
+        if (typeof data !== "string") {
+          const before = [...data];
+          inner.duplex.push(data);
+          assertEquals([...data], before);
+        }
+        seen.push("outer");
+        return true;
+      }
+    }(),
+  );
+  await settled(() =>
+    assert(inner.duplex.readableFlowing && outer.duplex.readableFlowing)
+  );
+  // Frames of the server of the inner connection, each in a frame of that of the outer one.
+  outer.duplex.push(
+    new Uint8Array([
+      ...[0x82, 8, 0x82, 1, 0x61, 0x82, 1, 0x62, 0x82, 1],
+      ...[0x82, 4, 0x63, 0x82, 1, 0x64],
+      ...[0x82, 0],
+    ]),
+  );
+  await settled(() => assertEquals(seen.at(-2), "outer"));
+  assertEquals(seen, [
+    ...["inner a", "inner b", "outer"],
+    ...["inner c", "inner d", "outer", "outer"],
+  ]);
+  for (const { socket } of [inner, outer]) socket.terminate();
 });

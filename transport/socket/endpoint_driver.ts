@@ -16,7 +16,7 @@ import type {
   EndpointOptions,
 } from "../protocol/endpoint_types.ts";
 import type { DriverOptions } from "./driver_options.ts";
-import { lend } from "./lent_memory.ts";
+import { copyToLend, endLoan } from "./lent_memory.ts";
 import type { SocketReader, SocketStartOptions } from "./socket.ts";
 
 /** From this many buffered bytes on, output is written at once. */
@@ -194,7 +194,10 @@ export class EndpointDriver
   // What the stream reports.
 
   data(bytes: Uint8Array): void {
-    this.#take(this.#lends ? lend(bytes) : bytes);
+    if (!this.#lends) return this.#take(bytes);
+    const copy = copyToLend(bytes);
+    this.#take(copy);
+    endLoan(copy);
   }
 
   #take(bytes: Uint8Array): void {

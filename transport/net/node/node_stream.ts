@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { ConnectionError, toError } from "../../base/errors.ts";
 import type { PeerAddress } from "../stream/address.ts";
@@ -62,6 +62,8 @@ export class NodeStream implements ByteStream {
 
   readonly #duplex: Duplex;
   readonly #writer: Writer;
+  /** Whether what the duplex emits is ours alone: the handler may change it. */
+  readonly #ownsData: boolean;
   readonly #reading: ReadSwitch;
   #kept: KeptMemory | undefined;
   /** Created only if it is needed, like the memory that is kept, since there may be many idle connections. */
@@ -101,6 +103,7 @@ export class NodeStream implements ByteStream {
   constructor(duplex: Duplex, shared?: SharedRead) {
     this.#duplex = duplex;
     this.#writer = writerFor(duplex);
+    this.#ownsData = duplex instanceof Socket;
     this.#reading = readSwitchOf(duplex);
     this.#inspect();
     // A peer that has ended its side can still read.
@@ -215,7 +218,7 @@ export class NodeStream implements ByteStream {
 
   #receive(chunk: unknown): void {
     if (this.#destroyed || !(chunk instanceof Uint8Array)) return;
-    const bytes = toBytes(chunk);
+    const bytes = this.#ownsData ? toBytes(chunk) : new Uint8Array(chunk);
     if (this.#paused) this.#hold(bytes);
     else this.#handler?.data(bytes);
   }

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import type * as net from "node:net";
 import { Duplex } from "node:stream";
@@ -30,6 +31,49 @@ Deno.test("taken over after our side was ended: writing is broken, reading is no
   duplex.push(null);
   await end.until(() => end.has("end"));
   assertEquals([end.received, end.calls], [1, ["writeError", "end"]]);
+  stream.destroy();
+});
+
+Deno.test("a duplex that is no socket may keep what is written to it, and what it has pushed", async () => {
+  const kept: Uint8Array[] = [];
+  const duplex = new Duplex({
+    read() {},
+    write(chunk, _encoding, done) {
+      kept.push(chunk);
+      done();
+    },
+  });
+  const stream = new NodeStream(duplex);
+  const seen: Uint8Array[] = [];
+  stream.attach({
+    data: (bytes) => void seen.push(bytes.fill(0)),
+    end: () => {},
+    drain: () => {},
+    writeError: () => {},
+    error: () => {},
+  });
+  stream.resume();
+  const written = new Uint8Array([1, 2, 3]);
+  for (let i = 0; i < 3; i++) {
+    await settled(() => assert(!stream.writing));
+    if (i === 0) stream.write(written);
+    else stream.writev([written, written]);
+    await settled(() => assert(!stream.writing));
+    written.fill(9 - i);
+  }
+  assertEquals(kept.map((chunk) => [...chunk]), [
+    [1, 2, 3],
+    [9, 9, 9],
+    [9, 9, 9],
+    [8, 8, 8],
+    [8, 8, 8],
+  ]);
+  // The pool of the runtime, of which many parts are in use elsewhere.
+  const pushed = Buffer.from("abc");
+  duplex.push(pushed);
+  await settled(() => assertEquals(seen.length, 1));
+  assertEquals(pushed.toString(), "abc");
+  assert(seen[0]?.buffer !== pushed.buffer);
   stream.destroy();
 });
 

@@ -46,7 +46,10 @@ class DirectWriter implements Writer {
   }
 }
 
-/** Writes to a duplex by its public methods. */
+/**
+ * Writes to a duplex by its public methods. It gets copies, since it may keep what is written to it, as a `PassThrough`
+ * does: the memory of the stream's owner is used again after the write.
+ */
 class DuplexWriter implements Writer {
   readonly #duplex: Duplex;
 
@@ -55,7 +58,7 @@ class DuplexWriter implements Writer {
   }
 
   write(bytes: Uint8Array, done: WriteCallback): void {
-    this.#duplex.write(bytes, done);
+    this.#duplex.write(new Uint8Array(bytes), done);
   }
 
   writev(pieces: readonly Uint8Array[], done: WriteCallback): void {
@@ -64,8 +67,9 @@ class DuplexWriter implements Writer {
     duplex.cork();
     try {
       pieces.forEach((piece, i) => {
-        if (i === last) duplex.write(piece, done);
-        else duplex.write(piece);
+        const copy = new Uint8Array(piece);
+        if (i === last) duplex.write(copy, done);
+        else duplex.write(copy);
       });
     } finally {
       duplex.uncork();
