@@ -173,8 +173,8 @@ export class Lifecycle {
     if (this.#state !== "open" && this.#state !== "draining") return;
     if (this.#fault !== undefined) return this.#faulted(now);
     this.#initiator ??= "local";
-    if (!this.#sending.broken) this.#sending.close(code, reason);
     this.#move("closing");
+    if (!this.#sending.broken) this.#sending.close(code, reason);
     this.#receiving.drain();
     this.afterInput(now);
   }
@@ -187,10 +187,10 @@ export class Lifecycle {
     if (this.#state === "peer-closing") {
       this.#answerClose(code, error.message);
     } else if (this.#state === "open") {
-      this.#sending.close(code, error.message);
+      this.#move("failing");
       this.#closeDeadline.limit(now, LINGER);
       this.#receiving.ignore();
-      this.#move("failing");
+      this.#sending.close(code, error.message);
     } else if (this.#state !== "finishing") this.#finish();
   }
 
@@ -299,11 +299,14 @@ export class Lifecycle {
   }
 
   #answerClose(code: number | undefined, reason: string): void {
-    this.#sending.close(code, reason);
     this.#move("finishing");
+    this.#sending.close(code, reason);
   }
 
-  /** The one place where the state changes. */
+  /**
+   * The one place where the state changes. Called before a close frame is queued, since the watcher of frames may send,
+   * or end the connection.
+   */
   #move(to: EndpointState): void {
     checkMove(this.#state, to);
     this.#state = to;

@@ -173,10 +173,9 @@ export class ReceivingSide implements ReceiverHandler {
   }
 
   ping(payload: Uint8Array): boolean {
-    if (this.#mode === "deliver") {
-      this.#sender.pong(payload);
-      this.#handler.ping(payload);
-    }
+    if (this.#mode === "deliver") this.#sender.pong(payload);
+    // The watcher of frames may have ended the connection.
+    if (this.#mode === "deliver") this.#handler.ping(payload);
     return this.#countControl();
   }
 

@@ -98,6 +98,8 @@ export class SendingSide {
     if (this.#inFlight > 0 || this.#broken) return undefined;
     const piece = this.#handshakeResponse ?? this.sender.take();
     this.#handshakeResponse = undefined;
+    // The watcher of frames may have ended the connection.
+    if (this.#broken) return undefined;
     this.#inFlight = piece?.length ?? 0;
     return piece;
   }
