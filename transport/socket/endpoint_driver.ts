@@ -25,7 +25,7 @@ const FLUSH_AT = 65_536;
  * How often that may happen before the event loop has its turn. If the system takes everything at once, a loop of sends
  * never waits otherwise, and no timer runs and nothing is received meanwhile.
  */
-const MAX_FLUSHES = 4;
+const MAX_FLUSHES = 8;
 
 /**
  * Connects an endpoint with a byte stream, a clock and a reader: tells the endpoint what happens, and does what the

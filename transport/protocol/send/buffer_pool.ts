@@ -5,9 +5,9 @@ export const SMALL_BUFFER = 4096;
 /** Size in bytes of the buffer that a sender changes to when it has more to send. */
 export const LARGE_BUFFER = 65_536;
 
-/** The maximum number of unused buffers that are kept of each size: 1 MiB and 4 MiB in all. */
+/** The maximum number of unused buffers that are kept of each size: 1 MiB and 8 MiB in all. */
 const MAX_SMALL = 256;
-const MAX_LARGE = 64;
+const MAX_LARGE = 128;
 
 const small: MaskView[] = [];
 const large: MaskView[] = [];
