@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async";
 import { settled } from "../transport/net/_support/settled.ts";
 import { RecordingReader } from "../testing/mod.ts";
 import { Duplex } from "node:stream";
@@ -119,3 +120,53 @@ Deno.test("a reader that feeds another connection with a lent message finds it u
   ]);
   for (const { socket } of [inner, outer]) socket.terminate();
 });
+
+const PATH = "/tmp/honeybee-lent.sock";
+
+for (const kind of ["TCP", "a Unix socket"] as const) {
+  Deno.test(`views over ${kind}: a consumer that transfers each message gets all later ones, unchanged`, async () => {
+    const isUnix = kind !== "TCP";
+    await using listener = listen({
+      ...(isUnix ? { path: PATH } : { hostname: "127.0.0.1" }),
+      binary: "view",
+    });
+    const { addr } = listener;
+    const accepting = listener[Symbol.asyncIterator]().next();
+    const dialling = dialRaw(
+      addr.transport === "tcp"
+        ? `ws://127.0.0.1:${addr.port}`
+        : "ws://localhost",
+      { binary: "view", ...(isUnix && { unix: PATH }) },
+    );
+    const incoming = await accepting;
+    assert(!incoming.done);
+    const server = await incoming.value.accept();
+    const client = await dialling;
+    const kept: { bytes: Uint8Array; fill: number }[] = [];
+    for (const [from, to] of [[client, server], [server, client]] as const) {
+      const reader = new RecordingReader();
+      to.start(reader);
+      for (let i = 0; i < 60; i++) {
+        const size = [20, 300, 2_000, 9_000, 70_000, 5][i % 6] ?? 0;
+        from.write(new Uint8Array(size).fill(i + 1));
+        const message = await reader.take();
+        assert(typeof message !== "string" && message !== undefined);
+        assertEquals(message, new Uint8Array(size).fill(i + 1));
+        // The next read is waiting by then.
+        await delay(1);
+        const { buffer, byteOffset, length } = message;
+        assert(buffer instanceof ArrayBuffer);
+        kept.push({
+          bytes: new Uint8Array(buffer.transfer(), byteOffset, length),
+          fill: i + 1,
+        });
+      }
+    }
+    for (const { bytes, fill } of kept) {
+      assert(bytes.every((byte) => byte === fill));
+    }
+    client.terminate();
+    server.terminate();
+    await listener.close();
+  });
+}

@@ -8,6 +8,7 @@ import { toError } from "../../base/errors.ts";
 import { onDeno } from "../../base/runtime.ts";
 import type { PeerAddress } from "../stream/address.ts";
 import type { ByteStream, ByteStreamHandler } from "../stream/byte_stream.ts";
+import { KeptMemory } from "../stream/kept_memory.ts";
 import type { PullStream } from "../stream/pull_stream.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 import {
@@ -22,6 +23,8 @@ import {
 export class DenoStream implements ByteStream {
   readonly #conn: PullStream;
   readonly #buffer = new ReadBuffer();
+  /** Created only for a handler that keeps data. */
+  #kept: KeptMemory | undefined;
   #handler: ByteStreamHandler | undefined;
 
   #paused = true;
@@ -172,9 +175,14 @@ export class DenoStream implements ByteStream {
     count: number | null,
   ): void {
     if (count === null) return this.#endReading(handler);
-    const kept = handler.keepsData === true ? count : 0;
-    this.#buffer.used(count === memory.length, kept, performance.now());
-    handler.data(memory.subarray(0, count));
+    this.#buffer.used(count === memory.length, performance.now());
+    const bytes = memory.subarray(0, count);
+    // Nothing is read into memory that the handler has: it may be transferred while the read waits.
+    handler.data(
+      handler.keepsData === true
+        ? (this.#kept ??= new KeptMemory()).copy(bytes)
+        : bytes,
+    );
   }
 
   #deliverFilled(handler: ByteStreamHandler, count: number | null): void {

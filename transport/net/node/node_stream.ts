@@ -12,11 +12,8 @@ import type { PeerAddress } from "../stream/address.ts";
 import type { ByteStream, ByteStreamHandler } from "../stream/byte_stream.ts";
 import { type Writer, writerFor } from "./node_writer.ts";
 import { type ReadSwitch, readSwitchOf } from "./read_switch.ts";
-import {
-  KeptMemory,
-  type SharedRead,
-  type SharedReadHandler,
-} from "./shared_read.ts";
+import { KeptMemory } from "../stream/kept_memory.ts";
+import type { SharedRead, SharedReadHandler } from "./shared_read.ts";
 
 /** The maximum number of bytes that may arrive while a stream is paused, if the runtime cannot pause it. */
 const MAX_HELD = 4 * 1_048_576;
