@@ -104,7 +104,7 @@ function unlessAborted(
   return new Promise((resolve, reject) => {
     const removeListener = onAbort(signal, () => reject(signal.reason));
     opening.then((socket) => {
-      if (signal.aborted) cut(socket);
+      if (signal.aborted) cutUnused(socket);
       else resolve(socket);
     }, reject).finally(removeListener);
   });
@@ -145,8 +145,8 @@ function isSocket(value: unknown): boolean {
     typeof Reflect.get(value, "terminate") === "function";
 }
 
-/** No call waits for this socket any more. */
-function cut(socket: Socket): void {
+/** Cuts a socket for which no call waits any more. */
+export function cutUnused(socket: Socket): void {
   // If a custom socket throws here, there is no caller left to report it to.
   notify(() => socket.terminate(), () => {});
 }

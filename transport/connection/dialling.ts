@@ -1,4 +1,3 @@
-import { notify } from "../base/callbacks.ts";
 import type { Clock } from "../base/clock.ts";
 import { ConnectionError, reasonOf } from "../base/errors.ts";
 import type { Log } from "../base/logging.ts";
@@ -7,7 +6,7 @@ import { urlForLog } from "../base/url.ts";
 import { minRetryDelay } from "../client/retry_after.ts";
 import { isRetryable } from "../client/retryable.ts";
 import type { Socket } from "../socket/socket.ts";
-import { dialOnce } from "./dial_once.ts";
+import { cutUnused, dialOnce } from "./dial_once.ts";
 import type { ConnectionOptions } from "./options.ts";
 import { resolveRetry } from "../base/retry_policy.ts";
 
@@ -34,9 +33,16 @@ export async function dial(
   const onError = (error: Error) =>
     log?.error("A callback of the dial failed", { error });
   const bounds = { clock, handshakeTimeout, signal, onError };
+  // The signal may abort at any moment between the opening of the socket and the end of each function that returns it.
+  let opened: Socket | undefined;
+  const open = async () => {
+    const socket = await dialOnce(url, options, bounds);
+    if (signal.aborted) cutUnused(socket);
+    return opened = socket;
+  };
   try {
     const socket = await retry(
-      () => dialOnce(url, options, bounds),
+      open,
       resolveRetry(options.retry, clock),
       {
         signal,
@@ -48,11 +54,13 @@ export async function dial(
           ((info) => log?.debug("Dial failed, trying again", { ...info })),
       },
     );
-    if (!signal.aborted) return socket;
-    notify(() => socket.terminate(), onError);
-    throw signal.reason;
+    signal.throwIfAborted();
+    return socket;
   } catch (thrown) {
-    if (signal.aborted) throw signal.reason;
+    if (signal.aborted) {
+      if (opened !== undefined) cutUnused(opened);
+      throw signal.reason;
+    }
     const cause = thrown instanceof RetryLimitError ? thrown.cause : thrown;
     const error = new ConnectionError(
       "dial-failed",

@@ -12,6 +12,7 @@ import type {
   SocketEnd,
 } from "../socket/socket.ts";
 import { checkCloseArguments, closeTimeoutOf, NO_CODE } from "./arguments.ts";
+import { cutUnused } from "./dial_once.ts";
 import { dial } from "./dialling.ts";
 import {
   classifyEnd,
@@ -128,6 +129,10 @@ export class Lifecycle implements OpenConnectionHost, ReceivingHost {
         log: this.log,
         signal: dialling.signal,
       });
+      if (dialling.signal.aborted) {
+        cutUnused(socket);
+        throw dialling.signal.reason;
+      }
       this.#start(socket);
     } catch (error) {
       if (this.#state === "connecting") {

@@ -62,3 +62,39 @@ Deno.test('A signal that a logger aborts at "Connected" closes the connection', 
   assertEquals(connection.state, "closed");
   assertEquals(clock.pending, 0);
 });
+
+for (const action of ["close", "terminate", "abort"] as const) {
+  Deno.test(`${action}() at any moment of the opening leaves no socket open`, async () => {
+    for (let turns = 0; turns < 25; turns++) {
+      const clock = new FakeClock();
+      const socket = new MockSocket({ clock });
+      const ending = new AbortController();
+      const dialled = Promise.withResolvers<MockSocket>();
+      const connection = new Connection(TARGET, {
+        clock,
+        pingInterval: 0,
+        dialer: () => dialled.promise,
+      });
+      const connecting = connection.connect({ signal: ending.signal });
+      await clock.settle();
+      dialled.resolve(socket);
+      for (let i = 0; i < turns; i++) await Promise.resolve();
+      if (action === "abort") ending.abort();
+      else void connection[action]();
+      const error = await connecting.then(() => undefined, (error) => error);
+      await clock.settle();
+      const isOpen = connection.state === "connected";
+      assertEquals(socket.ended, !isOpen, `${turns} turns`);
+      if (action === "abort") assertEquals(isOpen, error === undefined);
+      else assertEquals(connection.state, "closed");
+      if (error !== undefined) {
+        assertEquals(
+          action === "abort" ? error.name : error.code,
+          action === "abort" ? "AbortError" : "connection-closed",
+        );
+      }
+      connection.terminate();
+      assertEquals(clock.pending, 0);
+    }
+  });
+}
