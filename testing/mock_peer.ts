@@ -137,8 +137,9 @@ export class MockPeer implements ByteStream {
       piece = this.#sender.take()
     ) {
       const bytes = piece.slice();
-      this.act((handler) => handler.data(bytes));
+      // Before the call, in which the test may let the peer send more.
       this.#sender.release();
+      this.act((handler) => handler.data(bytes));
     }
   }
 

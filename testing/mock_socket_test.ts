@@ -255,3 +255,19 @@ Deno.test("each method's doing can be replaced, and is noted all the same", asyn
   answering.ping(new Uint8Array([1]));
   assertEquals(reader.pongs, [new Uint8Array([1])]);
 });
+
+Deno.test("what the peer sends while a message is delivered comes once, and after it", () => {
+  const socket = new MockSocket();
+  class AnsweredReader extends RecordingReader {
+    override message(data: string | Uint8Array, size: number, at: number) {
+      super.message(data, size, at);
+      if (this.messages.length === 1) socket.receive("b");
+      return true;
+    }
+  }
+  const reader = new AnsweredReader();
+  socket.start(reader);
+  socket.receive("a");
+  assertEquals(reader.messages, ["a", "b"]);
+  socket.terminate();
+});
