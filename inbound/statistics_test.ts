@@ -1,6 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { delay } from "@std/async";
-import { eventually, MockSocket, socketPair } from "../testing/mod.ts";
+import {
+  eventually,
+  FakeClock,
+  MockSocket,
+  socketPair,
+} from "../testing/mod.ts";
 import { Connection } from "../transport/connection/connection.ts";
 import { addPeer } from "./_support/peers.ts";
 import { InboundPool } from "./pool.ts";
@@ -68,4 +73,19 @@ Deno.test("Taking the figures of a pool looks at no peer", async () => {
   assertEquals(pool.errors.size, 0);
   pool.peerStats("0");
   assertEquals(pool.errors.size, 1);
+});
+
+Deno.test("Messages that exceed incomingBufferSize when a socket is added are counted as dropped", async () => {
+  const clock = new FakeClock();
+  const pool = new InboundPool("pool", {
+    clock,
+    connection: { incomingBufferSize: 2 },
+  });
+  const socket = new MockSocket({ clock, flowControl: false });
+  for (const data of "12345") socket.receive(data);
+  pool.add("a", socket);
+  await clock.settle();
+  const { receivedMessages, droppedMessages, inboxDepth } = pool.stats();
+  assertEquals([receivedMessages, droppedMessages, inboxDepth], [5, 3, 2]);
+  await pool.close();
 });

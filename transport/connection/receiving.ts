@@ -20,7 +20,8 @@ export interface MessageSink {
   /**
    * The connection has ended: no message follows. Called once. Must not throw.
    *
-   * @param dropped How many messages arrived while the connection was closing and could not be handed over.
+   * @param dropped How many messages arrived and could not be handed over: while the connection was closing, or before
+   * it had a sink.
    */
   end?(dropped: number): void;
 }
@@ -57,8 +58,6 @@ export class Receiving {
   bytes = 0;
   /** Messages that were dropped, since they found no space. */
   dropped = 0;
-  /** How many of these the socket dropped while it was closing. */
-  #droppedAtEnd = 0;
   /** When the last message arrived, in epoch milliseconds; 0 before the first. */
   lastAt = 0;
   /** The same in milliseconds of the clock. */
@@ -137,7 +136,7 @@ export class Receiving {
     if (this.#pausedBySink) this.resume();
     else this.#pump();
     // After the end, `close` is not called again.
-    if (this.#ended) sink.end?.(this.#droppedAtEnd);
+    if (this.#ended) sink.end?.(this.dropped);
   }
 
   /** Reads on after the sink answered `false`. */
@@ -155,12 +154,11 @@ export class Receiving {
    */
   close(dropped: number): void {
     this.dropped += dropped;
-    this.#droppedAtEnd = dropped;
     this.#socket = undefined;
     this.#ended = true;
     this.#incoming?.close();
     this.#pump();
-    this.#sink?.end?.(dropped);
+    this.#sink?.end?.(this.dropped);
   }
 
   /**
