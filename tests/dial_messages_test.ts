@@ -105,9 +105,9 @@ for (
     ],
     [
       "another protocol",
-      "SSH-2.0-OpenSSH\r\n\r\n",
-      "the response is not HTTP/1.1: the status line is not well-formed.",
-      "failed: the response is not HTTP/1.1: the status line is not well-formed.",
+      "SSH-2.0-OpenSSH\r\n",
+      'the response is not HTTP/1.1: it does not begin with "HTTP/". The server on this port speaks another protocol.',
+      'failed: the response is not HTTP/1.1: it does not begin with "HTTP/". The server on this port speaks another protocol.',
     ],
   ] as const
 ) {

@@ -67,9 +67,13 @@ export function urlForLog(url: string): string {
   return end < 0 ? url : url.slice(0, end);
 }
 
+/** Returns a URL, or what was given as one, as a message may contain it: without credentials, query and fragment. */
+export function urlForMessage(url: string): string {
+  return urlForLog(url).replace(/[\\/]{2}.*@/s, "//***@");
+}
+
 function refusal(given: string, rule: string): ConfigError {
-  // A message that may be logged must contain neither credentials nor a query.
-  const shown = urlForLog(given).replace(/[\\/]{2}.*@/s, "//***@");
+  const shown = urlForMessage(given);
   return new ConfigError(
     "invalid-url",
     "url",

@@ -7,6 +7,8 @@ import { Schedule } from "../base/schedule.ts";
 import { join, utf8 } from "../_support/bytes.ts";
 import { HandPeer, TEXT, turns } from "../_support/raw.ts";
 
+const HINTS = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n";
+
 for (
   const [status, code] of [
     ["401 Unauthorized", "refused"],
@@ -32,6 +34,65 @@ for (
 }
 
 for (
+  const [location, leads] of [
+    ["/elsewhere?token=secret", "; this one leads to /elsewhere."],
+    [
+      "https://user:secret@b.example/#a",
+      "; this one leads to https://***@b.example/.",
+    ],
+    ["https://b.example", "; this one leads to https://b.example."],
+    [undefined, "."],
+  ] as const
+) {
+  Deno.test(`dialRaw: the message of a redirect to ${location} says where it leads, without secrets`, async () => {
+    const line = location === undefined ? "" : `Location: ${location}\r\n`;
+    await using server = serve(
+      saying(`HTTP/1.1 302 Found\r\n${line}Content-Length: 0\r\n\r\n`),
+    );
+    const error = await assertRejects(
+      () => dialRaw(server.url),
+      HandshakeError,
+    );
+    assertEquals(
+      error.message,
+      `Cannot connect: the server answered 302 Found instead of 101. Redirects are not followed${leads}`,
+    );
+  });
+}
+
+Deno.test("dialRaw: an answer that is no HTTP is refused before it has ended", async () => {
+  const conns: Deno.Conn[] = [];
+  await using server = serve(async (conn) => {
+    conns.push(conn);
+    await conn.write(utf8("220 mail.example ESMTP\r\n"));
+  });
+  const error = await assertRejects(
+    () => dialRaw(server.url, { handshakeTimeout: 0 }),
+    HandshakeError,
+  );
+  assertEquals(error.code, "bad-response");
+  for (const conn of conns) conn.close();
+});
+
+for (
+  const [answer, message] of [
+    ["", "before a response arrived."],
+    ["HTTP/1.1 101 Switch", "before the response was complete."],
+    [HINTS, "before the response was complete."],
+  ] as const
+) {
+  Deno.test(`dialRaw: the message of a connection that ends after ${answer.length} bytes says how much arrived`, async () => {
+    await using server = serve(saying(answer));
+    const error = await assertRejects(
+      () => dialRaw(server.url),
+      HandshakeError,
+      `Cannot complete the handshake: the connection was closed ${message}`,
+    );
+    assertEquals(error.code, "connection-lost");
+  });
+}
+
+for (
   const [what, answer] of [
     ["is no HTTP", "SSH-2.0-OpenSSH\r\n\r\n"],
     ["ends before its end", "HTTP/1.1 101 Switch"],
@@ -48,8 +109,6 @@ for (
     await assertRejects(() => dialRaw(server.url, {}), HandshakeError);
   });
 }
-
-const HINTS = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n";
 
 for (
   const [what, interim] of [

@@ -1,4 +1,5 @@
 import { decide } from "../base/callbacks.ts";
+import { urlForMessage } from "../base/url.ts";
 import { HandshakeError, type HandshakeErrorCode } from "./errors.ts";
 import { acceptKey, type HandshakeAgreement } from "./agreement.ts";
 import {
@@ -26,6 +27,8 @@ import { isRequestTarget, isUpgrade, listItems } from "./token.ts";
 
 /** The maximum length of a reason phrase in an error message. */
 const MAX_REASON_LENGTH = 100;
+/** The maximum length of a redirect's target in an error message. */
+const MAX_LOCATION_LENGTH = 200;
 
 /** What a client asks for in its opening handshake. */
 export interface UpgradeRequest {
@@ -241,13 +244,24 @@ class KeptResponse implements HandshakeResponse {
 
 function refused(response: HttpResponse): HandshakeError {
   const { status, reason, headers, body } = response;
+  const isRedirect = status >= 300 && status < 400;
   return new HandshakeError(
-    status >= 300 && status < 400 ? "redirected" : "refused",
+    isRedirect ? "redirected" : "refused",
     `Cannot connect: the server answered ${
       `${status} ${reason.slice(0, MAX_REASON_LENGTH)}`.trim()
-    } instead of 101.`,
+    } instead of 101.${isRedirect ? redirection(headers) : ""}`,
     { status, headers: headers.toHeaders(), body },
   );
+}
+
+function redirection(headers: HeaderLines): string {
+  const location = headers.get("location");
+  const leads = location === undefined
+    ? ""
+    : `; this one leads to ${
+      urlForMessage(location).slice(0, MAX_LOCATION_LENGTH)
+    }`;
+  return ` Redirects are not followed${leads}.`;
 }
 
 function checkAgreement(

@@ -15,6 +15,8 @@ const SPACE = 0x20;
 const DELETE = 0x7f;
 /** The first byte of TLS: a record with an alert, or with a message of the handshake (RFC 8446, section 5.1). */
 const TLS_RECORDS = [0x15, 0x16];
+/** What every response begins with (RFC 9112, section 4). */
+const RESPONSE_START = "HTTP/";
 const LINE_END_LENGTH = 2;
 const HEAD_END_LENGTH = 4;
 const INITIAL_SIZE = 512;
@@ -64,7 +66,7 @@ export class HeadReader {
    *
    * @returns How many bytes it took: fewer than all only once it is done.
    * @throws {HandshakeError} `head-too-large`; `bad-header` for a control character, and for a CR
-   * or an LF that stands alone (RFC 9112, section 2.2).
+   * or an LF that stands alone (RFC 9112, section 2.2); `bad-response` for a response that does not begin as HTTP.
    */
   push(bytes: Uint8Array): number {
     let taken = 0;
@@ -76,6 +78,7 @@ export class HeadReader {
       if (this.#size === this.#bytes.length) this.#grow();
       this.#bytes[this.#size++] = byte;
       this.#match(byte);
+      if (this.#size <= RESPONSE_START.length) this.#checkStart(byte);
       if (this.#size === LINE_END_LENGTH) this.#skipEmptyLine();
     }
     return taken;
@@ -100,6 +103,18 @@ export class HeadReader {
           : "its head has a control character",
       );
     }
+  }
+
+  #checkStart(byte: number): void {
+    if (
+      this.#kind === "request" ||
+      byte === RESPONSE_START.charCodeAt(this.#size - 1)
+    ) return;
+    throw headError(
+      this.#kind,
+      "bad-response",
+      `it does not begin with "${RESPONSE_START}". The server on this port speaks another protocol`,
+    );
   }
 
   /** Forgets the first line if it is empty. */

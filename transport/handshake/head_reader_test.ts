@@ -54,7 +54,8 @@ Deno.test("head: one of exactly the limit is taken, one of a byte more is not", 
       code: "head-too-large",
       status: 431,
     });
-    assertEquals(readAll(large, "response", given), {
+    const answer = latin1(`HTTP/1.1 101 ${"x".repeat(limit)}`);
+    assertEquals(readAll(answer, "response", given), {
       code: "head-too-large",
       status: undefined,
     });
@@ -119,9 +120,29 @@ Deno.test("head: empty lines do not count towards the limit of the head", () => 
 
 Deno.test("head: an empty line before a status line is not skipped", () => {
   assertEquals(refusal("\r\nHTTP/1.1 101 Yes\r\n\r\n", "response"), [
-    "bad-header",
+    "bad-response",
     undefined,
   ]);
+});
+
+Deno.test("A response that does not begin as HTTP is refused at its first byte that differs", () => {
+  for (
+    const [text, most] of [
+      ["SSH-2.0-OpenSSH_9.0\r\n", 1],
+      ["<html>", 1],
+      ["HTTPS", 5],
+      ["http/1.1 101 Yes\r\n", 1],
+    ] as const
+  ) {
+    const reader = new HeadReader("response");
+    reader.push(latin1(text.slice(0, most - 1)));
+    const error = assertThrows(
+      () => reader.push(latin1(text.slice(most - 1, most))),
+      HandshakeError,
+      'the response is not HTTP/1.1: it does not begin with "HTTP/". The server on this port speaks another protocol.',
+    );
+    assertEquals([error.code, error.status], ["bad-response", undefined]);
+  }
 });
 
 for (const [kind, type] of [["request", 0x16], ["response", 0x15]] as const) {
@@ -135,7 +156,7 @@ for (const [kind, type] of [["request", 0x16], ["response", 0x15]] as const) {
     assertEquals(error.code, "bad-header");
     const later = new HeadReader(kind);
     assertThrows(
-      () => later.push(Uint8Array.of(0x47, type)),
+      () => later.push(Uint8Array.of(0x48, type)),
       HandshakeError,
       "control character",
     );

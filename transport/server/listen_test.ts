@@ -203,6 +203,21 @@ Deno.test("a Unix socket is listened on and dialled", async () => {
   }
 });
 
+Deno.test("The error for a Unix path that exists says what can be done", async () => {
+  // The only path that the tests have leave to use.
+  const path = "/tmp/honeybee-test.sock";
+  await Deno.writeTextFile(path, "left behind");
+  try {
+    const error = assertThrows(() => listen({ path }), ConnectionError);
+    assertEquals(
+      error.message,
+      `Cannot listen on ${path}: the address is in use (EADDRINUSE). If no program listens on it, remove the file first.`,
+    );
+  } finally {
+    await Deno.remove(path);
+  }
+});
+
 Deno.test("two listeners share a port with reusePort", async () => {
   await using one = listenHere({ reusePort: true });
   await one.listener.ready;

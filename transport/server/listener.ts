@@ -217,7 +217,7 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
       "listen-failed",
       `Cannot listen on ${path ?? `${hostname}:${port}`}: ${
         openFailure(cause)
-      }`,
+      }${path === undefined ? "" : staleFileHint(cause)}`,
       { cause },
     );
     this.#log?.error("Listener failed", { error: this.#failure });
@@ -249,6 +249,13 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
     this.#errors.push({ error, remoteAddr, at: this.#clock.date() });
     this.#log?.warn("Handshake failed", { error, remote_addr: remoteAddr });
   }
+}
+
+/** A program that was killed leaves the file of its Unix socket behind, and the system calls it an address in use. */
+function staleFileHint(cause: Error): string {
+  return Reflect.get(cause, "code") === "EADDRINUSE"
+    ? " If no program listens on it, remove the file first."
+    : "";
 }
 
 function closedEarly(): ConnectionError {

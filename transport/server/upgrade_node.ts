@@ -117,7 +117,8 @@ export function upgradeNodeIf(
     checkAcceptFields(options, names);
     return acceptRaw(received, options, decide);
   } catch (error) {
-    handled(refuse(received.stream, toAnswer(error), received.clock));
+    const isHead = received.head.method === "HEAD";
+    handled(refuse(received.stream, toAnswer(error), received.clock, isHead));
     throw error;
   }
 }

@@ -140,6 +140,22 @@ Deno.test("upgradeNode: a request that does not suit is refused and thrown", asy
   });
 });
 
+Deno.test("upgradeNode: the answer to a HEAD request has no body", async () => {
+  await using server = await serve(false);
+  const client = connect(server.port, HOST);
+  client.write(
+    "HEAD / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+  );
+  let answer = "";
+  client.on("data", (bytes) => answer += bytes);
+  await once(client, "end");
+  client.end();
+  const thrown = await server.next();
+  assert(thrown instanceof HandshakeError);
+  assert(answer.startsWith("HTTP/1.1 405 "), answer);
+  assert(answer.endsWith("\r\n\r\n"), answer);
+});
+
 for (const [what, origins] of Object.entries(NONSENSE)) {
   Deno.test(`upgradeNode: an origins function that ${what} refuses`, async () => {
     await using server = await serve(false, {

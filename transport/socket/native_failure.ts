@@ -47,12 +47,13 @@ export function connectFailure(
     );
   }
   const status = Number(found);
-  const code: HandshakeErrorCode = REDIRECTS.includes(status)
-    ? "redirected"
-    : "refused";
+  const isRedirect = REDIRECTS.includes(status);
+  const code: HandshakeErrorCode = isRedirect ? "redirected" : "refused";
   return new HandshakeError(
     code,
-    `Cannot connect: the server answered ${status} instead of 101.`,
+    `Cannot connect: the server answered ${status} instead of 101.${
+      isRedirect ? " Redirects are not followed." : ""
+    }`,
     { status, cause },
   );
 }

@@ -35,7 +35,7 @@ const NOT_TLS = /InvalidContentType|wrong[ _]version[ _]number/i;
 const PLAIN_HTTP = /SSL routines:\w+:https?[ _](proxy[ _])?request/i;
 const NOT_TRUSTED = /alert:? ?unknown[ _]?ca|alert[ _]unknown[ _]ca/i;
 /** OpenSSL and BoringSSL put the reason between places in their source. */
-const TLS_LIBRARY = /error:[0-9a-f]+:SSL routines:\w*:([\w ]+)/i;
+const TLS_LIBRARY = /error:[0-9a-f]+:SSL routines:\w*:([\w /]+)/i;
 const ENDED_IN_TLS = /before secure TLS connection/;
 
 /**
@@ -51,6 +51,10 @@ export function openFailure(thrown: unknown): string {
   }
   if (ENDED_IN_TLS.test(error.message)) {
     return "the server closed the connection during the TLS handshake.";
+  }
+  // Deno reports the permission that is missing in these words only.
+  if (code === "EPERM" && Reflect.get(error, "syscall") === "getaddrinfo") {
+    return `the program may not look up the host name (${code}). On Deno, it needs the permission --allow-net for this host and port.`;
   }
   if (UNTRUSTED.includes(code)) {
     return `the certificate of the server is not signed by a trusted authority (${code}). Other authorities can be given in caCerts.`;

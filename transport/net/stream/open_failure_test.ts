@@ -1,9 +1,13 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { assertEquals } from "@std/assert";
 import { handshakeFailure, openFailure } from "./open_failure.ts";
 
 /** What Node.js and Bun report for an alert of the peer, and for plain text. */
 const OPENSSL =
   "C0ACC496ED7F0000:error:0A000410:SSL routines:ssl3_read_bytes:sslv3 alert handshake failure:../deps/openssl/openssl/ssl/record/rec_layer_s3.c:1605:SSL alert number 40\n";
+const NODE_22 =
+  "C08C8FB35B7F0000:error:0A000410:SSL routines:ssl3_read_bytes:ssl/tls alert handshake failure:../deps/openssl/openssl/ssl/record/rec_layer_s3.c:918:SSL alert number 40\n";
 const BORINGSSL =
   "error:10000410:SSL routines:OPENSSL_internal:SSLV3_ALERT_HANDSHAKE_FAILURE";
 
@@ -12,6 +16,10 @@ Deno.test("A failure of TLS is one line without the places in the source of the 
     assertEquals(
       describe(new Error(OPENSSL)),
       "sslv3 alert handshake failure.",
+    );
+    assertEquals(
+      describe(new Error(NODE_22)),
+      "ssl/tls alert handshake failure.",
     );
     assertEquals(
       describe(new Error(BORINGSSL)),
@@ -47,4 +55,18 @@ Deno.test("A peer that speaks plain text to a TLS port, or does not trust the ce
       "the peer does not trust the certificate.",
     );
   }
+});
+
+Deno.test("A host whose name Deno may not look up is described with the permission", async () => {
+  const lookup = Object.assign(new Error("getaddrinfo EPERM a.example"), {
+    code: "EPERM",
+    syscall: "getaddrinfo",
+  });
+  const reason =
+    "the program may not look up the host name (EPERM). On Deno, it needs the permission --allow-net for this host and port.";
+  assertEquals(openFailure(lookup), reason);
+  // The tests may not look up this name.
+  const socket = connect(1, "not-allowed.invalid");
+  const [error] = await once(socket, "error");
+  assertEquals(openFailure(error), reason);
 });

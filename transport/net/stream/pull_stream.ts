@@ -230,6 +230,7 @@ export async function readResponse(
   const buffer = new Uint8Array(CHUNK);
   const waiting = new AbortController();
   let deadline: Promise<null> | undefined;
+  let hasBegun = false;
   try {
     for (;;) {
       const count = deadline === undefined
@@ -243,7 +244,12 @@ export async function readResponse(
       if (response !== undefined && (reader.done || count === null)) {
         return { response, early: buffer.slice(taken, count ?? 0) };
       }
-      if (count === null) throw lost("a response arrived");
+      if (count === null) {
+        throw lost(
+          hasBegun ? "the response was complete" : "a response arrived",
+        );
+      }
+      hasBegun = true;
       if (response !== undefined) {
         deadline ??= sleep(clock, BODY_TIMEOUT, waiting.signal)
           .then(() => null, () => null);
