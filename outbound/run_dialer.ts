@@ -4,6 +4,7 @@ import {
 } from "../transport/base/callbacks.ts";
 import type { Clock } from "../transport/base/clock.ts";
 import { ConnectionError, toError } from "../transport/base/errors.ts";
+import { handled } from "../transport/base/promise.ts";
 import {
   retry,
   type RetryInfo,
@@ -42,7 +43,11 @@ export interface DialerOptions {
  * @throws The error of the last attempt, if no other one follows.
  * @throws The signal's reason, as soon as it aborts.
  */
-export async function runDialer(options: DialerOptions): Promise<Connection> {
+export function runDialer(options: DialerOptions): Promise<Connection> {
+  return handled(dial(options));
+}
+
+async function dial(options: DialerOptions): Promise<Connection> {
   const { url, clock, signal, onAttempt, onFailure, onError } = options;
   const { retry: policy, onRetry, dialGate, ...rest } =
     options.connectionOptions;

@@ -7,6 +7,7 @@ import {
   signalOf,
 } from "./options.ts";
 import { decide, notify } from "./callbacks.ts";
+import { handled } from "./promise.ts";
 import { exponential, type RetryPolicy } from "./retry_policy.ts";
 import { sleep } from "./schedule.ts";
 
@@ -106,10 +107,18 @@ const FALLBACK = exponential(1_000, 60_000);
  * @throws {ConfigError} If an argument cannot be used; `fn` has not been called then.
  * @throws The signal's reason, as soon as it aborts.
  */
-export async function retry<T>(
+export function retry<T>(
   fn: (attempt: number) => T | Promise<T>,
   policy: RetryPolicy,
   options: RetryOptions = {},
+): Promise<T> {
+  return handled(untilSuccess(fn, policy, options));
+}
+
+async function untilSuccess<T>(
+  fn: (attempt: number) => T | Promise<T>,
+  policy: RetryPolicy,
+  options: RetryOptions,
 ): Promise<T> {
   checkCallable("fn", fn);
   checkCallable("policy", policy);

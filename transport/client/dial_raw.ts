@@ -1,4 +1,5 @@
 import { checkFields, type OptionNames } from "../base/options.ts";
+import { handled } from "../base/promise.ts";
 import { normalizeUrl } from "../base/url.ts";
 import {
   makeCodecs,
@@ -48,10 +49,14 @@ const RAW_NAMES: OptionNames<DialRawOptions> = { ...DIAL_NAMES, stream: true };
  * @throws {ConfigError} If the URL or an option cannot be used.
  * @throws The signal's reason if it aborts.
  */
-export async function dialRaw(
+export function dialRaw(
   url: string,
   options: DialRawOptions = {},
 ): Promise<Socket> {
+  return handled(dial(url, options));
+}
+
+async function dial(url: string, options: DialRawOptions): Promise<Socket> {
   const [upgraded, compression] = await destroying(options?.stream, () => {
     checkFields("", RAW_NAMES, options, DIAL_HOMES);
     return openRaw(url, options);

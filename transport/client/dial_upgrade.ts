@@ -9,7 +9,7 @@ import {
   type OptionHomes,
   type OptionNames,
 } from "../base/options.ts";
-import { onAbort } from "../base/promise.ts";
+import { handled, onAbort } from "../base/promise.ts";
 import { CONNECTION_RULES } from "../base/rules.ts";
 import { Schedule } from "../base/schedule.ts";
 import { normalizeUrl } from "../base/url.ts";
@@ -151,7 +151,14 @@ const HOMES: OptionHomes = {
  * @throws {ConfigError} If the URL or an option cannot be used.
  * @throws The signal's reason if it aborts.
  */
-export async function dialUpgrade(
+export function dialUpgrade(
+  url: string | URL,
+  options: DialUpgradeOptions,
+): Promise<UpgradedStream> {
+  return handled(dial(url, options));
+}
+
+async function dial(
   url: string | URL,
   options: DialUpgradeOptions,
 ): Promise<UpgradedStream> {

@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import type { Message } from "../base/message.ts";
-import { onAbort } from "../base/promise.ts";
+import { handled, onAbort } from "../base/promise.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Heartbeat } from "../connection/heartbeats.ts";
 import type { DeliverySink, MessageDelivery } from "./delivery.ts";
@@ -57,7 +57,11 @@ export interface HeartbeatsOptions {
 }
 
 /** Worker block: reports each heartbeat of a connection, until the connection ends or the signal aborts. */
-export async function runHeartbeats(options: HeartbeatsOptions): Promise<void> {
+export function runHeartbeats(options: HeartbeatsOptions): Promise<void> {
+  return handled(reportHeartbeats(options));
+}
+
+async function reportHeartbeats(options: HeartbeatsOptions): Promise<void> {
   const { connection, onHeartbeat, signal } = options;
   try {
     for (;;) {

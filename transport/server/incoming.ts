@@ -130,7 +130,11 @@ export class Incoming {
    * @throws {HandshakeError} `connection-lost` as with {@link Incoming.accept}, and if the peer has left.
    * @throws {ConfigError} If an option cannot be used. The request stays open.
    */
-  async acceptStream(options: AcceptStreamOptions = {}): Promise<Duplex> {
+  acceptStream(options: AcceptStreamOptions = {}): Promise<Duplex> {
+    return handled(this.#acceptStream(options));
+  }
+
+  async #acceptStream(options: AcceptStreamOptions): Promise<Duplex> {
     checkFields("", STREAM_NAMES, options);
     const { upgrade, key } = this.#context.wish;
     const response = createUpgradeResponse({
@@ -160,7 +164,11 @@ export class Incoming {
    * @throws {HandshakeError} `connection-lost` if the request was accepted, rejected or abandoned already.
    * @throws {ConfigError} If the status or a header cannot be used. The request stays open.
    */
-  async reject(status: number, answer: RejectOptions = {}): Promise<void> {
+  reject(status: number, answer: RejectOptions = {}): Promise<void> {
+    return handled(this.#reject(status, answer));
+  }
+
+  async #reject(status: number, answer: RejectOptions): Promise<void> {
     const response = writeRejection(status, answer);
     this.#settle();
     const { stream, clock } = this.#received;

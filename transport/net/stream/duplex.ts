@@ -1,3 +1,4 @@
+import { handled } from "../../base/promise.ts";
 import { type PullStream, writeAll } from "./pull_stream.ts";
 
 /** How many bytes one read of {@link Duplex.readable} asks for. */
@@ -49,7 +50,7 @@ export class Duplex implements PullStream, Disposable {
    */
   read(buffer: Uint8Array): Promise<number | null> {
     const early = this.#early;
-    if (early === undefined) return this.#stream.read(buffer);
+    if (early === undefined) return handled(this.#stream.read(buffer));
     const count = Math.min(early.length, buffer.length);
     buffer.set(early.subarray(0, count));
     this.#early = count < early.length ? early.subarray(count) : undefined;
@@ -62,11 +63,15 @@ export class Duplex implements PullStream, Disposable {
    * @returns How many bytes were taken.
    */
   write(bytes: Uint8Array): Promise<number> {
-    return this.#stream.write(bytes);
+    return handled(this.#stream.write(bytes));
   }
 
   /** Ends this side of the stream: the peer reads its end. Reading goes on. */
-  async closeWrite(): Promise<void> {
+  closeWrite(): Promise<void> {
+    return handled(this.#closeWrite());
+  }
+
+  async #closeWrite(): Promise<void> {
     await this.#stream.closeWrite?.();
   }
 
