@@ -1,5 +1,11 @@
-import { handled } from "../../base/promise.ts";
-import { type PullStream, writeAll } from "./pull_stream.ts";
+import { isLost } from "../../base/message.ts";
+import { handled, rejected } from "../../base/promise.ts";
+import {
+  bufferChanged,
+  checkBytes,
+  type PullStream,
+  writeAll,
+} from "./pull_stream.ts";
 
 /** How many bytes one read of {@link Duplex.readable} asks for. */
 const READ_SIZE = 65_536;
@@ -37,7 +43,10 @@ export class Duplex implements PullStream, Disposable {
   /** What is sent to the peer. Closing it ends this side of the stream, aborting it closes the stream. */
   get writable(): WritableStream<Uint8Array> {
     return this.#writable ??= new WritableStream({
-      write: (bytes) => writeAll(this.#stream, bytes),
+      write: (bytes) => {
+        checkBytes(bytes);
+        return writeAll(this.#stream, bytes);
+      },
       close: () => this.#endWriting(),
       abort: () => this.close(),
     });
@@ -47,8 +56,10 @@ export class Duplex implements PullStream, Disposable {
    * Reads into `buffer`.
    *
    * @returns How many bytes were read, `null` at the end of the stream.
+   * @throws {ConnectionError} `buffer-changed` if the buffer is resized or transferred meanwhile.
    */
   read(buffer: Uint8Array): Promise<number | null> {
+    if (isLost(buffer)) return rejected(bufferChanged("read"));
     const early = this.#early;
     if (early === undefined) return handled(this.#stream.read(buffer));
     const count = Math.min(early.length, buffer.length);
@@ -61,9 +72,11 @@ export class Duplex implements PullStream, Disposable {
    * Writes some of `bytes`, which must stay unchanged until the promise has resolved.
    *
    * @returns How many bytes were taken.
+   * @throws {ConfigError} `invalid-argument` if `bytes` is no `Uint8Array`.
+   * @throws {ConnectionError} `buffer-changed` if the buffer was resized or transferred.
    */
   write(bytes: Uint8Array): Promise<number> {
-    return handled(this.#stream.write(bytes));
+    return handled(this.#write(bytes));
   }
 
   /** Ends this side of the stream: the peer reads its end. Reading goes on. */
@@ -85,6 +98,11 @@ export class Duplex implements PullStream, Disposable {
   /** Same as {@link Duplex.close}. */
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  async #write(bytes: Uint8Array): Promise<number> {
+    checkBytes(bytes);
+    return await this.#stream.write(bytes);
   }
 
   async #pull(

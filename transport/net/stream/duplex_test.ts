@@ -1,4 +1,11 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async";
+import { systemClock } from "../../base/clock.ts";
+import { ConfigError, ConnectionError } from "../../base/errors.ts";
+import { DenoStream } from "../deno/deno_stream.ts";
+import { openStream } from "../open_stream.ts";
+import type { ByteStream } from "./byte_stream.ts";
+import { PullAdapter } from "./pull_stream.ts";
 import { utf8 } from "../../_support/bytes.ts";
 import { tcpPair } from "../../_support/raw.ts";
 import { Duplex } from "./duplex.ts";
@@ -104,4 +111,104 @@ Deno.test("duplex: a stream that breaks makes reads and writes reject", async ()
   const writer = duplex.writable.getWriter();
   await assertRejects(() => writer.write(utf8("x")), Error, "broken");
   await writer.closed.catch(() => {});
+});
+
+/** Streams of both kinds, and the other end. */
+async function openBoth(): Promise<[ByteStream, Deno.TcpConn][]> {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const accepting = listener.accept();
+  const { stream } = await openStream(
+    new URL(`ws://127.0.0.1:${listener.addr.port}`),
+    {},
+    new AbortController().signal,
+    systemClock,
+  );
+  const [near, far] = await tcpPair();
+  return [[stream, await accepting], [new DenoStream(near), far]];
+}
+
+Deno.test("duplex: a buffer that is transferred or shrinks during a read fails that read, and nothing else", async () => {
+  const resizable = { maxByteLength: 65_536 };
+  const cases: [memory: ArrayBuffer, change: (memory: ArrayBuffer) => void][] =
+    [];
+  for (let i = 0; i < 2; i++) {
+    cases.push(
+      [new ArrayBuffer(65_536), (memory) => void memory.transfer()],
+      [new ArrayBuffer(65_536, resizable), (memory) => memory.resize(0)],
+    );
+  }
+  for (const [stream, far] of await openBoth()) {
+    const duplex = new Duplex(new PullAdapter(stream), utf8(""));
+    for (const [memory, change] of cases.splice(0, 2)) {
+      const reading = assertRejects(
+        () => duplex.read(new Uint8Array(memory, 0, 65_536)),
+        ConnectionError,
+        "transferred",
+      );
+      await delay(1);
+      change(memory);
+      await far.write(utf8("lost?"));
+      await reading;
+      // A buffer that is lost before the call.
+      const gone = new Uint8Array(1);
+      gone.buffer.transfer();
+      await assertRejects(() => duplex.read(gone), ConnectionError);
+      await far.write(utf8("later"));
+      const buffer = new Uint8Array(20);
+      let text = "";
+      while (!text.endsWith("later")) {
+        const count = await duplex.read(buffer);
+        text += new TextDecoder().decode(buffer.subarray(0, count ?? 0));
+      }
+      // Deno.Conn reads straight into a buffer that cannot be resized.
+      const isDirect = stream instanceof DenoStream && !memory.resizable;
+      assertEquals(text, isDirect ? "later" : "lost?later");
+    }
+    duplex.close();
+    far.close();
+  }
+});
+
+Deno.test("duplex: what is no Uint8Array, or has lost its memory, is refused and not ignored", async () => {
+  for (const [stream, far] of await openBoth()) {
+    const duplex = new Duplex(new PullAdapter(stream), utf8(""));
+    for (const wrong of [new ArrayBuffer(3), new Float64Array(3), "abc", 5]) {
+      const write = () => Reflect.apply(duplex.write, duplex, [wrong]);
+      await assertRejects(write, ConfigError, "Uint8Array");
+    }
+    const gone = new Uint8Array(3);
+    gone.buffer.transfer();
+    await assertRejects(() => duplex.write(gone), ConnectionError, "write");
+    const writer: WritableStreamDefaultWriter<unknown> = duplex.writable
+      .getWriter();
+    const closed = writer.closed.catch(() => {});
+    await assertRejects(
+      () => writer.write(new ArrayBuffer(3)),
+      ConfigError,
+      "Uint8Array",
+    );
+    await closed;
+    duplex.close();
+    far.close();
+  }
+});
+
+Deno.test("duplex: memory that changes during a write fails that write", async () => {
+  const memory = new ArrayBuffer(10, { maxByteLength: 10 });
+  const duplex = new Duplex({
+    read: () => Promise.resolve(null),
+    write() {
+      memory.resize(5);
+      return Promise.resolve(5);
+    },
+    close: () => {},
+  }, utf8(""));
+  const writer = duplex.writable.getWriter();
+  const closed = writer.closed.catch(() => {});
+  await assertRejects(
+    () => writer.write(new Uint8Array(memory)),
+    ConnectionError,
+    "resized",
+  );
+  await closed;
 });

@@ -1,12 +1,15 @@
 import { sleep } from "../../base/schedule.ts";
 import type { Clock } from "../../base/clock.ts";
-import { handled } from "../../base/promise.ts";
+import { ConfigError, ConnectionError } from "../../base/errors.ts";
+import { isLost, plainBytes } from "../../base/message.ts";
+import { handled, rejected } from "../../base/promise.ts";
 import { HandshakeError } from "../../handshake/errors.ts";
 import { HeadReader } from "../../handshake/head_reader.ts";
 import {
   type HttpResponse,
   ResponseReader,
 } from "../../handshake/response_reader.ts";
+import { isLendable } from "../../protocol/send/borrowed_message.ts";
 import { type ByteStream, MAX_WRITE_SIZE } from "./byte_stream.ts";
 
 const CHUNK = 4_096;
@@ -64,7 +67,7 @@ export class PullAdapter implements PullStream {
     stream.attach({
       keepsData: true,
       data: (bytes) => this.#onData(bytes),
-      target: () => this.#read?.buffer,
+      target: () => this.#target(),
       filled: (count) => this.#settleRead(count),
       end: () => this.#onEnd(),
       drain: () => this.#settleWrite(undefined),
@@ -75,6 +78,7 @@ export class PullAdapter implements PullStream {
 
   /** Reads what has arrived, or waits for the next bytes. */
   read(buffer: Uint8Array): Promise<number | null> {
+    if (isLost(buffer)) return rejected(bufferChanged("read"));
     const unread = this.#unread;
     if (unread !== undefined) {
       const count = Math.min(unread.length, buffer.length);
@@ -89,7 +93,10 @@ export class PullAdapter implements PullStream {
         new Error("Cannot read: another read is under way."),
       );
     }
-    this.#read = { ...Promise.withResolvers<number | null>(), buffer };
+    this.#read = {
+      ...Promise.withResolvers<number | null>(),
+      buffer: plainBytes(buffer),
+    };
     this.#stream.resume();
     return this.#read.promise;
   }
@@ -97,7 +104,7 @@ export class PullAdapter implements PullStream {
   /** Writes the bytes, or the first ones if there are more than {@link MAX_WRITE_SIZE}. */
   async write(bytes: Uint8Array): Promise<number> {
     if (this.#writeError !== undefined) throw this.#writeError;
-    const piece = bytes.subarray(0, MAX_WRITE_SIZE);
+    const piece = plainBytes(bytes).subarray(0, MAX_WRITE_SIZE);
     if (piece.length === 0 || this.#stream.write(piece)) return piece.length;
     this.#write = Promise.withResolvers();
     await this.#write.promise;
@@ -134,11 +141,22 @@ export class PullAdapter implements PullStream {
     return { stream: this.#stream, early: bytes, error };
   }
 
+  /**
+   * The memory that a read waits for, unless it is gone meanwhile: then what arrives is kept for the next read. A system
+   * call does not read into memory that may be resized before it is complete.
+   */
+  #target(): Uint8Array | undefined {
+    const buffer = this.#read?.buffer;
+    return buffer === undefined || isLost(buffer) || !isLendable(buffer)
+      ? undefined
+      : buffer;
+  }
+
   #onData(bytes: Uint8Array): void {
     const read = this.#read;
     const count = Math.min(bytes.length, read?.buffer.length ?? 0);
     if (count < bytes.length) this.#unread = bytes.subarray(count);
-    read?.buffer.set(bytes.subarray(0, count));
+    if (count > 0) read?.buffer.set(bytes.subarray(0, count));
     this.#settleRead(count);
   }
 
@@ -166,7 +184,11 @@ export class PullAdapter implements PullStream {
     this.#stream.pause();
     const read = this.#read;
     this.#read = undefined;
-    read?.resolve(count);
+    if (read === undefined) return;
+    const { buffer } = read;
+    if (count !== null && (isLost(buffer) || count > buffer.length)) {
+      read.reject(bufferChanged("read"));
+    } else read.resolve(count);
   }
 
   #settleWrite(error: Error | undefined): void {
@@ -267,12 +289,43 @@ function lost(before: string): HandshakeError {
   );
 }
 
-/** Writes all of the bytes. */
+/**
+ * Writes all of the bytes.
+ *
+ * @throws {ConnectionError} `buffer-changed` if their memory is resized or transferred meanwhile.
+ */
 export async function writeAll(
   stream: PullStream,
   bytes: Uint8Array,
 ): Promise<void> {
-  for (let at = 0; at < bytes.length;) {
-    at += await stream.write(bytes.subarray(at));
+  const { length } = bytes;
+  for (let at = 0; at < length;) {
+    at += await stream.write(plainBytes(bytes).subarray(at));
+    if (bytes.length !== length) throw bufferChanged("write");
   }
+}
+
+/**
+ * Checks what a caller gives to be written.
+ *
+ * @throws {ConfigError} `invalid-argument` if it is no `Uint8Array`.
+ * @throws {ConnectionError} `buffer-changed` if its content is lost.
+ */
+export function checkBytes(bytes: unknown): asserts bytes is Uint8Array {
+  if (!(bytes instanceof Uint8Array)) {
+    throw new ConfigError(
+      "invalid-argument",
+      "bytes",
+      `Cannot write: bytes must be a Uint8Array, and is of type ${typeof bytes}.`,
+    );
+  }
+  if (isLost(bytes)) throw bufferChanged("write");
+}
+
+/** Returns the error for a buffer of the caller that was resized or transferred. */
+export function bufferChanged(what: "read" | "write"): ConnectionError {
+  return new ConnectionError(
+    "buffer-changed",
+    `Cannot ${what}: the buffer was resized or transferred. Leave it unchanged until the ${what} is complete.`,
+  );
 }
