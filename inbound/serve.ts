@@ -1,3 +1,4 @@
+import { notify } from "../transport/base/callbacks.ts";
 import type { Clock } from "../transport/base/clock.ts";
 import { ConfigError, PoolError, toError } from "../transport/base/errors.ts";
 import type { Log } from "../transport/base/logging.ts";
@@ -163,11 +164,11 @@ class Server {
   }
 
   async run(listener: AsyncIterable<Incoming>): Promise<void> {
+    const report = (error: Error) => this.#context.registrar.report(error);
     try {
       // Not awaited: a slow decision about one peer must not delay the others.
       for await (const incoming of listener) {
-        if (typeof incoming?.accept === "function") void this.#decide(incoming);
-        else this.#context.registrar.report(notIncoming(incoming));
+        notify(() => this.#take(incoming), report);
       }
     } catch (error) {
       // The caller may not await the promise of `serve`.
@@ -176,7 +177,12 @@ class Server {
     }
   }
 
-  /** Never rejects. */
+  /** Throws or rejects only for an item of a caller's own listener that does so itself. */
+  #take(incoming: Incoming): Promise<void> {
+    if (typeof incoming?.accept !== "function") throw notIncoming(incoming);
+    return this.#decide(incoming);
+  }
+
   async #decide(incoming: Incoming): Promise<void> {
     const { registrar, log } = this.#context;
     const { remoteAddr } = incoming;
