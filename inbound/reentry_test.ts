@@ -1,4 +1,4 @@
-/** Callbacks that call the pool while it calls them. */
+/** Callbacks that call the pool while it calls them, and listeners whose items throw. */
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { FakeClock, LogCapture, MockSocket } from "../testing/mod.ts";
@@ -256,5 +256,27 @@ Deno.test("Messages of a peer that still leaves do not come after those of the n
   first.receive("too late");
   assertEquals(read(), ["3"]);
   first.terminate();
+  await pool.close();
+});
+
+Deno.test("Items of a caller's own listener that throw are reported, and do not end serve", async () => {
+  const pool = new InboundPool("pool");
+  const broken = () => {
+    throw new Error("broken");
+  };
+  async function* listener() {
+    yield Object.defineProperty({}, "accept", { get: broken });
+    yield Object.defineProperty({ accept: broken }, "remoteAddr", {
+      get: broken,
+    });
+    yield await Promise.resolve(null);
+  }
+  // What a program in JavaScript may give.
+  await pool.serve(listener() as never);
+  const messages: unknown[] = [];
+  for (let i = 0; i < 3; i++) {
+    messages.push((await pool.errors.take())?.error.message.slice(0, 6));
+  }
+  assertEquals(messages.sort(), ["Cannot", "broken", "broken"]);
   await pool.close();
 });

@@ -389,25 +389,3 @@ Deno.test("What is no listener is refused at the call, and an item that is no pe
     assert(record?.error instanceof ConfigError);
   }
 });
-
-Deno.test("Items of a caller's own listener that throw are reported, and do not end serve", async () => {
-  const pool = new InboundPool("pool");
-  const broken = () => {
-    throw new Error("broken");
-  };
-  async function* listener() {
-    yield Object.defineProperty({}, "accept", { get: broken });
-    yield Object.defineProperty({ accept: broken }, "remoteAddr", {
-      get: broken,
-    });
-    yield await Promise.resolve(null);
-  }
-  // What a program in JavaScript may give.
-  await pool.serve(listener() as never);
-  const messages: unknown[] = [];
-  for (let i = 0; i < 3; i++) {
-    messages.push((await pool.errors.take())?.error.message.slice(0, 6));
-  }
-  assertEquals(messages.sort(), ["Cannot", "broken", "broken"]);
-  await pool.close();
-});
