@@ -27,7 +27,8 @@
  * - `stream-aborted`: the source of a streamed message failed or was aborted after its first fragment was sent, which
  *   ends the connection.
  * - `close-timeout`: the closing handshake took longer than `closeTimeout`.
- * - `buffer-changed`: the buffer of a message was detached before the message was sent.
+ * - `buffer-changed`: the buffer of a message was detached before the message was sent, or while other messages that
+ *   arrived in it were still to be delivered; or a buffer was changed during a read or write of a stream.
  * - `unsent-overflow`: a WebSocket was given messages although `maxBufferedAmount` bytes waited to be sent.
  * - `unread-overflow`: too many messages arrived on a native socket before it was started.
  * - `ping-unsupported`: the socket cannot ping (native sockets).

@@ -188,6 +188,24 @@ for (const role of ["client", "server"] as const) {
     }
   });
 
+  test("a handler that detaches a view, and takes no more, ends it with an error", () => {
+    for (const binary of ["view", "borrow"] as const) {
+      const rig = new Rig(role, { binary });
+      rig.takes = false;
+      const bytes = join(rig.frame(BINARY, "one"), rig.frame(BINARY, "two"));
+      rig.onMessage = () => void bytes.buffer.transfer();
+      rig.endpoint.receive(bytes, rig.now);
+      rig.endpoint.resume(rig.now);
+      rig.endpoint.answersDone(rig.now);
+      assertEquals(rig.events.length, 1);
+      assertEquals(rig.write(), ["close 1011"]);
+      rig.endpoint.streamEnded(rig.now);
+      const error = rig.endpoint.end?.error;
+      assert(error instanceof ConnectionError);
+      assertEquals(error.code, "buffer-changed");
+    }
+  });
+
   test("views of a buffer that was detached end it with an error, not with garbage", () => {
     for (const binary of ["view", "borrow"] as const) {
       const rig = new Rig(role, { binary });

@@ -6,6 +6,7 @@ import type {
 } from "./endpoint_types.ts";
 import type { FrameHeader } from "./wire/frame.ts";
 import {
+  bufferDetached,
   Receiver,
   type ReceiverHandler,
   type ReceiverOptions,
@@ -23,6 +24,9 @@ const MAX_CONTROLS = 128;
  * process busy for 4 ms: a few connections with such floods would make all others wait.
  */
 const MAX_MESSAGES = 2_048;
+
+/** Stands for bytes whose buffer was detached. */
+const LOST = new Uint8Array(0);
 
 type ReceivedActivity = {
   -readonly [K in "receivedAt" | "receivedBytes"]: Activity[K];
@@ -104,7 +108,9 @@ export class ReceivingSide implements ReceiverHandler {
     } else {
       // The stream did not stop reading in time.
       const rest = this.#rest;
-      this.#rest = rest === undefined ? bytes.slice() : join(rest, bytes);
+      // A rest whose buffer was detached stays lost: it is a fault as soon as it is looked at.
+      if (rest === undefined) this.#rest = bytes.slice();
+      else if (rest.length > 0) this.#rest = join(rest, bytes);
     }
   }
 
@@ -217,11 +223,7 @@ export class ReceivingSide implements ReceiverHandler {
     this.controls = 0;
     if (rest.length > 0) this.#parse(rest);
     else {
-      this.fault = {
-        thrown: new Error(
-          "Cannot receive the next message: it is in the same buffer as an earlier one, and that buffer was detached.",
-        ),
-      };
+      this.fault = { thrown: bufferDetached() };
     }
     // The messages that were handed over are being answered just now.
     this.delivered = true;
@@ -240,7 +242,8 @@ export class ReceivingSide implements ReceiverHandler {
     this.#parsing = false;
     if (this.#ignores) this.#receiver.release();
     else if (count < length && this.#receiver.state === "open") {
-      this.#rest = bytes.subarray(count);
+      // Empty if the handler has detached the buffer.
+      this.#rest = bytes.length === 0 ? LOST : bytes.subarray(count);
     }
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ConnectionError } from "../../base/errors.ts";
 import { decodeCloseBody } from "../wire/close.ts";
 import type { Inflater } from "../wire/compression.ts";
 import { ProtocolError } from "../wire/errors.ts";
@@ -278,7 +279,10 @@ export class Receiver {
     if (frame.isControl) this.#controlLeft = frame.length;
     else this.#message.begin(frame);
     this.#inFrame = true;
-    this.#handler.frame?.(frame.header());
+    if (this.#handler.frame !== undefined) {
+      this.#handler.frame(frame.header());
+      if (window.view.bytes.length === 0) this.#checkWindow(end);
+    }
     return true;
   }
 
@@ -330,12 +334,10 @@ export class Receiver {
     return false;
   }
 
-  /** @throws {Error} If the handler has detached the buffer while there was more in it. */
+  /** @throws {ConnectionError} `buffer-changed` if the handler has detached the buffer while there was more in it. */
   #checkWindow(end: number): void {
     if (this.#pos === end) return;
-    throw new Error(
-      "Cannot receive the next message: it is in the same buffer as an earlier one, and that buffer was detached.",
-    );
+    throw bufferDetached();
   }
 
   #fail(error: unknown): never {
@@ -351,4 +353,12 @@ export class Receiver {
     this.release();
     throw this.#failure;
   }
+}
+
+/** Returns the error for a buffer that a handler has detached while there was more in it. */
+export function bufferDetached(): ConnectionError {
+  return new ConnectionError(
+    "buffer-changed",
+    "Cannot receive the next message: it is in the same buffer as an earlier one, and that buffer was detached.",
+  );
 }

@@ -4,6 +4,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
+import { ConnectionError } from "../../base/errors.ts";
 import { ProtocolError } from "../wire/errors.ts";
 import { describeFrame, type FrameHeader } from "../wire/frame.ts";
 import { Receiver, type ReceiverOptions } from "./receiver.ts";
@@ -132,6 +133,20 @@ Deno.test("receiver: a buffer that its receiver detaches is an error of ours if 
       assertEquals(messages, 1);
     }
   }
+});
+
+Deno.test("receiver: a buffer that is detached by the watcher of frames is an error, and gives no wrong text", () => {
+  const got: unknown[] = [];
+  const bytes = hex("8103 616263");
+  const receiver = new Receiver(
+    {
+      ...quiet((data) => got.push(data) > 0),
+      frame: () => void bytes.buffer.transfer(),
+    },
+    { ...NO_LIMITS, role: "client", binary: "view" },
+  );
+  assertThrows(() => receiver.push(bytes), ConnectionError, "detached");
+  assertEquals(got, []);
 });
 
 Deno.test("receiver: the error of a limit names its option and value", () => {
