@@ -110,7 +110,10 @@ export interface OpenConnectionOptions extends LoggingOptions {
   readonly onPing?: ((payload: Uint8Array) => void) | undefined;
   /** Called for each pong of the peer, whether it answers a ping or not. */
   readonly onPong?: ((payload: Uint8Array) => void) | undefined;
-  /** Called with the header of each frame in both directions. Raw sockets only. Costs nothing if it is absent. */
+  /**
+   * Called with the header of each frame in both directions, for a sent one when its whole message is queued. It may
+   * send. Raw sockets only. Costs nothing if it is absent.
+   */
   readonly onFrame?:
     | ((direction: FrameDirection, header: FrameHeader) => void)
     | undefined;
