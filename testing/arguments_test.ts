@@ -1,5 +1,6 @@
-import { assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ConfigError } from "../transport/base/errors.ts";
+import { Queue } from "../transport/base/queue.ts";
 import {
   assertLogSequence,
   eventually,
@@ -11,6 +12,7 @@ import {
   MockDialer,
   MockSocket,
   never,
+  socketPair,
 } from "./mod.ts";
 
 /** What is given where the types would not let it be. */
@@ -45,4 +47,79 @@ for (const [name, call] of Object.entries(calls)) {
 
 Deno.test("a clear error is thrown where nothing is awaited", () => {
   assertThrows(() => new MockSocket(wrong(null)), ConfigError);
+});
+
+const HERE = { hostname: "127.0.0.1", port: 9 };
+
+const unknown: Record<string, () => unknown> = {
+  "eventually": () => eventually(() => true, wrong({ timeuot: 5 })),
+  "never": () => never(() => false, wrong({ timeuot: 5 })),
+  "expectWrite": () => expectWrite(mock(), "x", wrong({ timeuot: 5 })),
+  "expectIncoming": () =>
+    expectIncoming(new Queue({ capacity: 1 }), "x", wrong({ of: 5 })),
+  "MockSocket": () => new MockSocket(wrong({ clok: 5 })),
+  "MockDialer": () => new MockDialer([], wrong({ otherwhise: "never" })),
+  "FakeClock": () => new FakeClock(wrong({ nwo: 5 })),
+  "socketPair": () => socketPair(wrong({ ulr: "ws://a" })),
+  "socketPair, an end": () => socketPair({ client: wrong({ clock: 5 }) }),
+  "FaultProxy": () => FaultProxy.listen(HERE, wrong({ sede: 5 })),
+  "FaultProxy, faults": () =>
+    FaultProxy.listen(HERE, { faults: wrong({ dleay: 5 }) }),
+};
+
+for (const [name, call] of Object.entries(unknown)) {
+  Deno.test(`an unknown option is refused: ${name}`, async () => {
+    const error = await assertRejects(async () => await call(), ConfigError);
+    assertEquals(error.code, "unknown-option");
+  });
+}
+
+function mock(): MockSocket {
+  const socket = new MockSocket();
+  socket.write("x");
+  return socket;
+}
+
+Deno.test("FaultProxy: what it cannot do is refused", async () => {
+  await using proxy = await FaultProxy.listen(HERE);
+  for (
+    const call of [
+      () => proxy.set(wrong({ dleay: 5 })),
+      () => proxy.set({ delay: 5 }, wrong("left")),
+      () => proxy.stall(wrong("swalow")),
+      () => proxy.cut(wrong({ how: "silent" })),
+      () => proxy.cut({ after: NaN }),
+      () => proxy.cut({ after: 5, direction: wrong("left") }),
+      () => proxy.cut(wrong({ haow: "end" })),
+    ]
+  ) assertThrows(call, ConfigError);
+  await assertRejects(() => proxy.setAccepting(wrong("closed")), ConfigError);
+});
+
+for (const ms of [NaN, Infinity, -1, wrong("5")]) {
+  Deno.test(`FakeClock: a step of ${ms} is refused, and fires nothing`, async () => {
+    const clock = new FakeClock();
+    const now = clock.now();
+    clock.timer(() => {
+      throw new Error("fired");
+    }, 1_000);
+    await assertRejects(() => clock.advance(ms), ConfigError, "from 0");
+    assertThrows(() => clock.tick(ms), ConfigError, "from 0");
+    assertThrows(() => clock.block(ms), ConfigError, "from 0");
+    assertEquals([clock.now(), clock.pending], [now, 1]);
+  });
+}
+
+Deno.test("FakeClock: a time that is none is refused", () => {
+  assertThrows(() => new FakeClock({ now: NaN }), ConfigError, "finite");
+  assertThrows(() => new FakeClock({ seed: Infinity }), ConfigError, "finite");
+  assertThrows(() => new FakeClock().setDate(NaN), ConfigError, "finite");
+});
+
+Deno.test("eventually: a timeout that is none is refused", async () => {
+  await assertRejects(
+    () => eventually(() => false, { timeout: NaN }),
+    ConfigError,
+    "timeout",
+  );
 });

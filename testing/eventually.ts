@@ -1,5 +1,12 @@
 import { type Clock, systemClock } from "../transport/base/clock.ts";
-import { checkOptions, refuseArgument } from "../transport/base/options.ts";
+import {
+  checkFields,
+  checkMethods,
+  numberOption,
+  type OptionNames,
+  refuseArgument,
+} from "../transport/base/options.ts";
+import { MAX_DURATION } from "../transport/base/rules.ts";
 import { sleep } from "../transport/base/schedule.ts";
 import { AssertionError } from "./assertion_error.ts";
 import { FakeClock } from "./fake_clock.ts";
@@ -25,6 +32,14 @@ export interface EventuallyOptions {
    */
   readonly clock?: Clock;
 }
+
+const NAMES: OptionNames<EventuallyOptions> = {
+  timeout: true,
+  interval: true,
+  clock: true,
+};
+/** Each of the two functions has a default of its own. */
+const DURATION = { default: 0, min: 0, max: MAX_DURATION, unit: "ms" } as const;
 
 /**
  * Waits until a condition is met: calls `fn` again and again until it neither throws nor returns `false`, or returns a
@@ -97,11 +112,14 @@ export async function never(
   }
 }
 
-function check(fn: unknown, options: unknown): void {
+function check(fn: unknown, options: EventuallyOptions): void {
   if (typeof fn !== "function") {
     throw refuseArgument("wait", "fn", "a function", fn);
   }
-  checkOptions("options", options);
+  checkFields("", NAMES, options);
+  numberOption("timeout", DURATION, options.timeout);
+  numberOption("interval", DURATION, options.interval);
+  checkMethods("clock", options.clock, ["now", "timer"]);
 }
 
 interface Failure {

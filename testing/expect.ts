@@ -1,5 +1,11 @@
 import { systemClock } from "../transport/base/clock.ts";
-import { refuseArgument } from "../transport/base/options.ts";
+import {
+  checkFields,
+  numberOption,
+  type OptionNames,
+  refuseArgument,
+} from "../transport/base/options.ts";
+import { MAX_DURATION } from "../transport/base/rules.ts";
 import type { Message } from "../transport/base/message.ts";
 import { sleep } from "../transport/base/schedule.ts";
 import { AssertionError } from "./assertion_error.ts";
@@ -14,6 +20,14 @@ export interface ExpectOptions {
    */
   readonly timeout?: number;
 }
+
+const NAMES: OptionNames<ExpectOptions> = { timeout: true };
+const TIMEOUT = {
+  default: 5_000,
+  min: 0,
+  max: MAX_DURATION,
+  unit: "ms",
+} as const;
 
 /** A source of items: `take` returns the next one, or `undefined` at the end. */
 export interface Takes<T> {
@@ -95,8 +109,10 @@ async function expectNext<T>(
   take: (signal: AbortSignal) => Promise<T | undefined>,
   expected: Expected<T>,
   what: string,
-  { timeout = 5_000 }: ExpectOptions,
+  options: ExpectOptions,
 ): Promise<T> {
+  checkFields("", NAMES, options);
+  const timeout = numberOption("timeout", TIMEOUT, options.timeout);
   const late = new AbortController();
   const done = new AbortController();
   const deadline = sleep(systemClock, timeout, done.signal).then(

@@ -1,6 +1,11 @@
 import { setImmediate } from "node:timers";
 import type { Clock } from "../transport/base/clock.ts";
-import { checkOptions } from "../transport/base/options.ts";
+import {
+  checkFields,
+  type OptionNames,
+  refuseArgument,
+  refuseOption,
+} from "../transport/base/options.ts";
 import { AssertionError } from "./assertion_error.ts";
 import { seededRandom } from "./seeded_random.ts";
 
@@ -19,6 +24,8 @@ export interface FakeClockOptions {
    */
   readonly seed?: number;
 }
+
+const NAMES: OptionNames<FakeClockOptions> = { now: true, seed: true };
 
 interface Timer {
   readonly due: number;
@@ -69,7 +76,12 @@ export class FakeClock implements Clock {
    * @throws {ConfigError} If an option cannot be used.
    */
   constructor(options: FakeClockOptions = {}) {
-    checkOptions("options", options);
+    checkFields("", NAMES, options);
+    for (const name of ["now", "seed"] as const) {
+      if (!Number.isFinite(options[name] ?? 0)) {
+        throw refuseOption(name, "a finite number", options[name]);
+      }
+    }
     this.#now = options.now ?? 1_000_000_000_000;
     this.#random = seededRandom(options.seed ?? 1);
   }
@@ -94,8 +106,15 @@ export class FakeClock implements Clock {
     return this.#now + this.#dateOffset;
   }
 
-  /** Sets the time of day, as an operator or NTP does. It goes on with the clock, and has no effect on deadlines. */
+  /**
+   * Sets the time of day, as an operator or NTP does. It goes on with the clock, and has no effect on deadlines.
+   *
+   * @throws {ConfigError} `invalid-argument` if `date` is not a finite number.
+   */
   setDate(date: number): void {
+    if (!Number.isFinite(date)) {
+      throw refuseArgument("set the time", "date", "a finite number", date);
+    }
     this.#dateOffset = date - this.#now;
   }
 
@@ -131,9 +150,11 @@ export class FakeClock implements Clock {
    * Advances the clock, and fires the timers that are due on the way, without letting promises settle in between. Most
    * tests want {@link FakeClock.advance}.
    *
+   * @throws {ConfigError} `invalid-argument` if `ms` is not a finite number from 0.
    * @throws What a callback throws. The clock stands at the time of that timer then.
    */
   tick(ms = 0): void {
+    checkStep(ms);
     const end = this.#now + ms;
     while (this.#fireNext(end));
     this.#now = Math.max(this.#now, end);
@@ -143,10 +164,12 @@ export class FakeClock implements Clock {
    * Advances the clock, and fires the timers that are due on the way; promise chains settle in between. With 0 it fires
    * what is due now. Calls that overlap run one after the other.
    *
+   * @throws {ConfigError} `invalid-argument` if `ms` is not a finite number from 0.
    * @throws What a callback throws. The clock stands at the time of that timer then.
    */
-  advance(ms = 0): Promise<void> {
-    return this.#inTurn(async () => {
+  async advance(ms = 0): Promise<void> {
+    checkStep(ms);
+    await this.#inTurn(async () => {
       const end = this.#now + ms;
       await this.settle();
       while (this.#fireNext(end)) await this.settle();
@@ -157,8 +180,11 @@ export class FakeClock implements Clock {
   /**
    * Advances the clock without firing timers, as when the event loop is blocked or the process is stopped. Timers that
    * became due fire late, at the next {@link FakeClock.advance} or {@link FakeClock.tick}.
+   *
+   * @throws {ConfigError} `invalid-argument` if `ms` is not a finite number from 0.
    */
   block(ms: number): void {
+    checkStep(ms);
     this.#now += ms;
   }
 
@@ -220,4 +246,15 @@ export class FakeClock implements Clock {
     }
     return low;
   }
+}
+
+/** Without this, a step of `NaN` would fire every timer, and a test would pass for the wrong reason. */
+function checkStep(ms: number): void {
+  if (Number.isFinite(ms) && ms >= 0) return;
+  throw refuseArgument(
+    "advance the clock",
+    "ms",
+    "a finite number of milliseconds from 0",
+    ms,
+  );
 }

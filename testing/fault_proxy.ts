@@ -1,8 +1,15 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { type Clock, systemClock } from "../transport/base/clock.ts";
-import { checkOptions, refuseArgument } from "../transport/base/options.ts";
+import {
+  checkFields,
+  checkMethods,
+  checkWord,
+  type OptionNames,
+  refuseArgument,
+} from "../transport/base/options.ts";
 import {
   type AllFaults,
+  checkDirection,
   checkFaults,
   type Direction,
   type Faults,
@@ -10,7 +17,11 @@ import {
   type StallKind,
 } from "./faults.ts";
 import { ProxiedConnection } from "./proxied_connection.ts";
-import type { CutOptions, ProxyConnection } from "./proxy_connection.ts";
+import {
+  checkCut,
+  type CutOptions,
+  type ProxyConnection,
+} from "./proxy_connection.ts";
 import type { LaneStats } from "./proxy_lane.ts";
 import { seededRandom } from "./seeded_random.ts";
 
@@ -57,6 +68,14 @@ export interface FaultProxyOptions {
    */
   readonly faults?: Faults;
 }
+
+const NAMES: OptionNames<FaultProxyOptions> = {
+  hostname: true,
+  port: true,
+  seed: true,
+  clock: true,
+  faults: true,
+};
 
 /** The figures of a {@link FaultProxy}, over present and past connections. */
 export interface FaultProxyStats {
@@ -118,7 +137,8 @@ export class FaultProxy implements AsyncDisposable {
     target: { readonly hostname: string; readonly port: number },
     options: FaultProxyOptions,
   ) {
-    checkOptions("options", options);
+    checkFields("", NAMES, options);
+    checkMethods("clock", options.clock, ["now", "timer"]);
     if (typeof target?.port !== "number") {
       throw refuseArgument(
         "forward",
@@ -198,6 +218,7 @@ export class FaultProxy implements AsyncDisposable {
    */
   set(faults: Faults, direction?: Direction): void {
     checkFaults(faults);
+    checkDirection(direction);
     for (const way of direction ? [direction] : WAYS) {
       this.#faults[way] = { ...this.#faults[way], ...faults };
     }
@@ -219,17 +240,24 @@ export class FaultProxy implements AsyncDisposable {
     this.set({ stall: false }, direction);
   }
 
-  /** Cuts all connections that are there, at once or each after some more bytes. */
+  /**
+   * Cuts all connections that are there, at once or each after some more bytes.
+   *
+   * @throws {ConfigError} `invalid-option`, `unknown-option`.
+   */
   cut(options: CutOptions = {}): void {
+    checkCut(options);
     for (const connection of this.#connections) connection.cut(options);
   }
 
   /**
    * Changes what becomes of new connections. Those that are there are left alone.
    *
+   * @throws {ConfigError} `invalid-option` when it is none of the three.
    * @throws When the port cannot be had any more.
    */
   async setAccepting(accepting: Accepting): Promise<void> {
+    checkWord("accepting", ["open", "stall", "refuse"], accepting);
     if (this.#closed !== undefined) return;
     this.#accepting = accepting;
     if (accepting === "refuse") {

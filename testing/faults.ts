@@ -1,4 +1,10 @@
-import { numberOption, refuseOption } from "../transport/base/options.ts";
+import {
+  checkFields,
+  checkWord,
+  numberOption,
+  type OptionNames,
+  refuseOption,
+} from "../transport/base/options.ts";
 import { MAX_DURATION } from "../transport/base/rules.ts";
 
 /** A direction through a proxy: `"up"` to the target, `"down"` from the target. */
@@ -83,12 +89,32 @@ const RULES = {
   cutAt: { default: Infinity, min: 0, max: Infinity, unit: "bytes" },
 } as const;
 
+const NAMES: OptionNames<Faults> = {
+  delay: true,
+  throttle: true,
+  stall: true,
+  corruption: true,
+  corruptAt: true,
+  cutAt: true,
+  cutWith: true,
+};
+
 /**
- * Refuses faults that make no sense.
+ * Refuses a direction that there is not.
  *
  * @throws {ConfigError} `invalid-option`.
  */
+export function checkDirection(direction: Direction | undefined): void {
+  checkWord("direction", ["up", "down"], direction);
+}
+
+/**
+ * Refuses faults that make no sense.
+ *
+ * @throws {ConfigError} `invalid-option`, `unknown-option`.
+ */
 export function checkFaults(faults: Faults): void {
+  checkFields("", NAMES, faults);
   numberOption("delay", RULES.delay, faults.delay);
   numberOption("throttle", RULES.throttle, faults.throttle);
   numberOption("corruption", RULES.corruption, faults.corruption);

@@ -1,4 +1,8 @@
-import { checkOptions, refuseArgument } from "../transport/base/options.ts";
+import {
+  checkFields,
+  type OptionNames,
+  refuseArgument,
+} from "../transport/base/options.ts";
 import { handled, onAbort } from "../transport/base/promise.ts";
 import { Queue } from "../transport/base/queue.ts";
 import type { Dialer, DialOptions } from "../transport/client/dialer.ts";
@@ -39,6 +43,8 @@ export interface MockDialerOptions {
    */
   readonly otherwise?: DialStep;
 }
+
+const NAMES: OptionNames<MockDialerOptions> = { otherwise: true };
 
 /**
  * A dialer that follows a script and records its dials. Give its {@link MockDialer.dial} as the option `dialer`.
@@ -81,7 +87,7 @@ export class MockDialer {
     if (!Array.isArray(script)) {
       throw refuseArgument("script", "script", "an array of steps", script);
     }
-    checkOptions("options", options);
+    checkFields("", NAMES, options);
     this.#script = [...script];
     this.otherwise = options.otherwise ?? ((url) => new MockSocket({ url }));
   }

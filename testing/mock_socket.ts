@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "../transport/base/clock.ts";
 import { type Message, messageSize } from "../transport/base/message.ts";
-import { checkOptions } from "../transport/base/options.ts";
+import { checkFields } from "../transport/base/options.ts";
 import { Queue } from "../transport/base/queue.ts";
 import type { PeerAddress } from "../transport/net/stream/address.ts";
 import { EndpointDriver } from "../transport/socket/endpoint_driver.ts";
@@ -15,10 +15,11 @@ import type {
 } from "../transport/socket/socket.ts";
 import { checkPing, limitReader } from "./limited_socket.ts";
 import { MockPeer } from "./mock_peer.ts";
-import type {
-  MockClose,
-  MockSocketBehaviour,
-  MockSocketOptions,
+import {
+  MOCK_SOCKET_NAMES,
+  type MockClose,
+  type MockSocketBehaviour,
+  type MockSocketOptions,
 } from "./mock_socket_options.ts";
 import { socketEnd } from "./socket_end.ts";
 
@@ -94,7 +95,7 @@ export class MockSocket implements Socket {
    * @throws {ConfigError} If an option cannot be used.
    */
   constructor(options: MockSocketOptions = {}) {
-    checkOptions("options", options);
+    checkFields("", MOCK_SOCKET_NAMES, options);
     this.url = options.url ?? "ws://mock.test";
     this.protocol = options.protocol ?? "";
     this.extensions = options.extensions ?? "";

@@ -2,13 +2,18 @@ import { connect, type Socket } from "node:net";
 import type { Clock } from "../transport/base/clock.ts";
 import {
   type AllFaults,
+  checkDirection,
   checkFaults,
   type CutKind,
   type Direction,
   type Faults,
   type StallKind,
 } from "./faults.ts";
-import type { CutOptions, ProxyConnection } from "./proxy_connection.ts";
+import {
+  checkCut,
+  type CutOptions,
+  type ProxyConnection,
+} from "./proxy_connection.ts";
 import { Lane, type LaneStats } from "./proxy_lane.ts";
 
 /** What a {@link ProxiedConnection} needs. */
@@ -69,6 +74,7 @@ export class ProxiedConnection implements ProxyConnection {
 
   set(faults: Faults, direction?: Direction): void {
     checkFaults(faults);
+    checkDirection(direction);
     for (const way of direction ? [direction] : WAYS) {
       this.#faults[way] = { ...this.#faults[way], ...faults };
       this.#lanes?.[way].set(this.#faults[way]);
@@ -84,6 +90,7 @@ export class ProxiedConnection implements ProxyConnection {
   }
 
   cut(options: CutOptions = {}): void {
+    checkCut(options);
     const { how = "reset", after, direction = "down" } = options;
     if (after === undefined) return this.#cut(how);
     const cutAt = this[direction].forwarded + after;

@@ -1,4 +1,16 @@
-import type { CutKind, Direction, Faults, StallKind } from "./faults.ts";
+import {
+  checkFields,
+  checkWord,
+  numberOption,
+  type OptionNames,
+} from "../transport/base/options.ts";
+import {
+  checkDirection,
+  type CutKind,
+  type Direction,
+  type Faults,
+  type StallKind,
+} from "./faults.ts";
 import type { LaneStats } from "./proxy_lane.ts";
 
 /** When and how to cut. */
@@ -21,6 +33,25 @@ export interface CutOptions {
    * @default {"down"}
    */
   readonly direction?: Direction;
+}
+
+const NAMES: OptionNames<CutOptions> = {
+  how: true,
+  after: true,
+  direction: true,
+};
+const AFTER = { default: 0, min: 0, max: Infinity, unit: "bytes" } as const;
+
+/**
+ * Refuses a cut that cannot be made.
+ *
+ * @throws {ConfigError} `invalid-option`, `unknown-option`.
+ */
+export function checkCut(options: CutOptions): void {
+  checkFields("", NAMES, options);
+  checkWord("how", ["reset", "end"], options.how);
+  numberOption("after", AFTER, options.after);
+  checkDirection(options.direction);
 }
 
 /** One connection through a `FaultProxy`. */

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from "../transport/base/clock.ts";
+import { checkFields, type OptionNames } from "../transport/base/options.ts";
 import type { PeerAddress } from "../transport/net/stream/address.ts";
 import { memoryStreams } from "../transport/net/stream/memory_stream.ts";
 import { RawSocket } from "../transport/socket/raw_socket.ts";
@@ -65,6 +66,22 @@ export interface SocketPairOptions extends SocketPairEndOptions {
   readonly clock?: Clock;
 }
 
+const END_NAMES: OptionNames<SocketPairEndOptions> = {
+  controlFrames: true,
+  flowControl: true,
+  streaming: true,
+  remoteAddr: true,
+};
+const NAMES: OptionNames<SocketPairOptions> = {
+  ...END_NAMES,
+  url: true,
+  protocol: true,
+  extensions: true,
+  client: true,
+  server: true,
+  clock: true,
+};
+
 /** Two sockets that are connected with each other. */
 export interface SocketPair {
   /** The end that dialled. */
@@ -96,6 +113,9 @@ export interface SocketPair {
  * ```
  */
 export function socketPair(options: SocketPairOptions = {}): SocketPair {
+  checkFields("", NAMES, options);
+  checkFields("client.", END_NAMES, options.client);
+  checkFields("server.", END_NAMES, options.server);
   const { client, server, clock = systemClock, ...common } = options;
   const { url = "ws://pair.test", protocol, extensions } = common;
   // A capacity of 0: a write is complete when the other end has read it.
