@@ -121,7 +121,8 @@ Deno.test("a reader that feeds another connection with a lent message finds it u
   for (const { socket } of [inner, outer]) socket.terminate();
 });
 
-const PATH = "/tmp/honeybee-lent.sock";
+/** The only path that the tests have leave to use. */
+const PATH = "/tmp/honeybee-test.sock";
 
 for (const kind of ["TCP", "a Unix socket"] as const) {
   Deno.test(`views over ${kind}: a consumer that transfers each message gets all later ones, unchanged`, async () => {
