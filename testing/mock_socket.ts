@@ -186,8 +186,8 @@ export class MockSocket implements Socket {
    * @throws {ConnectionError} `connection-closed` after a close or the end.
    */
   writeFragment(fragment: Fragment): void {
-    const { type, payload, first, last } = fragment;
-    this.#driver.sendFragment(type, payload, first, last);
+    const { payload } = fragment;
+    this.#driver.sendFragment(fragment);
     this.#wrote(payload.length);
     this.fragments.push({ ...fragment, payload: new Uint8Array(payload) });
     this.behaviour.writeFragment?.(fragment);

@@ -17,7 +17,7 @@ import type {
 } from "../protocol/endpoint_types.ts";
 import type { DriverOptions } from "./driver_options.ts";
 import { copyToLend, endLoan } from "./lent_memory.ts";
-import type { SocketReader, SocketStartOptions } from "./socket.ts";
+import type { Fragment, SocketReader, SocketStartOptions } from "./socket.ts";
 
 /** From this many buffered bytes on, output is written at once. */
 const FLUSH_AT = 65_536;
@@ -155,12 +155,7 @@ export class EndpointDriver
    *
    * @throws As {@link Endpoint.fragment}.
    */
-  sendFragment(
-    type: "text" | "binary",
-    payload: Uint8Array,
-    first: boolean,
-    last: boolean,
-  ): void {
+  sendFragment({ type, payload, first, last }: Fragment): void {
     try {
       this.endpoint.fragment(type, payload, first, last);
     } catch (error) {

@@ -188,8 +188,8 @@ export class RawSocket implements Socket {
    *
    * @throws {ConnectionError} `connection-closed` if it can no longer be sent.
    */
-  writeFragment({ type, payload, first, last }: Fragment): void {
-    this.#driver.sendFragment(type, payload, first, last);
+  writeFragment(fragment: Fragment): void {
+    this.#driver.sendFragment(fragment);
   }
 
   /**
