@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "../transport/base/clock.ts";
 import { type Message, messageSize } from "../transport/base/message.ts";
-import { checkFields } from "../transport/base/options.ts";
+import { checkFields, type OptionNames } from "../transport/base/options.ts";
 import { Queue } from "../transport/base/queue.ts";
 import type { PeerAddress } from "../transport/net/stream/address.ts";
 import { EndpointDriver } from "../transport/socket/endpoint_driver.ts";
@@ -15,13 +15,25 @@ import type {
 } from "../transport/socket/socket.ts";
 import { checkPing, limitReader } from "./limited_socket.ts";
 import { MockPeer } from "./mock_peer.ts";
-import {
-  MOCK_SOCKET_NAMES,
-  type MockClose,
-  type MockSocketBehaviour,
-  type MockSocketOptions,
+import type {
+  MockClose,
+  MockSocketBehaviour,
+  MockSocketOptions,
 } from "./mock_socket_options.ts";
 import { socketEnd } from "./socket_end.ts";
+
+/** The names of the options. */
+const NAMES: OptionNames<MockSocketOptions> = {
+  url: true,
+  protocol: true,
+  extensions: true,
+  remoteAddr: true,
+  controlFrames: true,
+  flowControl: true,
+  buffering: true,
+  clock: true,
+  behaviour: true,
+};
 
 /**
  * A socket without a network. It records what is done to it, and the test plays the peer.
@@ -95,7 +107,7 @@ export class MockSocket implements Socket {
    * @throws {ConfigError} If an option cannot be used.
    */
   constructor(options: MockSocketOptions = {}) {
-    checkFields("", MOCK_SOCKET_NAMES, options);
+    checkFields("", NAMES, options);
     this.url = options.url ?? "ws://mock.test";
     this.protocol = options.protocol ?? "";
     this.extensions = options.extensions ?? "";

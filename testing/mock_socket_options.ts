@@ -1,4 +1,3 @@
-import type { OptionNames } from "../transport/base/options.ts";
 import type { Clock } from "../transport/base/clock.ts";
 import type { Message } from "../transport/base/message.ts";
 import type {
@@ -91,19 +90,6 @@ export interface MockSocketOptions {
    */
   readonly behaviour?: MockSocketBehaviour;
 }
-
-/** The options of a `MockSocket`. */
-export const MOCK_SOCKET_NAMES: OptionNames<MockSocketOptions> = {
-  url: true,
-  protocol: true,
-  extensions: true,
-  remoteAddr: true,
-  controlFrames: true,
-  flowControl: true,
-  buffering: true,
-  clock: true,
-  behaviour: true,
-};
 
 /** A recorded call of `close`. */
 export interface MockClose {
