@@ -33,6 +33,7 @@ class StealingReader extends RecordingReader {
 
 Deno.test("a reader that transfers the memory of a lent message harms no other connection", async () => {
   await using listener = listen({ hostname: "127.0.0.1", binary: "borrow" });
+  await listener.ready;
   const { addr } = listener;
   const port = addr.transport === "tcp" ? addr.port : 0;
   const serving = (async () => {
@@ -131,6 +132,7 @@ for (const kind of ["TCP", "a Unix socket"] as const) {
       ...(isUnix ? { path: PATH } : { hostname: "127.0.0.1" }),
       binary: "view",
     });
+    await listener.ready;
     const { addr } = listener;
     const accepting = listener[Symbol.asyncIterator]().next();
     const dialling = dialRaw(
