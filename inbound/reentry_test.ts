@@ -1,24 +1,13 @@
 /** Callbacks that call the pool while it calls them, and listeners whose items throw. */
 
 import { assertEquals, assertThrows } from "@std/assert";
-import { FakeClock, LogCapture, MockSocket } from "../testing/mod.ts";
+import { loggerThat } from "../transport/_support/logger_that.ts";
+import { FakeClock, MockSocket } from "../testing/mod.ts";
 import { PoolError } from "../transport/base/errors.ts";
-import type { Logger } from "../transport/base/logging.ts";
 import type { InboundPoolOptions } from "./options.ts";
 import type { InboundWorker } from "./plugin.ts";
 import { InboundPool } from "./pool.ts";
 import { DefaultInboundWorker } from "./worker.ts";
-
-/** A logger that calls `act` at the first record with this message. */
-function loggerThat(message: string, act: () => void): Logger {
-  let done = false;
-  const take = (text: string) => {
-    if (done || text !== message) return;
-    done = true;
-    act();
-  };
-  return Object.assign(new LogCapture(), { debug: take, info: take });
-}
 
 /** A pool on a fake clock, and what makes sockets for it. */
 function setUp(options: InboundPoolOptions = {}) {

@@ -1,21 +1,10 @@
 /** Loggers that end the connection whose records they get. */
 
 import { assert, assertEquals } from "@std/assert";
-import { FakeClock, LogCapture, MockSocket } from "../../testing/mod.ts";
-import type { Logger } from "../base/logging.ts";
+import { loggerThat } from "../_support/logger_that.ts";
+import { FakeClock, MockSocket } from "../../testing/mod.ts";
 import { TARGET } from "./_support/pair.ts";
 import { Connection } from "./connection.ts";
-
-/** A logger that calls `act` at the first record with this message. */
-function loggerThat(message: string, act: () => void): Logger {
-  let done = false;
-  const take = (text: string) => {
-    if (done || text !== message) return;
-    done = true;
-    act();
-  };
-  return Object.assign(new LogCapture(), { debug: take, info: take });
-}
 
 for (const action of ["close", "terminate"] as const) {
   Deno.test(`A logger that calls ${action}() at "Now connecting": connect() fails, and nothing is dialled`, async () => {

@@ -10,9 +10,9 @@ import {
   Rig,
   TEXT,
 } from "./_support/endpoint.ts";
+import { OPCODE_CLOSE, OPCODE_PONG } from "./wire/frame.ts";
 
 const ROLES = ["client", "server"] as const;
-const OPCODE_CLOSE = 8, OPCODE_PONG = 10;
 
 /** What ends the connection in the moment in which our close frame is queued. */
 const CLOSES: Readonly<Record<string, (rig: Rig) => void>> = {
