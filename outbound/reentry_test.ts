@@ -1,32 +1,15 @@
 /** Callbacks that call the pool while it calls them. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { FakeClock, LogCapture, MockSocket } from "../testing/mod.ts";
+import { loggerThat } from "../transport/_support/logger_that.ts";
+import { FakeClock, MockSocket } from "../testing/mod.ts";
 import { PoolError } from "../transport/base/errors.ts";
-import type { Logger } from "../transport/base/logging.ts";
 import { drain, setUp } from "./_support/set_up.ts";
 import type { OutboundPlugin, OutboundWorker } from "./plugin.ts";
 import { OutboundPool } from "./pool.ts";
 import { DefaultOutboundWorker } from "./worker.ts";
 
 const URL = "ws://a.test";
-
-/** A logger that calls `act` at the first record with this message. */
-function loggerThat(message: string, act: () => void): Logger {
-  const logs = new LogCapture();
-  let done = false;
-  const take = (text: string) => {
-    if (done || text !== message) return;
-    done = true;
-    act();
-  };
-  return {
-    debug: take,
-    info: take,
-    warn: take,
-    error: (text, attributes) => logs.error(text, attributes),
-  };
-}
 
 /** A worker that works until it is stopped. */
 function idleWorker(onStart = (_: OutboundPlugin) => {}): OutboundWorker & {
