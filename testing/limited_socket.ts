@@ -35,7 +35,9 @@ export function limitReader(
   const { frame } = reader;
   return {
     message: (data, size, at) => reader.message(data, size, at) || !flowControl,
-    ping: (payload) => controlFrames && reader.ping(payload),
+    ...(controlFrames && reader.ping && {
+      ping: (payload) => reader.ping?.(payload),
+    }),
     pong: (payload, at) => controlFrames && reader.pong(payload, at),
     drain: () => reader.drain(),
     ...(controlFrames && frame && {

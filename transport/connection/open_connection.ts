@@ -45,6 +45,7 @@ export class OpenConnection implements SocketReader, LivenessHost {
   readonly activity: SocketActivity;
   readonly outgoing: Outgoing;
   readonly liveness: Liveness;
+  readonly ping?: (payload: Uint8Array) => void;
   readonly frame?: (direction: FrameDirection, header: FrameHeader) => void;
 
   /** Begins to ping. The socket is not started yet. */
@@ -54,7 +55,7 @@ export class OpenConnection implements SocketReader, LivenessHost {
     meter: ConnectionMeter | undefined,
     host: OpenConnectionHost,
   ) {
-    const { clock, highWaterMark, onFrame } = config;
+    const { clock, highWaterMark, onPing, onFrame } = config;
     this.#host = host;
     this.#config = config;
     this.#receiving = host.receiving;
@@ -71,6 +72,13 @@ export class OpenConnection implements SocketReader, LivenessHost {
       meter,
       watcher: this.liveness,
     });
+    const observed = this.#observed;
+    if (onPing !== undefined || observed !== undefined) {
+      this.ping = (payload) => {
+        observed?.received(payload.length);
+        if (onPing) notify(onPing, host.callbackFailed, payload);
+      };
+    }
     if (onFrame === undefined) return;
     this.frame = (direction, header) =>
       notify(onFrame, host.callbackFailed, direction, header);
@@ -90,13 +98,6 @@ export class OpenConnection implements SocketReader, LivenessHost {
   message(data: Message, size: number, at: number): boolean {
     this.#observed?.received(size, at);
     return this.#receiving.message(data, size, at);
-  }
-
-  /** Takes a ping. */
-  ping(payload: Uint8Array): void {
-    this.#observed?.received(payload.length);
-    const { onPing } = this.#config;
-    if (onPing) notify(onPing, this.#host.callbackFailed, payload);
   }
 
   /** Takes a pong. */

@@ -13,8 +13,8 @@ export interface EndpointHandler {
    * @returns `false` to receive no more messages until {@link Endpoint.resume}.
    */
   message(data: string | Uint8Array, size: number): boolean;
-  /** Receives the payload of a ping. The endpoint answers the ping itself. */
-  ping(payload: Uint8Array): void;
+  /** Receives the payload of a ping. The endpoint answers the ping itself, and makes no copy if this is absent. */
+  ping?(payload: Uint8Array): void;
   /** Receives the payload of a pong, whether it answers a ping or not. */
   pong(payload: Uint8Array): void;
 }

@@ -181,12 +181,12 @@ export class ReceivingSide implements ReceiverHandler {
   ping(payload: Uint8Array): boolean {
     if (this.#mode === "deliver") this.#sender.pong(payload);
     // The watcher of frames may have ended the connection.
-    if (this.#mode === "deliver") this.#handler.ping(payload);
+    if (this.#mode === "deliver") this.#handler.ping?.(payload.slice());
     return this.#countControl();
   }
 
   pong(payload: Uint8Array): boolean {
-    if (this.#mode === "deliver") this.#handler.pong(payload);
+    if (this.#mode === "deliver") this.#handler.pong(payload.slice());
     return this.#countControl();
   }
 

@@ -38,6 +38,8 @@ export class EndpointDriver
   /** The protocol. */
   readonly endpoint: Endpoint;
   readonly keepsData: boolean;
+  /** Tells the reader of a ping, if it wants to know. */
+  ping?: (payload: Uint8Array) => void;
   /** Whether messages are lent to the reader. */
   readonly #lends: boolean;
   readonly #stream: ByteStream;
@@ -102,6 +104,7 @@ export class EndpointDriver
     this.#reader = reader;
     const { endpoint } = this;
     if (closeTimeout !== undefined) endpoint.closeTimeout = closeTimeout;
+    if (reader.ping !== undefined) this.ping = reader.ping.bind(reader);
     if (reader.frame !== undefined) {
       endpoint.watchFrames((direction, header) =>
         reader.frame?.(direction, header)
@@ -240,10 +243,6 @@ export class EndpointDriver
       return true;
     }
     return this.#reader.message(data, size, this.#at());
-  }
-
-  ping(payload: Uint8Array): void {
-    this.#reader?.ping(payload);
   }
 
   pong(payload: Uint8Array): void {

@@ -111,11 +111,13 @@ class GuardedSocket implements Socket {
   start(reader: SocketReader, options?: SocketStartOptions): void {
     this.#reader = reader;
     this.#closeTimeout = options?.closeTimeout ?? 0;
-    const { frame } = reader;
+    const { ping, frame } = reader;
     this.#watch(this.#socket.start({
       message: (data, size, at) =>
         this.#ended || reader.message(data, size, at),
-      ping: (payload) => this.#ended || reader.ping(payload),
+      ...(ping && {
+        ping: (payload) => this.#ended || ping.call(reader, payload),
+      }),
       pong: (payload, at) => this.#ended || reader.pong(payload, at),
       drain: () => this.#ended || reader.drain(),
       ...(frame && { frame: frame.bind(reader) }),

@@ -120,6 +120,33 @@ for (const role of ["client", "server"] as const) {
     socket.terminate();
   });
 
+  test("payloads of pings and pongs belong to the reader", async () => {
+    const { socket, peer } = rawWithPeer(role);
+    const seen: Uint8Array[] = [];
+    const take = (payload: Uint8Array) => {
+      seen.push(payload.slice());
+      detach(payload);
+    };
+    socket.start(
+      Object.assign(new RecordingReader(), { ping: take, pong: take }),
+    );
+    await peer.raw(
+      join(peer.frame(PING, "one"), peer.frame(PONG, "two"), peer.frame(PING)),
+    );
+    assertEquals(await peer.nextText(), [PONG, "one"]);
+    assertEquals(await peer.nextText(), [PONG, ""]);
+    assertEquals(seen, [utf8("one"), utf8("two"), utf8("")]);
+    socket.terminate();
+  });
+
+  test("pings are answered for a reader that does not want to know of them", async () => {
+    const { socket, peer } = rawWithPeer(role);
+    socket.start(Object.assign(new RecordingReader(), { ping: undefined }));
+    await peer.send(PING, "one");
+    assertEquals(await peer.nextText(), [PONG, "one"]);
+    socket.terminate();
+  });
+
   test("of a flood of pings the newest is answered", async () => {
     const { socket, peer } = rawWithPeer(role, {}, 1_000_000);
     socket.start(new RecordingReader());

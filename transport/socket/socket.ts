@@ -48,8 +48,8 @@ export interface SocketReader {
    * more until {@link Socket.resume}; one without goes on.
    */
   message(data: Message, size: number, at: number): boolean;
-  /** A ping has arrived. The socket answers it automatically. */
-  ping(payload: Uint8Array): void;
+  /** A ping has arrived. The socket answers it automatically, and copies the payload only if this is present. */
+  ping?(payload: Uint8Array): void;
   /** A pong has arrived, whether it answers a ping or not. */
   pong(payload: Uint8Array, at: number): void;
   /** The peer has taken bytes: {@link Socket.bufferedAmount} has fallen. */

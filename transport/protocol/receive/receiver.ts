@@ -38,13 +38,13 @@ export interface ReceiverHandler {
    */
   message(data: string | Uint8Array, size: number): boolean;
   /**
-   * Receives the payload of a ping (RFC 6455, section 5.5.2), which the handler may keep.
+   * Receives the payload of a ping (RFC 6455, section 5.5.2). It is valid during the call: copy what you keep.
    *
    * @returns `false` to stop, as {@link ReceiverHandler.message}.
    */
   ping(payload: Uint8Array): boolean | void;
   /**
-   * Receives the payload of a pong (RFC 6455, section 5.5.3), which the handler may keep.
+   * Receives the payload of a pong (RFC 6455, section 5.5.3). It is valid during the call: copy what you keep.
    *
    * @returns `false` to stop, as {@link ReceiverHandler.message}.
    */
@@ -311,16 +311,9 @@ export class Receiver {
   }
 
   #readControl(start: number, stop: number): boolean {
-    const payload = this.#control ??= new Uint8Array(this.#controlLeft);
-    payload.set(
-      this.#window.view.bytes.subarray(start, stop),
-      payload.length - this.#controlLeft,
-    );
-    this.#controlLeft -= stop - start;
-    if (this.#controlLeft > 0) return true;
+    const payload = this.#controlPayload(start, stop);
+    if (payload === undefined) return true;
     this.#inFrame = false;
-    this.#control = undefined;
-    if (this.#masked) mask(payload, this.#frame.key);
     const { opcode } = this.#frame;
     if (opcode === OPCODE_PING) return this.#handler.ping(payload) !== false;
     if (opcode !== OPCODE_CLOSE) return this.#handler.pong(payload) !== false;
@@ -332,6 +325,24 @@ export class Receiver {
     this.#message.clear();
     this.#handler.close(code, reason);
     return false;
+  }
+
+  /** Returns the payload of a control frame, once it is complete: without a copy if it has arrived in one piece. */
+  #controlPayload(start: number, stop: number): Uint8Array | undefined {
+    const { view } = this.#window;
+    const { key } = this.#frame;
+    const left = this.#controlLeft;
+    this.#controlLeft -= stop - start;
+    if (this.#control === undefined && this.#controlLeft === 0) {
+      if (this.#masked) view.mask(start, stop, key);
+      return view.bytes.subarray(start, stop);
+    }
+    const payload = this.#control ??= new Uint8Array(left);
+    payload.set(view.bytes.subarray(start, stop), payload.length - left);
+    if (this.#controlLeft > 0) return undefined;
+    this.#control = undefined;
+    if (this.#masked) mask(payload, key);
+    return payload;
   }
 
   /** @throws {ConnectionError} `buffer-changed` if the handler has detached the buffer while there was more in it. */

@@ -54,6 +54,42 @@ Deno.test("receiver: push returns how far it came when it has to stop, and does 
   }
 });
 
+Deno.test("receiver: payloads of control frames are lent, and to detach one that has more behind it is an error of ours", () => {
+  for (const role of ["server", "client"] as const) {
+    const from = role === "server" ? "client" : "server";
+    const seen: Uint8Array[] = [];
+    const receiver = new Receiver(
+      {
+        ...quiet(() => true),
+        ping: (payload) => void seen.push(payload),
+        pong: (payload) => void seen.push(payload),
+      },
+      { ...NO_LIMITS, role, binary: "copy" },
+    );
+    const bytes = join(frame(from, 0x89, "ping"), frame(from, 0x8a, "pong"));
+    receiver.push(bytes);
+    assertEquals(seen.map((payload) => new TextDecoder().decode(payload)), [
+      "ping",
+      "pong",
+    ]);
+    for (const payload of seen) {
+      assertStrictEquals(payload.buffer, bytes.buffer);
+    }
+  }
+  const greedy = new Receiver(
+    {
+      ...quiet(() => true),
+      ping: (payload) =>
+        void (payload.buffer instanceof ArrayBuffer &&
+          payload.buffer.transfer()),
+    },
+    { ...NO_LIMITS, role: "client", binary: "copy" },
+  );
+  const two = join(frame("server", 0x89, "one"), frame("server", 0x89, "two"));
+  const error = assertThrows(() => greedy.push(two), ConnectionError);
+  assertEquals(error.code, "buffer-changed");
+});
+
 Deno.test("receiver: push returns where the close frame ends, and ignores later bytes", () => {
   const receiver = new Receiver(quiet(() => true), {
     ...NO_LIMITS,

@@ -6,6 +6,8 @@ import {
   MAX_CONTROL_PAYLOAD,
   MAX_HEADER_SIZE,
   OPCODE_CONTINUATION,
+  OPCODE_PING,
+  OPCODE_PONG,
   OPCODE_TEXT,
   writeHeader,
 } from "../wire/frame.ts";
@@ -187,26 +189,61 @@ export class FrameWriter {
   }
 
   /**
-   * Encodes a control frame, in a buffer of its own.
+   * Queues a ping.
    *
    * @throws {ProtocolError} `control-too-long` for more than 125 bytes.
    */
-  control(opcode: number, payload: Uint8Array): Uint8Array {
-    const { length } = payload;
+  ping(payload: Uint8Array): void {
+    const frame = new Uint8Array(this.#controlSize(payload));
+    const key = this.masked ? this.maskKey() : 0;
+    const start = this.#control(frame, 0, OPCODE_PING, payload, key);
+    if (this.masked) mask(frame.subarray(start), key);
+    this.#queue.ping(frame);
+  }
+
+  /**
+   * Queues a pong. Allocates nothing, since a peer may flood us with pings.
+   *
+   * @throws {ProtocolError} `control-too-long` for more than 125 bytes.
+   */
+  pong(payload: Uint8Array): void {
+    const size = this.#controlSize(payload);
+    const key = this.masked ? this.maskKey() : 0;
+    const { buffer, start } = this.#queue.pong(size);
+    const from = this.#control(buffer.bytes, start, OPCODE_PONG, payload, key);
+    if (this.masked) buffer.mask(from, start + size, key);
+  }
+
+  #controlSize({ length }: Uint8Array): number {
     if (length > MAX_CONTROL_PAYLOAD) {
       throw new ProtocolError(
         "control-too-long",
         `Cannot send a control frame: its payload has ${length} bytes. At most 125 are allowed.`,
       );
     }
-    const { masked } = this;
-    const frame = new Uint8Array(headerSizeFor(length, masked) + length);
-    const key = masked ? this.maskKey() : 0;
-    const start = writeHeader(frame, 0, FIN | opcode, length, masked, key);
-    frame.set(payload, start);
-    if (masked) mask(frame.subarray(start), key);
+    return headerSizeFor(length, this.masked) + length;
+  }
+
+  /** Encodes a control frame but for the masking, and returns where its payload begins. */
+  #control(
+    bytes: Uint8Array,
+    at: number,
+    opcode: number,
+    payload: Uint8Array,
+    key: number,
+  ): number {
+    const { length } = payload;
+    const start = writeHeader(
+      bytes,
+      at,
+      FIN | opcode,
+      length,
+      this.masked,
+      key,
+    );
+    bytes.set(payload, start);
     this.show(FIN | opcode, length);
-    return frame;
+    return start;
   }
 
   /** Keeps a header for {@link FrameWriter.report}, if there is a watcher of frames. */

@@ -1,4 +1,9 @@
-import { giveBuffer, LARGE_BUFFER, takeBuffer } from "./buffer_pool.ts";
+import {
+  giveBuffer,
+  LARGE_BUFFER,
+  SMALL_BUFFER,
+  takeBuffer,
+} from "./buffer_pool.ts";
 import type { ConnectionError } from "../../base/errors.ts";
 import { type BorrowedMessage, bufferChanged } from "./borrowed_message.ts";
 import type { MaskView } from "../wire/mask.ts";
@@ -12,7 +17,10 @@ interface Pending {
   readonly borrowed: BorrowedMessage | undefined;
 }
 
-/** The maximum number of pongs that wait. If it is exceeded, only the newest ping is answered. */
+/**
+ * The maximum number of pongs that wait, which fit into a small buffer. If it is exceeded, only the newest ping is
+ * answered.
+ */
 const MAX_PONGS = 16;
 
 /** The bytes of one connection that wait to be written, in buffers that are held only while they are used. */
@@ -27,9 +35,12 @@ export class SendQueue {
   buffered = 0;
 
   #queue: Pending[] = [];
-  /** Control frames that go ahead of data. */
+  /** Pings that go ahead of data. */
   #pings: Uint8Array[] = [];
-  #pongs: Uint8Array[] = [];
+  /** The buffer of the pongs that go ahead of data. */
+  #pongs: MaskView | undefined;
+  #pongsLength = 0;
+  #pongsCount = 0;
 
   #piece: Uint8Array | undefined;
   #pieceSize = 0;
@@ -83,27 +94,34 @@ export class SendQueue {
     this.#pings.push(frame);
   }
 
-  /** Queues a pong ahead of data, at the next end of a frame. If too many wait, it replaces all of them. */
-  pong(frame: Uint8Array): void {
-    if (this.#pongs.length === MAX_PONGS) {
-      for (const { length } of this.#pongs) this.buffered -= length;
-      this.#pongs = [];
+  /**
+   * Queues a pong ahead of data, at the next end of a frame. If too many wait, it replaces all of them.
+   *
+   * @returns Where to write it.
+   */
+  pong(size: number): { buffer: MaskView; start: number } {
+    if (this.#pongsCount === MAX_PONGS) {
+      this.buffered -= this.#pongsLength;
+      this.#pongsLength = this.#pongsCount = 0;
     }
-    this.buffered += frame.length;
-    this.#pongs.push(frame);
+    const buffer = this.#pongs ??= takeBuffer(SMALL_BUFFER);
+    const start = this.#pongsLength;
+    this.buffered += size;
+    this.#pongsLength += size;
+    this.#pongsCount++;
+    return { buffer, start };
   }
 
   /** Makes sure that the control frames that wait are sent before the frame that is queued next. */
   settleControls(): void {
     // They are the next piece.
     if (this.#atFrameEnd) return;
-    for (const frame of [...this.#pings, ...this.#pongs]) {
-      const { bytes } = this.reserve(frame.length);
-      bytes.set(frame, this.length);
-      this.length += frame.length;
-    }
+    for (const frame of this.#pings) this.#copy(frame);
     this.#pings = [];
-    this.#pongs = [];
+    const pongs = this.#takePongs();
+    if (pongs === undefined) return;
+    this.#copy(pongs);
+    this.#givePongs();
   }
 
   /**
@@ -153,7 +171,8 @@ export class SendQueue {
     this.length = 0;
     this.#queue = [];
     this.#pings = [];
-    this.#pongs = [];
+    this.#pongsLength = this.#pongsCount = 0;
+    this.#givePongs();
     this.#piece = undefined;
     this.#pieceBuffer = undefined;
     this.#pieceDone = undefined;
@@ -193,12 +212,36 @@ export class SendQueue {
 
   #takeControl(): Uint8Array | undefined {
     const frames = this.#pings;
-    frames.push(...this.#pongs);
-    if (frames.length === 0) return undefined;
+    const pongs = this.#takePongs();
+    if (frames.length === 0) {
+      this.#pieceBuffer = this.#pongs;
+      this.#pongs = undefined;
+      return pongs;
+    }
     this.#pings = [];
-    this.#pongs = [];
-    const [only] = frames;
-    return frames.length === 1 && only !== undefined ? only : concat(frames);
+    if (pongs !== undefined) frames.push(pongs);
+    const piece = concat(frames);
+    this.#givePongs();
+    return piece;
+  }
+
+  /** Returns all pongs that wait, in their buffer. */
+  #takePongs(): Uint8Array | undefined {
+    const length = this.#pongsLength;
+    this.#pongsLength = this.#pongsCount = 0;
+    return length === 0 ? undefined : this.#pongs?.bytes.subarray(0, length);
+  }
+
+  #givePongs(): void {
+    if (this.#pongs !== undefined) giveBuffer(this.#pongs);
+    this.#pongs = undefined;
+  }
+
+  /** Copies a control frame, or several, into the buffer that is being filled. */
+  #copy(frames: Uint8Array): void {
+    const { bytes } = this.reserve(frames.length);
+    bytes.set(frames, this.length);
+    this.length += frames.length;
   }
 
   #takeData(): Uint8Array {

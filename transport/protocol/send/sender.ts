@@ -16,8 +16,6 @@ import {
   OPCODE_BINARY,
   OPCODE_CLOSE,
   OPCODE_CONTINUATION,
-  OPCODE_PING,
-  OPCODE_PONG,
   OPCODE_TEXT,
   type Role,
 } from "../wire/frame.ts";
@@ -274,7 +272,7 @@ export class Sender {
    */
   ping(payload: Uint8Array): void {
     if (this.#closed) return;
-    this.#queue.ping(this.#writer.control(OPCODE_PING, payload));
+    this.#writer.ping(payload);
     this.#writer.report();
   }
 
@@ -286,7 +284,7 @@ export class Sender {
    */
   pong(payload: Uint8Array): void {
     if (this.#closed) return;
-    this.#queue.pong(this.#writer.control(OPCODE_PONG, payload));
+    this.#writer.pong(payload);
     this.#writer.report();
   }
 

@@ -290,6 +290,21 @@ for (const role of ROLES) {
     assertEquals(sender.size, 0);
   });
 
+  Deno.test(`sender: pongs that are being written stay as they are while more are queued, as ${role}`, () => {
+    const [sender, other] = [make(role), make(role)];
+    sender.pong(pattern(125));
+    const piece = sender.take() ?? new Uint8Array(0);
+    for (let i = 0; i < 20; i++) sender.pong(utf8("next"));
+    other.pong(utf8("of another connection"));
+    assertBytes(piece, frame(role, 0x8a, pattern(125)));
+    sender.release();
+    assertBytes(
+      drain(sender),
+      join(...Array.from({ length: 4 }, () => frame(role, 0x8a, "next"))),
+    );
+    assertBytes(drain(other), frame(role, 0x8a, "of another connection"));
+  });
+
   Deno.test(`sender: pings go between the fragments of a message by reference, as ${role}`, () => {
     const sender = make(role, { fragmentSize: 60_000 });
     const data = pattern(120_000);
