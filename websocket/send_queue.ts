@@ -1,4 +1,4 @@
-import { ConnectionError } from "../transport/base/errors.ts";
+import { ConnectionError, toError } from "../transport/base/errors.ts";
 import { type Message, messageSize } from "../transport/base/message.ts";
 import type { Connection } from "../transport/connection/connection.ts";
 import type { Payload } from "./payload.ts";
@@ -10,7 +10,7 @@ import { runTask } from "./task.ts";
  */
 export class SendQueue {
   readonly #connection: Connection;
-  readonly #onError: (error: unknown) => void;
+  readonly #onError: (error: ConnectionError) => void;
   /** Settles when all messages behind a `Blob` have been written; absent without one. */
   #reading: Promise<void> | undefined;
   /** Bytes of messages that wait until a `Blob` has been read. */
@@ -19,11 +19,16 @@ export class SendQueue {
   #fresh = 0;
   /** Bytes that were written in earlier tasks, at most. */
   #written = 0;
+  /** The value of `#position` at which the last message has been written. */
+  #target = 0;
   /** Bytes that are never sent. */
   #lost = 0;
 
-  /** Makes an empty queue; `onError` is called when a `Blob` cannot be read. */
-  constructor(connection: Connection, onError: (error: unknown) => void) {
+  /** Makes an empty queue; `onError` is called when a message that was accepted cannot be sent. */
+  constructor(
+    connection: Connection,
+    onError: (error: ConnectionError) => void,
+  ) {
     this.#connection = connection;
     this.#onError = onError;
   }
@@ -43,10 +48,8 @@ export class SendQueue {
       return this.#write(data, size);
     }
     this.#waiting += size;
-    const reading = this.#reading = this.#read(data, this.#reading)
-      .then((message) => this.#write(message, size), this.#onError)
-      .finally(() => {
-        this.#waiting -= size;
+    const reading = this.#reading = this.#writeLater(data, size, this.#reading)
+      .then(() => {
         if (this.#reading === reading) this.#reading = undefined;
       });
   }
@@ -64,41 +67,69 @@ export class SendQueue {
 
   /** Counts what has not been sent as lost: the connection has ended. */
   end(clean: boolean): void {
-    if (!clean) this.#lost += this.#fresh + this.#written;
+    if (!clean) this.#lost += this.#fresh + this.#unsent;
     this.#fresh = this.#written = 0;
   }
 
   get #unsent(): number {
     // If nothing is being sent, the connection is not asked.
     if (this.#written === 0) return 0;
-    return Math.min(this.#written, this.#connection.stats().bufferedBytes);
+    return Math.min(this.#written, Math.max(0, this.#target - this.#position));
   }
 
-  async #read(
+  /**
+   * How many bytes the connection has written. Not how many it still buffers: a connection that is lost drops its
+   * buffer, in which that number becomes 0.
+   */
+  get #position(): number {
+    return this.#connection.activity?.writtenBytes ?? 0;
+  }
+
+  /** Writes a message once it has been read and all earlier ones have been written. Never rejects. */
+  async #writeLater(
     data: Payload,
+    size: number,
     earlier: Promise<void> | undefined,
-  ): Promise<Message> {
-    const message = data instanceof Blob
-      ? new Uint8Array(await data.arrayBuffer())
-      // The caller may change the bytes before they are written.
-      : typeof data === "string"
-      ? data
-      : data.slice();
+  ): Promise<void> {
+    const message = await read(data).catch(toError);
     await earlier;
-    return message;
+    this.#waiting -= size;
+    try {
+      if (message instanceof Error) throw message;
+      this.#write(message, size);
+    } catch (cause) {
+      this.#lost += size;
+      this.#onError(
+        new ConnectionError(
+          "connection-closed",
+          `Cannot send a queued message: ${toError(cause).message}`,
+          { cause },
+        ),
+      );
+    }
   }
 
   #write(message: Message, size: number): void {
-    try {
-      this.#connection.trySend(message);
-    } catch (error) {
-      if (!(error instanceof ConnectionError)) throw error;
-      // The peer has closed, and the event that says so is still to come.
-      this.#lost += size;
-      return;
-    }
     if (this.#fresh === 0) void runTask(() => this.#settle());
+    // Counted first, since a callback of the user may be called meanwhile, and read the amount.
     this.#fresh += size;
+    const connection = this.#connection;
+    try {
+      if (!connection.trySend(message)) throw bufferFull();
+      if (connection.state === "connected") {
+        this.#target = this.#position + connection.stats().bufferedBytes;
+        return;
+      }
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) {
+        this.#fresh -= size;
+        throw error;
+      }
+      if (error.code === "unsent-overflow") this.#onError(error);
+    }
+    // The connection has ended or is closing, and the event that says so is still to come.
+    this.#fresh -= size;
+    this.#lost += size;
   }
 
   #settle(): void {
@@ -106,6 +137,20 @@ export class SendQueue {
     this.#fresh = 0;
     this.#written = this.#unsent;
   }
+}
+
+/** Returns a message that does not change any more, whatever the caller does. */
+async function read(data: Payload): Promise<Message> {
+  if (data instanceof Blob) return new Uint8Array(await data.arrayBuffer());
+  // Not `slice`, which does not copy a `Buffer`.
+  return typeof data === "string" ? data : new Uint8Array(data);
+}
+
+function bufferFull(): ConnectionError {
+  return new ConnectionError(
+    "unsent-overflow",
+    "Cannot send: the buffer of the connection is full. Wait until bufferedAmount has fallen.",
+  );
 }
 
 function sizeOf(data: Payload): number {

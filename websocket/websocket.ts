@@ -1,8 +1,4 @@
-import {
-  ConnectionError,
-  type ConnectionErrorCode,
-  toError,
-} from "../transport/base/errors.ts";
+import { ConnectionError, toError } from "../transport/base/errors.ts";
 import type { Message } from "../transport/base/message.ts";
 import { onAbort } from "../transport/base/promise.ts";
 import { Connection } from "../transport/connection/connection.ts";
@@ -129,7 +125,7 @@ export class WebSocket extends EventTarget {
     this.#connection = connectionTo(target, this.#options.connection);
     this.#outgoing = new SendQueue(
       this.#connection,
-      (cause) => this.#fail("Cannot send: a Blob cannot be read.", { cause }),
+      (error) => this.#fail(error),
     );
     void this.#run();
   }
@@ -192,8 +188,10 @@ export class WebSocket extends EventTarget {
     if (maxBufferedAmount > 0 && this.bufferedAmount >= maxBufferedAmount) {
       this.#outgoing.lose(payload);
       return this.#fail(
-        `Cannot send: ${this.bufferedAmount} bytes wait to be sent, and maxBufferedAmount is ${maxBufferedAmount}.`,
-        { code: "unsent-overflow" },
+        new ConnectionError(
+          "unsent-overflow",
+          `Cannot send: ${this.bufferedAmount} bytes wait to be sent, and maxBufferedAmount is ${maxBufferedAmount}.`,
+        ),
       );
     }
     this.#outgoing.push(payload);
@@ -213,7 +211,12 @@ export class WebSocket extends EventTarget {
     const closeCode = givenCode ?? (closeReason === "" ? NO_CODE : 1000);
     if (this.#readyState >= CLOSING) return;
     if (this.#readyState === CONNECTING) {
-      return this.#fail("Closed before the connection was open.");
+      return this.#fail(
+        new ConnectionError(
+          "connection-closed",
+          "Closed before the connection was open.",
+        ),
+      );
     }
     this.#readyState = CLOSING;
     this.#outgoing.onWritten(() => {
@@ -266,16 +269,10 @@ export class WebSocket extends EventTarget {
   }
 
   /** Cuts the connection. */
-  #fail(
-    message: string,
-    { code = "connection-closed", cause }: {
-      readonly code?: ConnectionErrorCode;
-      readonly cause?: unknown;
-    } = {},
-  ): void {
+  #fail(error: ConnectionError): void {
     if (this.#readyState === CLOSED) return;
     this.#readyState = CLOSING;
-    this.#failure ??= new ConnectionError(code, message, { cause });
+    this.#failure ??= error;
     this.#connection.terminate();
   }
 

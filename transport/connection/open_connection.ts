@@ -145,6 +145,7 @@ export class OpenConnection implements SocketReader, LivenessHost {
 
   /** Nothing is sent any more, and pending calls fail. */
   stop(error: ConnectionError): void {
+    this.#observed?.stop();
     this.liveness.stop();
     this.outgoing.fail(error);
   }

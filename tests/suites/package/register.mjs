@@ -4,8 +4,6 @@ export const tests = [];
 const IGNORED = [
   // These tests run with all permissions.
   "Deno's error for a host name that the tests may not look up is recognized",
-  // Fails on Node.js 24 now and then: the amount is 0.
-  "What was not sent when the connection was lost stays in bufferedAmount",
   // Bun's own class has not the shape that the standard gives it.
   ...globalThis.Bun === undefined
     ? []

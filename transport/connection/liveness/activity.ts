@@ -12,6 +12,8 @@ export class ObservedActivity implements SocketActivity {
   receivedAt: number;
   receivedBytes = 0;
   wroteAt: number;
+  #written = 0;
+  #stopped = false;
 
   /** Begins at the present time. */
   constructor(socket: Socket, clock: Clock) {
@@ -22,8 +24,11 @@ export class ObservedActivity implements SocketActivity {
   }
 
   get writtenBytes(): number {
-    const { sentBytes, bufferedAmount } = this.#socket;
-    return Math.max(0, sentBytes - bufferedAmount);
+    if (!this.#stopped) {
+      const { sentBytes, bufferedAmount } = this.#socket;
+      this.#written = Math.max(this.#written, sentBytes - bufferedAmount);
+    }
+    return this.#written;
   }
 
   /** A message or a control frame has arrived, just now. `at` is its time stamp in epoch milliseconds, if it has one. */
@@ -36,6 +41,12 @@ export class ObservedActivity implements SocketActivity {
   /** The socket has taken output. */
   wrote(): void {
     this.wroteAt = this.#clock.now();
+    void this.writtenBytes;
+  }
+
+  /** Looks no more: from now on, an empty buffer may mean that the socket has dropped it. */
+  stop(): void {
+    this.#stopped = true;
   }
 }
 

@@ -31,3 +31,15 @@ Deno.test("What has no time stamp is dated by the monotonic clock", () => {
   assertEquals(activity.receivedAt, clock.now());
   assertEquals(activity.receivedBytes, 6);
 });
+
+Deno.test("What a socket drops at its end does not count as written", () => {
+  const clock = new FakeClock();
+  const socket = new MockSocket({ clock, buffering: true });
+  const activity = new ObservedActivity(socket, clock);
+  socket.write("0123456789");
+  socket.bufferedAmount = 4;
+  activity.wrote();
+  activity.stop();
+  socket.terminate();
+  assertEquals([socket.bufferedAmount, activity.writtenBytes], [0, 6]);
+});
