@@ -48,7 +48,7 @@ import type { ListenOptions } from "./listen_options.ts";
  *
  * @throws {ConfigError} If an option cannot be used.
  * @throws {ConnectionError} `listen-failed` if the system does not allow it. On runtimes other than Deno, and with
- * `reusePort`, this is known later: {@link Listener.ready}, {@link Listener.closed} and the iterator throw it then.
+ * `reusePort`, this is known later: {@link Listener.ready} and the iterator throw it then.
  */
 export function listen(options: ListenOptions = {}): Listener {
   return new Listener(options);

@@ -257,7 +257,6 @@ Deno.test("an address that is taken with reusePort ends the listener", async () 
   assertInstanceOf(error.cause, Error);
   assertEquals(Reflect.get(error.cause, "code"), "EADDRINUSE");
   const thrown = [
-    second.listener.closed,
     second.incoming.next(),
     // Whoever comes late learns it too.
     second.listener[Symbol.asyncIterator]().next(),
@@ -268,6 +267,7 @@ Deno.test("an address that is taken with reusePort ends the listener", async () 
   for (const promise of thrown) {
     assertEquals(await assertRejects(() => promise), error);
   }
+  await second.listener.closed;
   await second.listener.close();
 });
 

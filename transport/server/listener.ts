@@ -77,7 +77,7 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
           : this.#fail(thrown);
       },
     ));
-    this.#accepting = handled(this.#acceptAll());
+    this.#accepting = this.#acceptAll();
     this.#removeListener = onAbort(options.signal, () => void this.close());
   }
 
@@ -113,11 +113,7 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
     return addr.transport === "tcp" ? addr.port : 0;
   }
 
-  /**
-   * Resolves when the listener has stopped accepting.
-   *
-   * @throws {ConnectionError} `listen-failed` if the system did not let it listen, or not any longer.
-   */
+  /** Resolves when the listener has stopped accepting, also if it has failed. Never rejects. */
   get closed(): Promise<void> {
     return this.#accepting;
   }
@@ -185,7 +181,7 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
   async close(): Promise<void> {
     if (!this.#stopped) this.#log?.info("Listener closed");
     this.#stop();
-    await this.#accepting.catch(() => {});
+    await this.#accepting;
   }
 
   /** Same as {@link Listener.close}. */
@@ -202,13 +198,12 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
         else this.#pending.add(accepted);
       }
     } catch (thrown) {
-      const error = this.#fail(thrown);
+      this.#fail(thrown);
       this.#stop();
-      throw error;
     }
   }
 
-  /** Returns the error for all calls that wait for the listener. It is the same one for all. */
+  /** Keeps and returns the error for all calls that wait for the listener. It is the same one for all. */
   #fail(thrown: unknown): ConnectionError {
     if (this.#failure !== undefined) return this.#failure;
     const cause = toError(thrown);
