@@ -29,7 +29,6 @@ export * from "./plugin.ts";
 export * from "./pool.ts";
 export {
   defaultReconnectDecision,
-  LONG_WAIT,
   type ReconnectDecision,
   reconnectDelay,
   type ReconnectInfo,

@@ -38,19 +38,6 @@ export {
 } from "./net/stream/pull_stream.ts";
 export type { CallbackErrorHandler } from "./base/callbacks.ts";
 export { type Clock, systemClock } from "./base/clock.ts";
-export { COMPRESSION_RULES } from "./socket/compression_options.ts";
-export {
-  CONNECTION_RULES,
-  INBOUND_WORKER_RULES,
-  LISTEN_RULES,
-  type NumberRule,
-  OUTBOUND_POOL_RULES,
-  OUTBOUND_WORKER_RULES,
-  POOL_RULES,
-  RETRY_RULES,
-  SOCKET_RULES,
-  UPGRADE_RULES,
-} from "./base/rules.ts";
 export * from "./connection/connection.ts";
 export type { Heartbeat } from "./connection/heartbeats.ts";
 export type { ConnectionMeter } from "./connection/meter.ts";

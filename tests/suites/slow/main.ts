@@ -10,7 +10,7 @@
  */
 
 import { Connection, dialRaw } from "../../../mod.ts";
-import { POOL_RULES } from "../../../transport/mod.ts";
+import { POOL_RULES } from "../../../transport/base/rules.ts";
 import { Program } from "../_support/program.ts";
 
 /** What the server says when it is asked. */
