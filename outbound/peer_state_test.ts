@@ -5,7 +5,7 @@ import {
   PoolError,
 } from "../transport/base/errors.ts";
 import { drain, setUp } from "./_support/set_up.ts";
-import type { OutboundWorker } from "./plugin.ts";
+import type { OutboundPlugin, OutboundWorker } from "./plugin.ts";
 import { DefaultOutboundWorker } from "./worker.ts";
 
 const URL = "ws://a.example";
@@ -189,9 +189,13 @@ function plainWorker(parts: Partial<OutboundWorker> = {}): OutboundWorker {
 
 Deno.test("reconnect gives a peer whose worker has ended a new worker", async () => {
   let made = 0;
+  const start = ({ counter }: OutboundPlugin) => {
+    counter.failedDial();
+    return Promise.resolve();
+  };
   const { pool, clock } = setUp([], {
     workerFactory: () =>
-      ++made === 1 ? plainWorker() : new DefaultOutboundWorker(),
+      ++made === 1 ? plainWorker({ start }) : new DefaultOutboundWorker(),
   });
   const id = pool.connect(URL);
   await clock.advance(0);
@@ -199,6 +203,8 @@ Deno.test("reconnect gives a peer whose worker has ended a new worker", async ()
   pool.reconnect(id);
   await pool.whenConnected(id);
   assertEquals([made, pool.peers], [2, [id]]);
+  const { failedDials, connections } = pool.peerStats(id);
+  assertEquals([failedDials, connections], [1, 1]);
   assertEquals(drain(pool).map(({ kind }) => kind), ["connected"]);
   await pool.close();
 });

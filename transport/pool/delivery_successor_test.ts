@@ -37,6 +37,32 @@ Deno.test("What a peer that has left still brings takes no space from its succes
   assertEquals(log, ["0", "1", "2", "3"]);
 });
 
+Deno.test("What peers that have left still bring is limited for all of them together", () => {
+  for (
+    const limits of [
+      { maxDepartedItems: 4, maxDepartedBytes: 1_000 },
+      { maxDepartedItems: 1_000, maxDepartedBytes: 4 },
+    ]
+  ) {
+    const { backlogs, admit, read, log, errors } = setUp(limits, 1);
+    new Source(admit("other"), 1).receive("0");
+    let dropped = 0;
+    for (let i = 0; i < 100; i++) {
+      const delivery = admit(`peer ${i}`);
+      const source = new Source(delivery, 1);
+      source.finish();
+      delivery.leave();
+      source.receive("1", "2");
+      source.end();
+      dropped += delivery.counter.droppedMessages;
+    }
+    assertEquals([backlogs.waiting, dropped, errors.length], [4, 196, 98]);
+    read();
+    assertEquals(log.sort(), ["0", "1", "1", "2", "2"]);
+    assertEquals(backlogs.size, 0);
+  }
+});
+
 Deno.test("A peer that is removed and added again in its event keeps the messages that follow", () => {
   const { inbox, backlogs, admit, emit, read, log } = setUp({}, 1, Infinity, {
     left() {
