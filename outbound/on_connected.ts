@@ -1,5 +1,6 @@
 import { perform } from "../transport/base/callbacks.ts";
 import type { Clock } from "../transport/base/clock.ts";
+import { PoolError } from "../transport/base/errors.ts";
 import type { Message } from "../transport/base/message.ts";
 import { Schedule } from "../transport/base/schedule.ts";
 import type { Connection } from "../transport/connection/connection.ts";
@@ -90,7 +91,8 @@ function bounded(
     const schedule = Schedule.of(clock);
     const task = timeout === 0 ? undefined : schedule.deadline(timeout, () => {
       onError(
-        new Error(
+        new PoolError(
+          "callback-timeout",
           `Cannot wait longer for onConnected: it did not settle within handshakeTimeout (${timeout} ms).`,
         ),
       );

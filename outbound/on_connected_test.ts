@@ -1,4 +1,9 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
 import { ConnectionError, PoolError } from "../transport/base/errors.ts";
 import { drain, drainErrors, setUp } from "./_support/set_up.ts";
 import type { ConnectedPeer } from "./on_connected.ts";
@@ -98,7 +103,9 @@ Deno.test("An onConnected that never settles is abandoned after handshakeTimeout
   await clock.advance(1);
   assertEquals(pool.isConnected(id), true);
   const [error] = drainErrors(pool);
-  assertEquals(error?.message.includes("handshakeTimeout (3000 ms)"), true);
+  assertInstanceOf(error, PoolError);
+  assertEquals(error.code, "callback-timeout");
+  assertEquals(error.message.includes("handshakeTimeout (3000 ms)"), true);
   await pool.close();
 });
 

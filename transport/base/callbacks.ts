@@ -1,4 +1,4 @@
-import { toError } from "./errors.ts";
+import { ConfigError, toError } from "./errors.ts";
 
 /** Receives what a user's callback threw or rejected with. Must not throw. */
 export type CallbackErrorHandler = (error: Error) => void;
@@ -72,7 +72,9 @@ export function decide<T, A extends unknown[]>(
     if (accepts(value)) return value;
     watch(value, onError);
     onError(
-      new TypeError(
+      new ConfigError(
+        "invalid-result",
+        name,
         `Cannot use the result of ${name}: it must be ${rule}, and is ${
           describe(value)
         }.`,

@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { decide, notify, perform } from "./callbacks.ts";
+import { ConfigError } from "./errors.ts";
 
 function isNumber(value: unknown): value is number {
   return typeof value === "number" && value >= 0;
@@ -48,19 +49,26 @@ Deno.test("perform resolves when an async callback has settled, and reports its 
 
 Deno.test("decide uses a value that fits and falls back for any other", async () => {
   const errors: string[] = [];
+  const codes: string[] = [];
   const ask = (callback: () => unknown) =>
     decide(callback, {
       name: "retry",
       rule: "a number from 0",
       accepts: isNumber,
       fallback: 7,
-      onError: ({ message }) => void errors.push(message),
+      onError: (error) => {
+        errors.push(error.message);
+        if (error instanceof ConfigError) {
+          codes.push(`${error.code} ${error.field}`);
+        }
+      },
     });
   assertEquals(ask(() => 3), 3);
   assertEquals(errors, []);
   const wrong = [NaN, -1, undefined, null, "3", {}, Promise.resolve(3)];
   for (const value of wrong) assertEquals(ask(() => value), 7);
   assertEquals(errors.length, wrong.length);
+  assertEquals(codes, wrong.map(() => "invalid-result retry"));
   assertStringIncludes(errors[0] ?? "", "retry");
   assertStringIncludes(errors.at(-1) ?? "", "must not be async");
   assertEquals(

@@ -1,9 +1,8 @@
 /**
- * The errors of Honeybee above the protocol core. Every one carries a stable
- * `code`, and what caused it in `cause`.
+ * The errors of Honeybee above the protocol core. Every one carries a stable `code`, and what caused it in `cause`.
  *
- * The other files of this folder hold what every layer may use and what needs none of them: clock and schedule, promises, queues,
- * callbacks, options and their rules, retry policies, logging, URLs, messages.
+ * The other files of this folder contain what every layer may use and what needs none of them: clock and schedule,
+ * promises, queues, callbacks, options and their rules, retry policies, logging, URLs, messages.
  *
  * @module
  */
@@ -106,6 +105,7 @@ export class ConnectionError extends Error {
  * - `pool-full`: the pool has `maxPeers` peers already.
  * - `worker-failed`: the worker of a peer, or `workerFactory`, threw. Its error is the `cause`.
  * - `decision-timeout`: `accept` or `id` of `serve` did not decide about a peer in time.
+ * - `callback-timeout`: `onConnected` took longer than `handshakeTimeout`.
  * - `messages-dropped`: messages were dropped, because the inbox and the buffers in front of it were full.
  */
 export type PoolErrorCode =
@@ -118,6 +118,7 @@ export type PoolErrorCode =
   | "pool-full"
   | "messages-dropped"
   | "decision-timeout"
+  | "callback-timeout"
   | "worker-failed";
 
 /** A call on a pool cannot be done, or something in the pool failed. */
@@ -141,6 +142,7 @@ export class PoolError extends Error {
  * - `unknown-option`: there is no such option.
  * - `misplaced-option`: the option has no effect in this place, and belongs to another.
  * - `invalid-argument`: an argument has a value that is not allowed.
+ * - `invalid-result`: a callback returned a value that is not allowed. A default is used instead.
  * - `invalid-url`: the URL cannot be used for a WebSocket.
  * - `unsupported`: this runtime or this kind of socket does not support the option.
  */
@@ -149,16 +151,20 @@ export type ConfigErrorCode =
   | "unknown-option"
   | "misplaced-option"
   | "invalid-argument"
+  | "invalid-result"
   | "invalid-url"
   | "unsupported";
 
-/** An option or an argument cannot be used. The message says which one, what its value is, and what is allowed. */
+/**
+ * An option, an argument, or the result of a callback cannot be used. The message says which one, what its value is, and
+ * what is allowed.
+ */
 export class ConfigError extends Error {
   /** The name of the class. */
   override readonly name = "ConfigError";
   /** What is wrong with the value. */
   readonly code: ConfigErrorCode;
-  /** The name of the option or argument, for example `connection.pingInterval`. */
+  /** The name of the option, argument or callback, for example `connection.pingInterval`. */
   readonly field: string;
 
   /** Makes an error with a code, the field's name and a message. */

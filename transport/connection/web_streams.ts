@@ -1,6 +1,7 @@
-import type { ConnectionError } from "../base/errors.ts";
+import { ConnectionError } from "../base/errors.ts";
 import type { Message } from "../base/message.ts";
 import type { Queue } from "../base/queue.ts";
+import { CLOSE_INTERNAL_ERROR, CLOSE_NORMAL } from "../protocol/wire/close.ts";
 
 /** What the Web streams of a connection need of it. */
 export interface StreamedConnection {
@@ -9,9 +10,6 @@ export interface StreamedConnection {
   send(data: Message): Promise<void>;
   close(code: number, reason: string): Promise<unknown>;
 }
-
-/** The close code if the user aborts the writable stream (RFC 6455, section 7.4.1). */
-const ABORTED = 1011;
 
 /**
  * Returns the messages of a connection as a stream. The stream takes a message from `incoming` only when its reader asks
@@ -36,7 +34,7 @@ export function readableOf(
     },
     async cancel() {
       cancelled.abort();
-      await connection.close(1000, "");
+      await connection.close(CLOSE_NORMAL, "");
     },
   }, { highWaterMark: 0 });
 }
@@ -55,17 +53,19 @@ export function writableOf(
     start(controller) {
       void connection.closed.then(() =>
         controller.error(
-          endError() ??
-            new TypeError("Cannot write: the connection is closed."),
+          endError() ?? new ConnectionError(
+            "connection-closed",
+            "Cannot write: the connection is closed.",
+          ),
         )
       );
     },
     write: (message) => connection.send(message),
     async close() {
-      await connection.close(1000, "");
+      await connection.close(CLOSE_NORMAL, "");
     },
     async abort() {
-      await connection.close(ABORTED, "The writer gave up");
+      await connection.close(CLOSE_INTERNAL_ERROR, "The writer gave up");
     },
   });
 }

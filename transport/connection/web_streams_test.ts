@@ -82,11 +82,12 @@ Deno.test("A clean end closes readable, and writable takes no more", async () =>
   const connection = new Connection(socket);
   const reader = connection.readable.getReader();
   const writer = connection.writable.getWriter();
-  const closed = assertRejects(() => writer.closed, TypeError, "closed");
+  const closed = assertRejects(() => writer.closed, ConnectionError);
   socket.receiveClose();
   assertEquals((await reader.read()).done, true);
   await closed;
-  await assertRejects(() => writer.write("x"), TypeError, "closed");
+  const error = await assertRejects(() => writer.write("x"), ConnectionError);
+  assertEquals(error.code, "connection-closed");
 });
 
 Deno.test("A writer that is aborted closes with 1011; a value that is not a message fails it", async () => {
