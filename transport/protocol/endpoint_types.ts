@@ -1,6 +1,9 @@
+import type { ReceiverOptions } from "./receive/receiver.ts";
+import type { CloseFrame } from "./wire/close.ts";
 import type { Deflater } from "./wire/compression.ts";
 import type { FrameHeader } from "./wire/frame.ts";
-import type { ReceiverOptions } from "./receive/receiver.ts";
+
+export type { CloseFrame };
 
 /**
  * Receives what an endpoint gets from its peer. The methods should not throw: an error of theirs ends the connection.
@@ -27,14 +30,6 @@ export type FrameWatcher = (
   direction: FrameDirection,
   header: FrameHeader,
 ) => void;
-
-/** A close frame: its code, 1005 if it carries none, and its reason. */
-export interface CloseFrame {
-  /** The close code (RFC 6455, section 7.4); 1005 if the frame has none. */
-  readonly code: number;
-  /** The reason, "" if the frame has none. */
-  readonly reason: string;
-}
 
 /** Options of an {@link Endpoint}. */
 export interface EndpointOptions extends ReceiverOptions {

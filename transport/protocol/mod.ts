@@ -15,7 +15,6 @@ export { Endpoint } from "./endpoint.ts";
 export type { EndpointState } from "./endpoint_state.ts";
 export type {
   Activity,
-  CloseFrame,
   EndpointEnd,
   EndpointHandler,
   EndpointOptions,

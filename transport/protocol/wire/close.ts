@@ -36,11 +36,11 @@ export const CLOSE_TLS_HANDSHAKE = 1015;
 /** The maximum length of a close reason in bytes of UTF-8: 125 of a control frame, minus 2 for the code. */
 export const MAX_CLOSE_REASON = 123;
 
-/** The content of a close frame. */
-export interface CloseBody {
-  /** The close code; 1005 when the frame had none. */
+/** A close frame: its code and its reason. */
+export interface CloseFrame {
+  /** The close code (RFC 6455, section 7.4); 1005 if the frame has none. */
   readonly code: number;
-  /** The reason, possibly empty. */
+  /** The reason, "" if the frame has none. */
   readonly reason: string;
 }
 
@@ -92,7 +92,10 @@ export function truncateCloseReason(reason: string): string {
  * @param offset Where in the stream the body begins, for the error.
  * @throws {ProtocolError} `invalid-close-payload`, `invalid-close-code`, `invalid-utf8`.
  */
-export function decodeCloseBody(body: Uint8Array, offset?: number): CloseBody {
+export function decodeCloseBody(
+  body: Uint8Array,
+  offset?: number,
+): CloseFrame {
   const { length } = body;
   if (length === 0) return { code: CLOSE_NO_STATUS, reason: "" };
   if (length === 1) {

@@ -19,8 +19,7 @@ const SHORT = 24;
  */
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
   // The tolerant decoder is several times faster than a strict one. It replaces invalid bytes by U+FFFD, so only a text
-  // with
-  // that character has to be checked.
+  // with that character has to be checked.
   const text = loose.decode(bytes);
   if (!text.includes("\ufffd")) return text;
   return isUtf8(bytes) ? text : undefined;
