@@ -13,6 +13,10 @@ import type { PoolErrorRecord } from "../transport/pool/error_queue.ts";
 import { PoolCore } from "../transport/pool/pool.ts";
 import type { PeerStats, PoolStats } from "../transport/pool/statistics.ts";
 import type { InboxMessage } from "../transport/pool/worker.ts";
+import {
+  CLOSE_GOING_AWAY,
+  CLOSE_NORMAL,
+} from "../transport/protocol/wire/close.ts";
 import type { Incoming } from "../transport/server/incoming.ts";
 import type { Socket } from "../transport/socket/socket.ts";
 import {
@@ -265,7 +269,7 @@ export class InboundPool implements AsyncDisposable {
    */
   remove(id: string, options: PoolCloseOptions = {}): Promise<void> {
     try {
-      const { code, reason } = closeFrame(options, 1000, "");
+      const { code, reason } = closeFrame(options, CLOSE_NORMAL, "");
       const peer = this.#core.peer("remove", id);
       return this.#core.dismiss(peer, code, reason);
     } catch (error) {
@@ -320,7 +324,11 @@ export class InboundPool implements AsyncDisposable {
    */
   close(options: PoolCloseOptions = {}): Promise<void> {
     try {
-      const { code, reason } = closeFrame(options, 1001, "The pool is closing");
+      const { code, reason } = closeFrame(
+        options,
+        CLOSE_GOING_AWAY,
+        "The pool is closing",
+      );
       return this.#core.close(code, reason);
     } catch (error) {
       return rejected(error);

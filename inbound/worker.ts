@@ -9,6 +9,10 @@ import type { ConnectionStats } from "../transport/connection/stats.ts";
 import { SilenceWatch } from "../transport/connection/liveness/watch_silence.ts";
 import { runReader } from "../transport/pool/blocks.ts";
 import type { DeliverySink } from "../transport/pool/delivery.ts";
+import {
+  CLOSE_GOING_AWAY,
+  CLOSE_TOO_BIG,
+} from "../transport/protocol/wire/close.ts";
 import type { SocketEnd } from "../transport/socket/socket.ts";
 import { describeExit } from "./exit.ts";
 import type { InboundExit, InboundPlugin, InboundWorker } from "./plugin.ts";
@@ -62,7 +66,7 @@ export class DefaultInboundWorker implements InboundWorker {
   #overflowed(error: Error): void {
     this.#overflow = error;
     this.#log?.warn("Closing a peer that sends more than may wait", { error });
-    void this.#connection?.close(1009, "Too many messages");
+    void this.#connection?.close(CLOSE_TOO_BIG, "Too many messages");
   }
 
   #watchSilence(connection: Connection, timeout: number, clock: Clock): void {
@@ -75,7 +79,9 @@ export class DefaultInboundWorker implements InboundWorker {
         this.#log?.info("Evicting a silent peer", {
           inactivityTimeout: timeout,
         });
-        void connection.close(1001, "Inactive", { timeout: EVICTION });
+        void connection.close(CLOSE_GOING_AWAY, "Inactive", {
+          timeout: EVICTION,
+        });
       },
     });
   }

@@ -21,6 +21,10 @@ import type { PoolErrorRecord } from "../transport/pool/error_queue.ts";
 import { PoolCore } from "../transport/pool/pool.ts";
 import type { PeerStats, PoolStats } from "../transport/pool/statistics.ts";
 import type { InboxMessage } from "../transport/pool/worker.ts";
+import {
+  CLOSE_GOING_AWAY,
+  CLOSE_NORMAL,
+} from "../transport/protocol/wire/close.ts";
 import { DialLimiter } from "./dial_limiter.ts";
 import { checkOutboundOptions, type OutboundPoolOptions } from "./options.ts";
 import {
@@ -225,7 +229,7 @@ export class OutboundPool implements AsyncDisposable {
    */
   remove(id: string | URL, options: PoolCloseOptions = {}): Promise<void> {
     try {
-      const { code, reason } = closeFrame(options, 1000, "");
+      const { code, reason } = closeFrame(options, CLOSE_NORMAL, "");
       const peer = this.#peer("remove", id);
       this.#peers.delete(peer.id);
       return peer.remove(code, reason);
@@ -310,7 +314,11 @@ export class OutboundPool implements AsyncDisposable {
    */
   close(options: PoolCloseOptions = {}): Promise<void> {
     try {
-      const { code, reason } = closeFrame(options, 1001, "The pool is closing");
+      const { code, reason } = closeFrame(
+        options,
+        CLOSE_GOING_AWAY,
+        "The pool is closing",
+      );
       const error = new PoolError(
         "pool-closed",
         `Cannot wait for a peer: ${this.#core.label} is closed.`,

@@ -11,6 +11,7 @@ import {
   MIN_RETRY_DELAY,
   minRetryDelay,
 } from "../transport/client/retry_after.ts";
+import { CLOSE_POLICY_VIOLATION } from "../transport/protocol/wire/close.ts";
 import type { ResolvedOutboundWorkerOptions } from "./worker_options.ts";
 
 /** The delay after a refusal that a quick retry cannot mend, in milliseconds, times a random number from 1 to 2. */
@@ -64,7 +65,7 @@ export function defaultReconnectDecision(
   info: ReconnectInfo,
 ): ReconnectDecision {
   if (info.cause === "lost") {
-    return info.closeCode === 1008 ? LONG_WAIT : "reconnect";
+    return info.closeCode === CLOSE_POLICY_VIOLATION ? LONG_WAIT : "reconnect";
   }
   if (info.error instanceof ConfigError || isFinal(info.error)) return "stop";
   if (info.error instanceof HandshakeError && !isRetryable(info.error)) {

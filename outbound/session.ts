@@ -8,6 +8,10 @@ import type {
   DeliverySink,
   MessageDelivery,
 } from "../transport/pool/delivery.ts";
+import {
+  CLOSE_GOING_AWAY,
+  CLOSE_TOO_BIG,
+} from "../transport/protocol/wire/close.ts";
 import type { SocketEnd } from "../transport/socket/socket.ts";
 import type { OutboundPlugin } from "./plugin.ts";
 import {
@@ -98,7 +102,8 @@ export class Session implements SilenceListener {
       connection,
       session,
       delivery: watchesMessages ? this.#observed(delivery, clock) : delivery,
-      onOverflow: (error) => this.#fail(error, 1009, "Too many messages"),
+      onOverflow: (error) =>
+        this.#fail(error, CLOSE_TOO_BIG, "Too many messages"),
     });
     const watch: WatchOptions = {
       connection,
@@ -125,7 +130,7 @@ export class Session implements SilenceListener {
 
   /** Closes the connection of a silent peer. */
   silent(error: ConnectionError): void {
-    this.#fail(error, 1001, error.message);
+    this.#fail(error, CLOSE_GOING_AWAY, error.message);
   }
 
   /** Ends the session. */
@@ -153,7 +158,7 @@ export class Session implements SilenceListener {
 
   #fail(error: Error, code: number, reason: string): void {
     this.#failure ??= error;
-    const timeout = code === 1009 ? undefined : REPLACE_TIMEOUT;
+    const timeout = code === CLOSE_TOO_BIG ? undefined : REPLACE_TIMEOUT;
     void this.#connection.close(code, reason, { timeout });
   }
 }

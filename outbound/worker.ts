@@ -7,6 +7,7 @@ import { Connection } from "../transport/connection/connection.ts";
 import type { SendOptions } from "../transport/connection/sending/outgoing.ts";
 import type { ConnectionStats } from "../transport/connection/stats.ts";
 import { lossOf } from "../transport/pool/close_frames.ts";
+import { CLOSE_NORMAL } from "../transport/protocol/wire/close.ts";
 import type { SocketEnd } from "../transport/socket/socket.ts";
 import type { PeerState } from "./peer_state.ts";
 import type { OutboundPlugin, OutboundWorker } from "./plugin.ts";
@@ -83,7 +84,7 @@ export class DefaultOutboundWorker implements OutboundWorker {
     if (state !== "connected") {
       this.#state = { state: "connecting", attempt: 1, error };
     }
-    this.#end({ code: 1000, reason: "", timeout: REPLACE_TIMEOUT });
+    this.#end({ code: CLOSE_NORMAL, reason: "", timeout: REPLACE_TIMEOUT });
   }
 
   /** Whether messages can be sent now. */

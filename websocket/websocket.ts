@@ -3,6 +3,11 @@ import type { Message } from "../transport/base/message.ts";
 import { onAbort } from "../transport/base/promise.ts";
 import { Connection } from "../transport/connection/connection.ts";
 import type { ConnectionOptions } from "../transport/connection/options.ts";
+import {
+  CLOSE_ABNORMAL,
+  CLOSE_NO_STATUS,
+  CLOSE_NORMAL,
+} from "../transport/protocol/wire/close.ts";
 import type { SocketEnd } from "../transport/socket/socket.ts";
 import { parseCloseCode, parseCloseReason, parseUrl } from "./arguments.ts";
 import {
@@ -24,9 +29,6 @@ import { type EventHandler, shapeInterface } from "./web_idl.ts";
 
 const STATES = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as const;
 const { CONNECTING, OPEN, CLOSING, CLOSED } = STATES;
-
-/** Has a connection send a close frame without a code: that is what its peer sees (RFC 6455, section 7.1.5). */
-const NO_CODE = 1005;
 
 /** `CONNECTING`, `OPEN`, `CLOSING` or `CLOSED`. */
 export type ReadyState = 0 | 1 | 2 | 3;
@@ -208,7 +210,8 @@ export class WebSocket extends EventTarget {
   close(code?: number, reason?: string): void {
     const givenCode = parseCloseCode(code);
     const closeReason = parseCloseReason(reason);
-    const closeCode = givenCode ?? (closeReason === "" ? NO_CODE : 1000);
+    const closeCode = givenCode ??
+      (closeReason === "" ? CLOSE_NO_STATUS : CLOSE_NORMAL);
     if (this.#readyState >= CLOSING) return;
     if (this.#readyState === CONNECTING) {
       return this.#fail(
@@ -226,7 +229,7 @@ export class WebSocket extends EventTarget {
 
   async #run(): Promise<void> {
     const { signal } = this.#options;
-    const removeListener = onAbort(signal, () => this.close(1000));
+    const removeListener = onAbort(signal, () => this.close(CLOSE_NORMAL));
     const connection = this.#connection;
     let end: SocketEnd | undefined;
     let error: unknown;
@@ -289,7 +292,7 @@ export class WebSocket extends EventTarget {
     }
     this.dispatchEvent(
       new CloseEvent("close", {
-        code: received?.code ?? 1006,
+        code: received?.code ?? CLOSE_ABNORMAL,
         reason: received?.reason ?? "",
         wasClean: clean,
       }),

@@ -2,19 +2,21 @@ import { Buffer } from "node:buffer";
 import { ConfigError } from "../base/errors.ts";
 import { checkFields, numberOption } from "../base/options.ts";
 import { CONNECTION_RULES } from "../base/rules.ts";
-import { isValidCloseCode, MAX_CLOSE_REASON } from "../protocol/wire/close.ts";
+import {
+  CLOSE_NO_STATUS,
+  isValidCloseCode,
+  MAX_CLOSE_REASON,
+} from "../protocol/wire/close.ts";
 import type { Socket, SocketCloseOptions } from "../socket/socket.ts";
 
-/** Stands for a close frame without a code: it is never on the wire (RFC 6455, section 7.1.5). */
-export const NO_CODE = 1005;
-
 /**
- * Checks the content of a close frame (RFC 6455, sections 5.5.1 and 7.4). The code 1005 stands for a frame without a code.
+ * Checks the content of a close frame (RFC 6455, sections 5.5.1 and 7.4). The code 1005 stands for a frame without a
+ * code.
  *
  * @throws {ConfigError} `invalid-argument`.
  */
 export function checkCloseArguments(code: number, reason: string): void {
-  if (code !== NO_CODE && !isValidCloseCode(code)) {
+  if (code !== CLOSE_NO_STATUS && !isValidCloseCode(code)) {
     throw refuse(
       "code",
       `one that may be sent (1000 to 1003, 1007 to 1014, 3000 to 4999), or 1005 for none, and is ${code}`,
@@ -26,7 +28,7 @@ export function checkCloseArguments(code: number, reason: string): void {
       `a string, and is of type ${typeof reason}`,
     );
   }
-  if (code === NO_CODE && reason !== "") {
+  if (code === CLOSE_NO_STATUS && reason !== "") {
     throw refuse("reason", "empty if the code is 1005, which stands for none");
   }
   const size = Buffer.byteLength(reason);

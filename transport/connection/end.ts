@@ -1,10 +1,17 @@
 import { ConnectionError, reasonOf } from "../base/errors.ts";
-import { CLOSE_INTERNAL_ERROR, CLOSE_TOO_BIG } from "../protocol/wire/close.ts";
+import {
+  CLOSE_ABNORMAL,
+  CLOSE_GOING_AWAY,
+  CLOSE_INTERNAL_ERROR,
+  CLOSE_NO_STATUS,
+  CLOSE_NORMAL,
+  CLOSE_TOO_BIG,
+} from "../protocol/wire/close.ts";
 import { ProtocolError } from "../protocol/wire/errors.ts";
 import type { SocketEnd } from "../socket/socket.ts";
 
 /** The close codes of a clean end (RFC 6455, section 7.4.1). */
-const CLEAN_CODES = [1000, 1001, 1005];
+const CLEAN_CODES = [CLOSE_NORMAL, CLOSE_GOING_AWAY, CLOSE_NO_STATUS];
 
 /**
  * Returns the error for an end that the user did not ask for.
@@ -27,7 +34,7 @@ export function classifyEnd(
     CLEAN_CODES.includes(end.code)
       ? "peer-closed-clean"
       : "peer-closed-unexpected",
-    end.code === 1006
+    end.code === CLOSE_ABNORMAL
       ? "Cannot use the connection: the peer's stream ended without a close frame."
       : `Cannot use the connection: the peer closed it with code ${end.code}${
         end.reason && ` and the reason ${JSON.stringify(end.reason)}`

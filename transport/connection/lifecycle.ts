@@ -4,6 +4,7 @@ import { createLog, type Log } from "../base/logging.ts";
 import { signalOf, type WaitOptions } from "../base/options.ts";
 import { onAbort } from "../base/promise.ts";
 import { urlForLog } from "../base/url.ts";
+import { CLOSE_NO_STATUS, CLOSE_NORMAL } from "../protocol/wire/close.ts";
 import { cutEnd } from "../socket/cut_end.ts";
 import { guardSocket } from "../socket/guarded_socket.ts";
 import type {
@@ -11,7 +12,7 @@ import type {
   SocketCloseOptions,
   SocketEnd,
 } from "../socket/socket.ts";
-import { checkCloseArguments, closeTimeoutOf, NO_CODE } from "./arguments.ts";
+import { checkCloseArguments, closeTimeoutOf } from "./arguments.ts";
 import { cutUnused } from "./dial_once.ts";
 import { dial } from "./dialling.ts";
 import {
@@ -188,7 +189,7 @@ export class Lifecycle implements OpenConnectionHost, ReceivingHost {
   close(code: number, reason: string, options: SocketCloseOptions = {}): void {
     checkCloseArguments(code, reason);
     const timeout = closeTimeoutOf(options, this.#config.closeTimeout);
-    const sent = code === NO_CODE ? undefined : code;
+    const sent = code === CLOSE_NO_STATUS ? undefined : code;
     this.#endForUser((socket) => socket.close(sent, reason, { timeout }));
   }
 
@@ -208,7 +209,7 @@ export class Lifecycle implements OpenConnectionHost, ReceivingHost {
 
   /** Closes when the signal of the options aborts. */
   #follow(signal: AbortSignal | undefined): void {
-    this.#unfollow = onAbort(signal, () => this.close(1000, ""));
+    this.#unfollow = onAbort(signal, () => this.close(CLOSE_NORMAL, ""));
   }
 
   #start(given: Socket): void {

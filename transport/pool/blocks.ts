@@ -3,6 +3,7 @@ import type { Message } from "../base/message.ts";
 import { handled, onAbort } from "../base/promise.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Heartbeat } from "../connection/heartbeats.ts";
+import { CLOSE_TOO_BIG } from "../protocol/wire/close.ts";
 import type { DeliverySink, MessageDelivery } from "./delivery.ts";
 
 /** Options of {@link runReader}. */
@@ -36,7 +37,8 @@ export function runReader(options: ReaderOptions): DeliverySink {
   const sink = delivery.open(
     session,
     connection,
-    onOverflow ?? (() => void connection.close(1009, "Too many messages")),
+    onOverflow ??
+      (() => void connection.close(CLOSE_TOO_BIG, "Too many messages")),
   );
   connection.deliverTo(sink);
   if (signal !== undefined) {

@@ -2,6 +2,11 @@ import { ConnectionError } from "../base/errors.ts";
 import { refuseArgument, signalOf } from "../base/options.ts";
 import { onAbort, rejected } from "../base/promise.ts";
 import type { Connection } from "../connection/connection.ts";
+import {
+  CLOSE_GOING_AWAY,
+  CLOSE_INTERNAL_ERROR,
+  type CloseFrame,
+} from "../protocol/wire/close.ts";
 import type { SocketEnd } from "../socket/socket.ts";
 
 /** Options of {@link pipe}. */
@@ -10,10 +15,11 @@ export interface PipeOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The close code for a connection whose other side was lost without a close frame (RFC 6455, section 7.4.1). */
-const LOST = 1011;
-/** The close code for an abort (RFC 6455, section 7.4.1). */
-const GOING_AWAY = 1001;
+/** The close frame for a connection whose other side was lost without one (RFC 6455, section 7.4.1). */
+const LOST: CloseFrame = {
+  code: CLOSE_INTERNAL_ERROR,
+  reason: "The other side was lost",
+};
 
 /**
  * Connects two connections in both directions, as a gateway does: messages that arrive on one are sent on the other.
@@ -60,8 +66,8 @@ export function pipe(
       throw refuseArgument("pipe", "b", "another connection than a", b);
     }
     const remove = onAbort(signal, () => {
-      void a.close(GOING_AWAY, "");
-      void b.close(GOING_AWAY, "");
+      void a.close(CLOSE_GOING_AWAY, "");
+      void b.close(CLOSE_GOING_AWAY, "");
     });
     return Promise.all([forward(a, b), forward(b, a)]).finally(remove);
   } catch (error) {
@@ -74,8 +80,7 @@ async function forward(from: Connection, to: Connection): Promise<SocketEnd> {
   await forwardMessages(from, to);
   const end = await from.closed;
   const { code, reason } = end.received ??
-    (end.error === undefined ? end.sent : undefined) ??
-    { code: LOST, reason: "The other side was lost" };
+    (end.error === undefined ? end.sent : undefined) ?? LOST;
   void to.close(code, reason);
   return end;
 }

@@ -14,6 +14,7 @@ import { Queue } from "../base/queue.ts";
 import { settlesWithin } from "../base/schedule.ts";
 import type { SendOptions } from "../connection/sending/outgoing.ts";
 import { flushAll } from "../net/stream/flush.ts";
+import { CLOSE_NORMAL } from "../protocol/wire/close.ts";
 import { Backlogs } from "./backlogs.ts";
 import { Delivery } from "./delivery.ts";
 import { ErrorQueue } from "./error_queue.ts";
@@ -199,7 +200,7 @@ export class PoolCore<Plugin, E extends PoolEvent>
     this.peers.set(id, peer);
     // After the id is taken, since this calls callbacks.
     if (replaced !== undefined) {
-      void this.dismiss(replaced, 1000, "Replaced", true);
+      void this.dismiss(replaced, CLOSE_NORMAL, "Replaced", true);
     }
     // A callback may have closed the pool.
     if (this.#closing) this.retire(peer);
