@@ -1,4 +1,5 @@
 import { perform } from "../base/callbacks.ts";
+import { systemClock } from "../base/clock.ts";
 import type { Message } from "../base/message.ts";
 import {
   checkFields,
@@ -14,7 +15,7 @@ import { FOR_EACH_RULES } from "../base/rules.ts";
 import type { SendOptions } from "../connection/sending/outgoing.ts";
 import { EventOrder } from "./event_order.ts";
 import type { PoolEvent } from "./events.ts";
-import type { PoolErrorRecord } from "./error_queue.ts";
+import { ErrorQueue, type PoolErrorRecord } from "./error_queue.ts";
 import type { InboxMessage } from "./worker.ts";
 
 /** What {@link forEachMessage} needs of a pool. */
@@ -278,7 +279,9 @@ class Lanes<E extends PoolEvent> {
   }
 
   #report(id: string, error: Error): void {
-    this.#pool.errors.push({ id, error, at: Date.now() });
+    const { errors } = this.#pool;
+    if (errors instanceof ErrorQueue) errors.report(id, error);
+    else errors.push({ id, error, at: systemClock.date() });
   }
 
   #untilProgress(): Promise<void> {

@@ -109,6 +109,7 @@ export class PoolCore<Plugin, E extends PoolEvent>
     );
     this.errors = new ErrorQueue(
       resolved.errorsBufferSize,
+      resolved.clock,
       ({ id, error }) =>
         this.log?.warn("Error", {
           ...(id !== undefined && { peer_id: this.nameOf(id) }),
@@ -252,7 +253,7 @@ export class PoolCore<Plugin, E extends PoolEvent>
 
   /** Puts an error into `errors`. */
   report(id: string | undefined, error: Error): void {
-    this.errors.push({ id, error, at: this.options.clock.date() });
+    this.errors.report(id, error);
   }
 
   send(id: string, data: Message, options?: SendOptions): Promise<void> {
