@@ -255,7 +255,7 @@ Deno.test("close while connecting fails the connection, in a later task", async 
     assertEquals([code, wasClean], [1006, false]);
     assertEquals(
       (await failed).message,
-      "Closed before the connection was open.",
+      "Cannot connect: the connection was closed before it was open.",
     );
     assertEquals(events, ["error 3", "close 3"]);
   });

@@ -217,7 +217,7 @@ export class WebSocket extends EventTarget {
       return this.#fail(
         new ConnectionError(
           "connection-closed",
-          "Closed before the connection was open.",
+          "Cannot connect: the connection was closed before it was open.",
         ),
       );
     }
