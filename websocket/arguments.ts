@@ -67,7 +67,7 @@ export function parseProtocols(
  */
 export function parseCloseCode(given: unknown): number | undefined {
   if (given === undefined) return undefined;
-  const code = Math.round(Math.min(Math.max(Number(given) || 0, 0), 65_535));
+  const code = clamp(Number(given));
   if (code !== 1000 && (code < 3000 || code > 4999)) {
     throw new DOMException(
       `Cannot close: the code must be 1000 or from 3000 to 4999, and is ${code}.`,
@@ -75,6 +75,13 @@ export function parseCloseCode(given: unknown): number | undefined {
     );
   }
   return code;
+}
+
+/** The nearest number between 0 and 65535, of two the even one (Web IDL, `[Clamp] unsigned short`). */
+function clamp(value: number): number {
+  const bounded = Math.min(Math.max(value || 0, 0), 65_535);
+  const rounded = Math.round(bounded);
+  return rounded - bounded === 0.5 && rounded % 2 === 1 ? rounded - 1 : rounded;
 }
 
 /**

@@ -172,6 +172,12 @@ Deno.test("A close code is clamped as Web IDL asks", () => {
   assertEquals(parseCloseCode("1000"), 1000);
   assertEquals(parseCloseCode(2999.7), 3000);
   assertEquals(parseCloseCode(4999.4), 4999);
+  // A code between two numbers is rounded to the even one.
+  assertEquals(parseCloseCode(999.5), 1000);
+  assertEquals(parseCloseCode(1000.5), 1000);
+  assertEquals(parseCloseCode(3000.5), 3000);
+  assertEquals(parseCloseCode(3001.5), 3002);
+  assertThrows(() => parseCloseCode(4999.5), DOMException);
   for (const code of [NaN, null, -1, 70_000, 2 ** 16 + 1000, Infinity]) {
     assertThrows(() => parseCloseCode(code), DOMException);
   }

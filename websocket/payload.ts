@@ -1,3 +1,4 @@
+import { isAnyArrayBuffer, isTypedArray } from "node:util/types";
 import type { Message } from "../transport/base/message.ts";
 
 /** What `send` takes, without what is not a string, bytes or a `Blob`. The bytes are the caller's. */
@@ -15,15 +16,23 @@ export function toText(value: unknown): string {
   return `${value}`;
 }
 
-/** What `send` was given: bytes as they are, and whatever has none as its text. */
+/**
+ * What `send` was given: bytes as they are, and whatever has none as its text.
+ *
+ * @throws {TypeError} If the memory of the bytes was transferred, or resized so that they are outside. For a symbol.
+ */
 export function toPayload(data: unknown): Payload {
   if (data instanceof Blob) return data;
   if (ArrayBuffer.isView(data)) {
-    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const { buffer, byteOffset, byteLength } = data;
+    // The length of a typed array that has lost its memory is 0. Only one that has it can be read.
+    if (byteLength === 0 && isTypedArray(data)) {
+      Reflect.apply(Uint8Array.prototype.at, data, [0]);
+    }
+    return new Uint8Array(buffer, byteOffset, byteLength);
   }
-  const isBuffer = data instanceof ArrayBuffer ||
-    data instanceof SharedArrayBuffer;
-  return isBuffer ? new Uint8Array(data) : toText(data);
+  // Not `instanceof`, which does not know the buffers of another realm (node:vm).
+  return isAnyArrayBuffer(data) ? new Uint8Array(data) : toText(data);
 }
 
 /** What a message event hands over as `data`. */
