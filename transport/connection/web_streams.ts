@@ -1,5 +1,6 @@
 import { ConnectionError } from "../base/errors.ts";
 import type { Message } from "../base/message.ts";
+import type { WaitOptions } from "../base/options.ts";
 import type { Queue } from "../base/queue.ts";
 import { CLOSE_INTERNAL_ERROR, CLOSE_NORMAL } from "../protocol/wire/close.ts";
 
@@ -7,7 +8,7 @@ import { CLOSE_INTERNAL_ERROR, CLOSE_NORMAL } from "../protocol/wire/close.ts";
 export interface StreamedConnection {
   readonly incoming: Queue<Message>;
   readonly closed: Promise<unknown>;
-  send(data: Message): Promise<void>;
+  send(data: Message, options: WaitOptions): Promise<void>;
   close(code: number, reason: string): Promise<unknown>;
 }
 
@@ -60,7 +61,8 @@ export function writableOf(
         )
       );
     },
-    write: (message) => connection.send(message),
+    // An abort waits for the write that is under way, which a peer that does not read would hold up.
+    write: (message, { signal }) => connection.send(message, { signal }),
     async close() {
       await connection.close(CLOSE_NORMAL, "");
     },

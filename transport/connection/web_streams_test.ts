@@ -102,6 +102,26 @@ Deno.test("A writer that is aborted closes with 1011; a value that is not a mess
   await client.close();
 });
 
+Deno.test("A writer that is aborted does not wait for a peer that does not read", async () => {
+  const clock = new FakeClock();
+  const socket = new MockSocket({ clock, buffering: true });
+  const connection = new Connection(socket, { clock, highWaterMark: 4 });
+  const writer = connection.writable.getWriter();
+  const writing = Promise.allSettled([
+    writer.write("full"),
+    writer.write("more"),
+  ]);
+  await clock.settle();
+  const aborting = writer.abort(new Error("no more"));
+  await clock.settle();
+  assertEquals(socket.closes.map(({ code }) => code), [1011]);
+  socket.receiveClose(1011);
+  await aborting;
+  const results = await writing;
+  assertEquals(results.map(({ status }) => status), ["rejected", "rejected"]);
+  assertEquals(socket.written, ["full"]);
+});
+
 Deno.test("Two connections can be piped together both ways, and end together", async () => {
   const left = pair();
   const right = pair();

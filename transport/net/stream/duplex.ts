@@ -43,12 +43,14 @@ export class Duplex implements PullStream, Disposable {
   /** What is sent to the peer. Closing it ends this side of the stream, aborting it closes the stream. */
   get writable(): WritableStream<Uint8Array> {
     return this.#writable ??= new WritableStream({
+      // Not in `abort`, which is called only after the write that is under way: a peer that does not read holds it up.
+      start: ({ signal }) =>
+        signal.addEventListener("abort", () => this.close(), { once: true }),
       write: (bytes) => {
         checkBytes(bytes);
         return writeAll(this.#stream, bytes);
       },
       close: () => this.#endWriting(),
-      abort: () => this.close(),
     });
   }
 

@@ -79,6 +79,23 @@ Deno.test("duplex: a reader that cancels, or a writer that aborts, closes it", a
   }
 });
 
+Deno.test("duplex: a writer that is aborted does not wait for a peer that does not read", async () => {
+  for (const kind of ["Deno.Conn", "PullAdapter"]) {
+    const [near, far] = await tcpPair();
+    const stream = kind === "Deno.Conn"
+      ? near
+      : new PullAdapter(new DenoStream(near));
+    const duplex = new Duplex(stream, new Uint8Array(0));
+    const writer = duplex.writable.getWriter();
+    const writing = writer.write(new Uint8Array(64 * 1_048_576));
+    const failed = assertRejects(() => writing);
+    await delay(20);
+    await writer.abort(new Error("no more"));
+    await failed;
+    far.close();
+  }
+});
+
 Deno.test("duplex: no more is read than was asked for", async () => {
   let reads = 0;
   const duplex = new Duplex({
