@@ -3,6 +3,7 @@ import {
   assertEquals,
   assertInstanceOf,
   assertRejects,
+  assertStringIncludes,
   assertThrows,
 } from "@std/assert";
 import { connect } from "node:net";
@@ -119,6 +120,15 @@ Deno.test("TLS: a client without the required certificate is not accepted", asyn
     port: server.port,
   });
   await assertConnected(client, socket);
+});
+
+Deno.test("TLS: a client whose certificate is refused is reported", async () => {
+  await using server = listenHere({ tls: { ...TLS, caCerts: [OTHER_CA] } });
+  await server.listener.ready;
+  const own = { caCerts: [CA], cert: CLIENT_CERT, key: CLIENT_KEY };
+  await assertRejects(() => dialRaw(server.url, own));
+  const refused = await server.listener.errors.take();
+  assertStringIncludes(`${refused?.error}`, "certificate");
 });
 
 Deno.test("TLS: a certificate of another authority ends the dial for good", async () => {

@@ -201,7 +201,7 @@ export class NodeListener implements StreamListener {
     if (address === undefined) {
       // It was reset before it was accepted. Without an address, it cannot be distinguished from another one.
       socket.destroy();
-      onError(toFailure(undefined), undefined);
+      onError(this.#toFailure(undefined), undefined);
       return;
     }
     if (this.#handshakes.size >= maxPending) {
@@ -215,8 +215,28 @@ export class NodeListener implements StreamListener {
     socket.once("close", () => {
       if (this.#handshakes.get(place) !== handshake) return;
       this.#handshakes.delete(place);
-      if (!this.#closed) onError(toFailure(handshake.cause), address);
+      if (!this.#closed) onError(this.#toFailure(handshake.cause), address);
     });
+  }
+
+  /** Returns the error of a TLS handshake that failed. */
+  #toFailure(cause: Error | undefined): HandshakeError {
+    // The runtime gives a timeout no code of its own.
+    const isLate = cause?.message.includes("handshake timeout");
+    return new HandshakeError(
+      isLate ? "timeout" : "connection-lost",
+      `Cannot accept the peer: the TLS handshake failed: ${
+        cause === undefined ? this.#silentFailure() : handshakeFailure(cause)
+      }`,
+      { cause },
+    );
+  }
+
+  /** Returns why a handshake ended without an error. Runtimes report none for a certificate that they do not trust. */
+  #silentFailure(): string {
+    return this.#options.tls?.caCerts === undefined
+      ? "the peer left."
+      : "the peer left, or its certificate is not signed by an authority of tls.caCerts.";
   }
 
   #add(socket: Socket): void {
@@ -244,17 +264,4 @@ function toAddress(
 
 function placeOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`;
-}
-
-/** Returns the error of a TLS handshake that failed. */
-function toFailure(cause: Error | undefined): HandshakeError {
-  // The runtime gives a timeout no code of its own.
-  const isLate = cause?.message.includes("handshake timeout");
-  return new HandshakeError(
-    isLate ? "timeout" : "connection-lost",
-    `Cannot accept the peer: the TLS handshake failed: ${
-      cause === undefined ? "the peer left." : handshakeFailure(cause)
-    }`,
-    { cause },
-  );
 }
