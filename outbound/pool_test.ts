@@ -280,6 +280,21 @@ Deno.test("A second connection's messages carry its number, behind all of the fi
   await pool.close();
 });
 
+Deno.test("Dropped events of a peer that was removed are not counted when it is added again", async () => {
+  const { pool, clock } = setUp([], { eventsBufferSize: 1 });
+  const [a, b] = ["ws://a.example", "ws://b.example"];
+  const id = pool.connect(a);
+  await clock.advance(0);
+  pool.connect(b);
+  await clock.advance(0);
+  await pool.remove(id);
+  pool.connect(a);
+  await clock.advance(0);
+  const [event] = drain(pool);
+  assertEquals([event?.id, event?.session, event?.missed], [id, 2, undefined]);
+  await pool.close();
+});
+
 Deno.test("A worker that ends before it is stopped gives the event stopped", async () => {
   const pool = new OutboundPool("pool", {
     workerFactory: () => ({

@@ -109,6 +109,29 @@ Deno.test("While the peer is closing answers still go out, pings do not, and the
   assertEquals((await connection.errors.take())?.closeCode, 4_000);
 });
 
+Deno.test("A stream that is under way when the peer begins to close is abandoned at once", async () => {
+  const clock = new FakeClock();
+  const socket = new ClosingSocket({ clock });
+  const connection = new Connection(socket, { clock });
+  let cancelled = false;
+  const idle = new ReadableStream<string>({
+    start: (controller) => controller.enqueue("not enough for a fragment"),
+    cancel: () => void (cancelled = true),
+  });
+  const failed = assertRejects(
+    () => connection.sendStream(idle),
+    ConnectionError,
+  );
+  await clock.advance(0);
+  socket.reader?.closing?.(true);
+  assertEquals((await failed).code, "connection-closed");
+  assertEquals([cancelled, connection.state], [true, "connected"]);
+  // The stream holds no message back any more.
+  assert(connection.trySend("an answer"));
+  assertEquals(socket.written, ["an answer"]);
+  connection.terminate();
+});
+
 Deno.test("A socket that throws when it should end counts as ended, which is reported once", async () => {
   const fail = () => {
     throw new Error("broken");

@@ -268,8 +268,8 @@ export class Backlog<E extends PoolEvent> {
     let dropped = 0;
     for (const entry of this.#takeAll()) {
       if (isMessage(entry)) {
-        // After a dropped message no later one is kept, since nothing would show the gap.
-        if (dropped > 0 || items >= maxItems || bytes >= maxBytes) {
+        // If one does not fit, no later one does: nothing would show the gap.
+        if (items >= maxItems || bytes >= maxBytes) {
           dropped++;
           this.#count(-1, -entry.data.length);
           continue;

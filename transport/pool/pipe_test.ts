@@ -81,6 +81,20 @@ for (const [name, close, code, reason] of CLOSES) {
   }
 }
 
+Deno.test("A side that our own close ended without an answer passes on the close frame that was sent", async () => {
+  const { client, server } = socketPair();
+  const socket = new MockSocket({ behaviour: { close: () => {} } });
+  const [a, b] = [new Connection(socket), new Connection(client)];
+  const waiting = new Connection(server);
+  const piped = pipe(a, b);
+  void a.close(4321, "mine");
+  // The peer leaves.
+  socket.end({ code: 1006 });
+  const { received } = await waiting.closed;
+  assertEquals([received?.code, received?.reason], [4321, "mine"]);
+  await piped;
+});
+
 Deno.test("While one side does not read, no more than the buffers hold is under way", async () => {
   const { left, right, a, b } = setUp({
     incomingBufferBytes: 10_000,

@@ -201,7 +201,7 @@ export class PoolCore<Plugin, E extends PoolEvent>
     this.peers.set(id, peer);
     // After the id is taken, since this calls callbacks.
     if (replaced !== undefined) {
-      void this.dismiss(replaced, CLOSE_NORMAL, "Replaced", true);
+      void this.dismiss(replaced, CLOSE_NORMAL, "Replaced");
     }
     // A callback may have closed the pool.
     if (this.#closing) this.retire(peer);
@@ -233,21 +233,19 @@ export class PoolCore<Plugin, E extends PoolEvent>
   }
 
   /**
-   * Removes a peer, stops its worker, and waits until the worker has ended or is abandoned.
-   *
-   * @param replaced Whether a peer with the same id follows at once, so that the messages that wait stay.
+   * Removes a peer, stops its worker, and waits until the worker has ended or is abandoned. If a peer with the same id
+   * was added already, the messages that wait are those of this peer.
    */
   async dismiss(
     peer: Peer<Plugin, E>,
     code: number,
     reason: string,
-    replaced = false,
   ): Promise<void> {
     this.retire(peer);
     this.log?.debug("Peer removed", { peer_id: this.nameOf(peer.id) });
     this.events.forget(peer.id);
     peer.stop(code, reason);
-    if (!replaced) peer.delivery.leave();
+    peer.delivery.leave();
     await this.#ended(peer);
   }
 
