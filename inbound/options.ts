@@ -53,7 +53,11 @@ export interface InboundPoolOptions
    * @default {0}
    */
   readonly maxPeers?: number | undefined;
-  /** Options of the pool's workers. */
+  /**
+   * Options of the pool's workers.
+   *
+   * @default {the defaults of the worker}
+   */
   readonly worker?: InboundWorkerOptions | undefined;
   /**
    * Makes a worker for each peer: see EXTEND.md.

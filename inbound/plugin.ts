@@ -24,8 +24,8 @@ export interface InboundExit {
     | "dropped-error"
     | "evicted-policy";
   /**
-   * With `disconnected` and `dropped-close`: the peer's close code, 1005 for a close frame without a code, 1006 if there
-   * was no close frame. With `dropped-error`: the code that we sent, such as 1009 for a message above
+   * With `disconnected` and `dropped-close`: the peer's close code, 1005 for a close frame without a code, 1006 if
+   * there was no close frame. With `dropped-error`: the code that we sent, such as 1009 for a message above
    * `maxMessageSize`, else the peer's.
    */
   readonly closeCode?: number;

@@ -188,7 +188,8 @@ export class InboundPool implements AsyncDisposable {
    * await server.shutdown();
    * ```
    *
-   * @throws {ConfigError} When an option cannot be used, or the request is not the one of `Deno.serve`, is a copy of it, or was used up.
+   * @throws {ConfigError} When an option cannot be used, or the request is not the one of `Deno.serve`, is a copy of
+   * it, or was used up.
    */
   upgrade(request: Request, options: PoolUpgradeOptions): Response {
     return upgradeInto(this.#registrar, request, options);

@@ -27,7 +27,11 @@ import type { OutboundWorkerOptions } from "./worker_options.ts";
 /** Options of an {@link OutboundPool}. */
 export interface OutboundPoolOptions
   extends PoolOptions<OutboundEvent>, OutboundPeerOptions {
-  /** Options of the pool's workers. */
+  /**
+   * Options of the pool's workers.
+   *
+   * @default {the defaults of the worker}
+   */
   readonly worker?: OutboundWorkerOptions | undefined;
   /**
    * Makes a worker for each peer.

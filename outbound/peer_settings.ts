@@ -96,9 +96,17 @@ export interface ConnectOptions extends OutboundPeerOptions {
    * @default {those of `connection`}
    */
   readonly protocols?: string | readonly string[] | undefined;
-  /** Options of the connections of this peer. */
+  /**
+   * Options of the connections of this peer.
+   *
+   * @default {those of the pool}
+   */
   readonly connection?: PeerConnectionOptions | undefined;
-  /** Options of the worker of this peer. */
+  /**
+   * Options of the worker of this peer.
+   *
+   * @default {those of the pool}
+   */
   readonly worker?: PeerWorkerOptions | undefined;
 }
 

@@ -92,7 +92,10 @@ export interface OutboundWorker extends Worker<OutboundPlugin> {
   readonly connected?: boolean;
   /** Returns what the peer is doing. Without it the pool goes by the worker's notices. */
   state?(): PeerState;
-  /** Drops the present connection, dial or delay, and dials at once; also after `stopped`, while `start` has not resolved. */
+  /**
+   * Drops the present connection, dial or delay, and dials at once; also after `stopped`, while `start` has not
+   * resolved.
+   */
   reconnect?(): void;
 }
 

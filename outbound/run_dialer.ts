@@ -26,9 +26,17 @@ export interface DialerOptions {
   readonly clock: Clock;
   /** Ends the work. */
   readonly signal: AbortSignal;
-  /** Called before each attempt. */
+  /**
+   * Called before each attempt.
+   *
+   * @default {none}
+   */
   readonly onAttempt?: (() => void) | undefined;
-  /** Called for each failed attempt that is followed by another one. */
+  /**
+   * Called for each failed attempt that is followed by another one.
+   *
+   * @default {none}
+   */
   readonly onFailure?:
     | ((info: RetryInfo & { readonly error: Error }) => void)
     | undefined;

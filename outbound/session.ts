@@ -54,7 +54,11 @@ export interface SessionOptions extends
   readonly session: number;
   /** Called when the connection may be used, after `onConnected` has finished. */
   readonly onOpen: () => void;
-  /** When a message was last sent, in milliseconds of the clock: a sign of life if the socket cannot ping. */
+  /**
+   * When a message was last sent, in milliseconds of the clock: a sign of life if the socket cannot ping.
+   *
+   * @default {messages that were sent do not count}
+   */
   readonly lastSentAt?: (() => number) | undefined;
   /** Ends the session. Its reason is an {@link EndRequest}. */
   readonly signal: AbortSignal;

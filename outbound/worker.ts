@@ -37,7 +37,9 @@ export class DefaultOutboundWorker implements OutboundWorker {
   /** Ends the present dial or delay. There is none during a session: of idle peers each signal takes 700 bytes. */
   #present: AbortController | undefined;
   #current: Session | undefined;
-  /** Whether the present dial, delay or session has to end: after `reconnect` another one follows, after `stop` none. */
+  /**
+   * Whether the present dial, delay or session has to end: after `reconnect` another one follows, after `stop` none.
+   */
   #request: EndRequest | undefined;
   #stopped = false;
   #session = 0;

@@ -17,8 +17,8 @@ export interface MockPeerHandler {
 /**
  * The server at the other end of a mock socket, and the byte stream to it.
  *
- * It does what a test says, inside the call. What it sends waits while the socket does not read. What the socket writes, it reads at
- * once. Unlike a real stream, it reports what waits inside of `resume`.
+ * It does what a test says, inside the call. What it sends waits while the socket does not read. What the socket
+ * writes, it reads at once. Unlike a real stream, it reports what waits inside of `resume`.
  */
 export class MockPeer implements ByteStream {
   readonly #sender = new Sender({ role: "server" });

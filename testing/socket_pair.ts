@@ -54,9 +54,17 @@ export interface SocketPairOptions extends SocketPairEndOptions {
    * @default {""}
    */
   readonly extensions?: string;
-  /** Options of the client's end only. */
+  /**
+   * Options of the client's end only.
+   *
+   * @default {the common ones}
+   */
   readonly client?: SocketPairEndOptions;
-  /** Options of the server's end only. */
+  /**
+   * Options of the server's end only.
+   *
+   * @default {the common ones}
+   */
   readonly server?: SocketPairEndOptions;
   /**
    * The clock for the time stamps of messages and for close timeouts.
@@ -91,10 +99,13 @@ export interface SocketPair {
 }
 
 /**
- * Creates two sockets that are connected with each other in memory: raw sockets, with all that they do, and no network between them.
+ * Creates two sockets that are connected with each other in memory: raw sockets, with all that they do, and no network
+ * between them.
  *
- * - What one end writes arrives at the other end in order, after a turn of the event loop, once that end has been started.
- * - What the other end has not read yet stays in `bufferedAmount`: it grows while its reader has paused reading, and falls with a `drain` later.
+ * - What one end writes arrives at the other end in order, after a turn of the event loop, once that end has been
+ *   started.
+ * - What the other end has not read yet stays in `bufferedAmount`: it grows while its reader has paused reading, and
+ *   falls with a `drain` later.
  * - Both ends take part in the closing handshake (RFC 6455, section 7), with its timeouts.
  * - `terminate` loses what has not been read yet and ends the other side with 1006.
  *

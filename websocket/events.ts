@@ -149,6 +149,10 @@ export interface ListenerOptions {
    * @default {false}
    */
   passive?: boolean;
-  /** Removes it when it aborts. */
+  /**
+   * Removes it when it aborts.
+   *
+   * @default {none}
+   */
   signal?: AbortSignal;
 }

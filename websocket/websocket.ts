@@ -103,8 +103,8 @@ export class WebSocket extends EventTarget {
   /**
    * Begins to connect.
    *
-   * @param url An absolute `ws:` or `wss:` URL without a fragment; `http:` and `https:` stand for these. A user name and
-   * a password are sent as basic authentication.
+   * @param url An absolute `ws:` or `wss:` URL without a fragment; `http:` and `https:` stand for these. A user name
+   * and a password are sent as basic authentication.
    * @param protocols Subprotocols to offer, the preferred one first; or the options.
    * @param options Options, if `protocols` are given. Ignored if it is not an object.
    * @throws {DOMException} `SyntaxError` if the URL or a subprotocol is invalid, or a subprotocol occurs twice.

@@ -55,11 +55,23 @@ export type ConnectionErrorCode =
 
 /** Details of a {@link ConnectionError}. */
 export interface ConnectionErrorOptions extends ErrorOptions {
-  /** The close code (RFC 6455, section 7.4), if a close frame is the reason. */
+  /**
+   * The close code (RFC 6455, section 7.4), if a close frame is the reason.
+   *
+   * @default {none}
+   */
   readonly closeCode?: number | undefined;
-  /** The reason in the close frame of the peer. */
+  /**
+   * The reason in the close frame of the peer.
+   *
+   * @default {none}
+   */
   readonly reason?: string | undefined;
-  /** `"unknown"` if a message was buffered already, so that the peer may have received it. */
+  /**
+   * `"unknown"` if a message was buffered already, so that the peer may have received it.
+   *
+   * @default {none}
+   */
   readonly delivered?: "unknown" | undefined;
 }
 
@@ -156,8 +168,8 @@ export type ConfigErrorCode =
   | "unsupported";
 
 /**
- * An option, an argument, or the result of a callback cannot be used. The message says which one, what its value is, and
- * what is allowed.
+ * An option, an argument, or the result of a callback cannot be used. The message says which one, what its value is,
+ * and what is allowed.
  */
 export class ConfigError extends Error {
   /** The name of the class. */

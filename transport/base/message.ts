@@ -42,8 +42,8 @@ export function isLost(bytes: Uint8Array): boolean {
 /**
  * Refuses what is not a message.
  *
- * @throws {ConfigError} `invalid-argument` when it is neither a string nor a `Uint8Array`, or its memory was transferred or
- * resized so that it is outside.
+ * @throws {ConfigError} `invalid-argument` when it is neither a string nor a `Uint8Array`, or its memory was
+ * transferred or resized so that it is outside.
  */
 export function checkMessage(message: unknown): asserts message is Message {
   if (typeof message === "string") return;

@@ -196,7 +196,11 @@ export function checkSignal(field: string, value: unknown): void {
 
 /** Options of a call that waits. */
 export interface WaitOptions {
-  /** Ends the wait when it aborts. */
+  /**
+   * Ends the wait when it aborts.
+   *
+   * @default {none}
+   */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -24,7 +24,11 @@ export interface QueueOptions<T> {
    * @default {no item weighs anything}
    */
   readonly weigh?: (item: T) => number;
-  /** Called when a reader finds the queue empty, before it waits. */
+  /**
+   * Called when a reader finds the queue empty, before it waits.
+   *
+   * @default {none}
+   */
   readonly onIdle?: () => void;
 }
 

@@ -51,7 +51,11 @@ export interface RetryInfo {
 
 /** Options of {@link retry}. */
 export interface RetryOptions {
-  /** Ends the attempts when it aborts, also between two of them. */
+  /**
+   * Ends the attempts when it aborts, also between two of them.
+   *
+   * @default {none}
+   */
   readonly signal?: AbortSignal | undefined;
   /**
    * The clock that measures the delays.
@@ -59,7 +63,11 @@ export interface RetryOptions {
    * @default {the runtime's own time}
    */
   readonly clock?: Clock | undefined;
-  /** Called for each failure that is followed by another attempt. */
+  /**
+   * Called for each failure that is followed by another attempt.
+   *
+   * @default {none}
+   */
   readonly onRetry?: ((info: RetryInfo) => void) | undefined;
   /**
    * Decides whether a failure is worth another attempt.
@@ -68,8 +76,8 @@ export interface RetryOptions {
    */
   readonly isRetryable?: ((error: unknown) => boolean) | undefined;
   /**
-   * The shortest delay, in milliseconds. A number applies from the second retry on: the first retry may be
-   * immediate, a loop without a pause may not. A function is called for every failure. If it throws or returns no number,
+   * The shortest delay, in milliseconds. A number applies from the second retry on: the first retry may be immediate, a
+   * loop without a pause may not. A function is called for every failure. If it throws or returns no number,
    * `exponential(1000, 60000)` decides.
    *
    * @default {0}

@@ -14,7 +14,11 @@ import type { Socket, SocketOptions } from "../socket/socket.ts";
 
 /** Options of a dial. */
 export interface DialOptions extends SocketOptions, OpenOptions {
-  /** Ends the dial. */
+  /**
+   * Ends the dial.
+   *
+   * @default {none}
+   */
   readonly signal?: AbortSignal | undefined;
   /**
    * Subprotocols to offer, the preferred one first.
@@ -35,7 +39,8 @@ export interface DialOptions extends SocketOptions, OpenOptions {
    */
   readonly handshakeTimeout?: number | undefined;
   /**
-   * The time between pings of the connection, in milliseconds. `dialAuto` uses raw sockets unless it is 0.
+   * The time between pings of the connection, in milliseconds. `dialAuto` uses raw sockets unless it is 0. Other dialers
+   * do not need it: a connection gives it to every dialer.
    *
    * @default {20000}
    */

@@ -50,7 +50,11 @@ export type HeadersSource =
  * If a callback throws or rejects, that is logged, and has no other effect.
  */
 export interface OpenConnectionOptions extends LoggingOptions {
-  /** Closes the connection with code 1000 when it aborts, also while the connection is connecting. */
+  /**
+   * Closes the connection with code 1000 when it aborts, also while the connection is connecting.
+   *
+   * @default {none}
+   */
   readonly signal?: AbortSignal | undefined;
   /**
    * The source of time and randomness.
@@ -106,18 +110,32 @@ export interface OpenConnectionOptions extends LoggingOptions {
    * @default {4194304}
    */
   readonly incomingBufferBytes?: number | undefined;
-  /** Called for each ping of the peer. The socket answers it automatically. */
+  /**
+   * Called for each ping of the peer. The socket answers it automatically.
+   *
+   * @default {none}
+   */
   readonly onPing?: ((payload: Uint8Array) => void) | undefined;
-  /** Called for each pong of the peer, whether it answers a ping or not. */
+  /**
+   * Called for each pong of the peer, whether it answers a ping or not.
+   *
+   * @default {none}
+   */
   readonly onPong?: ((payload: Uint8Array) => void) | undefined;
   /**
    * Called with the header of each frame in both directions, for a sent one when its whole message is queued. It may
    * send. Raw sockets only. Costs nothing if it is absent.
+   *
+   * @default {none}
    */
   readonly onFrame?:
     | ((direction: FrameDirection, header: FrameHeader) => void)
     | undefined;
-  /** Called at the end with the close frame of the peer, if there was one. The code is 1005 if the frame had none. */
+  /**
+   * Called at the end with the close frame of the peer, if there was one. The code is 1005 if the frame had none.
+   *
+   * @default {none}
+   */
   readonly onClose?: ((code: number, reason: string) => void) | undefined;
   /**
    * Counts messages and bytes, also of several connections together.
@@ -125,7 +143,11 @@ export interface OpenConnectionOptions extends LoggingOptions {
    * @default {none}
    */
   readonly meter?: ConnectionMeter | undefined;
-  /** Attributes of each log record of this connection. */
+  /**
+   * Attributes of each log record of this connection.
+   *
+   * @default {none}
+   */
   readonly logAttributes?: LogAttributes | undefined;
 }
 
@@ -168,7 +190,11 @@ export interface ConnectionOptions extends
    * @default {the defaults of RetrySettings}
    */
   readonly retry?: RetryPolicy | RetrySettings | false | undefined;
-  /** Called for each failed dial that is followed by another attempt. */
+  /**
+   * Called for each failed dial that is followed by another attempt.
+   *
+   * @default {none}
+   */
   readonly onRetry?: ((info: RetryInfo) => void) | undefined;
 }
 

@@ -13,8 +13,9 @@ export interface StreamedConnection {
 }
 
 /**
- * Returns the messages of a connection as a stream. The stream takes a message from `incoming` only when its reader asks
- * for one. It closes with the connection, or fails with the error that ended it. Cancelling it closes the connection.
+ * Returns the messages of a connection as a stream. The stream takes a message from `incoming` only when its reader
+ * asks for one. It closes with the connection, or fails with the error that ended it. Cancelling it closes the
+ * connection.
  *
  * @param endError Returns why the connection ended, if the end was not clean.
  */

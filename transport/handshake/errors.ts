@@ -43,11 +43,23 @@ export type HandshakeErrorCode =
 
 /** Details of a {@link HandshakeError}. */
 export interface HandshakeErrorOptions extends ErrorOptions {
-  /** The HTTP status: the one that a client received, or the one that a server has to answer with. */
+  /**
+   * The HTTP status: the one that a client received, or the one that a server has to answer with.
+   *
+   * @default {none}
+   */
   readonly status?: number | undefined;
-  /** The headers of the response that a client received, or of the one that a server has to answer with. */
+  /**
+   * The headers of the response that a client received, or of the one that a server has to answer with.
+   *
+   * @default {none}
+   */
   readonly headers?: Headers | undefined;
-  /** The start of the body of the response that a client received. */
+  /**
+   * The start of the body of the response that a client received.
+   *
+   * @default {none}
+   */
   readonly body?: string | undefined;
 }
 

@@ -7,7 +7,9 @@ export function isToken(text: string): boolean {
   return TOKEN.test(text);
 }
 
-/** Whether a text names a protocol in `Upgrade` (RFC 9110, section 7.8): a token, optionally with a slash and a version. */
+/**
+ * Whether a text names a protocol in `Upgrade` (RFC 9110, section 7.8): a token, optionally with a slash and a version.
+ */
 export function isUpgrade(text: string): boolean {
   const [name = "", ...version] = text.split("/");
   return isToken(name) && version.length < 2 && version.every(isToken);

@@ -23,6 +23,8 @@ export interface ReaderOptions {
   readonly onOverflow?: ((error: Error) => void) | undefined;
   /**
    * Ends the work when it aborts; messages that have arrived are delivered. Abort it before you close the connection.
+   *
+   * @default {none}
    */
   readonly signal?: AbortSignal | undefined;
 }
@@ -54,7 +56,11 @@ export interface HeartbeatsOptions {
   readonly connection: Connection;
   /** Receives each heartbeat. */
   readonly onHeartbeat: (heartbeat: Heartbeat) => void;
-  /** Ends the work. */
+  /**
+   * Ends the work.
+   *
+   * @default {none}
+   */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -58,7 +58,11 @@ export interface ForEachOptions<E extends PoolEvent = PoolEvent> {
    * @default {none}
    */
   readonly onEvent?: ((event: E) => unknown) | undefined;
-  /** Stops when it aborts: no further message is taken from the inbox. */
+  /**
+   * Stops when it aborts: no further message is taken from the inbox.
+   *
+   * @default {none}
+   */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -71,7 +71,11 @@ export interface PoolOptions<
   E extends PoolEvent = PoolEvent,
   C = PoolConnectionOptions,
 > extends LoggingOptions {
-  /** Closes the pool with code 1001 when it aborts. */
+  /**
+   * Closes the pool with code 1001 when it aborts.
+   *
+   * @default {none}
+   */
   readonly signal?: AbortSignal | undefined;
   /**
    * The source of time and randomness.
@@ -111,7 +115,11 @@ export interface PoolOptions<
    * @default {none}
    */
   readonly onEvent?: ((event: E) => void) | undefined;
-  /** Options of the pool's connections. */
+  /**
+   * Options of the pool's connections.
+   *
+   * @default {the defaults of connections}
+   */
   readonly connection?: C | undefined;
 }
 

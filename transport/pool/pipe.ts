@@ -11,7 +11,11 @@ import type { SocketEnd } from "../socket/socket.ts";
 
 /** Options of {@link pipe}. */
 export interface PipeOptions {
-  /** Closes both connections with 1001 when it aborts. */
+  /**
+   * Closes both connections with 1001 when it aborts.
+   *
+   * @default {none}
+   */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -101,8 +101,8 @@ export class Incoming {
    * @throws {HandshakeError} `origin-refused` if its origin is not one of those given here, `bad-protocol` if a
    * function chose badly: the peer has been refused then. `bad-upgrade` if it asks for another protocol than
    * WebSocket: the request stays open. `connection-lost` if it has been accepted, rejected or abandoned already.
-   * @throws {ConfigError} If an option cannot be used. The peer gets status 500. The request stays open after an unknown
-   * option.
+   * @throws {ConfigError} If an option cannot be used. The peer gets status 500. The request stays open after an
+   * unknown option.
    */
   accept(options: AcceptOptions = {}): Socket {
     if (!isWebSocket(this.upgrade)) {

@@ -1,6 +1,6 @@
 /**
- * Accepting: listeners (`listen`), requests of `Deno.serve` (`upgrade`) and of `node:http` (`upgradeNode`), and what each of them decides about a
- * request: accept, refuse, answer.
+ * Accepting: listeners (`listen`), requests of `Deno.serve` (`upgrade`) and of `node:http` (`upgradeNode`), and what
+ * each of them decides about a request: accept, refuse, answer.
  *
  * @module
  */

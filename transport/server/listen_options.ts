@@ -53,7 +53,11 @@ export interface ListenOptions extends AcceptOptions, LoggingOptions {
    * @default {false}
    */
   readonly reusePort?: boolean | undefined;
-  /** Closes the listener when it aborts. Connections that were accepted stay open. */
+  /**
+   * Closes the listener when it aborts. Connections that were accepted stay open.
+   *
+   * @default {none}
+   */
   readonly signal?: AbortSignal | undefined;
   /**
    * The protocol to upgrade to, or several. {@link Incoming.upgrade} says which one a peer asks for.

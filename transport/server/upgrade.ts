@@ -296,8 +296,8 @@ function upgradeNative(
 }
 
 /**
- * Whether a request that was upgraded is a copy of that of `Deno.serve`. The runtime upgrades a copy without an error, and
- * the socket never opens. A request that was really upgraded is used up, and cannot be upgraded again.
+ * Whether a request that was upgraded is a copy of that of `Deno.serve`. The runtime upgrades a copy without an error,
+ * and the socket never opens. A request that was really upgraded is used up, and cannot be upgraded again.
  */
 function isCopy(request: Request): boolean {
   if (request.bodyUsed) return false;

@@ -1,4 +1,7 @@
-/** Returns how many listeners a signal has that were added from now on and not removed. One with `once` goes when the signal aborts. */
+/**
+ * Returns how many listeners a signal has that were added from now on and not removed. One with `once` goes when the
+ * signal aborts.
+ */
 export function countListeners(signal: AbortSignal): () => number {
   const listeners = new Set<unknown>();
   const { addEventListener, removeEventListener } = signal;

@@ -31,7 +31,9 @@ export class ObservedActivity implements SocketActivity {
     return this.#written;
   }
 
-  /** A message or a control frame has arrived, just now. `at` is its time stamp in epoch milliseconds, if it has one. */
+  /**
+   * A message or a control frame has arrived, just now. `at` is its time stamp in epoch milliseconds, if it has one.
+   */
   received(payload: number, at = NaN): void {
     this.receivedAt = this.#reading.at(at);
     // Even an empty frame is a sign of life.

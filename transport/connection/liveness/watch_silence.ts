@@ -50,8 +50,8 @@ export interface SilenceOptions {
   /** The source of time. */
   readonly clock: Clock;
   /**
-   * When something was last sent, in milliseconds of the clock, if that counts as a sign of life. If it throws or returns no
-   * number, nothing was sent, and the process gets a warning.
+   * When something was last sent, in milliseconds of the clock, if that counts as a sign of life. If it throws or
+   * returns no number, nothing was sent, and the process gets a warning.
    *
    * @default {it does not}
    */
@@ -74,8 +74,8 @@ export interface SilenceOptions {
  * - A peer that was silent for half of the time gets a ping, unless one is under way, and at least the other half of
  *   the time to answer.
  * - While reading is paused the silence is not the peer's fault. The time starts again when reading is resumed.
- * - If much was sent, a slow peer gets the time that it takes to read that at 64 KiB/s, at most 64 s, and an eighth more
- *   to answer a ping.
+ * - If much was sent, a slow peer gets the time that it takes to read that at 64 KiB/s, at most 64 s, and an eighth
+ *   more to answer a ping.
  *
  * @returns A function that ends the watch. For idle peers it is cheaper than a signal, which takes 700 bytes.
  */

@@ -22,6 +22,8 @@ export interface SendOptions {
   /**
    * Ends the wait when it aborts. A message that was not buffered yet is not sent. A message that was buffered is sent
    * all the same.
+   *
+   * @default {none}
    */
   readonly signal?: AbortSignal | undefined;
   /**

@@ -34,6 +34,8 @@ export interface SendStreamOptions {
   readonly chunkSize?: number | undefined;
   /**
    * Ends the stream when it aborts. Before the first fragment, the message is not sent; after it, the connection ends.
+   *
+   * @default {none}
    */
   readonly signal?: AbortSignal | undefined;
 }

@@ -4,7 +4,7 @@ import { handled, onAbort, rejected } from "../../base/promise.ts";
 import { Schedule } from "../../base/schedule.ts";
 
 /** What may end the wait of a call. */
-export interface WaitOptions {
+export interface WaitLimits {
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds; 0 for no limit. */
   readonly timeout?: number | undefined;
@@ -54,7 +54,7 @@ export class Waiters {
    * @throws The signal's reason when it aborts.
    */
   wait(
-    options: WaitOptions | undefined,
+    options: WaitLimits | undefined,
     onTurn: (waiter: Waiter) => void = ({ resolve }) => resolve(),
   ): Promise<void> {
     const { signal, timeout = 0 } = options ?? {};

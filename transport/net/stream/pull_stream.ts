@@ -142,8 +142,8 @@ export class PullAdapter implements PullStream {
   }
 
   /**
-   * The memory that a read waits for, unless it is gone meanwhile: then what arrives is kept for the next read. A system
-   * call does not read into memory that may be resized before it is complete.
+   * The memory that a read waits for, unless it is gone meanwhile: then what arrives is kept for the next read. A
+   * system call does not read into memory that may be resized before it is complete.
    */
   #target(): Uint8Array | undefined {
     const buffer = this.#read?.buffer;

@@ -7,11 +7,23 @@ export const ALPN = ["http/1.1"];
 
 /** The certificates of a TLS client, PEM-encoded. */
 export interface TlsClientOptions {
-  /** Certificates to trust beside the runtime's own. */
+  /**
+   * Certificates to trust beside the runtime's own.
+   *
+   * @default {none}
+   */
   readonly caCerts?: readonly string[] | undefined;
-  /** The client's certificate chain. */
+  /**
+   * The client's certificate chain.
+   *
+   * @default {none}
+   */
   readonly cert?: string | undefined;
-  /** The private key of `cert`. */
+  /**
+   * The private key of `cert`.
+   *
+   * @default {none}
+   */
   readonly key?: string | undefined;
 }
 
