@@ -20,13 +20,15 @@ import {
   type PoolOptions,
   withoutPoolOptions,
 } from "../transport/pool/options.ts";
+import type {
+  OpenConnectionOptions,
+  ResolvedConnectionOptions,
+} from "../transport/connection/options.ts";
 import {
   OPEN_HOMES,
   OPEN_NAMES,
-  type OpenConnectionOptions,
-  type ResolvedConnectionOptions,
   resolveOpenOptions,
-} from "../transport/connection/options.ts";
+} from "../transport/connection/resolve_options.ts";
 import { LISTEN_HOMES } from "../transport/server/accept_options.ts";
 import type { InboundEvent, InboundWorkerFactory } from "./plugin.ts";
 import type {

@@ -4,8 +4,10 @@ import {
   inheritLogging,
   type LoggingOptions,
 } from "../transport/base/logging.ts";
-import type { ConnectionMeter } from "../transport/connection/meter.ts";
-import type { OpenConnectionOptions } from "../transport/connection/options.ts";
+import type {
+  ConnectionMeter,
+  OpenConnectionOptions,
+} from "../transport/connection/options.ts";
 import type { Peer, PeerOwner } from "../transport/pool/peer.ts";
 import type { PoolCore } from "../transport/pool/pool.ts";
 import type { Socket } from "../transport/socket/socket.ts";

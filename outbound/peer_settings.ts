@@ -20,14 +20,16 @@ import {
   OUTBOUND_WORKER_RULES,
   RETRY_RULES,
 } from "../transport/base/rules.ts";
+import type {
+  ConnectionOptions,
+  HeadersSource,
+} from "../transport/connection/options.ts";
 import {
   checkHeaders,
-  type ConnectionOptions,
   DIALLING_NAMES,
   FOREIGN_HOMES,
-  type HeadersSource,
   resolveConnectionOptions,
-} from "../transport/connection/options.ts";
+} from "../transport/connection/resolve_options.ts";
 import {
   checkId,
   POOL_CONNECTION_HOMES,

@@ -14,7 +14,7 @@ import {
   closeFrame,
   type PoolCloseOptions,
 } from "../transport/pool/close_frames.ts";
-import { resolveConnectionOptions } from "../transport/connection/options.ts";
+import { resolveConnectionOptions } from "../transport/connection/resolve_options.ts";
 import { resolvePoolOptions } from "../transport/pool/options.ts";
 import { makeWorker } from "../transport/pool/peer.ts";
 import type { PoolErrorRecord } from "../transport/pool/error_queue.ts";

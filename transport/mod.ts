@@ -40,9 +40,9 @@ export type { CallbackErrorHandler } from "./base/callbacks.ts";
 export { type Clock, systemClock } from "./base/clock.ts";
 export * from "./connection/connection.ts";
 export type { Heartbeat } from "./connection/heartbeats.ts";
-export type { ConnectionMeter } from "./connection/meter.ts";
 export type { ConnectionStats } from "./connection/stats.ts";
 export type {
+  ConnectionMeter,
   ConnectionOptions,
   HeadersSource,
   OpenConnectionOptions,

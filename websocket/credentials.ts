@@ -1,8 +1,6 @@
 import { Buffer } from "node:buffer";
-import {
-  checkHeaders,
-  type HeadersSource,
-} from "../transport/connection/options.ts";
+import type { HeadersSource } from "../transport/connection/options.ts";
+import { checkHeaders } from "../transport/connection/resolve_options.ts";
 
 /**
  * Headers with the user name and password of a URL as `Authorization: Basic` (RFC 7617), if it has any and the

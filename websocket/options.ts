@@ -9,10 +9,8 @@ import {
 } from "../transport/base/options.ts";
 import { CONNECTION_RULES, type NumberRule } from "../transport/base/rules.ts";
 import { dialRaw } from "../transport/client/dial_raw.ts";
-import {
-  type ConnectionOptions,
-  DIALLING_NAMES,
-} from "../transport/connection/options.ts";
+import type { ConnectionOptions } from "../transport/connection/options.ts";
+import { DIALLING_NAMES } from "../transport/connection/resolve_options.ts";
 import { parseProtocols } from "./arguments.ts";
 import { authorize } from "./credentials.ts";
 

@@ -24,12 +24,11 @@ import { checkTarget, claim, isUrl } from "./arguments.ts";
 import type { Heartbeat } from "./heartbeats.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import type { UnansweredPing } from "./liveness/liveness.ts";
+import type { ConnectionOptions, OpenConnectionOptions } from "./options.ts";
 import {
-  type ConnectionOptions,
-  type OpenConnectionOptions,
   resolveConnectionOptions,
   resolveOpenOptions,
-} from "./options.ts";
+} from "./resolve_options.ts";
 import type { MessageSink } from "./receiving.ts";
 import type { MessageStream } from "./sending/chunk_source.ts";
 import { checkSendOptions, type SendOptions } from "./sending/outgoing.ts";

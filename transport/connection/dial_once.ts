@@ -8,7 +8,8 @@ import { type DialOptions, pickDialOptions } from "../client/dialer.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import type { HeadersInput } from "../handshake/headers.ts";
 import type { Socket } from "../socket/socket.ts";
-import { checkHeaders, type ConnectionOptions } from "./options.ts";
+import type { ConnectionOptions } from "./options.ts";
+import { checkHeaders } from "./resolve_options.ts";
 
 /** The limits of {@link dialOnce}. */
 export interface DialBounds {

@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { Queue } from "../base/queue.ts";
-import type { ConnectionMeter } from "./meter.ts";
+import type { ConnectionMeter } from "./options.ts";
 
 /** A pong that answered one of our pings. */
 export interface Heartbeat {

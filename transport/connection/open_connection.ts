@@ -12,8 +12,7 @@ import type {
 import type { Heartbeats } from "./heartbeats.ts";
 import { ObservedActivity } from "./liveness/activity.ts";
 import { Liveness, type LivenessHost } from "./liveness/liveness.ts";
-import type { ConnectionMeter } from "./meter.ts";
-import type { ResolvedConnectionOptions } from "./options.ts";
+import type { ConnectionMeter, ResolvedConnectionOptions } from "./options.ts";
 import type { Receiving } from "./receiving.ts";
 import { Outgoing } from "./sending/outgoing.ts";
 

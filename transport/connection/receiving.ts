@@ -3,8 +3,7 @@ import { type Message, messageSize } from "../base/message.ts";
 import { Queue } from "../base/queue.ts";
 import { flushAll } from "../net/stream/flush.ts";
 import type { Socket, SocketActivity } from "../socket/socket.ts";
-import type { ConnectionMeter } from "./meter.ts";
-import type { ResolvedConnectionOptions } from "./options.ts";
+import type { ConnectionMeter, ResolvedConnectionOptions } from "./options.ts";
 
 /** Takes the messages of a connection in place of its `incoming`. */
 export interface MessageSink {

@@ -1,4 +1,4 @@
-import type { ConnectionMeter } from "../connection/meter.ts";
+import type { ConnectionMeter } from "../connection/options.ts";
 import type { ConnectionStats } from "../connection/stats.ts";
 
 /** Counters of one peer or of a whole pool. They never fall. */
