@@ -13,6 +13,7 @@ import {
   CLIENT_KEY,
   OTHER_CA,
   SERVER_CERT,
+  SERVER_KEY,
 } from "../_support/certificates.ts";
 import { ConfigError } from "../base/errors.ts";
 import { dialRaw } from "../client/dial_raw.ts";
@@ -120,6 +121,18 @@ Deno.test("TLS: a client without the required certificate is not accepted", asyn
     port: server.port,
   });
   await assertConnected(client, socket);
+});
+
+Deno.test("TLS: keys and certificates may stand in one file, with other texts, and authorities in a bundle", async () => {
+  const noted = `Bag Attributes\r\n    friendlyName: test\r\n`;
+  const cert = SERVER_KEY + noted + SERVER_CERT.replaceAll("\n", "\r\n");
+  const caCerts = [OTHER_CA + noted + CA];
+  await using server = listenHere({ tls: { cert, key: cert, caCerts } });
+  await server.listener.ready;
+  const own = CLIENT_KEY + CLIENT_CERT;
+  const dialled = dialRaw(server.url, { caCerts, cert: own, key: own });
+  const socket = (await next(server.incoming)).accept();
+  await assertConnected(await dialled, socket);
 });
 
 Deno.test("TLS: a client whose certificate is refused is reported", async () => {

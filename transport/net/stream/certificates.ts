@@ -1,6 +1,9 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { ConfigError } from "../../base/errors.ts";
 
+const FIRST_CERTIFICATE =
+  /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/;
+
 /**
  * Checks a certificate chain and its private key. Runtimes report a bad one only in each TLS handshake, if at all.
  *
@@ -81,10 +84,19 @@ function listKindOf(value: unknown): string {
   return typeof value === "string" ? "a text." : kindOf(value);
 }
 
+/**
+ * Reads the first certificate of a PEM text. The text may have a private key before it, where Deno finds no certificate.
+ *
+ * @throws If there is none.
+ */
+function readCertificate(text: string): X509Certificate {
+  return new X509Certificate(FIRST_CERTIFICATE.exec(text)?.[0] ?? text);
+}
+
 function isCertificate(text: unknown): text is string {
   if (typeof text !== "string") return false;
   try {
-    new X509Certificate(text);
+    readCertificate(text);
     return true;
   } catch {
     return false;
@@ -94,7 +106,7 @@ function isCertificate(text: unknown): text is string {
 /** Whether the key belongs to the certificate. A key that only the runtime's TLS can read counts as one that does. */
 function matches(cert: string, key: string): boolean {
   try {
-    return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
+    return readCertificate(cert).checkPrivateKey(createPrivateKey(key));
   } catch {
     return true;
   }
