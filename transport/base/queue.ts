@@ -1,4 +1,11 @@
-import { signalOf, type WaitOptions } from "./options.ts";
+import {
+  checkFields,
+  checkFunction,
+  type OptionNames,
+  refuseOption,
+  signalOf,
+  type WaitOptions,
+} from "./options.ts";
 import { handled, onAbort, rejected } from "./promise.ts";
 import {
   BatchIterator,
@@ -10,10 +17,10 @@ import { Ring } from "./ring.ts";
 
 /** Options of a {@link Queue}. */
 export interface QueueOptions<T> {
-  /** The number of items that it holds before it is full. */
+  /** The number of items that it holds before it is full, from 0; `Infinity` for no limit. */
   readonly capacity: number;
   /**
-   * The total weight that it holds before it is full, in the unit of `weigh`.
+   * The total weight that it holds before it is full, from 0, in the unit of `weigh`.
    *
    * @default {Infinity}
    */
@@ -30,6 +37,19 @@ export interface QueueOptions<T> {
    * @default {none}
    */
   readonly onIdle?: () => void;
+}
+
+const NAMES: OptionNames<QueueOptions<unknown>> = {
+  capacity: true,
+  maxWeight: true,
+  weigh: true,
+  onIdle: true,
+};
+
+/** @throws {ConfigError} `invalid-option` if it is not a number from 0. */
+function limit(field: string, value: unknown): number {
+  if (typeof value === "number" && value >= 0) return value;
+  throw refuseOption(field, "a number from 0", value);
 }
 
 /**
@@ -53,12 +73,23 @@ export class Queue<T> implements AsyncIterable<T> {
   #spaceCallbacks: (() => void)[] | undefined;
   #closed = false;
 
-  /** Creates an empty queue. */
+  /**
+   * Creates an empty queue.
+   *
+   * @throws {ConfigError} If an option cannot be used.
+   */
   constructor(options: QueueOptions<T>) {
-    this.#capacity = options.capacity;
-    this.#maxWeight = options.maxWeight ?? Infinity;
-    this.#weigh = options.weigh;
-    this.#onIdle = options.onIdle;
+    checkFields("", NAMES, options);
+    // In JavaScript, the options may be missing.
+    const { capacity, maxWeight = Infinity, weigh, onIdle }: Partial<
+      QueueOptions<T>
+    > = options ?? {};
+    checkFunction("weigh", weigh);
+    checkFunction("onIdle", onIdle);
+    this.#capacity = limit("capacity", capacity);
+    this.#maxWeight = limit("maxWeight", maxWeight);
+    this.#weigh = weigh;
+    this.#onIdle = onIdle;
   }
 
   /** The number of items that wait to be read. */
@@ -76,7 +107,11 @@ export class Queue<T> implements AsyncIterable<T> {
     return this.#closed;
   }
 
-  /** Adds an item, or gives it to a reader that waits. After `close`, the item is dropped. */
+  /**
+   * Adds an item, or gives it to a reader that waits. After `close`, the item is dropped.
+   *
+   * @returns `false` if the queue is full now, so that the producer should pause, or if it is closed.
+   */
   push(item: T): boolean {
     if (this.#closed) return false;
     if (this.#ring.size === 0) {

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { seededRandom } from "../../testing/seeded_random.ts";
 import { ConfigError } from "./errors.ts";
 import { Queue } from "./queue.ts";
@@ -229,6 +229,23 @@ Deno.test("A batch has the items that were there when it was taken, not later on
   }
   assertEquals(all, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
   assertEquals(sizes.every((size) => size <= 4), true);
+});
+
+Deno.test("A queue refuses options that it cannot use", () => {
+  for (
+    const wrong of [
+      undefined,
+      null,
+      {},
+      { capacity: NaN },
+      { capacity: -1 },
+      { capacity: "1" },
+      { capacity: 1, maxWeight: -1 },
+      { capacity: 1, weigh: 3 },
+      { capacity: 1, onIdle: {} },
+      { capacity: 1, size: 1 },
+    ]
+  ) assertThrows(() => Reflect.construct(Queue, [wrong]), ConfigError);
 });
 
 Deno.test("take refuses options that it cannot use", async () => {

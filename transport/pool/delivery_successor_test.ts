@@ -37,6 +37,23 @@ Deno.test("What a peer that has left still brings takes no space from its succes
   assertEquals(log, ["0", "1", "2", "3"]);
 });
 
+Deno.test("What waits of a replaced peer is that of its successor, and leaves with the successor", () => {
+  const { backlogs, admit, read, log } = setUp({ maxDepartedItems: 1 }, 1);
+  const old = admit();
+  const source = new Source(old, 1);
+  source.finish();
+  source.receive("0", "1", "2");
+  const next = admit("a", old);
+  old.leave();
+  assertEquals(backlogs.departedRoom.items, 1);
+  assertEquals([backlogs.waiting, old.counter.droppedMessages], [2, 0]);
+  next.leave();
+  assertEquals(backlogs.departedRoom.items, 0);
+  assertEquals([backlogs.waiting, next.counter.droppedMessages], [1, 1]);
+  read();
+  assertEquals(log, ["0", "1"]);
+});
+
 Deno.test("What peers that have left still bring is limited for all of them together", () => {
   for (
     const limits of [

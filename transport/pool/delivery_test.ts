@@ -73,10 +73,20 @@ Deno.test("What an ended connection brought comes before its end event and befor
   ]);
 });
 
-Deno.test("An event is emitted at once when nothing waits", () => {
-  const { admit, emit, log } = setUp();
-  emit(admit(), "connected");
+Deno.test("An event is emitted at once when nothing waits, also of a peer that is paused", () => {
+  const { backlogs, admit, emit, log } = setUp({}, 1);
+  const delivery = admit();
+  emit(delivery, "connected");
   assertEquals(log, ["connected"]);
+  const source = new Source(delivery, 1);
+  source.receive("0", "1");
+  assertEquals([source.unread, delivery.waiting], [1, 0]);
+  emit(delivery, "disconnected");
+  assertEquals(log, ["connected", "disconnected"]);
+  // Nothing is kept for a paused connection that has ended.
+  assertEquals(backlogs.size, 1);
+  source.end();
+  assertEquals(backlogs.size, 0);
 });
 
 Deno.test("A peer that comes back again and again with an unread inbox leaves a bounded number of messages", () => {
