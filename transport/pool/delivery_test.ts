@@ -115,6 +115,7 @@ Deno.test("A peer that comes back again and again with an unread inbox leaves a 
   );
   const missed = events.map((event) => Number(/\d+/.exec(event)?.[0] ?? 0));
   assertEquals(events.length + missed.reduce((a, b) => a + b), 200);
+  assertEquals(events.length <= 32, true);
 });
 
 Deno.test("Peers of ever new names that are gone leave a bounded number of messages together", () => {
