@@ -35,6 +35,7 @@ export function limitReader(
   const { frame } = reader;
   return {
     message: (data, size, at) => reader.message(data, size, at) || !flowControl,
+    answering: () => reader.answering?.() ?? false,
     ...(controlFrames && reader.ping && {
       ping: (payload) => reader.ping?.(payload),
     }),

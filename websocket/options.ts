@@ -12,6 +12,7 @@ import { dialRaw } from "../transport/client/dial_raw.ts";
 import type { ConnectionOptions } from "../transport/connection/options.ts";
 import { DIALLING_NAMES } from "../transport/connection/resolve_options.ts";
 import { parseProtocols } from "./arguments.ts";
+import type { DeliveryLimits } from "./delivery.ts";
 import { authorize } from "./credentials.ts";
 
 const ALWAYS_SET = "Connection: a WebSocket always sets it";
@@ -63,6 +64,7 @@ const NAMES: OptionNames<WebSocketOptions> = {
 export interface ResolvedOptions {
   readonly maxBufferedAmount: number;
   readonly signal: AbortSignal | undefined;
+  readonly limits: DeliveryLimits;
   /** The options of the connection that the `WebSocket` stands on. */
   readonly connection: ConnectionOptions;
 }
@@ -106,6 +108,10 @@ export function resolveOptions(
       maxBufferedAmount,
     ),
     signal,
+    limits: {
+      incomingBufferSize: connectionOption("incomingBufferSize", options),
+      incomingBufferBytes: connectionOption("incomingBufferBytes", options),
+    },
     connection: {
       dialer: dialRaw,
       ...rest,
@@ -118,6 +124,13 @@ export function resolveOptions(
       highWaterMark: CONNECTION_RULES.highWaterMark.max,
     },
   };
+}
+
+function connectionOption(
+  name: keyof DeliveryLimits,
+  options: WebSocketOptions,
+): number {
+  return numberOption(name, CONNECTION_RULES[name], options[name]);
 }
 
 function isOptions(

@@ -8,7 +8,14 @@ import { eventually } from "../testing/eventually.ts";
 import { FakeClock } from "../testing/fake_clock.ts";
 import { ConnectionError } from "../transport/base/errors.ts";
 import { next, recordEvents } from "./_support/events.ts";
-import { HandServer, PING, TEXT } from "./_support/hand_server.ts";
+import {
+  CLOSE,
+  type HandPeer,
+  HandServer,
+  PING,
+  switchProtocols,
+  TEXT,
+} from "./_support/hand_server.ts";
 import { foreignServer, testEveryServer } from "./_support/servers.ts";
 import type { ErrorEvent } from "./events.ts";
 import { WebSocket } from "./websocket.ts";
@@ -115,6 +122,67 @@ Deno.test("Every message is a task of its own: what a listener awaits ends befor
     await eventually(() => log.length === 9);
     assertEquals(log.join(), "a0,a1,a2,b0,b1,b2,c0,c1,c2");
   });
+});
+
+/** Frames of texts of one character each, and a close frame with 1000 behind them. */
+function questionsAndClose(texts: string): Uint8Array {
+  const frames = [...texts].flatMap((text) => [TEXT, 1, text.charCodeAt(0)]);
+  return Uint8Array.of(...frames, CLOSE, 2, 1000 >> 8, 1000 & 255);
+}
+
+/** What the client has sent: texts, and codes of close frames. */
+async function sentTo(peer: HandPeer, count: number): Promise<unknown[]> {
+  const sent = [];
+  while (sent.length < count) {
+    const { first, payload } = await peer.frames.take() ?? {};
+    sent.push(
+      first === CLOSE && payload !== undefined
+        ? new DataView(payload.buffer).getUint16(0)
+        : new TextDecoder().decode(payload),
+    );
+  }
+  return sent;
+}
+
+Deno.test("Answers to messages that come together with the server's close frame are sent", async () => {
+  // With one message at a time, more messages than may wait, and all at once.
+  for (const incomingBufferSize of [1, 2, 100]) {
+    await using server = await HandServer.listen();
+    const socket = new WebSocket(server.url, { incomingBufferSize });
+    const events = recordEvents(socket);
+    socket.onmessage = async ({ data }) => {
+      for (let i = 0; i < 5; i++) await Promise.resolve();
+      socket.send(`re ${data}`);
+    };
+    await next(socket, "open");
+    const peer = await server.accept();
+    const close = next(socket, "close");
+    peer.stream.write(questionsAndClose("abcde"));
+    const answers = [..."abcde"].map((text) => `re ${text}`);
+    assertEquals(await sentTo(peer, 6), [...answers, 1000]);
+    peer.stream.end();
+    const { code, wasClean } = await close;
+    assertEquals([code, wasClean, socket.bufferedAmount], [1000, true, 0]);
+    assertEquals(events, [
+      "open 1",
+      ...answers.map(() => "message 1"),
+      "close 3",
+    ]);
+  }
+});
+
+Deno.test("Answers are sent even if the messages and the close frame come with the handshake", async () => {
+  await using server = await HandServer.listen((key) =>
+    switchProtocols(key) +
+    String.fromCharCode(...questionsAndClose("abc"))
+  );
+  const socket = new WebSocket(server.url);
+  socket.onmessage = ({ data }) => socket.send(data);
+  const close = next(socket, "close");
+  const peer = await server.accept();
+  assertEquals(await sentTo(peer, 4), ["a", "b", "c", 1000]);
+  peer.stream.end();
+  assertEquals((await close).wasClean, true);
 });
 
 Deno.test("Timers and other connections get their turn while messages flood in", async () => {

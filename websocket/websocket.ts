@@ -10,6 +10,7 @@ import {
 } from "../transport/protocol/wire/close.ts";
 import type { SocketEnd } from "../transport/socket/socket.ts";
 import { parseCloseCode, parseCloseReason, parseUrl } from "./arguments.ts";
+import { Delivery } from "./delivery.ts";
 import {
   CloseEvent,
   ErrorEvent,
@@ -39,8 +40,8 @@ export type ReadyState = 0 | 1 | 2 | 3;
  * In addition to that standard, it sends pings and ends connections to dead peers, limits the size of messages, and
  * supports headers, proxies and TLS options: see {@link WebSocketOptions}. It dials once and never reconnects.
  *
- * Every event is a task of its own; only `error` shares one with its `close`. While listeners are behind, at most two
- * times `incomingBufferSize` messages are kept; then reading from the server pauses. If a listener throws, the runtime
+ * Every event is a task of its own; only `error` shares one with its `close`. While `incomingBufferSize`
+ * messages wait for their task, reading from the server pauses. If a listener throws, the runtime
  * reports it as for every other `EventTarget`.
  *
  * @example
@@ -231,12 +232,21 @@ export class WebSocket extends EventTarget {
     const { signal } = this.#options;
     const removeListener = onAbort(signal, () => this.close(CLOSE_NORMAL));
     const connection = this.#connection;
+    const delivery = new Delivery(connection, this.#options.limits, {
+      receive: (message) => this.#receive(message),
+      overflowed: (error) => {
+        this.#failure ??= error;
+        void connection.close(error.closeCode, "Too many messages wait");
+      },
+    });
     let end: SocketEnd | undefined;
     let error: unknown;
     try {
       await connection.connect();
-      await runTask(() => this.#open());
-      await this.#deliver();
+      await runTask(() => {
+        this.#open();
+        delivery.start();
+      });
       end = await connection.closed;
       error = connection.errors.shift();
     } catch (thrown) {
@@ -252,16 +262,6 @@ export class WebSocket extends EventTarget {
     if (this.#readyState !== CONNECTING) return;
     this.#readyState = OPEN;
     this.dispatchEvent(new Event("open"));
-  }
-
-  /** Hands over all messages, each in a task of its own. */
-  async #deliver(): Promise<void> {
-    for await (const batch of this.#connection.incoming.batches()) {
-      let last: Promise<void> | undefined;
-      for (const data of batch) last = runTask(() => this.#receive(data));
-      await last;
-    }
-    if (this.#readyState === OPEN) this.#readyState = CLOSING;
   }
 
   #receive(message: Message): void {

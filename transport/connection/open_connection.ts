@@ -99,6 +99,11 @@ export class OpenConnection implements SocketReader, LivenessHost {
     return this.#receiving.message(data, size, at);
   }
 
+  /** Whether messages may still be answered. */
+  answering(): boolean {
+    return this.#receiving.answering;
+  }
+
   /** Takes a pong. */
   pong(payload: Uint8Array, at: number): void {
     this.#observed?.received(payload.length, at);

@@ -17,6 +17,14 @@ export interface MessageSink {
    */
   message(data: Message, size: number, at: number): boolean;
   /**
+   * Whether messages that it has taken may still be answered. It is asked in every turn of the event loop after the
+   * peer's close frame, and while it returns `true`, for at most `closeTimeout`, that frame is not answered: nothing can
+   * be sent behind the answer. Must not throw.
+   *
+   * @default {false}
+   */
+  answering?(): boolean;
+  /**
    * The connection has ended: no message follows. Called once. Must not throw.
    *
    * @param dropped How many messages arrived and could not be handed over: while the connection was closing, or before
@@ -90,6 +98,11 @@ export class Receiving {
   /** Messages that wait in `incoming`. */
   get depth(): number {
     return this.#incoming?.size ?? 0;
+  }
+
+  /** Whether the sink may still answer messages. */
+  get answering(): boolean {
+    return this.#sink?.answering?.() ?? false;
   }
 
   /** When reading was last resumed: `Infinity` while it is paused, 0 if it never was. */

@@ -376,7 +376,10 @@ export class EndpointDriver
   #awaitAnswers(): void {
     this.#answers ??= setImmediate(() => {
       this.#answers = undefined;
-      this.endpoint.answersDone(this.#clock.now());
+      const { endpoint } = this;
+      const isClosing = endpoint.state === "peer-closing";
+      if (isClosing && this.#reader?.answering?.()) return this.#awaitAnswers();
+      endpoint.answersDone(this.#clock.now());
       this.flush();
     });
   }

@@ -115,6 +115,7 @@ class GuardedSocket implements Socket {
     this.#watch(this.#socket.start({
       message: (data, size, at) =>
         this.#ended || reader.message(data, size, at),
+      answering: () => reader.answering?.() ?? false,
       ...(ping && {
         ping: (payload) => this.#ended || ping.call(reader, payload),
       }),

@@ -1,7 +1,7 @@
 /** What a raw socket reports beside messages: frames, and that the connection is closing. */
 
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { RecordingReader } from "../../testing/mod.ts";
+import { FakeClock, RecordingReader } from "../../testing/mod.ts";
 import { frame, utf8 } from "../_support/bytes.ts";
 import {
   CLOSE,
@@ -51,6 +51,15 @@ class ClosingReader extends RecordingReader {
 
   closing(sends: boolean): void {
     this.reports.push(sends);
+  }
+}
+
+/** Has messages to answer until it is told that it has not. */
+class AnsweringReader extends ClosingReader {
+  busy = true;
+
+  answering(): boolean {
+    return this.busy;
   }
 }
 
@@ -144,6 +153,48 @@ for (const role of ["client", "server"] as const) {
     peer[Symbol.dispose]();
     await socket.closed;
     assertEquals(reader.reports, [true, false]);
+  });
+
+  test("the peer's close is answered when the reader has answered its messages", async () => {
+    const { socket, peer } = rawWithPeer(role);
+    const reader = new AnsweringReader();
+    socket.start(reader);
+    await peer.send(TEXT, "a question");
+    await peer.send(CLOSE, closeBody(1000));
+    await turns();
+    assertEquals([reader.messages, reader.reports], [["a question"], [true]]);
+    socket.write("an answer");
+    reader.busy = false;
+    assertEquals(await peer.nextText(), [TEXT, "an answer"]);
+    assertEquals((await peer.nextClose())[0], 1000);
+    peer[Symbol.dispose]();
+    assertEquals((await socket.closed).clean, true);
+  });
+
+  test("a reader that answers for ever holds back the answer to a close for at most closeTimeout", async () => {
+    const clock = new FakeClock();
+    const { socket, peer } = rawWithPeer(role, { clock });
+    const reader = new AnsweringReader();
+    socket.start(reader, { closeTimeout: 1_000 });
+    await peer.send(CLOSE, closeBody(1000));
+    await turns();
+    clock.tick(999);
+    await turns();
+    assertEquals(reader.reports, [true]);
+    clock.tick(1);
+    assertEquals((await peer.nextClose())[0], 1000);
+    assertEquals(reader.reports, [true, false]);
+    peer[Symbol.dispose]();
+    await socket.closed;
+  });
+
+  test("a violation is answered even while the reader answers", async () => {
+    const { socket, peer } = rawWithPeer(role);
+    socket.start(new AnsweringReader());
+    await peer.send(0x83);
+    assertEquals((await peer.nextClose())[0], 1002);
+    peer[Symbol.dispose]();
+    await socket.closed;
   });
 
   test("our close, a violation and a failed write are reported once", async () => {

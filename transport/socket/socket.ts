@@ -48,6 +48,13 @@ export interface SocketReader {
    * more until {@link Socket.resume}; one without goes on.
    */
   message(data: Message, size: number, at: number): boolean;
+  /**
+   * Whether messages that it has taken may still be answered. A raw socket asks in every turn of the event loop after the
+   * peer's close frame, and does not answer that frame while it is `true`, for at most `closeTimeout`.
+   *
+   * @default {false}
+   */
+  answering?(): boolean;
   /** A ping has arrived. The socket answers it automatically, and copies the payload only if this is present. */
   ping?(payload: Uint8Array): void;
   /** A pong has arrived, whether it answers a ping or not. */
