@@ -56,6 +56,20 @@ Deno.test("peerState returns what a peer does, which attempt it is, until when i
   );
 });
 
+Deno.test("until of a peer that waits follows the time of day when that is set", async () => {
+  const { pool, clock } = setUp([refusal(), refusal()]);
+  clock.setRandom(() => 0.5);
+  const id = pool.connect(URL);
+  await clock.advance(400);
+  for (const jump of [3_600_000, -7_200_000]) {
+    clock.setDate(clock.date() + jump);
+    const state = pool.peerState(id);
+    assert(state.state === "waiting");
+    assertEquals(state.until - clock.date(), 600);
+  }
+  await pool.close();
+});
+
 Deno.test("disconnected carries the delay until the next dial and its number, which starts again once a connection held", async () => {
   const { pool, clock, sockets } = setUp([]);
   clock.setRandom(() => 0);

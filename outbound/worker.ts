@@ -53,6 +53,8 @@ export class DefaultOutboundWorker implements OutboundWorker {
   /** Connections in a row that did not hold, and dials after which the retry policy gave up. */
   #failures = 0;
   #lastSentAt = 0;
+  /** When the next dial follows if the peer is waiting, in milliseconds of the clock: the time of day may be set. */
+  #dialAt = 0;
   /** When the latest connection was opened, in milliseconds of the clock. */
   #openedAt = 0;
   #clock: Clock = systemClock;
@@ -96,11 +98,16 @@ export class DefaultOutboundWorker implements OutboundWorker {
 
   /** Returns what the peer is doing. */
   state(): PeerState {
-    const { state, error } = this.#state;
-    if (state !== "connected" || this.connected) return this.#state;
+    const current = this.#state;
+    const now = this.#clock.date();
+    if (current.state === "waiting") {
+      const left = Math.max(0, this.#dialAt - this.#clock.now());
+      return { ...current, until: now + left };
+    }
+    if (current.state !== "connected" || this.connected) return current;
     // The closing handshake is under way.
-    const until = this.#clock.date();
-    return { state: "waiting", until, attempt: this.#attempt + 1, error };
+    const { error } = current;
+    return { state: "waiting", until: now, attempt: this.#attempt + 1, error };
   }
 
   /** Sends a message on the present connection. */
@@ -275,10 +282,10 @@ export class DefaultOutboundWorker implements OutboundWorker {
   }
 
   #waiting(delay: number, error = this.#state.error): void {
-    const until = this.#clock.date() + delay;
+    this.#dialAt = this.#clock.now() + delay;
     this.#state = {
       state: "waiting",
-      until,
+      until: this.#clock.date() + delay,
       attempt: this.#attempt + 1,
       error,
     };

@@ -130,7 +130,8 @@ const HOMES: OptionHomes = {
  *         controller.enqueue(new TextEncoder().encode(text));
  *       },
  *     });
- *     await stream.readable.pipeThrough(upper).pipeTo(stream.writable);
+ *     const piped = stream.readable.pipeThrough(upper).pipeTo(stream.writable);
+ *     piped.catch(() => {}); // The peer has left without a goodbye.
  *   }
  * })();
  *

@@ -38,18 +38,28 @@ const LOST: CloseFrame = {
  *
  * @example A gateway from one port to another server
  * ```ts
- * import { Connection, listen, pipe } from "@honeybee/honeybee";
+ * import { Connection, type Incoming, listen, pipe } from "@honeybee/honeybee";
  *
  * const gateway = listen({ hostname: "127.0.0.1" });
  * void (async () => {
  *   for await (const incoming of gateway) {
- *     const upstream = new Connection("ws://127.0.0.1:8080", { retry: false });
- *     await upstream.connect().then(
- *       () => pipe(new Connection(incoming.accept()), upstream),
- *       () => incoming.reject(502),
- *     );
+ *     forward(incoming).catch(() => {}); // The peer has left meanwhile.
  *   }
  * })();
+ *
+ * async function forward(incoming: Incoming): Promise<void> {
+ *   const upstream = new Connection("ws://127.0.0.1:8080", { retry: false });
+ *   try {
+ *     await upstream.connect();
+ *   } catch {
+ *     return await incoming.reject(502);
+ *   }
+ *   try {
+ *     await pipe(new Connection(incoming.accept()), upstream);
+ *   } finally {
+ *     upstream.terminate();
+ *   }
+ * }
  * await gateway.close();
  * ```
  *
