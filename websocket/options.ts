@@ -1,3 +1,4 @@
+import { type Clock, clockOf } from "../transport/base/clock.ts";
 import {
   checkFields,
   checkSignal,
@@ -65,6 +66,8 @@ export interface ResolvedOptions {
   readonly maxBufferedAmount: number;
   readonly signal: AbortSignal | undefined;
   readonly limits: DeliveryLimits;
+  readonly clock: Clock;
+  readonly closeTimeout: number;
   /** The options of the connection that the `WebSocket` stands on. */
   readonly connection: ConnectionOptions;
 }
@@ -112,6 +115,8 @@ export function resolveOptions(
       incomingBufferSize: connectionOption("incomingBufferSize", options),
       incomingBufferBytes: connectionOption("incomingBufferBytes", options),
     },
+    clock: clockOf(options.clock),
+    closeTimeout: connectionOption("closeTimeout", options),
     connection: {
       dialer: dialRaw,
       ...rest,
@@ -127,7 +132,7 @@ export function resolveOptions(
 }
 
 function connectionOption(
-  name: keyof DeliveryLimits,
+  name: keyof DeliveryLimits | "closeTimeout",
   options: WebSocketOptions,
 ): number {
   return numberOption(name, CONNECTION_RULES[name], options[name]);

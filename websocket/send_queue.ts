@@ -11,7 +11,6 @@ import { runTask } from "./task.ts";
 export class SendQueue {
   readonly #connection: Connection;
   readonly #onError: (error: ConnectionError) => void;
-  /** Settles when all messages behind a `Blob` have been written; absent without one. */
   #reading: Promise<void> | undefined;
   /** Bytes of messages that wait until a `Blob` has been read. */
   #waiting = 0;
@@ -59,10 +58,9 @@ export class SendQueue {
     this.#lost += sizeOf(data);
   }
 
-  /** Calls back when all messages have been written, at once if they have. */
-  onWritten(callback: () => void): void {
-    if (this.#reading === undefined) callback();
-    else void this.#reading.then(callback);
+  /** Resolves when all messages behind a `Blob` have been written; absent if none waits. */
+  get written(): Promise<void> | undefined {
+    return this.#reading;
   }
 
   /** Counts what has not been sent as lost: the connection has ended. */

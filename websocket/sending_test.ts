@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { ConnectionError } from "../transport/base/errors.ts";
+import { FakeClock } from "../testing/fake_clock.ts";
 import { eventually } from "../testing/eventually.ts";
 import { next, recordEvents, turn } from "./_support/events.ts";
 import { BINARY, HandServer, TEXT } from "./_support/hand_server.ts";
@@ -371,4 +372,26 @@ Deno.test("close waits for Blobs that are still being read", async () => {
   peer.close(1000);
   peer.stream.end();
   assertEquals((await close).wasClean, true);
+});
+
+Deno.test("close waits for a Blob no longer than closeTimeout", async () => {
+  await using server = await HandServer.listen();
+  const clock = new FakeClock();
+  const socket = new WebSocket(server.url, { clock, closeTimeout: 1_000 });
+  const events = recordEvents(socket);
+  await next(socket, "open");
+  const blob = new Blob(["12"]);
+  Object.defineProperty(blob, "arrayBuffer", {
+    value: () => new Promise(() => {}),
+  });
+  socket.send(blob);
+  const close = next(socket, "close");
+  socket.close(1000);
+  clock.tick(999);
+  await turn();
+  assertEquals(events, ["open 1"]);
+  clock.tick(1);
+  const { code, wasClean } = await close;
+  assertEquals([code, wasClean, socket.bufferedAmount], [1006, false, 2]);
+  assertEquals(events, ["open 1", "close 3"]);
 });

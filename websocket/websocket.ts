@@ -1,6 +1,7 @@
 import { ConnectionError, toError } from "../transport/base/errors.ts";
 import type { Message } from "../transport/base/message.ts";
 import { onAbort } from "../transport/base/promise.ts";
+import { settlesWithin } from "../transport/base/schedule.ts";
 import { Connection } from "../transport/connection/connection.ts";
 import type { ConnectionOptions } from "../transport/connection/options.ts";
 import {
@@ -223,9 +224,26 @@ export class WebSocket extends EventTarget {
       );
     }
     this.#readyState = CLOSING;
-    this.#outgoing.onWritten(() => {
+    const { written } = this.#outgoing;
+    if (written === undefined) {
       void this.#connection.close(closeCode, closeReason);
-    });
+    } else void this.#closeBehind(written, closeCode, closeReason);
+  }
+
+  /** Closes as soon as the messages behind a `Blob` are written, or cuts the connection after `closeTimeout`. */
+  async #closeBehind(
+    written: Promise<void>,
+    code: number,
+    reason: string,
+  ): Promise<void> {
+    const connection = this.#connection;
+    const { clock, closeTimeout } = this.#options;
+    const done = Promise.race([written, connection.closed]);
+    if (closeTimeout === 0) await done;
+    else if (!await settlesWithin(clock, closeTimeout, done)) {
+      return connection.terminate();
+    }
+    void connection.close(code, reason);
   }
 
   async #run(): Promise<void> {
