@@ -227,9 +227,7 @@ export class Backlog<E extends PoolEvent> {
   /** Nothing waits any more: paused connections may go on. */
   #end(): void {
     this.#home.forget(this);
-    const paused = [...this.#paused];
-    this.#paused.clear();
-    for (const inlet of paused) inlet.resume();
+    for (const inlet of this.#paused) inlet.resume();
   }
 
   /** Messages were dropped, or a connection has ended: events may be first now, or nothing waits any more. */

@@ -48,6 +48,27 @@ Deno.test("Peers get their turn in order", () => {
   assertEquals(log.slice(0, 6), ["a1", "a2", "a3", "b1", "c1", "a4"]);
 });
 
+Deno.test("Peers of which much waits get their turn one after the other", () => {
+  const { admit, read, log } = setUp({}, 1);
+  new Source(admit("a"), 1, false).receive("a0", "a1", "a2", "a3");
+  new Source(admit("b"), 1, false).receive("b0", "b1", "b2");
+  read();
+  assertEquals(log, ["a0", "a1", "b0", "a2", "b1", "a3", "b2"]);
+});
+
+Deno.test("A paused connection is not resumed when what waits fills the inbox again", () => {
+  const { admit, read } = setUp({}, 1);
+  const delivery = admit();
+  const first = new Source(delivery, 1);
+  const second = new Source(delivery, 2);
+  first.receive("0", "1");
+  second.receive("2", "3");
+  read(1);
+  assertEquals([delivery.waiting, first.unread, second.unread], [0, 1, 1]);
+  read();
+  assertEquals([first.unread, second.unread], [0, 0]);
+});
+
 Deno.test("What an ended connection brought comes before its end event and before the next connection", () => {
   const { admit, emit, read, log } = setUp({}, 1);
   const delivery = admit();
