@@ -39,8 +39,8 @@ export interface DialOptions extends SocketOptions, OpenOptions {
    */
   readonly handshakeTimeout?: number | undefined;
   /**
-   * The time between pings of the connection, in milliseconds. `dialAuto` uses raw sockets unless it is 0. Other dialers
-   * do not need it: a connection gives it to every dialer.
+   * The time between pings of the connection, in milliseconds. `dialAuto` uses raw sockets unless it is 0. Other
+   * dialers do not need it: a connection gives it to every dialer.
    *
    * @default {20000}
    */

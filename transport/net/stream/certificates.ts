@@ -85,7 +85,8 @@ function listKindOf(value: unknown): string {
 }
 
 /**
- * Reads the first certificate of a PEM text. The text may have a private key before it, where Deno finds no certificate.
+ * Reads the first certificate of a PEM text. The text may have a private key before it, where Deno finds no
+ * certificate.
  *
  * @throws If there is none.
  */

@@ -35,13 +35,14 @@ const EMPTY = new ReceivedMemory(new ArrayBuffer(0));
 const MAX_LATEST = 65_536;
 
 /**
- * The lent memory that a window was moved to last. The streams of a thread may all read into the same memory, and their
- * windows share its views then: thousands of connections with views of their own do not fit into the processor's cache.
+ * The borrowed memory that a window was moved to last. The streams of a thread may all read into the same memory, and
+ * their windows share its views then: thousands of connections with views of their own do not fit into the processor's
+ * cache.
  */
 let latest = EMPTY;
 
 /** Returns the views of memory that is valid only for a while. */
-function lentMemory(buffer: ArrayBufferLike): ReceivedMemory {
+function borrowedMemory(buffer: ArrayBufferLike): ReceivedMemory {
   if (buffer === latest.buffer) return latest;
   const memory = new ReceivedMemory(buffer);
   if (buffer.byteLength <= MAX_LATEST) latest = memory;
@@ -73,7 +74,7 @@ export class ReceiveWindow {
     if (buffer === this.view.buffer) return;
     this.view = this.#mode === "view"
       ? new ReceivedMemory(buffer)
-      : lentMemory(buffer);
+      : borrowedMemory(buffer);
   }
 
   /** Releases the memory. */
