@@ -82,6 +82,25 @@ for (const role of ["client", "server"] as const) {
     assertEquals(rig.now - begun, MAX_CLOSE_EXTENSION * 1_000);
   });
 
+  test("a peer that has closed has all of closeTimeout to take what is queued, also if it has ended its side", () => {
+    for (const ended of [false, true]) {
+      const rig = new Rig(role);
+      const { endpoint } = rig;
+      for (let i = 0; i < 4; i++) endpoint.message(new Uint8Array(60_000));
+      rig.receive(CLOSE, closeBody(1000));
+      const due = rig.now + TIMEOUT;
+      if (ended) endpoint.streamEnded(rig.now);
+      endpoint.answersDone(rig.now);
+      rig.now += 1_500;
+      endpoint.take();
+      endpoint.written(rig.now);
+      assertEquals([endpoint.state, endpoint.deadline], ["finishing", due]);
+      while (endpoint.take() !== undefined) endpoint.written(rig.now);
+      if (ended) assertEquals(endpoint.end?.clean, true);
+      else assertEquals(endpoint.deadline, rig.now + LINGER);
+    }
+  });
+
   test("the time is not extended for bytes that were written long ago", () => {
     const rig = new Rig(role);
     const { endpoint } = rig;
