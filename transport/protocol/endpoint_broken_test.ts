@@ -85,6 +85,17 @@ for (const role of ["client", "server"] as const) {
     assertEquals(rig.now - begun, TIMEOUT);
   });
 
+  test("messages for which closeTimeout leaves no time after a write error are counted", () => {
+    const rig = new Rig(role, { closeTimeout: 500 });
+    const { endpoint } = rig;
+    rig.takes = false;
+    rig.bytes(rig.frame(TEXT, "a"), rig.frame(TEXT, "b"), rig.frame(TEXT, "c"));
+    endpoint.writeFailed(new Error("EPIPE"), rig.now);
+    assertEquals(endpoint.deadline, rig.now + 500);
+    rig.deadline();
+    assertEquals([rig.events, endpoint.end?.dropped], [["text a"], 2]);
+  });
+
   test("a close after a write error needs no close frame", () => {
     const rig = new Rig(role);
     rig.endpoint.writeFailed(new Error("EPIPE"), rig.now);

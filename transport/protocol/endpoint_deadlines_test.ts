@@ -135,6 +135,26 @@ for (const role of ["client", "server"] as const) {
     }
   });
 
+  test("after the answer to our close the peer has a second to end the stream", () => {
+    const rig = new Rig(role);
+    rig.endpoint.close(1000, "", TIMEOUT, rig.now);
+    rig.write();
+    rig.receive(CLOSE, closeBody(1000));
+    assertEquals(rig.endpoint.deadline, rig.now + LINGER);
+  });
+
+  test("a close frame that is written late does not extend the wait for the end of the stream", () => {
+    const rig = new Rig(role);
+    rig.receive(CLOSE, closeBody(1000));
+    rig.endpoint.answersDone(rig.now);
+    const due = rig.now + TIMEOUT;
+    rig.now = due - 500;
+    rig.write();
+    assertEquals(rig.endpoint.deadline, due);
+    rig.deadline();
+    assertEquals(rig.endpoint.end?.clean, true);
+  });
+
   test("a peer that goes on after its violation is cut after a second", () => {
     const rig = new Rig(role);
     rig.receive(0x83);

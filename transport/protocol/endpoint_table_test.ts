@@ -37,7 +37,18 @@ const STATES = {
     rig.endpoint.answersDone(rig.now);
     rig.write();
   },
+  "finishing, answered": (rig: Rig) => {
+    rig.endpoint.close(1001, "", 5_000, rig.now);
+    rig.receive(CLOSE, closeBody(1001));
+  },
+  "finishing, answered and written": (rig: Rig) => {
+    rig.endpoint.close(1001, "", 5_000, rig.now);
+    rig.write();
+    rig.receive(CLOSE, closeBody(1001));
+  },
   "failing": (rig: Rig) => rig.receive(0x83),
+  "failing, by a fault of ours": ({ endpoint, now }: Rig) =>
+    endpoint.fail(new Error("ours"), 1011, now),
   "failing, written": (rig: Rig) => {
     rig.receive(0x83);
     rig.write();
@@ -211,7 +222,13 @@ const TABLE: Readonly<Record<Start, Row>> = {
     "end of stream": "ended",
     "deadline": "ended",
   }),
+  "finishing, answered": queued("finishing", QUEUED),
+  "finishing, answered and written": silent("finishing", {
+    "end of stream": "ended",
+    "deadline": "ended",
+  }),
   "failing": queued("failing", "close 1002"),
+  "failing, by a fault of ours": queued("failing", "close 1011"),
   "failing, written": silent("failing", {
     "end of stream": "ended",
     "deadline": "ended",
