@@ -32,7 +32,6 @@ export class CloseDeadline {
     this.due = now + timeout;
     this.timeout = timeout;
     this.#extensions = MAX_CLOSE_EXTENSION - 1;
-    this.#progressAt = -Infinity;
   }
 
   /** Notes that something was written. */
