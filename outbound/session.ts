@@ -10,6 +10,7 @@ import type {
 } from "../transport/pool/delivery.ts";
 import {
   CLOSE_GOING_AWAY,
+  CLOSE_NORMAL,
   CLOSE_TOO_BIG,
 } from "../transport/protocol/wire/close.ts";
 import type { SocketEnd } from "../transport/socket/socket.ts";
@@ -60,7 +61,7 @@ export interface SessionOptions extends
    * @default {messages that were sent do not count}
    */
   readonly lastSentAt?: (() => number) | undefined;
-  /** Ends the session. Its reason is an {@link EndRequest}. */
+  /** Ends the session. Its reason is an {@link EndRequest}; with any other reason, the code is 1000. */
   readonly signal: AbortSignal;
 }
 
@@ -76,7 +77,14 @@ export interface SessionEnd {
 export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   const { signal } = options;
   const session = new Session(options);
-  const removeListener = onAbort(signal, () => session.end(signal.reason));
+  const removeListener = onAbort(signal, () => {
+    try {
+      session.end(signal.reason);
+    } catch {
+      // Not an `EndRequest`, for example the reason of `abort()`. An error of a listener would end the process.
+      session.end({ code: CLOSE_NORMAL, reason: "" });
+    }
+  });
   const end = await session.run(options);
   removeListener();
   return end;
