@@ -177,6 +177,9 @@ for (const role of ["client", "server"] as const) {
     rig.endpoint.written(rig.now);
     assertEquals(rig.write(), ["text first"]);
     assertEquals(rig.endpoint.activity.writtenBytes, size);
+    const cut = new Rig(role, { handshakeResponse: utf8("HTTP/1.1 101\r\n") });
+    cut.endpoint.terminate();
+    assertEquals(cut.endpoint.bufferedAmount, 0);
   });
 
   test("activity counts the bytes of the wire and notes when they passed", () => {

@@ -138,6 +138,33 @@ for (const role of ["client", "server"] as const) {
     assertEquals(endpoint.end?.clean, true);
   });
 
+  test("our close frame still goes out after answers that were written before it", () => {
+    for (const ended of [false, true]) {
+      const rig = new Rig(role);
+      const { endpoint } = rig;
+      rig.receive(CLOSE, closeBody(1000));
+      if (ended) endpoint.streamEnded(rig.now);
+      endpoint.message("answer");
+      assertEquals(rig.write(), ["text answer"]);
+      assertEquals(endpoint.state, "peer-closing");
+      endpoint.answersDone(rig.now);
+      assertEquals(rig.write(), ["close 1000"]);
+      endpoint.streamEnded(rig.now);
+      assertEquals(endpoint.end?.clean, true);
+    }
+  });
+
+  test("a close frame behind pieces of which only the first was written is not sent", () => {
+    const rig = new Rig(role);
+    const { endpoint } = rig;
+    for (let i = 0; i < 3; i++) endpoint.message(new Uint8Array(60_000));
+    endpoint.close(1000, "", 5_000, rig.now);
+    endpoint.take();
+    endpoint.written(rig.now);
+    endpoint.streamFailed(new Error("reset"), rig.now);
+    assertEquals(endpoint.end?.sent, undefined);
+  });
+
   test("the end of the stream behind messages that are held comes after them", () => {
     const rig = new Rig(role);
     rig.takes = false;
