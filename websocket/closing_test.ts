@@ -301,6 +301,7 @@ Deno.test("close may be called in every listener, again and again", async () => 
 async function endOf(
   act: (
     peer: Awaited<ReturnType<HandServer["accept"]>>,
+    socket: WebSocket,
   ) => Promise<void> | void,
   closes = false,
 ): Promise<{ close: CloseEvent; message: string | undefined }> {
@@ -314,7 +315,7 @@ async function endOf(
     await next(socket, "open");
     socket.close(1000);
   }
-  await act(peer);
+  await act(peer, socket);
   return { close: await close, message };
 }
 
@@ -350,6 +351,24 @@ Deno.test("A server that breaks the protocol and completes the closing handshake
   });
   assert(message !== undefined && message !== "");
   assert(close.code === 1002 || close.code === 1006, `${close.code}`);
+});
+
+Deno.test("readyState is CLOSING as soon as the server's close frame is answered", async () => {
+  const states: unknown[] = [];
+  const { close } = await endOf(async (peer, socket) => {
+    peer.close(3000, "done");
+    assertEquals((await peer.frames.take())?.first, CLOSE);
+    await turn();
+    socket.send("late");
+    states.push(socket.readyState, socket.bufferedAmount);
+    peer.stream.end();
+  });
+  assertEquals(states, [WebSocket.CLOSING, 4]);
+  assertEquals([close.code, close.reason, close.wasClean], [
+    3000,
+    "done",
+    true,
+  ]);
 });
 
 Deno.test("A server that answers a close frame late is waited for", async () => {

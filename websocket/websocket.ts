@@ -97,6 +97,7 @@ export class WebSocket extends EventTarget {
   readonly #options: ResolvedOptions;
   readonly #connection: Connection;
   readonly #outgoing: SendQueue;
+  readonly #delivery: Delivery;
   #readyState: ReadyState = CONNECTING;
   #binaryType: BinaryType = "blob";
   /** Why the connection was cut, if `send` had to. */
@@ -131,6 +132,13 @@ export class WebSocket extends EventTarget {
       this.#connection,
       (error) => this.#fail(error),
     );
+    this.#delivery = new Delivery(this.#connection, this.#options.limits, {
+      receive: (message) => this.#receive(message),
+      overflowed: (error) => {
+        this.#failure ??= error;
+        void this.#connection.close(error.closeCode, "Too many messages wait");
+      },
+    });
     void this.#run();
   }
 
@@ -141,7 +149,10 @@ export class WebSocket extends EventTarget {
 
   /** `CONNECTING`, `OPEN`, `CLOSING` or `CLOSED`. */
   get readyState(): ReadyState {
-    return this.#readyState;
+    // The server has closed, or the connection is lost, and all messages that came before have been delivered.
+    const isClosing = this.#readyState === OPEN &&
+      this.#connection.state === "closed" && !this.#delivery.answering();
+    return isClosing ? CLOSING : this.#readyState;
   }
 
   /** Payload bytes that `send` was given and that have not been sent. Never falls within one task of the event loop. */
@@ -250,20 +261,13 @@ export class WebSocket extends EventTarget {
     const { signal } = this.#options;
     const removeListener = onAbort(signal, () => this.close(CLOSE_NORMAL));
     const connection = this.#connection;
-    const delivery = new Delivery(connection, this.#options.limits, {
-      receive: (message) => this.#receive(message),
-      overflowed: (error) => {
-        this.#failure ??= error;
-        void connection.close(error.closeCode, "Too many messages wait");
-      },
-    });
     let end: SocketEnd | undefined;
     let error: unknown;
     try {
       await connection.connect();
       await runTask(() => {
         this.#open();
-        delivery.start();
+        this.#delivery.start();
       });
       end = await connection.closed;
       error = connection.errors.shift();
