@@ -58,6 +58,12 @@ for (
       "the host name was not found (ENOTFOUND).",
     ],
     [
+      "a name that does not exist, with TLS",
+      "wss://nowhere.invalid",
+      {},
+      "the host name was not found (ENOTFOUND).",
+    ],
+    [
       "a Unix socket that does not exist",
       "ws://local/path",
       { unix: "/tmp/honeybee-test.sock" },

@@ -1,5 +1,6 @@
 import { ConfigError } from "../base/errors.ts";
 import { HandshakeError } from "../handshake/errors.ts";
+import { isForbiddenLookup } from "../net/stream/open_failure.ts";
 
 /** Client errors after which a retry may succeed: too slow, too early, too many. */
 const TEMPORARY = [408, 425, 429];
@@ -24,7 +25,8 @@ export function isRetryable(error: unknown): boolean {
       const { status } = cause;
       return status < 300 || status >= 500 || TEMPORARY.includes(status);
     }
-    if (cause.name === "NotCapable" || isCertificateError(cause)) return false;
+    if (cause.name === "NotCapable" || isForbiddenLookup(cause)) return false;
+    if (isCertificateError(cause)) return false;
   }
   return true;
 }

@@ -16,12 +16,14 @@ Deno.test("statuses after which a retry cannot succeed are final", () => {
   }
 });
 
-Deno.test("wrong options and certificates are final, other failures are not", () => {
+Deno.test("wrong options, certificates and missing permissions are final, other failures are not", () => {
   const named = Object.assign(new Error("x"), { name: "NotCapable" });
   const coded = Object.assign(new Error("x"), { code: "CERT_HAS_EXPIRED" });
+  const lookup = { code: "EPERM", syscall: "getaddrinfo" };
   for (
     const error of [
       new ConfigError("invalid-url", "url", "x"),
+      Object.assign(new Error("getaddrinfo EPERM a.example"), lookup),
       new Error("invalid peer certificate: UnknownIssuer"),
       named,
       coded,

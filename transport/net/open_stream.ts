@@ -22,6 +22,7 @@ import {
 import { checkProxy, chooseProxy, type Host } from "./proxy/proxy.ts";
 import { usesDenoConn } from "./stream_choice.ts";
 import { checkAuthorities, checkKeyPair } from "./stream/certificates.ts";
+import { isUnknownHost } from "./stream/open_failure.ts";
 import type { OpenedStream, OpenOptions } from "./stream/stream_options.ts";
 import { checkUnixPath } from "./stream/unix_path.ts";
 
@@ -113,7 +114,8 @@ async function openTls(
     socket = await connectNode(host, signal);
   } catch (error) {
     // Deno Deploy refuses plain TCP to this port, and allows TLS.
-    if (!onDeno || host.port !== 443 || signal.aborted) throw error;
+    const mayBeRefused = onDeno && host.port === 443 && !isUnknownHost(error);
+    if (!mayBeRefused || signal.aborted) throw error;
     return await openDenoTls(host, options, signal);
   }
   return await secureNode(socket, host, options, signal);

@@ -44,16 +44,14 @@ const ENDED_IN_TLS = /before secure TLS connection/;
  */
 export function openFailure(thrown: unknown): string {
   const error = toError(thrown);
-  const found: unknown = Reflect.get(error, "code");
-  const code = typeof found === "string" ? found : "";
+  const code = codeOf(error);
   if (NOT_TLS.test(error.message)) {
     return "the server does not seem to speak TLS on this port.";
   }
   if (ENDED_IN_TLS.test(error.message)) {
     return "the server closed the connection during the TLS handshake.";
   }
-  // Deno reports the permission that is missing in these words only.
-  if (code === "EPERM" && Reflect.get(error, "syscall") === "getaddrinfo") {
+  if (isForbiddenLookup(error)) {
     return `the program may not look up the host name (${code}). On Deno, it needs the permission --allow-net for this host and port.`;
   }
   if (UNTRUSTED.includes(code)) {
@@ -62,6 +60,22 @@ export function openFailure(thrown: unknown): string {
   return Object.hasOwn(REASONS, code)
     ? `${REASONS[code]} (${code}).`
     : plainReason(error);
+}
+
+/** Whether the name of a host could not be resolved. */
+export function isUnknownHost(thrown: unknown): boolean {
+  return ["ENOTFOUND", "EAI_AGAIN"].includes(codeOf(toError(thrown)));
+}
+
+/** Whether the runtime does not permit to look up the name of a host. Deno reports that in these words only. */
+export function isForbiddenLookup(error: Error): boolean {
+  return codeOf(error) === "EPERM" &&
+    Reflect.get(error, "syscall") === "getaddrinfo";
+}
+
+function codeOf(error: Error): string {
+  const code: unknown = Reflect.get(error, "code");
+  return typeof code === "string" ? code : "";
 }
 
 /** Returns why the TLS handshake with a peer that connects failed, in words. Ends with a full stop. */
