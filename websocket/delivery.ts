@@ -76,12 +76,19 @@ export class Delivery implements MessageSink {
 
   #handOver(message: Message): void {
     void runTask(() => {
-      this.#host.receive(message);
-      this.#waiting--;
-      this.#bytes -= message.length;
-      if (this.#waiting > 0 || !this.#paused) return;
-      this.#paused = false;
-      this.#connection.resume();
+      try {
+        this.#host.receive(message);
+      } finally {
+        this.#handedOver(message);
+      }
     });
+  }
+
+  #handedOver(message: Message): void {
+    this.#waiting--;
+    this.#bytes -= message.length;
+    if (this.#waiting > 0 || !this.#paused) return;
+    this.#paused = false;
+    this.#connection.resume();
   }
 }

@@ -227,41 +227,6 @@ Deno.test("A slow listener pauses reading", async () => {
   });
 });
 
-Deno.test("What a listener throws is reported by the runtime, and changes nothing else", async () => {
-  const reported: string[] = [];
-  const report = (event: globalThis.ErrorEvent) => {
-    event.preventDefault();
-    reported.push(event.error.message);
-  };
-  globalThis.addEventListener("error", report);
-  try {
-    await using server = await foreignServer();
-    const socket = new WebSocket(server.url);
-    const events = recordEvents(socket);
-    const fail = ({ type }: Event) => {
-      throw new Error(`in ${type}`);
-    };
-    socket.onopen = fail;
-    socket.addEventListener("message", fail);
-    socket.onclose = fail;
-    const close = next(socket, "close");
-    await next(socket, "open");
-    socket.send("one");
-    socket.send("two");
-    socket.send("close 1000");
-    assertEquals((await close).wasClean, true);
-    assertEquals(events, ["open 1", "message 1", "message 1", "close 3"]);
-    assertEquals(reported, [
-      "in open",
-      "in message",
-      "in message",
-      "in close",
-    ]);
-  } finally {
-    globalThis.removeEventListener("error", report);
-  }
-});
-
 Deno.test("A message that is larger than maxMessageSize fails the connection", async () => {
   await using server = await foreignServer();
   const socket = new WebSocket(server.url, { maxMessageSize: 10 });

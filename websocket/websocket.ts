@@ -265,10 +265,8 @@ export class WebSocket extends EventTarget {
     let error: unknown;
     try {
       await connection.connect();
-      await runTask(() => {
-        this.#open();
-        this.#delivery.start();
-      });
+      void runTask(() => this.#open());
+      await runTask(() => this.#delivery.start());
       end = await connection.closed;
       error = connection.errors.shift();
     } catch (thrown) {
@@ -308,17 +306,22 @@ export class WebSocket extends EventTarget {
     // A closing handshake that the peer began is no failure, whatever its code.
     const failure = this.#failure ??
       (clean && end?.initiator === "peer" ? undefined : error);
-    if (failure !== undefined) {
-      const { message } = toError(failure);
-      this.dispatchEvent(new ErrorEvent("error", { message, error: failure }));
+    try {
+      if (failure !== undefined) {
+        const { message } = toError(failure);
+        this.dispatchEvent(
+          new ErrorEvent("error", { message, error: failure }),
+        );
+      }
+    } finally {
+      this.dispatchEvent(
+        new CloseEvent("close", {
+          code: received?.code ?? CLOSE_ABNORMAL,
+          reason: received?.reason ?? "",
+          wasClean: clean,
+        }),
+      );
     }
-    this.dispatchEvent(
-      new CloseEvent("close", {
-        code: received?.code ?? CLOSE_ABNORMAL,
-        reason: received?.reason ?? "",
-        wasClean: clean,
-      }),
-    );
   }
 }
 
