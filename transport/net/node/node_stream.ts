@@ -308,7 +308,8 @@ export class NodeStream implements ByteStream {
     this.#write = "idle";
     if (this.#destroyed) return;
     if (error) {
-      this.#writeError ??= error;
+      // On Bun, the callback comes before the event, and says only that the socket is closed.
+      this.#writeError ??= this.#duplex.errored ?? error;
       if (atOnce) this.#reportLater();
       else this.#report();
       return;

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
-import type * as net from "node:net";
+import * as net from "node:net";
 import { Duplex } from "node:stream";
 import * as tls from "node:tls";
 import { SERVER_CERT, SERVER_KEY } from "../../_support/certificates.ts";
@@ -89,6 +89,28 @@ Deno.test("a duplex whose write throws has a broken side, and is read on", async
   await end.until(() => end.has("writeError"));
   duplex.push(new Uint8Array([0]));
   await end.until(() => end.received === 1);
+  stream.destroy();
+});
+
+Deno.test("a write that fails since the socket has failed reports what the socket failed with", async () => {
+  const socket = new net.Socket();
+  const reason = new Error("the certificate is refused");
+  socket._write = (_chunk, _encoding, done) => {
+    socket.destroy(reason);
+    done(new Error("Socket is closed"));
+  };
+  const stream = new NodeStream(socket);
+  const failed = new Promise((resolve) =>
+    stream.attach({
+      data: () => {},
+      end: () => {},
+      drain: () => {},
+      writeError: resolve,
+      error: () => {},
+    })
+  );
+  stream.write(new Uint8Array(1));
+  assertEquals(await failed, reason);
   stream.destroy();
 });
 
