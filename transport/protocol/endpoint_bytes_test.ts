@@ -224,6 +224,18 @@ for (const role of ["client", "server"] as const) {
     rig.endpoint.filled(0, rig.now);
   });
 
+  test("a violation in bytes that were read straight to their place takes effect at once", () => {
+    const rig = new Rig(role);
+    const bytes = rig.frame(TEXT, new Uint8Array(300_000).fill(0x61));
+    rig.bytes(bytes.subarray(0, 100_000));
+    const target = rig.endpoint.target();
+    // No text, whether it is masked or not.
+    target?.fill(0xff, 0, 1_000);
+    rig.endpoint.filled(1_000, rig.now);
+    assertEquals(rig.endpoint.state, "failing");
+    assertEquals(rig.write(), ["close 1007"]);
+  });
+
   test("frames of both directions can be watched", () => {
     const seen: string[] = [];
     const rig = new Rig(role);
