@@ -1,86 +1,12 @@
+import process from "node:process";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { FakeClock } from "../../../testing/fake_clock.ts";
 import { ConnectionError } from "../../base/errors.ts";
 import { ActiveSocket } from "./_support/active_socket.ts";
-import {
-  Liveness,
-  type LivenessHost,
-  type LivenessOptions,
-} from "./liveness.ts";
+import { every, setUp } from "./_support/set_up.ts";
+import { Liveness } from "./liveness.ts";
 
 const MiB = 2 ** 20;
-
-interface SetUpOptions extends Partial<LivenessOptions> {
-  /** Whether the peer answers pings. */
-  readonly answers?: boolean;
-  readonly clock?: FakeClock;
-  readonly random?: number;
-}
-
-function setUp(
-  { answers = false, random = 0.5, ...options }: SetUpOptions = {},
-) {
-  const clock = options.clock ?? new FakeClock({ now: 0 });
-  clock.setRandom(() => random);
-  const socket = new ActiveSocket(clock);
-  const dead: [at: number, code: string][] = [];
-  const state = { pausedUntil: 0, sendWaits: false };
-  const host: LivenessHost = {
-    get pausedUntil() {
-      return state.pausedUntil;
-    },
-    get sendWaits() {
-      return state.sendWaits;
-    },
-    heartbeat() {},
-    dead: (error) =>
-      dead.push([
-        clock.now(),
-        error instanceof ConnectionError ? error.code : error.message,
-      ]),
-  };
-  const liveness = new Liveness(socket, socket.activity, {
-    pingInterval: 20_000,
-    pingTimeout: 20_000,
-    writeTimeout: 30_000,
-    ...options,
-    clock,
-  }, host);
-  // Pings are written at once, and answered if the peer does that.
-  socket.behaviour.ping = (payload) => {
-    socket.complete(10);
-    if (!answers) return;
-    socket.arrive(10);
-    liveness.pong(payload, clock.now());
-  };
-  socket.start({
-    message: () => true,
-    ping() {},
-    pong() {},
-    drain: () => liveness.drained(),
-    end() {},
-  });
-  /** Output is buffered, of which the stream takes some at once. */
-  const write = (bytes: number, taken: number) => {
-    socket.bufferedAmount += bytes;
-    liveness.written();
-    if (taken > 0) socket.complete(taken);
-  };
-  return { clock, socket, liveness, dead, state, write };
-}
-
-/** Does something every so many milliseconds, for so long. */
-async function every(
-  clock: FakeClock,
-  interval: number,
-  duration: number,
-  action: () => void,
-): Promise<void> {
-  for (let passed = 0; passed < duration; passed += interval) {
-    await clock.advance(interval);
-    action();
-  }
-}
 
 Deno.test("Pings go out every interval, a tenth earlier or later, and never stop", async () => {
   for (const [random, first] of [[0, 900], [0.999_999, 1_100]] as const) {
@@ -190,6 +116,21 @@ Deno.test("An answer that comes inside the call that pings is an answer", async 
   liveness.stop();
 });
 
+Deno.test("A peer that sends a byte and no pong, and then nothing, is dead after the next ping", async () => {
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error) => void warnings.push(warning);
+  process.on("warning", onWarning);
+  const { clock, socket, dead } = setUp({ pingTimeout: 15_000 });
+  await clock.advance(25_000);
+  socket.arrive(1);
+  await clock.advance(29_999);
+  assertEquals(dead, []);
+  await clock.advance(1);
+  assertEquals(dead, [[55_000, "ping-timeout"]]);
+  process.off("warning", onWarning);
+  assertEquals(warnings, []);
+});
+
 Deno.test("A pingTimeout of 0 keeps a silent peer, and its pings go on", async () => {
   const { clock, socket, dead, liveness } = setUp({ pingTimeout: 0 });
   await clock.advance(1_000_000);
@@ -293,7 +234,10 @@ Deno.test("The write timeout comes when the peer has taken nothing for so long, 
   socket.complete(5);
   await clock.advance(5_000);
   assertEquals(dead, []);
-  // The deadline of the first write has long been set: it must not be taken for this one's.
+  write(1, 0);
+  socket.complete(1);
+  await clock.advance(800);
+  // The deadline of the write before is still set: it must not be taken for this one's.
   write(6, 0);
   await clock.advance(999);
   assertEquals(dead, []);
@@ -301,7 +245,7 @@ Deno.test("The write timeout comes when the peer has taken nothing for so long, 
   await clock.advance(999);
   assertEquals(dead, []);
   await clock.advance(1);
-  assertEquals(dead, [[900 + 5_000 + 999 + 1_000, "write-timeout"]]);
+  assertEquals(dead, [[900 + 5_000 + 800 + 999 + 1_000, "write-timeout"]]);
   assertEquals(clock.pending, 0);
 });
 
