@@ -107,10 +107,6 @@ export class MockPeer implements ByteStream {
     return true;
   }
 
-  writev(pieces: readonly Uint8Array[]): boolean {
-    return pieces.every((piece) => this.write(piece));
-  }
-
   pause(): void {
     this.#paused = true;
   }

@@ -64,10 +64,6 @@ class FastStream implements ByteStream {
     return true;
   }
 
-  writev(): boolean {
-    return true;
-  }
-
   attach(): void {}
   pause(): void {}
   resume(): void {}

@@ -232,10 +232,6 @@ class BrokenStream implements ByteStream {
     return false;
   }
 
-  writev(): boolean {
-    return this.write();
-  }
-
   /** Reports the failed write. */
   report(): void {
     this.#handler?.writeError(new Error("Connection reset"));

@@ -114,35 +114,25 @@ export class StreamEnd implements ByteStreamHandler {
   /**
    * Sends so many bytes of the pattern.
    *
-   * @param sizes Returns the sizes of the pieces of a write. @default one piece of the maximum
+   * @param size Returns the size of the next write. @default the maximum
    * @returns `false` when our side broke.
    */
   async send(
     count: number,
-    sizes: () => readonly number[] = () => [MAX_WRITE_SIZE],
+    size: () => number = () => MAX_WRITE_SIZE,
   ): Promise<boolean> {
     const stop = this.sent + count;
     while (this.sent < stop) {
-      const pieces: Uint8Array[] = [];
-      let at = this.sent;
-      for (const size of sizes()) {
-        const piece = pattern(at, Math.min(size, stop - at));
-        if (piece.length > 0) pieces.push(piece);
-        at += piece.length;
-      }
-      if (!await this.#write(pieces)) return false;
-      this.sent = at;
+      const bytes = pattern(this.sent, Math.min(size(), stop - this.sent));
+      if (!await this.#write(bytes)) return false;
+      this.sent += bytes.length;
     }
     return true;
   }
 
-  async #write(pieces: readonly Uint8Array[]): Promise<boolean> {
-    const [first = new Uint8Array(0)] = pieces;
+  async #write(bytes: Uint8Array): Promise<boolean> {
     const { drains } = this;
-    const isDone = pieces.length === 1
-      ? this.stream.write(first)
-      : this.stream.writev(pieces);
-    if (isDone) {
+    if (this.stream.write(bytes)) {
       if (this.stream.writing) this.wrong.push("writing after it was done");
       return true;
     }

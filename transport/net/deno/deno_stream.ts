@@ -69,10 +69,6 @@ export class DenoStream implements ByteStream {
   }
 
   write(bytes: Uint8Array): boolean {
-    return this.writev([bytes]);
-  }
-
-  writev(pieces: readonly Uint8Array[]): boolean {
     if (this.#broken || this.#destroyed) return false;
     if (this.#ended || this.#writing) {
       throw new Error(
@@ -82,7 +78,7 @@ export class DenoStream implements ByteStream {
       );
     }
     this.#writing = true;
-    void this.#writeAll(pieces);
+    void this.#writeAll(bytes);
     return false;
   }
 
@@ -195,14 +191,12 @@ export class DenoStream implements ByteStream {
     handler.end();
   }
 
-  async #writeAll(pieces: readonly Uint8Array[]): Promise<void> {
+  async #writeAll(bytes: Uint8Array): Promise<void> {
     try {
-      for (const piece of pieces) {
-        for (let at = 0; at < piece.length;) {
-          const rest = at === 0 ? piece : piece.subarray(at);
-          at += await this.#conn.write(rest);
-          if (this.#destroyed) return;
-        }
+      for (let at = 0; at < bytes.length;) {
+        const rest = at === 0 ? bytes : bytes.subarray(at);
+        at += await this.#conn.write(rest);
+        if (this.#destroyed) return;
       }
     } catch (error) {
       this.#writing = false;

@@ -149,18 +149,9 @@ export class NodeStream implements ByteStream {
     } catch (error) {
       this.#onWritten(toError(error));
     }
-    return this.#isWritten();
-  }
-
-  writev(pieces: readonly Uint8Array[]): boolean {
-    if (!this.#mayWrite()) return false;
-    this.#write = "calling";
-    try {
-      this.#writer.writev(pieces, this.#onWritten);
-    } catch (error) {
-      this.#onWritten(toError(error));
-    }
-    return this.#isWritten();
+    if (this.#write !== "calling") return this.#writeError === undefined;
+    this.#write = "waiting";
+    return false;
   }
 
   pause(): void {
@@ -294,12 +285,6 @@ export class NodeStream implements ByteStream {
         ? "Cannot write: our side of the stream has ended."
         : "Cannot write: another write is under way. Wait for drain.",
     );
-  }
-
-  #isWritten(): boolean {
-    if (this.#write !== "calling") return this.#writeError === undefined;
-    this.#write = "waiting";
-    return false;
   }
 
   readonly #onWritten = (error?: Error | null): void => {

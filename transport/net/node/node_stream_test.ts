@@ -56,16 +56,13 @@ Deno.test("a duplex that is no socket may keep what is written to it, and what i
   const written = new Uint8Array([1, 2, 3]);
   for (let i = 0; i < 3; i++) {
     await settled(() => assert(!stream.writing));
-    if (i === 0) stream.write(written);
-    else stream.writev([written, written]);
+    stream.write(written);
     await settled(() => assert(!stream.writing));
     written.fill(9 - i);
   }
   assertEquals(kept.map((chunk) => [...chunk]), [
     [1, 2, 3],
     [9, 9, 9],
-    [9, 9, 9],
-    [8, 8, 8],
     [8, 8, 8],
   ]);
   // The pool of the runtime, of which many parts are in use elsewhere.

@@ -99,13 +99,6 @@ export interface ByteStream {
    */
   write(bytes: Uint8Array): boolean;
   /**
-   * Writes several pieces, as one system call if the stream can do that. Otherwise like {@link write}.
-   *
-   * @param pieces At least one, none of them empty, together at most {@link MAX_WRITE_SIZE} bytes. The array
-   * belongs to the stream from then on.
-   */
-  writev(pieces: readonly Uint8Array[]): boolean;
-  /**
    * Stops reading, so that TCP slows the peer down. Takes effect at once: no `data`, `filled` or `end` follows
    * before {@link resume}. Safe to call twice.
    */

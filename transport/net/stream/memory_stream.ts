@@ -27,7 +27,7 @@ export class MemoryStream implements ByteStream {
   #error: Error | undefined;
 
   /** Bytes of `write` for which the peer has no capacity. */
-  #output: Uint8Array[] = [];
+  #output: Uint8Array | undefined;
   #writing = false;
   #drained = false;
   #ended = false;
@@ -73,10 +73,6 @@ export class MemoryStream implements ByteStream {
   }
 
   write(bytes: Uint8Array): boolean {
-    return this.writev([bytes]);
-  }
-
-  writev(pieces: readonly Uint8Array[]): boolean {
     if (this.#destroyed || this.#broken) return false;
     if (this.#writing || this.#ended) {
       throw new Error(
@@ -86,7 +82,7 @@ export class MemoryStream implements ByteStream {
       );
     }
     this.#writing = true;
-    this.#output = pieces.map(plainBytes);
+    this.#output = plainBytes(bytes);
     this.#move();
     if (!this.#drained || this.#writeError !== undefined) return false;
     this.#drained = false;
@@ -114,12 +110,12 @@ export class MemoryStream implements ByteStream {
     this.#destroyed = true;
     this.#handler = NO_HANDLER;
     this.#unread.length = 0;
-    this.#output.length = 0;
+    this.#output = undefined;
     const peer = this.#peer;
     if (peer === undefined) return;
     // What was written before can still be read, then the stream ends.
     peer.#peerEnded = true;
-    if (peer.#output.length > 0) {
+    if (peer.#output !== undefined) {
       peer.breakWriting(new Error("Broken pipe."));
     }
     peer.#schedule();
@@ -149,21 +145,19 @@ export class MemoryStream implements ByteStream {
   #move(): void {
     const peer = this.#peer;
     if (peer === undefined) return;
-    if (peer.#destroyed && this.#output.length > 0) {
+    const output = this.#output;
+    if (peer.#destroyed && output !== undefined) {
       return this.breakWriting(new Error("Broken pipe."));
     }
-    for (
-      let piece = this.#output[0];
-      piece !== undefined && peer.#room > 0;
-      piece = this.#output[0]
-    ) {
-      const count = Math.min(piece.length, peer.#room);
-      peer.#unread.push(new Uint8Array(piece.subarray(0, count)));
+    if (output !== undefined && peer.#room > 0) {
+      const count = Math.min(output.length, peer.#room);
+      peer.#unread.push(new Uint8Array(output.subarray(0, count)));
       peer.#unreadBytes += count;
-      if (count === piece.length) this.#output.shift();
-      else this.#output[0] = piece.subarray(count);
+      this.#output = count === output.length
+        ? undefined
+        : output.subarray(count);
     }
-    if (this.#output.length === 0) {
+    if (this.#output === undefined) {
       if (this.#writing) this.#drained = true;
       if (this.#ended) peer.#peerEnded = true;
     }
@@ -186,7 +180,7 @@ export class MemoryStream implements ByteStream {
     if (this.#writeError !== undefined && !this.#broken && this.#writing) {
       this.#broken = true;
       this.#writing = false;
-      this.#output = [];
+      this.#output = undefined;
       this.#handler.writeError(this.#writeError);
     }
     if (this.#drained && !this.#broken) {

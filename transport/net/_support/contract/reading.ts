@@ -81,7 +81,7 @@ export const READING: readonly ContractCase[] = [
       const ours = new TargetEnd(stream);
       ours.resume();
       let n = 0;
-      await peers.send(4 * MIB, () => [1 + (n++ * 7_919) % 200_000]);
+      await peers.send(4 * MIB, () => 1 + (n++ * 7_919) % 200_000);
       peers.stream.end();
       await arrives(peers, ours);
     },
@@ -99,7 +99,7 @@ export const READING: readonly ContractCase[] = [
         setTimeout(() => ours.resume(), 2);
       };
       ours.resume();
-      await peers.send(4 * MIB, () => [200_000]);
+      await peers.send(4 * MIB, () => 200_000);
       peers.stream.end();
       await arrives(peers, ours);
       assert.ok(pauses >= 3, `${pauses} pauses`);
