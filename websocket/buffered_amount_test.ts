@@ -101,6 +101,23 @@ Deno.test("What a callback lost while send was writing it stays in bufferedAmoun
   assertEquals(socket.bufferedAmount, 71_004);
 });
 
+Deno.test("A message during whose send a callback closes is sent, and does not stay in bufferedAmount", async () => {
+  await using server = await foreignServer();
+  for (const size of [10, 100_000]) {
+    const socket: WebSocket = new WebSocket(server.url, {
+      onFrame: (direction, { length }) => {
+        if (direction === "sent" && length === size) socket.close(1000);
+      },
+    });
+    await next(socket, "open");
+    const close = next(socket, "close");
+    socket.send("a".repeat(size));
+    assertEquals([socket.readyState, socket.bufferedAmount], [2, size]);
+    assertEquals((await close).wasClean, true);
+    assertEquals(socket.bufferedAmount, 0);
+  }
+});
+
 Deno.test("What was sent long before the connection was lost does not count in bufferedAmount", async () => {
   for (const dialer of [dialRaw, dialNative]) {
     await using server = await HandServer.listen();

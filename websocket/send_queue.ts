@@ -112,22 +112,26 @@ export class SendQueue {
     // Counted first, since a callback of the user may be called meanwhile, and read the amount.
     this.#fresh += size;
     const connection = this.#connection;
+    const before = this.#position;
     try {
       if (!connection.trySend(message)) throw bufferFull();
-      if (connection.state === "connected") {
-        this.#target = this.#position + connection.stats().bufferedBytes;
-        return;
-      }
     } catch (error) {
-      if (!(error instanceof ConnectionError)) {
-        this.#fresh -= size;
-        throw error;
-      }
+      this.#fresh -= size;
+      if (!(error instanceof ConnectionError)) throw error;
+      // If the peer has closed, the event that says so is still to come.
+      this.#lost += size;
       if (error.code === "unsent-overflow") this.#onError(error);
+      return;
     }
-    // The connection has ended or is closing, and the event that says so is still to come.
-    this.#fresh -= size;
-    this.#lost += size;
+    const { bufferedBytes } = connection.stats();
+    if (connection.state === "connected" || bufferedBytes > 0) {
+      this.#target = this.#position + bufferedBytes;
+      return;
+    }
+    // A callback has ended the connection, which has dropped what it had not written.
+    const lost = Math.max(0, size - (this.#position - before));
+    this.#fresh -= lost;
+    this.#lost += lost;
   }
 
   #settle(): void {
