@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { isUint8Array } from "node:util/types";
 import { ConfigError } from "./errors.ts";
 
 /**
@@ -6,6 +7,11 @@ import { ConfigError } from "./errors.ts";
  * one (RFC 6455, section 5.6).
  */
 export type Message = string | Uint8Array;
+
+/** Whether a value is a `Uint8Array`, also of another realm (node:vm, jsdom), which `instanceof` does not know. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array || isUint8Array(value);
+}
 
 /** Returns the length of a message's payload in bytes; of a text, that of its UTF-8. */
 export function messageSize(message: Message): number {
@@ -47,7 +53,7 @@ export function isLost(bytes: Uint8Array): boolean {
  */
 export function checkMessage(message: unknown): asserts message is Message {
   if (typeof message === "string") return;
-  if (!(message instanceof Uint8Array)) {
+  if (!isBytes(message)) {
     const got = message === null
       ? "null"
       : typeof message === "object"

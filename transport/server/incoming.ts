@@ -1,3 +1,4 @@
+import { isBytes } from "../base/message.ts";
 import {
   checkFields,
   type OptionNames,
@@ -198,7 +199,7 @@ function writeRejection(status: number, answer: RejectOptions): Uint8Array {
   const { body } = answer;
   if (
     body !== undefined && typeof body !== "string" &&
-    !(body instanceof Uint8Array)
+    !isBytes(body)
   ) {
     throw refuseOption("body", "a string or a Uint8Array", body);
   }

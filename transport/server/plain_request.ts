@@ -1,4 +1,5 @@
 import { reasonOf, toError } from "../base/errors.ts";
+import { isBytes } from "../base/message.ts";
 import type { OptionNames } from "../base/options.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import type { HeadersInput } from "../handshake/headers.ts";
@@ -119,7 +120,7 @@ function isPlainAnswer(answer: unknown): answer is PlainAnswer {
   return Object.keys(answer).every((name) => Object.hasOwn(NAMES, name)) &&
     (status === undefined || typeof status === "number") &&
     (body === undefined || typeof body === "string" ||
-      body instanceof Uint8Array);
+      isBytes(body));
 }
 
 /** Health checks often speak HTTP/1.0, which has no `Host`. */

@@ -1,5 +1,10 @@
 import { ConnectionError } from "../../base/errors.ts";
-import { isLost, type Message, plainBytes } from "../../base/message.ts";
+import {
+  isBytes,
+  isLost,
+  type Message,
+  plainBytes,
+} from "../../base/message.ts";
 import { handled, onAbort, rejected } from "../../base/promise.ts";
 import {
   checkWord,
@@ -190,7 +195,7 @@ function encoder(): (chunk: unknown, end?: boolean) => Uint8Array {
   const utf8 = new TextEncoder();
   let half = "";
   return (chunk, end = false) => {
-    if (chunk instanceof Uint8Array) {
+    if (isBytes(chunk)) {
       if (isLost(chunk)) {
         throw refuseChunk("has a buffer that was transferred or resized");
       }

@@ -1,7 +1,7 @@
 import { sleep } from "../../base/schedule.ts";
 import type { Clock } from "../../base/clock.ts";
 import { ConfigError, ConnectionError } from "../../base/errors.ts";
-import { isLost, plainBytes } from "../../base/message.ts";
+import { isBytes, isLost, plainBytes } from "../../base/message.ts";
 import { handled, rejected } from "../../base/promise.ts";
 import { HandshakeError } from "../../handshake/errors.ts";
 import { HeadReader } from "../../handshake/head_reader.ts";
@@ -312,7 +312,7 @@ export async function writeAll(
  * @throws {ConnectionError} `buffer-changed` if its content is lost.
  */
 export function checkBytes(bytes: unknown): asserts bytes is Uint8Array {
-  if (!(bytes instanceof Uint8Array)) {
+  if (!isBytes(bytes)) {
     throw new ConfigError(
       "invalid-argument",
       "bytes",
