@@ -240,6 +240,28 @@ Deno.test("A turn keeps the others waiting, in order", async () => {
   assertEquals(socket.written, ["turn", "a", "b"]);
 });
 
+Deno.test("A turn that had to wait for space keeps the others waiting as well", async () => {
+  const { socket, outgoing } = setUp();
+  void outgoing.send("0123456789");
+  const turn = outgoing.takeTurn();
+  const waiting = outgoing.send("a");
+  socket.drain(0);
+  await turn;
+  assertEquals(outgoing.trySend("b"), false);
+  await outgoing.write("turn");
+  outgoing.endTurn();
+  await waiting;
+  assertEquals(socket.written, ["0123456789", "turn", "a"]);
+});
+
+Deno.test("Only the first end counts", async () => {
+  const { outgoing } = setUp();
+  const first = new ConnectionError("connection-closed", "first");
+  outgoing.fail(first);
+  outgoing.fail(new ConnectionError("connection-closed", "second"));
+  assertEquals(await assertRejects(() => outgoing.send("x")), first);
+});
+
 Deno.test("space waits for space in the buffer, and no longer than the signal allows", async () => {
   const { socket, outgoing } = setUp();
   await outgoing.space();

@@ -193,6 +193,15 @@ Deno.test("A stream is abandoned when the peer begins to close, and whole messag
   await assertRejects(() => run(idle("x").stream), ConnectionError, "closing");
 });
 
+Deno.test("A stream that begins while the peer is closing fails at once, and its source is cancelled", async () => {
+  const { run, outgoing } = setUp();
+  const closing = new ConnectionError("connection-closed", "closing");
+  outgoing.stopStreams(closing);
+  const { stream, cancelled } = idle("abc");
+  assertEquals(await assertRejects(() => run(stream)), closing);
+  assertEquals(cancelled, [closing]);
+});
+
 Deno.test("A source that waits for its turn is cancelled when the connection ends, or its signal aborts", async () => {
   for (const end of ["connection", "signal"] as const) {
     const { run, outgoing } = setUp();
