@@ -64,9 +64,9 @@ export class Delivery implements MessageSink {
     return !this.#paused;
   }
 
-  /** Whether messages wait, whose listeners may answer. */
+  /** Whether listeners may still send: those of `open`, or of messages that wait. */
   answering(): boolean {
-    return this.#waiting > 0;
+    return this.#early !== undefined || this.#waiting > 0;
   }
 
   get #isFull(): boolean {

@@ -185,6 +185,21 @@ Deno.test("Answers are sent even if the messages and the close frame come with t
   assertEquals((await close).wasClean, true);
 });
 
+Deno.test("A listener of open finds an open connection and can send, even if the close frame comes with the handshake", async () => {
+  await using server = await HandServer.listen((key) =>
+    switchProtocols(key) + String.fromCharCode(...questionsAndClose(""))
+  );
+  const socket = new WebSocket(server.url);
+  const events = recordEvents(socket);
+  socket.onopen = () => socket.send("hello");
+  const close = next(socket, "close");
+  const peer = await server.accept();
+  assertEquals(await sentTo(peer, 2), ["hello", 1000]);
+  peer.stream.end();
+  assertEquals((await close).wasClean, true);
+  assertEquals(events, ["open 1", "close 3"]);
+});
+
 Deno.test("Timers and other connections get their turn while messages flood in", async () => {
   await withPeer(async (socket, peer) => {
     const count = 50_000;
