@@ -223,6 +223,49 @@ Deno.test("reconnect gives a peer whose worker has ended a new worker", async ()
   await pool.close();
 });
 
+Deno.test("The notices of a worker without connected and state say what its peer does", async () => {
+  let plugin: OutboundPlugin | undefined;
+  const ended = Promise.withResolvers<void>();
+  const { pool } = setUp([], {
+    workerFactory: () =>
+      plainWorker({
+        start(given) {
+          plugin = given;
+          return ended.promise;
+        },
+        stop: () => ended.resolve(),
+        reconnect() {},
+      }),
+  });
+  const id = pool.connect(URL);
+  assertEquals([pool.isConnected(id), pool.peerState(id).state], [
+    false,
+    "connecting",
+  ]);
+  for (const session of [3, 4]) {
+    plugin?.notify({ kind: "connected" }, session);
+    assertEquals(pool.peerState(id), {
+      state: "connected",
+      session,
+      error: undefined,
+    });
+    assert(pool.isConnected(id));
+    plugin?.notify({ kind: "stopped" }, session);
+    assertEquals([pool.isConnected(id), pool.peerState(id).state], [
+      false,
+      "stopped",
+    ]);
+    pool.reconnect(id);
+  }
+  assertEquals(drain(pool).map(({ kind }) => kind), [
+    "connected",
+    "stopped",
+    "connected",
+    "stopped",
+  ]);
+  await pool.close();
+});
+
 Deno.test("reconnect says so if a worker cannot do that, or fails", async () => {
   const start = () => new Promise<void>(() => {});
   const workers = [
