@@ -3,7 +3,11 @@ import { numberOption } from "../base/options.ts";
 import { CONNECTION_RULES, SOCKET_RULES } from "../base/rules.ts";
 import { DrainWatch } from "./drain_watch.ts";
 import { ConnectionError, toError } from "../base/errors.ts";
-import { CLOSE_INTERNAL_ERROR, CLOSE_TOO_BIG } from "../protocol/wire/close.ts";
+import {
+  CLOSE_INTERNAL_ERROR,
+  CLOSE_NORMAL,
+  CLOSE_TOO_BIG,
+} from "../protocol/wire/close.ts";
 import { isLendable } from "../protocol/send/borrowed_message.ts";
 import { ProtocolError } from "../protocol/wire/errors.ts";
 import { type Message, messageSize } from "../base/message.ts";
@@ -253,6 +257,12 @@ export class NativeSocket implements Socket {
     if (this.#end !== undefined) return;
     this.#close.cut(error);
     this.#finish();
+  }
+
+  /** Closes with code 1000 and waits for the end. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close(CLOSE_NORMAL);
+    await this.closed;
   }
 
   #on(event: Event): void {

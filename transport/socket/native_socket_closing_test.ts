@@ -36,6 +36,18 @@ Deno.test("a close that the peer answers is a clean end that we began", () =>
     assertEquals(reader.reports.length, 1);
   }));
 
+Deno.test("await using closes it with 1000 and waits for the end", () =>
+  withOpenClient(async ({ socket, peer }) => {
+    let isOver = false;
+    const disposing = socket[Symbol.asyncDispose]()
+      .then(() => void (isOver = true));
+    assertEquals((await peer.next())?.payload, closeBody(1000));
+    assertEquals(isOver, false);
+    await peer.send(CLOSE, closeBody(1000));
+    await disposing;
+    assert((await socket.closed).clean);
+  }));
+
 Deno.test("a close without a code has an empty frame, and so may its answer", () =>
   withOpenClient(async ({ socket, peer }) => {
     socket.close();

@@ -1,11 +1,13 @@
 import { type Clock, clockOf } from "../base/clock.ts";
 import type { Message } from "../base/message.ts";
+import { checkWord, numberOption } from "../base/options.ts";
 import { SOCKET_RULES } from "../base/rules.ts";
 import type { HandshakeResponse } from "../handshake/client.ts";
 import type { PeerAddress } from "../net/stream/address.ts";
 import type { ByteStream } from "../net/stream/byte_stream.ts";
 import type { Deflater, Inflater } from "../protocol/wire/compression.ts";
 import type { EndpointEnd } from "../protocol/endpoint_types.ts";
+import { CLOSE_NORMAL } from "../protocol/wire/close.ts";
 import type { Role } from "../protocol/wire/frame.ts";
 import { EndpointDriver } from "./endpoint_driver.ts";
 import type {
@@ -116,7 +118,11 @@ export class RawSocket implements Socket {
   #closed: PromiseWithResolvers<SocketEnd> | undefined;
   #end: SocketEnd | undefined;
 
-  /** Takes over a stream on which the opening handshake is done. The stream must be paused. */
+  /**
+   * Takes over a stream on which the opening handshake is done. The stream must be paused.
+   *
+   * @throws {ConfigError} `invalid-option`.
+   */
   constructor(stream: ByteStream, options: RawSocketOptions) {
     this.url = options.url;
     this.protocol = options.protocol ?? "";
@@ -217,6 +223,12 @@ export class RawSocket implements Socket {
     this.#driver.terminate(error);
   }
 
+  /** Closes with code 1000 and waits for the end. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close(CLOSE_NORMAL);
+    await this.closed;
+  }
+
   #finish(end: EndpointEnd): void {
     this.#end = { ...end, inactive: false };
     this.#deflater?.close();
@@ -226,14 +238,19 @@ export class RawSocket implements Socket {
   }
 }
 
+/** @throws {ConfigError} `invalid-option`. */
 function endpointOptions(options: RawSocketOptions) {
-  const { maxMessageSize, maxFrameSize, maxFragments } = SOCKET_RULES;
+  // In JavaScript, the role may be missing.
+  checkWord("role", ["client", "server"], options.role ?? null);
+  checkWord("binary", ["copy", "view", "borrow"], options.binary);
+  const number = (name: keyof typeof SOCKET_RULES) =>
+    numberOption(name, SOCKET_RULES[name], options[name]);
   return {
     role: options.role,
-    maxMessageSize: options.maxMessageSize ?? maxMessageSize.default,
-    maxFrameSize: options.maxFrameSize ?? maxFrameSize.default,
-    maxFragments: options.maxFragments ?? maxFragments.default,
-    fragmentSize: options.fragmentSize ?? SOCKET_RULES.fragmentSize.default,
+    maxMessageSize: number("maxMessageSize"),
+    maxFrameSize: number("maxFrameSize"),
+    maxFragments: number("maxFragments"),
+    fragmentSize: number("fragmentSize"),
     binary: options.binary ?? "copy",
     handshakeResponse: options.handshakeResponse,
     deflater: options.deflater,

@@ -1,14 +1,51 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { FakeClock, RecordingReader } from "../../testing/mod.ts";
-import { ConnectionError } from "../base/errors.ts";
+import { ConfigError, ConnectionError } from "../base/errors.ts";
+import { memoryStreams } from "../net/stream/memory_stream.ts";
 import { ProtocolError } from "../protocol/wire/errors.ts";
 import { PING, rawWithPeer, TEXT, turns } from "../_support/raw.ts";
 import { BINARY, CLOSE, closeBody } from "../_support/raw.ts";
 import { frame, hex, peerOf, utf8 } from "../_support/bytes.ts";
+import { RawSocket } from "./raw_socket.ts";
+
+Deno.test("a raw socket refuses options that it cannot use", () => {
+  for (
+    const [field, value] of [
+      ["role", undefined],
+      ["role", "x"],
+      ["binary", "blob"],
+      ["maxMessageSize", -1],
+      ["maxFrameSize", 1.5],
+      ["maxFragments", "10"],
+      ["fragmentSize", NaN],
+    ] as const
+  ) {
+    const [stream] = memoryStreams();
+    const options = { role: "client", url: "ws://test/", [field]: value };
+    const error = assertThrows(
+      () => Reflect.construct(RawSocket, [stream, options]),
+      ConfigError,
+    );
+    assertEquals([error.code, error.field], ["invalid-option", field]);
+  }
+});
 
 for (const role of ["client", "server"] as const) {
   const test = (name: string, fn: () => Promise<void>) =>
     Deno.test(`raw ${role}: ${name}`, fn);
+
+  test("await using closes it with 1000 and waits for the end", async () => {
+    const { socket, peer } = rawWithPeer(role);
+    let isOver = false;
+    const disposing = socket[Symbol.asyncDispose]()
+      .then(() => void (isOver = true));
+    assertEquals(await peer.nextClose(), [1000, ""]);
+    assertEquals(isOver, false);
+    await peer.send(CLOSE, closeBody(1000));
+    peer.stream.close();
+    await disposing;
+    assertEquals((await socket.closed).clean, true);
+  });
 
   test("we close: the peer's answer ends it clean, once, and what comes before it is delivered", async () => {
     const { socket, peer, stream } = rawWithPeer(role);
