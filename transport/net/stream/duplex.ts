@@ -1,3 +1,4 @@
+import { ConnectionError } from "../../base/errors.ts";
 import { isLost } from "../../base/message.ts";
 import { handled, rejected } from "../../base/promise.ts";
 import {
@@ -25,6 +26,8 @@ export class Duplex implements PullStream, Disposable {
   #writable: WritableStream<Uint8Array> | undefined;
   #openSides = 2;
   #closed = false;
+  /** Reject the writes that wait. Deno before 2.9.6 does not settle them when a connection is closed. */
+  readonly #endWrites = new Set<(error: Error) => void>();
 
   /** Takes over a stream whose first bytes were read already. */
   constructor(stream: PullStream, early: Uint8Array) {
@@ -48,7 +51,7 @@ export class Duplex implements PullStream, Disposable {
         signal.addEventListener("abort", () => this.close(), { once: true }),
       write: (bytes) => {
         checkBytes(bytes);
-        return writeAll(this.#stream, bytes);
+        return this.#untilClosed(writeAll(this.#stream, bytes));
       },
       close: () => this.#endWriting(),
     });
@@ -95,6 +98,14 @@ export class Duplex implements PullStream, Disposable {
     if (this.#closed) return;
     this.#closed = true;
     this.#stream.close();
+    for (const end of this.#endWrites) {
+      end(
+        new ConnectionError(
+          "connection-closed",
+          "Cannot write: the stream was closed.",
+        ),
+      );
+    }
   }
 
   /** Same as {@link Duplex.close}. */
@@ -104,7 +115,16 @@ export class Duplex implements PullStream, Disposable {
 
   async #write(bytes: Uint8Array): Promise<number> {
     checkBytes(bytes);
-    return await this.#stream.write(bytes);
+    return await this.#untilClosed(this.#stream.write(bytes));
+  }
+
+  /** Waits for a write, but no longer than until the stream is closed. */
+  #untilClosed<T>(write: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#endWrites.add(reject);
+      const done = () => void this.#endWrites.delete(reject);
+      write.then(resolve, reject).then(done);
+    });
   }
 
   async #pull(

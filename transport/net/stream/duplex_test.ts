@@ -96,6 +96,18 @@ Deno.test("duplex: a writer that is aborted does not wait for a peer that does n
   }
 });
 
+Deno.test("duplex: a write that waits settles when it is closed", async () => {
+  const duplex = new Duplex({
+    read: () => new Promise(() => {}),
+    write: () => new Promise(() => {}),
+    close: () => {},
+  }, new Uint8Array(0));
+  const writing = duplex.write(new Uint8Array(1));
+  duplex.close();
+  const error = await assertRejects(() => writing, ConnectionError);
+  assertEquals(error.code, "connection-closed");
+});
+
 Deno.test("duplex: no more is read than was asked for", async () => {
   let reads = 0;
   const duplex = new Duplex({
