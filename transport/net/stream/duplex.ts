@@ -26,7 +26,7 @@ export class Duplex implements PullStream, Disposable {
   #writable: WritableStream<Uint8Array> | undefined;
   #openSides = 2;
   #closed = false;
-  /** Reject the writes that wait. Deno before 2.9.6 does not settle them when a connection is closed. */
+  /** Reject the writes that wait. Deno 2.9.3 does not settle them when a connection is closed. */
   readonly #endWrites = new Set<(error: Error) => void>();
 
   /** Takes over a stream whose first bytes were read already. */
