@@ -2,17 +2,24 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { eventually } from "../testing/eventually.ts";
 import { dialNative } from "../transport/client/dial_native.ts";
 import { dialRaw } from "../transport/client/dial_raw.ts";
+import type { Dialer } from "../transport/client/dialer.ts";
 import { next, turn } from "./_support/events.ts";
 import { HandServer } from "./_support/hand_server.ts";
 import { foreignServer } from "./_support/servers.ts";
 import { WebSocket } from "./websocket.ts";
 
-Deno.test("bufferedAmount counts the bytes that a peer which does not read has not taken", async () => {
-  await using server = await HandServer.listen();
-  const socket = new WebSocket(server.url);
+/** A socket that is open, and its peer, which does not read. */
+async function openUnread(server: HandServer, dialer: Dialer) {
+  const socket = new WebSocket(server.url, { dialer });
   await next(socket, "open");
   const peer = await server.accept();
   peer.stream.pause();
+  return { socket, peer };
+}
+
+Deno.test("bufferedAmount counts the bytes that a peer which does not read has not taken", async () => {
+  await using server = await HandServer.listen();
+  const { socket, peer } = await openUnread(server, dialRaw);
   const piece = new Uint8Array(1 << 20);
   for (let i = 0; i < 16; i++) socket.send(piece);
   assertEquals(socket.bufferedAmount, 16 << 20);
@@ -34,10 +41,7 @@ Deno.test("bufferedAmount counts the bytes that a peer which does not read has n
 Deno.test("What was not sent when the connection was lost stays in bufferedAmount", async () => {
   for (const dialer of [dialRaw, dialNative]) {
     await using server = await HandServer.listen();
-    const socket = new WebSocket(server.url, { dialer });
-    await next(socket, "open");
-    const peer = await server.accept();
-    peer.stream.pause();
+    const { socket, peer } = await openUnread(server, dialer);
     socket.send(new Uint8Array(32 << 20));
     await turn();
     const close = next(socket, "close");
@@ -121,10 +125,7 @@ Deno.test("A message during whose send a callback closes is sent, and does not s
 Deno.test("What was sent long before the connection was lost does not count in bufferedAmount", async () => {
   for (const dialer of [dialRaw, dialNative]) {
     await using server = await HandServer.listen();
-    const socket = new WebSocket(server.url, { dialer });
-    await next(socket, "open");
-    const peer = await server.accept();
-    peer.stream.pause();
+    const { socket, peer } = await openUnread(server, dialer);
     socket.send(new Uint8Array(8 << 20));
     await turn();
     peer.stream.resume();

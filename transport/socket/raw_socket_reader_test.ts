@@ -54,7 +54,7 @@ class ClosingReader extends RecordingReader {
   }
 }
 
-/** Has messages to answer until it is told that it has not. */
+/** Reports that messages may still be answered for as long as `busy` is set. */
 class AnsweringReader extends ClosingReader {
   busy = true;
 

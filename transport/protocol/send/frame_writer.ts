@@ -224,7 +224,7 @@ export class FrameWriter {
     return headerSizeFor(length, this.masked) + length;
   }
 
-  /** Encodes a control frame but for the masking, and returns where its payload begins. */
+  /** Encodes a control frame, whose payload the caller masks, and returns where the payload begins. */
   #control(
     bytes: Uint8Array,
     at: number,
