@@ -98,9 +98,12 @@ export interface UpgradeAgreement extends HandshakeAgreement {
  *
  * @example
  * ```ts
- * import { createKey } from "./agreement.ts";
- * import { checkUpgradeResponse, createUpgradeRequest } from "./client.ts";
- * import { ResponseReader } from "./response_reader.ts";
+ * import {
+ *   checkUpgradeResponse,
+ *   createKey,
+ *   createUpgradeRequest,
+ *   ResponseReader,
+ * } from "@honeybee/honeybee/protocol";
  *
  * const request = { host: "a.example", target: "/chat", key: createKey() };
  * const bytes = createUpgradeRequest(request); // To be written to the stream.

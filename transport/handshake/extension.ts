@@ -24,7 +24,7 @@ export interface Extension {
  *
  * @example
  * ```ts
- * import { parseExtensions } from "./extension.ts";
+ * import { parseExtensions } from "@honeybee/honeybee/protocol";
  *
  * parseExtensions("foo, bar; baz=2");
  * // [{ name: "foo", parameters: [] }, { name: "bar", parameters: [{ name: "baz", value: "2" }] }]

@@ -169,10 +169,13 @@ export function checkUpgradeHead(
  *
  * @example
  * ```ts
- * import { HandshakeError } from "./errors.ts";
- * import { checkUpgradeRequest, createUpgradeResponse } from "./server.ts";
- * import { parseRequestHead } from "./head.ts";
- * import { createRefusal } from "./refusal.ts";
+ * import {
+ *   checkUpgradeRequest,
+ *   createRefusal,
+ *   createUpgradeResponse,
+ *   HandshakeError,
+ *   parseRequestHead,
+ * } from "@honeybee/honeybee/protocol";
  *
  * function answer(head: string): Uint8Array {
  *   try {

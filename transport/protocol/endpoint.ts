@@ -33,7 +33,7 @@ const CLOSE_TIMEOUT = 5_000;
  *
  * @example
  * ```ts
- * import { Endpoint } from "./endpoint.ts";
+ * import { Endpoint } from "@honeybee/honeybee/protocol";
  *
  * const messages: unknown[] = [];
  * const server = new Endpoint({

@@ -87,7 +87,7 @@ const WHOLE_BINARY = 0x80 | OPCODE_BINARY;
  *
  * @example
  * ```ts
- * import { Receiver } from "./receiver.ts";
+ * import { Receiver } from "@honeybee/honeybee/protocol";
  *
  * const receiver = new Receiver({
  *   message: (data) => (console.log(data), true), // "Hello"

@@ -74,7 +74,7 @@ const encoder = new TextEncoder();
  *
  * @example
  * ```ts
- * import { Sender } from "./sender.ts";
+ * import { Sender } from "@honeybee/honeybee/protocol";
  *
  * const sender = new Sender({ role: "server" });
  * sender.message("Hello");

@@ -90,7 +90,7 @@ export interface ProtocolErrorOptions extends ErrorOptions {
  *
  * @example
  * ```ts
- * import { ProtocolError } from "./errors.ts";
+ * import { ProtocolError } from "@honeybee/honeybee/protocol";
  *
  * const error = new ProtocolError("mask-missing", "Cannot receive: no mask.", {
  *   offset: 12,

@@ -83,7 +83,7 @@ export function opcodeName(opcode: number): string {
  *
  * @example
  * ```ts
- * import { decodeHeader, describeFrame } from "./frame.ts";
+ * import { decodeHeader, describeFrame } from "@honeybee/honeybee/protocol";
  *
  * const header = decodeHeader(new Uint8Array([0x81, 0x05]));
  * if (header) console.log(describeFrame(header)); // "text fin 5 B"

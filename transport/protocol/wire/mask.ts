@@ -27,7 +27,7 @@ export function rotateKey(key: number, phase: number): number {
  *
  * @example
  * ```ts
- * import { mask } from "./mask.ts";
+ * import { mask } from "@honeybee/honeybee/protocol";
  *
  * const bytes = new Uint8Array([0x7f, 0x9f, 0x4d, 0x51, 0x58]);
  * mask(bytes, 0x3d21fa37);
