@@ -13,7 +13,7 @@ import { interrupted } from "./interrupted.ts";
 
 const SUBSCRIPTION = "notes";
 const signal = interrupted();
-// Relays cut clients that send nothing for a minute. Honeybee pings every 20 s by default.
+// Relays disconnect clients that send nothing for a minute. Honeybee pings every 20 s by default.
 const pool = new OutboundPool("relays", {
   signal,
   connection: { compression: true },

@@ -50,7 +50,7 @@ const NAMES: OptionNames<MockDialerOptions> = { otherwise: true };
  * A dialer that follows a script and records its dials. Give its {@link MockDialer.dial} as the option `dialer`.
  *
  * Like every dialer, it ends with the signal's reason as soon as the signal aborts. A socket that a function returns
- * after that is cut.
+ * after that is terminated.
  *
  * @example
  * ```ts

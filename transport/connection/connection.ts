@@ -330,7 +330,7 @@ export class Connection implements AsyncDisposable {
     return this.closed;
   }
 
-  /** Cuts the connection at once. Messages that are still buffered are lost. */
+  /** Ends the connection at once, without a closing handshake. Messages that are still buffered are lost. */
   terminate(): void {
     this.#life.terminate();
   }

@@ -27,7 +27,7 @@ export interface DialBounds {
  * Makes one attempt to open a socket: waits for the gate, asks for the headers, dials.
  *
  * It settles at the latest when `handshakeTimeout` has passed since the gate, and as soon as the signal aborts,
- * whatever `headers` and the dialer do. The gate is left then, and a socket that arrives later is cut.
+ * whatever `headers` and the dialer do. The gate is left then, and a socket that arrives later is terminated.
  *
  * @throws {HandshakeError} `timeout`.
  * @throws {ConnectionError} `dial-failed` if `headers` or the dialer returns something unusable.
@@ -146,7 +146,7 @@ function isSocket(value: unknown): boolean {
     typeof Reflect.get(value, "terminate") === "function";
 }
 
-/** Cuts a socket for which no call waits any more. */
+/** Terminates a socket for which no call waits any more. */
 export function cutUnused(socket: Socket): void {
   // If a custom socket throws here, there is no caller left to report it to.
   notify(() => socket.terminate(), () => {});

@@ -66,7 +66,10 @@ export interface OpenConnectionOptions extends LoggingOptions {
   readonly writeTimeout?: number | undefined;
   /**
    * The maximum time of a closing handshake, in milliseconds, whichever side begins it; 0 for no limit. After that, the
-   * socket is cut. In a pool it also limits the wait for workers: with 0, a worker of your own that never ends keeps
+   * connection is terminated. While the peer keeps taking what is buffered, the limit is extended, at most to four
+   * times.
+   *
+   * In a pool, the option also limits the wait for workers: with 0, a worker of your own that never ends keeps
    * `close()` waiting.
    *
    * @default {5000}

@@ -79,7 +79,7 @@ export interface ListenOptions extends AcceptOptions, LoggingOptions {
    */
   readonly maxHeadSize?: number | undefined;
   /**
-   * The maximum number of connections that are not accepted yet. A further one is cut.
+   * The maximum number of connections that are not accepted yet. A further one is closed at once.
    *
    * @default {1024}
    */

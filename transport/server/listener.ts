@@ -175,8 +175,8 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
   }
 
   /**
-   * Stops accepting, and cuts connections that are not accepted yet. Connections that were accepted stay open. Safe to
-   * call twice.
+   * Stops accepting, and closes connections that are not accepted yet. Connections that were accepted stay open. Safe
+   * to call twice.
    */
   async close(): Promise<void> {
     if (!this.#stopped) this.#log?.info("Listener closed");

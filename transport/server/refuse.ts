@@ -30,7 +30,7 @@ export async function refuse(
 }
 
 /**
- * Writes a response, and waits a second for the peer to leave: a stream that is cut while data still comes in may
+ * Writes a response, and waits a second for the peer to leave: a stream that is closed while data still comes in may
  * lose the response on its way.
  */
 export async function answerAndClose(

@@ -48,8 +48,9 @@ const EVENTS = ["open", "message", "error", "close"] as const;
  *   refuses a frame of more than 64 MiB.
  * - A client sends only the close codes 1000 and 3000 to 4999. In place of every other code it sends 1000 with the same
  *   reason, and a server does so with codes that may not be sent. {@link SocketEnd.sent} is what went out.
- * - The connection cannot be cut. After {@link NativeSocket.terminate}, or a closing handshake without an answer, the
- *   socket has ended, but the runtime keeps the TCP connection, and with it the process, alive until the peer ends it.
+ * - The connection cannot be ended without a close frame. After {@link NativeSocket.terminate}, or a closing handshake
+ *   without an answer, the socket has ended, but the runtime keeps the TCP connection, and with it the process, alive
+ *   until the peer ends it.
  *
  * Deno does not report some ends exactly:
  *

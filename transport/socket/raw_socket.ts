@@ -83,7 +83,7 @@ export interface RawSocketOptions extends Omit<SocketOptions, "compression"> {
 
 /**
  * RFC 6455 over any stream of bytes, in either role, with everything that the runtime's own socket hides: pings and
- * pongs, backpressure in both directions, limits, and a real cut.
+ * pongs, backpressure in both directions, limits, and termination without a closing handshake.
  *
  * An `Endpoint` decides about the protocol. Small messages are gathered and written together.
  */
@@ -218,7 +218,7 @@ export class RawSocket implements Socket {
     this.#driver.close(code, reason, timeout);
   }
 
-  /** Cuts the connection, and ends before this returns. What is queued is lost. */
+  /** Ends the connection without a closing handshake, before this returns. What is queued is lost. */
   terminate(error?: Error): void {
     this.#driver.terminate(error);
   }

@@ -49,8 +49,8 @@ export interface SocketReader {
    */
   message(data: Message, size: number, at: number): boolean;
   /**
-   * Whether messages that it has taken may still be answered. A raw socket asks in every turn of the event loop after the
-   * peer's close frame, and does not answer that frame while it is `true`, for at most `closeTimeout`.
+   * Whether messages that it has taken may still be answered. A raw socket asks in every turn of the event loop after
+   * the peer's close frame, and does not answer that frame while it is `true`, for at most `closeTimeout`.
    *
    * @default {false}
    */
@@ -167,8 +167,8 @@ export interface Socket {
    */
   close(code?: number, reason?: string, options?: SocketCloseOptions): void;
   /**
-   * Cuts the connection without a handshake. The end may be reported before this returns. Messages that are buffered
-   * are lost.
+   * Ends the connection without a closing handshake. The end may be reported before this returns. Messages that are
+   * buffered are lost.
    */
   terminate(error?: Error): void;
 }

@@ -94,7 +94,7 @@ export interface StreamListener {
    * @throws {Error} If the listener does not speak TLS.
    */
   setTls(tls: TlsServerOptions): void;
-  /** Stops accepting. Connections that were not returned by {@link accept} are cut. Safe to call twice. */
+  /** Stops accepting. Connections that were not returned by {@link accept} are closed. Safe to call twice. */
   close(): void;
 }
 
@@ -112,7 +112,7 @@ export interface StreamListenerOptions {
   readonly reusePort: boolean;
   /** Maximum duration of a TLS handshake, in milliseconds; 0 for no maximum. */
   readonly handshakeTimeout: number;
-  /** Maximum number of TLS handshakes at a time; further connections are cut. */
+  /** Maximum number of TLS handshakes at a time; further connections are closed. */
   readonly maxPending: number;
   /**
    * Called for a TLS handshake that failed or was refused, and when the system cannot accept for the time being (no
@@ -121,7 +121,7 @@ export interface StreamListenerOptions {
   readonly onError: (error: Error, remoteAddr: PeerAddress | undefined) => void;
 }
 
-/** Returns the error for a connection that is cut because `maximum` others are waiting. */
+/** Returns the error for a connection that is closed because `maximum` others are waiting. */
 export function tooManyPending(maximum: number): HandshakeError {
   return new HandshakeError(
     "aborted",
