@@ -36,18 +36,20 @@ export class SharedRead {
   readonly #shared = shared ??= new Uint8Array(READ_SIZE);
   /** What the socket reads into. */
   #memory: Uint8Array | undefined;
+  #hasRead = false;
   /** While it is not set, the socket is paused. */
   handler: SharedReadHandler | undefined;
 
   /**
-   * Called by the runtime at first and after each read: returns the memory for the next read, `undefined` for no
-   * change.
+   * Called by the runtime after each read, and for each handle that the socket gets before: a host may have several
+   * addresses, each of which is tried with a handle of its own. Returns the memory for the next read, `undefined` for
+   * no change.
    */
   readonly buffer = (): Uint8Array | undefined => {
     const target = this.handler?.target();
     const isLarge = target !== undefined && target.length >= READ_SIZE;
     const memory = isLarge ? target.subarray(0, MAX_DIRECT) : this.#shared;
-    if (memory === this.#memory) return undefined;
+    if (this.#hasRead && memory === this.#memory) return undefined;
     this.#memory = memory;
     return memory;
   };
@@ -55,6 +57,7 @@ export class SharedRead {
   /** Called by the runtime after each read. Returns `true` to read on: a pause is made by pausing the socket. */
   readonly callback = (count: number): boolean => {
     const memory = this.#memory;
+    this.#hasRead = true;
     if (memory === undefined || memory === this.#shared) {
       this.handler?.data(this.#shared.subarray(0, count));
     } else this.handler?.stored(memory.subarray(0, count));

@@ -1,0 +1,41 @@
+import { assert, assertEquals } from "@std/assert";
+import { once } from "node:events";
+import * as net from "node:net";
+import { pattern, StreamEnd } from "../_support/stream_end.ts";
+import { NodeStream } from "./node_stream.ts";
+import { readingBy, SharedRead } from "./shared_read.ts";
+
+const HOST = "127.0.0.1";
+
+/** Resolves every name to an address at which nobody listens, and to {@link HOST}. */
+const lookup: net.LookupFunction = (_name, _options, done) =>
+  done(null, [
+    { address: "127.0.0.2", family: 4 },
+    { address: HOST, family: 4 },
+  ]);
+
+Deno.test("a socket whose first address fails reads from the next one", async () => {
+  const length = 200_000;
+  const server = net.createServer((peer) => peer.end(pattern(0, length)));
+  server.listen(0, HOST);
+  await once(server, "listening");
+  const address = server.address();
+  assert(address !== null && typeof address === "object");
+  const shared = new SharedRead();
+  const socket = net.connect({
+    host: "two.addresses",
+    port: address.port,
+    lookup,
+    autoSelectFamily: true,
+    ...readingBy(shared),
+  });
+  const stream = new NodeStream(socket, shared);
+  await once(socket, "connect");
+  const end = new StreamEnd(stream);
+  end.resume();
+  await end.until(() => end.has("end"));
+  assertEquals([end.received, end.wrong], [length, []]);
+  stream.destroy();
+  server.close();
+  await once(server, "close");
+});
