@@ -12,7 +12,8 @@
  *
  * - `connection-closed`: the connection is closed, or was closed while the call waited.
  * - `not-connected`: `connect()` was not called, or has not finished.
- * - `invalid-state`: `connect()` was called on a connection that is connecting, connected or closed.
+ * - `invalid-state`: `connect()` was called on a connection that is connecting, connected or closed; or a stream was read
+ *   or written while another read or write was under way.
  * - `dial-failed`: no connection could be made. The last failure is the `cause`.
  * - `listen-failed`: the listener cannot listen, or can no longer listen. The error of the system is the `cause`.
  * - `peer-closed-clean`: the peer closed with code 1000, 1001 or without a code (1005).

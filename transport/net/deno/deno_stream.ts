@@ -10,6 +10,7 @@ import type { PeerAddress } from "../stream/address.ts";
 import type { ByteStream, ByteStreamHandler } from "../stream/byte_stream.ts";
 import { KeptMemory } from "../stream/kept_memory.ts";
 import type { PullStream } from "../stream/pull_stream.ts";
+import { refusedWrite } from "../stream/stream_errors.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 import {
   joinReaders,
@@ -70,13 +71,7 @@ export class DenoStream implements ByteStream {
 
   write(bytes: Uint8Array): boolean {
     if (this.#broken || this.#destroyed) return false;
-    if (this.#ended || this.#writing) {
-      throw new Error(
-        this.#ended
-          ? "Cannot write: our side of the stream has ended."
-          : "Cannot write: another write is under way. Wait for drain.",
-      );
-    }
+    if (this.#ended || this.#writing) throw refusedWrite(this.#ended);
     this.#writing = true;
     void this.#writeAll(bytes);
     return false;

@@ -13,6 +13,7 @@ import type { ByteStream, ByteStreamHandler } from "../stream/byte_stream.ts";
 import { type Writer, writerFor } from "./node_writer.ts";
 import { type ReadSwitch, readSwitchOf } from "./read_switch.ts";
 import { KeptMemory } from "../stream/kept_memory.ts";
+import { refusedWrite } from "../stream/stream_errors.ts";
 import type { SharedRead, SharedReadHandler } from "./shared_read.ts";
 
 /** The maximum number of bytes that may arrive while a stream is paused, if the runtime cannot pause it. */
@@ -276,15 +277,11 @@ export class NodeStream implements ByteStream {
     this.#onError(new Error("The stream was closed."));
   };
 
-  /** @throws {Error} When the caller must not write. */
+  /** @throws {ConnectionError} When the caller must not write. */
   #mayWrite(): boolean {
     if (this.#isBroken) return false;
     if (this.#write === "idle" && !this.#ended) return true;
-    throw new Error(
-      this.#ended
-        ? "Cannot write: our side of the stream has ended."
-        : "Cannot write: another write is under way. Wait for drain.",
-    );
+    throw refusedWrite(this.#ended);
   }
 
   readonly #onWritten = (error?: Error | null): void => {

@@ -95,7 +95,7 @@ export interface ByteStream {
    * @param bytes From 1 to {@link MAX_WRITE_SIZE} bytes.
    * @returns `true` when the system has taken all of the bytes already: `drain` is not called then. `false` when the
    * write is under way, and when our side is broken or the stream destroyed.
-   * @throws {Error} While another write is under way, and after {@link end}.
+   * @throws {ConnectionError} `invalid-state` while another write is under way, `connection-closed` after {@link end}.
    */
   write(bytes: Uint8Array): boolean;
   /**

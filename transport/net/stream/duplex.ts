@@ -1,12 +1,8 @@
 import { ConnectionError } from "../../base/errors.ts";
 import { isLost } from "../../base/message.ts";
 import { handled, rejected } from "../../base/promise.ts";
-import {
-  bufferChanged,
-  checkBytes,
-  type PullStream,
-  writeAll,
-} from "./pull_stream.ts";
+import { checkBytes, type PullStream, writeAll } from "./pull_stream.ts";
+import { bufferChanged } from "./stream_errors.ts";
 
 /** How many bytes one read of {@link Duplex.readable} asks for. */
 const READ_SIZE = 65_536;

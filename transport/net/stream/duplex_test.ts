@@ -5,6 +5,7 @@ import { ConfigError, ConnectionError } from "../../base/errors.ts";
 import { DenoStream } from "../deno/deno_stream.ts";
 import { openStream } from "../open_stream.ts";
 import type { ByteStream } from "./byte_stream.ts";
+import { memoryStreams } from "./memory_stream.ts";
 import { PullAdapter } from "./pull_stream.ts";
 import { utf8 } from "../../_support/bytes.ts";
 import { tcpPair } from "../../_support/raw.ts";
@@ -106,6 +107,30 @@ Deno.test("duplex: a write that waits settles when it is closed", async () => {
   duplex.close();
   const error = await assertRejects(() => writing, ConnectionError);
   assertEquals(error.code, "connection-closed");
+});
+
+Deno.test("duplex: calls that the stream refuses fail with an error that has a code", async () => {
+  const [stream, peer] = memoryStreams(1);
+  using peerDuplex = new Duplex(new PullAdapter(peer), new Uint8Array(0));
+  const duplex = new Duplex(new PullAdapter(stream), new Uint8Array(0));
+  const codeOf = async (call: () => Promise<unknown>) =>
+    (await assertRejects(call, ConnectionError)).code;
+  const buffer = new Uint8Array(2);
+
+  const reading = duplex.read(buffer);
+  assertEquals(await codeOf(() => duplex.read(buffer)), "invalid-state");
+  const writing = duplex.write(buffer);
+  assertEquals(await codeOf(() => duplex.write(buffer)), "invalid-state");
+  await peerDuplex.read(new Uint8Array(1));
+  await peerDuplex.read(new Uint8Array(1));
+  await writing;
+  await duplex.closeWrite();
+  assertEquals(await codeOf(() => duplex.write(buffer)), "connection-closed");
+
+  const ended = codeOf(() => reading);
+  duplex.close();
+  assertEquals(await ended, "connection-closed");
+  assertEquals(await codeOf(() => duplex.read(buffer)), "connection-closed");
 });
 
 Deno.test("duplex: no more is read than was asked for", async () => {

@@ -1,5 +1,6 @@
 import { plainBytes } from "../../base/message.ts";
 import type { ByteStream, ByteStreamHandler } from "./byte_stream.ts";
+import { refusedWrite } from "./stream_errors.ts";
 
 const NO_HANDLER: ByteStreamHandler = {
   data: () => {},
@@ -74,13 +75,7 @@ export class MemoryStream implements ByteStream {
 
   write(bytes: Uint8Array): boolean {
     if (this.#destroyed || this.#broken) return false;
-    if (this.#writing || this.#ended) {
-      throw new Error(
-        `Cannot write: ${
-          this.#writing ? "another write is under way" : "our side has ended"
-        }.`,
-      );
-    }
+    if (this.#writing || this.#ended) throw refusedWrite(this.#ended);
     this.#writing = true;
     this.#output = plainBytes(bytes);
     this.#move();

@@ -1,6 +1,6 @@
 import { sleep } from "../../base/schedule.ts";
 import type { Clock } from "../../base/clock.ts";
-import { ConfigError, ConnectionError } from "../../base/errors.ts";
+import { ConfigError } from "../../base/errors.ts";
 import { isBytes, isLost, plainBytes } from "../../base/message.ts";
 import { handled, rejected } from "../../base/promise.ts";
 import { HandshakeError } from "../../handshake/errors.ts";
@@ -11,6 +11,7 @@ import {
 } from "../../handshake/response_reader.ts";
 import { isLendable } from "../../protocol/send/borrowed_message.ts";
 import { type ByteStream, MAX_WRITE_SIZE } from "./byte_stream.ts";
+import { bufferChanged, closedByOwner, refusedRead } from "./stream_errors.ts";
 
 const CHUNK = 4_096;
 /** The maximum wait for the body of a refusal after its head, in milliseconds. */
@@ -89,9 +90,7 @@ export class PullAdapter implements PullStream {
     if (this.#error !== undefined) return Promise.reject(this.#error);
     if (this.#ended) return Promise.resolve(null);
     if (this.#read !== undefined) {
-      return Promise.reject(
-        new Error("Cannot read: another read is under way."),
-      );
+      return Promise.reject(refusedRead());
     }
     this.#read = {
       ...Promise.withResolvers<number | null>(),
@@ -120,7 +119,7 @@ export class PullAdapter implements PullStream {
   /** Closes the stream at once. */
   close(): void {
     this.#stream.destroy();
-    this.#onError(new Error("The stream was closed."));
+    this.#onError(closedByOwner());
   }
 
   /**
@@ -320,12 +319,4 @@ export function checkBytes(bytes: unknown): asserts bytes is Uint8Array {
     );
   }
   if (isLost(bytes)) throw bufferChanged("write");
-}
-
-/** Returns the error for a buffer of the caller that was resized or transferred. */
-export function bufferChanged(what: "read" | "write"): ConnectionError {
-  return new ConnectionError(
-    "buffer-changed",
-    `Cannot ${what}: the buffer was resized or transferred. Leave it unchanged until the ${what} is complete.`,
-  );
 }

@@ -75,10 +75,12 @@ export const WRITING: readonly ContractCase[] = [
       const { stream } = ours;
       const byte = new Uint8Array(1);
       await ours.fill();
-      assert.throws(() => stream.write(byte), /under way/);
+      const underWay = { code: "invalid-state", message: /under way/ };
+      assert.throws(() => stream.write(byte), underWay);
       stream.end();
       stream.end();
-      assert.throws(() => stream.write(byte), /has ended/);
+      const ended = { code: "connection-closed", message: /has ended/ };
+      assert.throws(() => stream.write(byte), ended);
       stream.destroy();
       stream.destroy();
       assert.equal(stream.write(byte), false);
