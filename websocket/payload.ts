@@ -1,5 +1,5 @@
 import { isAnyArrayBuffer, isTypedArray } from "node:util/types";
-import type { Message } from "../transport/base/message.ts";
+import { isLost, type Message } from "../transport/base/message.ts";
 
 /** What `send` takes, without what is not a string, bytes or a `Blob`. The bytes are the caller's. */
 export type Payload = Message | Blob;
@@ -25,9 +25,10 @@ export function toPayload(data: unknown): Payload {
   if (data instanceof Blob) return data;
   if (ArrayBuffer.isView(data)) {
     const { buffer, byteOffset, byteLength } = data;
-    // The length of a typed array that has lost its memory is 0. Only one that has it can be read.
-    if (byteLength === 0 && isTypedArray(data)) {
-      Reflect.apply(Uint8Array.prototype.at, data, [0]);
+    if (byteLength === 0 && isTypedArray(data) && isLost(data)) {
+      throw new TypeError(
+        "Cannot send: the buffer of data was transferred or resized, so its content is lost.",
+      );
     }
     return new Uint8Array(buffer, byteOffset, byteLength);
   }

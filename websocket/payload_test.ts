@@ -74,6 +74,9 @@ Deno.test("Bytes whose memory is gone are a TypeError", () => {
   for (const data of lost) {
     assertThrows(() => toPayload(data), TypeError);
   }
+  // The length of such an array is 0, so only the library can tell.
+  const array = lost.at(-1);
+  assertThrows(() => toPayload(array), TypeError, "its content is lost");
   const empty = [
     new ArrayBuffer(0),
     new Uint16Array(0),

@@ -31,14 +31,14 @@ export function plainBytes(bytes: Uint8Array): Uint8Array {
 }
 
 /**
- * Whether the memory of bytes was transferred, or resized so that they are outside of it: their content is lost, and
- * their length is 0.
+ * Whether the memory of a typed array was transferred, or resized so that the array is outside of it: its content is
+ * lost, and its length is 0.
  */
-export function isLost(bytes: Uint8Array): boolean {
-  if (bytes.byteLength > 0) return false;
+export function isLost(array: ArrayBufferView): boolean {
+  if (array.byteLength > 0) return false;
   try {
-    // Only a view that has its memory can be read.
-    Uint8Array.prototype.at.call(bytes, 0);
+    // Only a typed array that has its memory can be read.
+    Reflect.apply(Uint8Array.prototype.at, array, [0]);
     return false;
   } catch {
     return true;
