@@ -123,7 +123,7 @@ export class SendQueue {
       if (error.code === "unsent-overflow") this.#onError(error);
       return;
     }
-    const { bufferedBytes } = connection.stats();
+    const { bufferedBytes } = connection;
     if (connection.state === "connected" || bufferedBytes > 0) {
       this.#target = this.#position + bufferedBytes;
       return;

@@ -185,6 +185,11 @@ export class Connection implements AsyncDisposable {
     return this.#life.lastSignAt;
   }
 
+  /** The number of bytes that wait to be sent; 0 before the connection is connected. */
+  get bufferedBytes(): number {
+    return this.#life.opened?.socket.bufferedAmount ?? 0;
+  }
+
   /** Resolves with how the connection ended: close codes, reasons, which side began, and the error. Never rejects. */
   get closed(): Promise<SocketEnd> {
     return this.#life.outcome.closed;
