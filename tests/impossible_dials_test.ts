@@ -11,6 +11,7 @@ import {
 } from "../mod.ts";
 import { MockDialer, MockSocket } from "../testing/mod.ts";
 import {
+  CA,
   CLIENT_CERT,
   CLIENT_KEY,
   SERVER_KEY,
@@ -59,6 +60,8 @@ const OPTIONS: readonly Case[] = [
   ["key", SECURE, { cert: CLIENT_CERT, key: "" }],
   ["key", SECURE, { cert: CLIENT_CERT, key: SERVER_KEY }],
   ["cert", PLAIN, { cert: CLIENT_CERT, key: CLIENT_KEY }],
+  ["caCerts", PLAIN, { caCerts: [CA] }],
+  ["caCerts", PLAIN, { caCerts: [CA], unix: "/tmp/x" }],
 ];
 /** What both kinds of sockets refuse in the same way. */
 const EVERYWHERE: readonly Case[] = [

@@ -61,7 +61,7 @@ export async function runForwardProxy(
     const place: ForwardPlace = {
       origin: `${scheme}://${HOST}:${backend}`,
       forbidden: `${scheme}://${HOST}:${forbidden}`,
-      caCerts: [certificates.ca],
+      caCerts: scheme === "wss" ? [certificates.ca] : [],
       open,
       guarded,
       login: proxy.login,

@@ -74,7 +74,8 @@ async function runHttp1(
   ] as const;
   for (const [scheme, origin] of origins) {
     await using peer = await startOurs({ acceptor, port: backend });
-    const dial = { proxy: false, caCerts: [certificates.ca] } as const;
+    const caCerts = origin.startsWith("wss:") ? [certificates.ca] : [];
+    const dial = { proxy: false, caCerts } as const;
     await using row = proxiedRow(peer, origin, dial);
     const names = [version, `\`dialRaw\` to ${scheme}`, `\`${acceptor}\``];
     await runRow(row, names, OURS[acceptor], matrices, tally);

@@ -72,7 +72,7 @@ for (const secure of [false, true]) {
     const incoming = listener[Symbol.asyncIterator]();
     const url = `${secure ? "wss" : "ws"}://localhost:${addr.port}/x`;
     const dialled = dialRaw(url, {
-      caCerts: [CA],
+      ...(secure && { caCerts: [CA] }),
       proxy: `http://bee:h%3An%20y@${HOST}:${proxy.port}`,
     });
     const arrival = (await incoming.next()).value;

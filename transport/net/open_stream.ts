@@ -51,7 +51,7 @@ export function checkOpenOptions(options: OpenOptions, prefix = ""): void {
  */
 export function checkOpenTarget(
   url: string,
-  { cert, key, unix }: OpenOptions,
+  { caCerts = [], cert, key, unix }: OpenOptions,
   prefix = "",
 ): void {
   const isSecure = url.startsWith("wss:");
@@ -61,6 +61,9 @@ export function checkOpenTarget(
   }
   if (hasCertificate && !isSecure) {
     throw unsupported(`${prefix}cert`, "a wss: URL");
+  }
+  if (caCerts.length > 0 && !isSecure) {
+    throw unsupported(`${prefix}caCerts`, "a wss: URL");
   }
 }
 

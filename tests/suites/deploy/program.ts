@@ -27,10 +27,7 @@ const connection = { closeTimeout: 3_000 };
 
 // The port is 443.
 const secure = "wss://localhost/";
-const feeds = new OutboundPool("feeds", {
-  signal,
-  connection: { ...connection, caCerts },
-});
+const feeds = new OutboundPool("feeds", { signal, connection });
 const peers = new InboundPool("peers", { signal, connection });
 const server = Deno.serve(
   (request) =>
@@ -44,14 +41,15 @@ void forEachMessage(feeds, ({ data }) => {
 });
 void forEachMessage(peers, ({ data, reply }) => reply(data));
 
+const certificates = (url: string) => url === secure ? { caCerts } : {};
 for (const url of [upstream, secure]) {
-  feeds.connect(url);
+  feeds.connect(url, { connection: certificates(url) });
   await feeds.whenConnected(url, { signal: AbortSignal.timeout(10_000) });
 }
 console.log("pool connected");
 
 for (const url of [upstream, secure]) {
-  const socket = new WebSocket(url, [], { caCerts });
+  const socket = new WebSocket(url, [], certificates(url));
   await new Promise((resolve, reject) => {
     socket.onopen = resolve;
     socket.onerror = reject;

@@ -141,7 +141,7 @@ export class Crowd implements AsyncDisposable {
       const { silence: _, ...options } = this.#manners;
       const connection = new Connection(url, {
         ...options,
-        caCerts: [CA],
+        ...(url.startsWith("wss:") && { caCerts: [CA] }),
         dialer: native
           ? (url, { signal }) => dialNative(url, { signal })
           : dialRaw,

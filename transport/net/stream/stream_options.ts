@@ -8,13 +8,13 @@ export const ALPN = ["http/1.1"];
 /** The certificates of a TLS client, PEM-encoded. */
 export interface TlsClientOptions {
   /**
-   * Certificates to trust beside the runtime's own.
+   * Certificates to trust beside the runtime's own. Only for `wss:` URLs.
    *
    * @default {none}
    */
   readonly caCerts?: readonly string[] | undefined;
   /**
-   * The client's certificate chain.
+   * The client's certificate chain. Only for `wss:` URLs.
    *
    * @default {none}
    */
