@@ -14,7 +14,7 @@ import {
 import { CLOSE_POLICY_VIOLATION } from "../transport/protocol/wire/close.ts";
 import type { ResolvedOutboundWorkerOptions } from "./worker_options.ts";
 
-/** The delay after a refusal that a quick retry cannot mend, in milliseconds, times a random number from 1 to 2. */
+/** The delay after a refusal that a quick retry cannot fix, in milliseconds, times a random number from 1 to 2. */
 export const LONG_WAIT = 60_000;
 
 /** Describes a connection that was lost or could not be made: the argument of `shouldReconnect`. */
@@ -56,7 +56,7 @@ export type ShouldReconnect = (
  * Returns the decision of a pool that has no `shouldReconnect`.
  *
  * - After a loss: `"reconnect"`. After a close with code 1008 (policy violation): 60,000 ms.
- * - After a refusal that a quick retry cannot mend (status 401, 403 and similar, a wrong certificate): 60,000 ms, since
+ * - After a refusal that a quick retry cannot fix (status 401, 403 and similar, a wrong certificate): 60,000 ms, since
  *   servers and credentials change.
  * - After an error that cannot heal (a wrong URL or option), a `DoNotRetryError`, or when the retry policy gave up:
  *   `"stop"`.

@@ -18,7 +18,7 @@ export type CutKind = "reset" | "end";
  * closed: the connection is half open.
  *
  * - `"hold"`: nothing is read, so the buffer of the sender fills up. What was sent comes out when the stall is over.
- * - `"swallow"`: what is sent is read and lost, so the sender can go on for ever.
+ * - `"swallow"`: what is sent is read and lost, so the sender can go on forever.
  */
 export type StallKind = "hold" | "swallow";
 

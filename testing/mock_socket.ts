@@ -174,7 +174,7 @@ export class MockSocket implements Socket {
     }
   }
 
-  /** Goes on after the reader paused reading. */
+  /** Resumes after the reader paused reading. */
   resume(): void {
     this.resumed++;
     if (this.behaviour.resume !== undefined) return this.behaviour.resume();

@@ -1,4 +1,4 @@
-/** What no dial could succeed with is an error of the call, and not of each attempt for ever. */
+/** What no dial could succeed with is an error of the call, and not of each attempt forever. */
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   Connection,

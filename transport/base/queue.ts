@@ -56,7 +56,7 @@ function limit(field: string, value: unknown): number {
  * A first-in, first-out queue. The producer never waits, and consumers read asynchronously.
  *
  * - Each item is delivered once, even if several loops read.
- * - Leaving a loop (`break`) loses nothing: the next loop goes on with the next item.
+ * - Leaving a loop (`break`) loses nothing: the next loop continues with the next item.
  * - Cancelling {@link Queue.take} loses nothing.
  * - After {@link Queue.close}, the items that are left can still be read. Then loops end.
  * - `push` never refuses an item. Its result tells the producer when to pause.

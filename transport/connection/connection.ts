@@ -354,7 +354,7 @@ export class Connection implements AsyncDisposable {
     this.#life.receiving.deliverTo(sink);
   }
 
-  /** Goes on reading after the sink of {@link Connection.deliverTo} returned `false`. Has no effect otherwise. */
+  /** Resumes reading after the sink of {@link Connection.deliverTo} returned `false`. Has no effect otherwise. */
   resume(): void {
     this.#life.receiving.resume();
   }

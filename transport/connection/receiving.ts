@@ -13,13 +13,13 @@ export interface MessageSink {
    * @param size The payload in bytes, before any compression.
    * @param at When the message was read, in epoch milliseconds.
    * @returns `false` to pause reading until `connection.resume()`. The message counts as taken. A socket without
-   * flow control goes on delivering.
+   * flow control continues to deliver.
    */
   message(data: Message, size: number, at: number): boolean;
   /**
    * Whether messages that it has taken may still be answered. It is asked in every turn of the event loop after the
-   * peer's close frame, and while it returns `true`, for at most `closeTimeout`, that frame is not answered: nothing can
-   * be sent behind the answer. Must not throw.
+   * peer's close frame, and while it returns `true`, for at most `closeTimeout`, that frame is not answered: nothing
+   * can be sent behind the answer. Must not throw.
    *
    * @default {false}
    */
@@ -116,7 +116,7 @@ export class Receiving {
     this.#activity = activity;
   }
 
-  /** Takes a message. Returns whether reading goes on. */
+  /** Takes a message. Returns whether reading continues. */
   message(data: Message, size: number, at: number): boolean {
     this.messages++;
     this.bytes += size;
@@ -188,7 +188,7 @@ export class Receiving {
     this.#pumping = false;
   }
 
-  /** Hands a message to the sink. Returns whether reading goes on. */
+  /** Hands a message to the sink. Returns whether reading continues. */
   #hand(sink: MessageSink, data: Message, size: number, at: number): boolean {
     // Set before the call, in which the sink may resume.
     this.#pausedBySink = true;

@@ -13,7 +13,7 @@ export interface HttpResponse extends ResponseHead {
 }
 
 /**
- * Reads the answer to a request that wants the stream for another protocol, an upgrade or a `CONNECT`.
+ * Reads the response to a request that takes over the stream: an upgrade or a `CONNECT`.
  *
  * - Interim responses (100, 102, 103 and other 1xx except 101) are skipped (RFC 9110, section 15.2), at most
  *   {@link MAX_INTERIM_RESPONSES}.

@@ -55,7 +55,7 @@ export interface UpgradePolicy {
 
 /** What a request to upgrade asks for. */
 export interface UpgradeWish {
-  /** The first protocol token of the client's that the server knows, as the server writes it. */
+  /** The first of the client's protocol tokens that the server supports, as the server writes it. */
   readonly upgrade: string;
   /** The client's key; "" for another token than `websocket`. */
   readonly key: string;

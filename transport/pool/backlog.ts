@@ -47,7 +47,7 @@ export interface Inlet {
   readonly canPause: boolean;
   /** Whether reading is paused. */
   paused: boolean;
-  /** Goes on reading. */
+  /** Resumes reading. */
   resume(): void;
   /** Drops a message that does not fit, and all that follow. Returns `true`. */
   refuse(error: Error): boolean;

@@ -11,7 +11,7 @@ import type { InboxMessage } from "./worker.ts";
 export interface MessageSource {
   /** Whether reading can be paused, because the socket has backpressure. */
   readonly flowControl: boolean;
-  /** Goes on reading after {@link DeliverySink.message} returned `false`. */
+  /** Resumes reading after {@link DeliverySink.message} returned `false`. */
   resume(): void;
 }
 

@@ -84,7 +84,7 @@ const MAX_EVENTS = 1_024;
  * - At most `concurrency` handlers run, and as many messages wait for the handler of their peer. Meanwhile no message
  *   is taken from the inbox, so peers get backpressure as if nothing read the inbox.
  * - If a handler throws or rejects, its error is in `errors` of the pool, and the next message is handled. A handler
- *   that never settles counts as running for ever.
+ *   that never settles counts as running forever.
  * - It must be the only reader of the inbox.
  *
  * @example

@@ -41,7 +41,7 @@ export interface Admission<Plugin, E extends PoolEvent> {
   readonly worker: Worker<Plugin>;
   readonly owner: PeerOwner<Plugin, E>;
   /**
-   * Goes on counting for a peer that gets another worker.
+   * Continues counting for a peer that gets another worker.
    *
    * @default {one that begins at 0}
    */

@@ -27,7 +27,7 @@ export class CloseDeadline {
     }
   }
 
-  /** Sets the deadline anew. */
+  /** Sets the deadline again. */
   restart(now: number, timeout: number): void {
     this.due = now + timeout;
     this.timeout = timeout;

@@ -125,7 +125,8 @@ export class Endpoint {
   }
 
   /**
-   * Whether bytes are wanted: `false` while the handler takes no messages and while the rest of a flood has to wait.
+   * Whether to read from the stream: `false` while the handler takes no messages and while the rest of a flood has to
+   * wait.
    */
   get reading(): boolean {
     return this.#receiving.ready && !this.#lifecycle.flooded;
@@ -165,35 +166,35 @@ export class Endpoint {
     this.#lifecycle.afterInput(now);
   }
 
-  /** Returns where the next bytes may be read to directly, see {@link Receiver.target}. */
+  /** Returns the memory into which the next bytes can be read directly: see {@link Receiver.target}. */
   target(): Uint8Array | undefined {
     return this.#receiving.target();
   }
 
-  /** Takes note that `count` bytes were read to the start of the last {@link Endpoint.target}. */
+  /** Reports that `count` bytes were read to the start of the last {@link Endpoint.target}. */
   filled(count: number, now: number): void {
     this.#receiving.filled(count, now);
     this.#lifecycle.afterInput(now);
   }
 
-  /** Goes on handing over messages after the handler returned `false`. */
+  /** Resumes the delivery of messages after the handler returned `false`. */
   resume(now: number): void {
     this.#receiving.resume();
     this.#lifecycle.afterInput(now);
   }
 
-  /** Takes note that the peer has ended its side of the stream. */
+  /** Reports that the peer has ended its side of the stream. */
   streamEnded(now: number): void {
     this.#lifecycle.streamEnded(now);
   }
 
-  /** Takes note that the stream can be neither read nor written any more. */
+  /** Reports that the stream can be neither read nor written any more. */
   streamFailed(error: Error, now: number): void {
     this.#lifecycle.streamFailed(error, now);
   }
 
   /**
-   * Takes note that the stream cannot be written any more. What was queued is lost; reading goes on for a bounded time.
+   * Reports that the stream cannot be written any more. What was queued is lost; reading continues for a bounded time.
    */
   writeFailed(error: Error, now: number): void {
     this.#lifecycle.writeFailed(this.#sending.pieceError ?? error, now);
@@ -213,7 +214,7 @@ export class Endpoint {
   /**
    * Queues a binary message, without copying it if it is large. The bytes must not change until `done`.
    *
-   * @param done Called once the bytes are no longer needed, with whether they were written; maybe before `lend`
+   * @param done Called once the bytes are no longer needed, with whether they were written; possibly before `lend`
    * returns.
    * @throws As {@link Endpoint.message}.
    */
@@ -284,7 +285,7 @@ export class Endpoint {
     this.#lifecycle.answersDone(now);
   }
 
-  /** Takes note that the time of {@link Endpoint.deadline} has come. Has no effect before. */
+  /** Reports that the time of {@link Endpoint.deadline} has come. Has no effect before. */
   deadlineReached(now: number): void {
     this.#lifecycle.deadlineReached(now);
   }
@@ -302,7 +303,7 @@ export class Endpoint {
     }
   }
 
-  /** Takes note that the piece taken last was written. */
+  /** Reports that the piece taken last was written. */
   written(now: number): void {
     if (this.state === "ended") return;
     const error = this.#sending.pieceError;

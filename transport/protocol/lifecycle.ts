@@ -291,7 +291,7 @@ export class Lifecycle {
     this.#finish();
   }
 
-  /** Limits the time for which reading goes on after a write error. */
+  /** Limits the time for which reading continues after a write error. */
   #expectBytes(now: number): void {
     if (this.#state === "ended") return;
     this.#idleUntil = now +

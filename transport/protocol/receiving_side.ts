@@ -124,7 +124,7 @@ export class ReceivingSide implements ReceiverHandler {
     }
   }
 
-  /** Takes note that `count` bytes were read to the target. */
+  /** Reports that `count` bytes were read to the target. */
   filled(count: number, now: number): void {
     this.#begin(count, now);
     if (this.#mode === "ignore") return;
@@ -141,7 +141,7 @@ export class ReceivingSide implements ReceiverHandler {
     this.#parseRest();
   }
 
-  /** Goes on after a part of a flood. */
+  /** Continues after a part of a flood. */
   goOn(): void {
     this.#paced = false;
     this.#messages = 0;

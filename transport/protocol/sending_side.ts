@@ -109,7 +109,7 @@ export class SendingSide {
     return this.sender.pieceError;
   }
 
-  /** Takes note that the piece taken last was written. */
+  /** Reports that the piece taken last was written. */
   written(now: number): void {
     this.#activity.wroteAt = now;
     this.#activity.writtenBytes += this.#inFlight;

@@ -47,8 +47,8 @@ import type { ListenOptions } from "./listen_options.ts";
  * ```
  *
  * @throws {ConfigError} If an option cannot be used.
- * @throws {ConnectionError} `listen-failed` if the system does not allow it. On runtimes other than Deno, and with
- * `reusePort`, this is known later: {@link Listener.ready} and the iterator throw it then.
+ * @throws {ConnectionError} `listen-failed` if the system refuses, for example because the port is in use. On runtimes
+ * other than Deno, and with `reusePort`, this is known later: {@link Listener.ready} and the iterator throw it then.
  */
 export function listen(options: ListenOptions = {}): Listener {
   return new Listener(options);

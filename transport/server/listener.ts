@@ -47,7 +47,7 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
   /**
    * Resolves when the listener accepts connections, and {@link Listener.port} is known.
    *
-   * @throws {ConnectionError} `listen-failed` if the system does not let it listen, or if it is closed before.
+   * @throws {ConnectionError} `listen-failed` if the system refuses, or if it is closed before.
    */
   readonly ready: Promise<void>;
   #droppedErrors = 0;

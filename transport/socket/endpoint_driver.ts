@@ -113,7 +113,7 @@ export class EndpointDriver
     this.#settle();
   }
 
-  /** Goes on delivering messages. */
+  /** Resumes the delivery of messages. */
   resume(): void {
     this.endpoint.resume(this.#clock.now());
     this.#settle();

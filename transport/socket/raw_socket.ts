@@ -169,7 +169,7 @@ export class RawSocket implements Socket {
     this.#driver.start(reader, options);
   }
 
-  /** Goes on after the reader's `message` returned `false`. */
+  /** Resumes after the reader's `message` returned `false`. */
   resume(): void {
     this.#driver.resume();
   }

@@ -45,7 +45,7 @@ export interface SocketReader {
    * @param size The payload in bytes, before any compression.
    * @param at When it was read, in epoch milliseconds.
    * @returns `false` to pause reading: a socket with flow control delivers nothing
-   * more until {@link Socket.resume}; one without goes on.
+   * more until {@link Socket.resume}; one without continues.
    */
   message(data: Message, size: number, at: number): boolean;
   /**
@@ -134,7 +134,7 @@ export interface Socket {
 
   /** Begins reading. Called once. */
   start(reader: SocketReader, options?: SocketStartOptions): void;
-  /** Goes on delivering after `message` of the reader returned `false`. */
+  /** Resumes delivery after `message` of the reader returned `false`. */
   resume(): void;
   /**
    * Queues a message, however many bytes wait: the caller has to look at {@link Socket.bufferedAmount}.

@@ -226,7 +226,7 @@ export class Liveness implements PingListener {
     }
   }
 
-  /** Takes note that a ping was written, if it was. */
+  /** Records that a ping was written, if it was. */
   #checkWritten(probe: Probe): void {
     const { wroteAt, writtenBytes } = this.#activity;
     const written = writtenBytes >= probe.position ||

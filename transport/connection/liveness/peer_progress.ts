@@ -50,7 +50,7 @@ export class PeerProgress {
     }
   }
 
-  /** Measures the rate anew from `now` on. */
+  /** Measures the rate again from `now` on. */
   measure(now: number): void {
     this.#since = now;
     this.#received = this.#activity.receivedBytes;

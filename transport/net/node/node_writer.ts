@@ -1,7 +1,7 @@
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 
-/** Writes to a duplex, one write at a time. `done` is called once for each, maybe before the method returns. */
+/** Writes to a duplex, one write at a time. `done` is called once for each, possibly before the method returns. */
 export interface Writer {
   /** Writes bytes. */
   write(bytes: Uint8Array, done: WriteCallback): void;
@@ -19,7 +19,7 @@ interface WritableImplementation {
  * Writes to a `node:net` or `node:tls` socket by the method that its `Writable` calls.
  *
  * A failed write through `Writable` destroys the socket, and data that had arrived before is lost. Here the error only
- * reaches the callback, and reading goes on. It also costs 3 us less per write on Deno.
+ * reaches the callback, and reading continues. It also costs 3 us less per write on Deno.
  */
 class DirectWriter implements Writer {
   readonly #socket: WritableImplementation;

@@ -63,7 +63,7 @@ export interface ByteStreamHandler {
    * Reports that our side of the stream broke: nothing more can be written, and `drain` is not called any more. Called
    * at most once, also while paused.
    *
-   * Reading goes on, since the system may hold data that arrived before. Not every runtime reports the end of the
+   * Reading continues, since the system may hold data that arrived before. Not every runtime reports the end of the
    * stream afterwards, so the caller must bound the wait.
    */
   writeError(error: Error): void;
@@ -103,10 +103,10 @@ export interface ByteStream {
    * before {@link resume}. Safe to call twice.
    */
   pause(): void;
-  /** Goes on reading. Safe to call twice. */
+  /** Resumes reading. Safe to call twice. */
   resume(): void;
   /**
-   * Ends our side after the write that is under way. Reading goes on. Safe to call twice. Streams without separate
+   * Ends our side after the write that is under way. Reading continues. Safe to call twice. Streams without separate
    * sides end in both directions.
    */
   end(): void;

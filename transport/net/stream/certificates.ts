@@ -65,7 +65,7 @@ function refuse(field: string, rule: string, found: string): ConfigError {
   );
 }
 
-/** Says what was given instead of a PEM text, and how to mend the usual mistakes. Ends with a full stop. */
+/** Says what was given instead of a PEM text, and how to fix common mistakes. Ends with a full stop. */
 function kindOf(value: unknown): string {
   if (typeof value === "string") {
     return value === ""

@@ -80,7 +80,7 @@ export class Duplex implements PullStream, Disposable {
     return handled(this.#write(bytes));
   }
 
-  /** Ends this side of the stream: the peer reads its end. Reading goes on. */
+  /** Ends this side of the stream: the peer reads its end. Reading continues. */
   closeWrite(): Promise<void> {
     return handled(this.#closeWrite());
   }

@@ -21,7 +21,7 @@ export const LIKE_FRAMES = hex("8200".repeat(60));
  * Tests what comes of bytes, in both roles, with every kind of delivery, and however the bytes are fed.
  *
  * @param bytes What the sender sends. It masks by its role.
- * @param options The options of a receiver, made anew for each.
+ * @param options The options of a receiver, made again for each.
  */
 export function check(
   name: string,

@@ -74,7 +74,7 @@ export class Assembly {
     return view.bytes.subarray(size, size + left);
   }
 
-  /** Takes note that `length` masked bytes are in the target now. */
+  /** Records that `length` masked bytes are in the target now. */
   filled(length: number, key: number): void {
     const start = this.#size;
     this.#size = start + length;

@@ -111,7 +111,7 @@ export class MessageReader {
   }
 
   /**
-   * Takes note that `length` bytes were read to the target.
+   * Records that `length` bytes were read to the target.
    *
    * @param offset Where in the stream they end.
    * @returns Whether they complete the message.

@@ -33,8 +33,8 @@ export interface ReceiverHandler {
    * Receives a complete message.
    *
    * @param size The size of its payload in bytes, inflated; of a text, that of its UTF-8.
-   * @returns `false` to stop: `push` returns early, and goes on when it is called again with the bytes that it did not
-   * take.
+   * @returns `false` to stop: `push` returns early, and continues when it is called again with the bytes that it did
+   * not take.
    */
   message(data: string | Uint8Array, size: number): boolean;
   /**
@@ -189,7 +189,7 @@ export class Receiver {
   }
 
   /**
-   * Takes note that `length` bytes of the stream were read to the start of the target.
+   * Reports that `length` bytes of the stream were read to the start of the target.
    *
    * @throws {ProtocolError} `invalid-utf8`.
    */

@@ -148,7 +148,7 @@ export class SendQueue {
       : bufferChanged("while a part of it was being written");
   }
 
-  /** Takes note that the piece has been written. */
+  /** Records that the piece has been written. */
   release(): void {
     const buffer = this.#pieceBuffer;
     const done = this.#pieceDone;

@@ -183,8 +183,8 @@ export class Sender {
    * Messages that are small, compressed, or in a resizable or shared buffer are copied at once. If `fragmentSize` is
    * more than 65,522, the frames have 65,522 bytes.
    *
-   * @param done Called once the bytes are no longer needed, with whether they were written; maybe before this returns.
-   * It must not throw.
+   * @param done Called once the bytes are no longer needed, with whether they were written; possibly before this
+   * returns. It must not throw.
    * @throws {ProtocolError} `unfinished-message` while a streamed message is under way.
    */
   lend(bytes: Uint8Array, done: (written: boolean) => void): void {
@@ -322,7 +322,7 @@ export class Sender {
     return this.#queue.pieceError;
   }
 
-  /** Takes note that the piece taken last was written. */
+  /** Reports that the piece taken last was written. */
   release(): void {
     this.#queue.release();
   }

@@ -13,7 +13,7 @@ export interface Inflater {
    * The pieces of a message come in order, and no other message between them.
    * The method adds the tail `00 00 ff ff` to the last one.
    *
-   * @param piece Compressed bytes, maybe none. The method must not change or transfer them. They are valid until it
+   * @param piece Compressed bytes, possibly none. The method must not change or transfer them. They are valid until it
    * returns.
    * @param last Whether the message ends with this piece.
    * @param room The maximum number of decompressed bytes of this piece, `Infinity` for no limit.
@@ -33,7 +33,7 @@ export interface Deflater {
   /**
    * Compresses a piece of one message.
    *
-   * @param payload Plain bytes, maybe none. The method must not change or transfer them. They are valid until it
+   * @param payload Plain bytes, possibly none. The method must not change or transfer them. They are valid until it
    * returns.
    * @param last Whether the message ends with this piece. The tail `00 00 ff ff` is removed then.
    * @returns The compressed bytes, which are valid until the next call.
