@@ -37,11 +37,10 @@ export class DefaultInboundWorker implements InboundWorker {
   #overflow: Error | undefined;
   #onExit: InboundPlugin["onExit"] | undefined;
 
-  /**
-   * Works until the connection has ended. Not an asynchronous function, and without signals: idle peers are many, and
-   * each of these takes 500 to 700 bytes. For the same reason the plugin is not kept.
-   */
+  /** Works until the connection has ended. */
   start(plugin: InboundPlugin): Promise<void> {
+    // Not an async function, and without signals: idle peers are many, and each of these takes 500 to 700 bytes. For
+    // the same reason the plugin is not kept.
     const { delivery, session, log } = plugin;
     const connection = new Connection(plugin.socket, plugin.connectionOptions);
     this.#connection = connection;

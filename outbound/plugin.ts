@@ -87,10 +87,10 @@ export interface OutboundPlugin {
 /** A worker: dials one outbound peer, and does everything that happens on its connections. See EXTEND.md. */
 export interface OutboundWorker extends Worker<OutboundPlugin> {
   /**
-   * Whether `send` and `trySend` reach the peer now. Without it the pool goes by the worker's notices.
+   * Whether `send` and `trySend` reach the peer now. If it is absent, the pool uses the worker's notices.
    */
   readonly connected?: boolean;
-  /** Returns what the peer is doing. Without it the pool goes by the worker's notices. */
+  /** Returns what the peer is doing. If it is absent, the pool uses the worker's notices. */
   state?(): PeerState;
   /**
    * Drops the present connection, dial or delay, and dials at once; also after `stopped`, while `start` has not

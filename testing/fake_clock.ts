@@ -41,11 +41,10 @@ const TURNS = 4;
  * - Timers fire in the order in which they are due, those that are due together in the order
  *   in which they were set, each at its own time. Like the runtime's, they count whole
  *   milliseconds, rounded up, and never fire inside the call that sets them.
- * - {@link FakeClock.advance} lets promise chains settle before the first timer and
- *   after each: a chain of whatever length that waits for promises alone comes to its
- *   end, and so does what takes a few turns of the event loop (`setImmediate`).
- *   Real I/O takes longer: wait for that with `eventually`.
- * - Chance is the same in each run.
+ * - {@link FakeClock.advance} lets promise chains settle before the first timer and after each. Chains of any length
+ *   that wait only for promises complete, and so does work of a few turns of the event loop (`setImmediate`). Real I/O
+ *   takes longer: wait for it with `eventually`.
+ * - The random numbers are the same in each run.
  *
  * @example
  * ```ts
@@ -107,7 +106,7 @@ export class FakeClock implements Clock {
   }
 
   /**
-   * Sets the time of day, as an operator or NTP does. It goes on with the clock, and has no effect on deadlines.
+   * Sets the time of day, as an operator or NTP does. It advances with the clock, and has no effect on deadlines.
    *
    * @throws {ConfigError} `invalid-argument` if `date` is not a finite number.
    */

@@ -161,8 +161,8 @@ export class FaultProxy implements AsyncDisposable {
    * Begins to listen, for a target that need not be there yet.
    *
    * @param target Its address: a `Deno.NetAddr` is one.
-   * @throws {ConfigError} `invalid-option` when a fault makes no sense.
-   * @throws When the port cannot be had.
+   * @throws {ConfigError} `invalid-option` if a fault has a value that is not allowed.
+   * @throws What the runtime throws if the port cannot be opened.
    */
   static async listen(
     target: { readonly hostname: string; readonly port: number },
@@ -210,11 +210,11 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   /**
-   * Changes what is wrong with all connections, present and future, from now on. What is
+   * Changes the faults of all connections, present and future. What is
    * left out stays as it is.
    *
-   * @param direction The way. Default: both.
-   * @throws {ConfigError} `invalid-option` when a value makes no sense.
+   * @param direction The direction. Default: both.
+   * @throws {ConfigError} `invalid-option` if a value is not allowed.
    */
   set(faults: Faults, direction?: Direction): void {
     checkFaults(faults);
@@ -241,7 +241,7 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   /**
-   * Cuts all connections that are there, at once or each after some more bytes.
+   * Cuts all open connections, at once or each after a number of further bytes.
    *
    * @throws {ConfigError} `invalid-option`, `unknown-option`.
    */
@@ -251,10 +251,10 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   /**
-   * Changes what becomes of new connections. Those that are there are left alone.
+   * Changes how new connections are treated. Existing ones are not affected.
    *
    * @throws {ConfigError} `invalid-option` when it is none of the three.
-   * @throws When the port cannot be had any more.
+   * @throws What the runtime throws if the port cannot be opened again.
    */
   async setAccepting(accepting: Accepting): Promise<void> {
     checkWord("accepting", ["open", "stall", "refuse"], accepting);

@@ -85,7 +85,7 @@ export class MockSocket implements Socket {
   readonly closes: MockClose[] = [];
   /** The errors that `terminate` was called with. */
   readonly terminations: (Error | undefined)[] = [];
-  /** How often `resume` was called. */
+  /** The number of calls of `resume`. */
   resumed = 0;
 
   readonly #buffering: boolean;
@@ -182,7 +182,7 @@ export class MockSocket implements Socket {
   }
 
   /**
-   * Notes a message.
+   * Records a message.
    *
    * @throws {ConnectionError} `connection-closed` after a close or the end.
    */
@@ -193,7 +193,7 @@ export class MockSocket implements Socket {
   }
 
   /**
-   * Notes a fragment, and the message when it was the last one.
+   * Records a fragment, and the message after its last one.
    *
    * @throws {ConnectionError} `connection-closed` after a close or the end.
    */
@@ -206,7 +206,7 @@ export class MockSocket implements Socket {
   }
 
   /**
-   * Notes a ping.
+   * Records a ping.
    *
    * @throws {ConnectionError} `ping-unsupported` without `controlFrames`, `connection-closed` after a close or the end.
    */
@@ -217,7 +217,7 @@ export class MockSocket implements Socket {
     this.behaviour.ping?.(payload);
   }
 
-  /** Notes a close, which the peer answers at once. */
+  /** Records a close, which the peer answers at once. */
   close(code?: number, reason = "", options: SocketCloseOptions = {}): void {
     this.closes.push({ code, reason, options });
     const { endpoint } = this.#driver;
@@ -227,7 +227,7 @@ export class MockSocket implements Socket {
     if (begins) this.behaviour.close?.(code, reason, options);
   }
 
-  /** Notes a cut, and ends. */
+  /** Records the call, and ends the socket. */
   terminate(error?: Error): void {
     this.terminations.push(error);
     if (this.#end !== undefined) return;
@@ -266,8 +266,8 @@ export class MockSocket implements Socket {
   }
 
   /**
-   * Ends the socket, behind what the peer has sent before. What is left out is as after a cut by the peer: 1006, not
-   * clean.
+   * Ends the socket, behind what the peer has sent before. Fields that are left out are as after a reset by the peer:
+   * 1006, not clean.
    */
   end(end: Partial<SocketEnd> = {}): void {
     const { state } = this.#driver.endpoint;

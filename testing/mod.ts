@@ -68,7 +68,7 @@ export type { Expected } from "./match.ts";
 export * from "./mock_dialer.ts";
 export * from "./mock_socket.ts";
 export * from "./mock_socket_options.ts";
-export * from "./proxy_connection.ts";
+export type { CutOptions, ProxyConnection } from "./proxy_connection.ts";
 export type { LaneStats } from "./proxy_lane.ts";
 export * from "./recording_reader.ts";
 export * from "./seeded_random.ts";

@@ -68,10 +68,10 @@ export interface ProxyConnection {
   readonly closed: Promise<void>;
 
   /**
-   * Changes what is wrong, from now on. What is left out stays as it is.
+   * Changes the faults of the connection. What is left out stays as it is.
    *
-   * @param direction The way. Default: both.
-   * @throws {ConfigError} `invalid-option` when a value makes no sense.
+   * @param direction The direction. Default: both.
+   * @throws {ConfigError} `invalid-option` if a value is not allowed.
    */
   set(faults: Faults, direction?: Direction): void;
   /** Makes it half open: nothing is answered, nothing is closed. */
@@ -79,8 +79,8 @@ export interface ProxyConnection {
   /** Ends a stall. */
   resume(direction?: Direction): void;
   /**
-   * Cuts it, at once or later. After an ordinary end whatever an end still sends is dropped
-   * until it closes too.
+   * Cuts the connection, at once or later. After an ordinary end, data that either side still sends is dropped until
+   * that side closes as well.
    */
   cut(options?: CutOptions): void;
 }

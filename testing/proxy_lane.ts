@@ -77,7 +77,7 @@ export class Lane {
     };
   }
 
-  /** Changes what is wrong, from now on. */
+  /** Changes the faults. */
   set(faults: AllFaults): void {
     this.#faults = faults;
     this.#corruptAt.clear();

@@ -39,7 +39,7 @@ export class RecordingReader implements SocketReader {
   readonly pings: Uint8Array[] = [];
   /** Payloads of the pongs that arrived. */
   readonly pongs: Uint8Array[] = [];
-  /** How often the peer has taken bytes. */
+  /** The number of times that the peer has taken bytes. */
   drains = 0;
   /** The ends that were reported: at most one, if the socket is correct. */
   readonly ends: SocketEnd[] = [];
@@ -80,7 +80,7 @@ export class RecordingReader implements SocketReader {
     this.pongs.push(payload.slice());
   }
 
-  /** Counts. */
+  /** Counts the call. */
   drain(): void {
     this.drains++;
   }
