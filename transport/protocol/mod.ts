@@ -21,8 +21,37 @@ export type {
   FrameDirection,
   FrameWatcher,
 } from "./endpoint_types.ts";
-export * from "./wire/errors.ts";
-export * from "./wire/frame.ts";
+export {
+  ProtocolError,
+  type ProtocolErrorCode,
+  type ProtocolErrorOptions,
+} from "./wire/errors.ts";
+export {
+  type DecodedHeader,
+  decodeHeader,
+  describeFrame,
+  encodeHeader,
+  type FrameHeader,
+  headerSizeFor,
+  MAX_CONTROL_PAYLOAD,
+  MAX_HEADER_SIZE,
+  OPCODE_BINARY,
+  OPCODE_CLOSE,
+  OPCODE_CONTINUATION,
+  OPCODE_PING,
+  OPCODE_PONG,
+  OPCODE_TEXT,
+  opcodeName,
+  type Role,
+  writeHeader,
+} from "./wire/frame.ts";
 export { mask, MaskView, rotateKey } from "./wire/mask.ts";
-export * from "./receive/receiver.ts";
+export {
+  type BinaryMode,
+  Receiver,
+  type ReceiverHandler,
+  type ReceiverLimits,
+  type ReceiverOptions,
+  type ReceiverState,
+} from "./receive/receiver.ts";
 export * from "./send/sender.ts";
