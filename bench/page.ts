@@ -43,21 +43,24 @@ export function pageTable(
     const of = (peer: string) => figures.find((f) => f.peer === peer);
     if (workload.title === undefined) continue;
     row(
-      `${workload.title}, us`,
+      `${workload.title}, µs`,
       (peer) => micros(of(peer)?.serverMicros),
     );
     if (workload.connections < 4_000 || workload.window > 1) continue;
     row(
-      "the same, half of the answers within, ms",
+      "the same, median latency, ms",
       (peer) => micros(of(peer)?.p50),
     );
-    row("the same, 99% within, ms", (peer) => micros(of(peer)?.p99));
+    row(
+      "the same, 99th percentile of latency, ms",
+      (peer) => micros(of(peer)?.p99),
+    );
   }
   const memory = ({ rows }: Section, key: string) => (peer: string) =>
     String(rows.find((row) => row[key] === peer)?.["KiB for one more"] ?? "");
-  row("one more idle peer of a server, KiB", memory(idle, "peer"));
+  row("an idle peer of a server, KiB", memory(idle, "peer"));
   row(
-    "one more idle connection of a client, KiB",
+    "an idle connection of a client, KiB",
     memory(idleOutbound, "client"),
   );
   return [
