@@ -5,8 +5,8 @@ const LIMIT = 4_500;
 
 /**
  * A signal that aborts on SIGINT and SIGTERM: give it to pools and listeners, and they close. Connections that cannot
- * be cut (a native socket whose peer does not answer, an HTTP connection that is kept alive) keep the process for 5 s
- * at most.
+ * be terminated (a native socket whose peer does not answer, an HTTP connection that is kept alive) keep the process
+ * alive for at most 5 s.
  */
 export function interrupted(): AbortSignal {
   const controller = new AbortController();

@@ -1,7 +1,6 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
- * `node:http` with WebSockets on the same port, and with pings, which tell which peers are
- * alive and how far away they are.
+ * `node:http` with WebSockets on the same port, and with pings, which show which peers are alive and their latency.
  *
  * `deno run --allow-net examples/node_http.ts [PORT]`
  *

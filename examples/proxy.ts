@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
- * Through an HTTP proxy, which is asked to `CONNECT`. Without the option `proxy`, the environment's `http_proxy`,
+ * Connects through an HTTP proxy (`CONNECT`). Without the option `proxy`, the environment's `http_proxy`,
  * `https_proxy`, `all_proxy` and `no_proxy` apply, if they may be read.
  *
  * `deno run --allow-net examples/proxy.ts http://user:password@127.0.0.1:3128 ws://127.0.0.1:8080 TEXT`

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
- * TLS with a certificate authority of your own: a server with its certificate, and a client that
- * trusts nothing but what that authority has signed (and what the runtime trusts).
+ * TLS with a certificate authority of your own: a server with its certificate, and a client that trusts that authority
+ * in addition to those of the runtime.
  *
  * `deno run --allow-net --allow-read examples/tls.ts CA.pem CERT.pem KEY.pem`
  *

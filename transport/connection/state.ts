@@ -24,7 +24,7 @@ export function checkMove(from: ConnectionState, to: ConnectionState): void {
   if (MOVES[from].includes(to)) return;
   throw new ConnectionError(
     "invalid-state",
-    `Cannot go from state "${from}" to "${to}": this is a fault of the library.`,
+    `Cannot go from state "${from}" to "${to}": this is a bug in the library.`,
   );
 }
 

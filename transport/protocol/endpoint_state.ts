@@ -66,13 +66,13 @@ const MOVES: Readonly<Record<EndpointState, readonly EndpointState[]>> = {
 /**
  * Checks a move from one state to another.
  *
- * @throws {Error} For a move that no peer and no stream can cause: a fault of this library.
+ * @throws {Error} For a move that no peer and no stream can cause: a bug in this library.
  */
 export function checkMove(from: EndpointState, to: EndpointState): void {
   if (MOVES[from].includes(to)) return;
   throw new Error(
     `Cannot go from state "${from}" to "${to}": only ${
       MOVES[from].join(", ") || "nothing"
-    } may follow. This is a fault of the library.`,
+    } may follow. This is a bug in the library.`,
   );
 }

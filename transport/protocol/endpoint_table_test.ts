@@ -311,7 +311,7 @@ Deno.test("endpoint table: a move that nothing can cause throws", () => {
     } catch (error) {
       message = String(error);
     }
-    assert(message.includes("fault of the library"), `${from} to ${to}`);
+    assert(message.includes("bug in the library"), `${from} to ${to}`);
   }
   checkMove("open", "closing");
 });
