@@ -20,13 +20,13 @@ await using listener = listen({ hostname: "127.0.0.1", tls: { cert, key } });
 await using pool = new InboundPool("tls");
 
 void pool.serve(listener);
-// A listener with TLS accepts connections a moment after it was made.
+// Fails if the port is in use.
 await listener.ready;
 
 const { port } = listener;
 await using connection = new Connection(`wss://localhost:${port}`, {
   caCerts: [ca],
-  // A certificate that was refused once is refused again.
+  // Fails at once if the server cannot be reached.
   retry: false,
 });
 await connection.connect();
