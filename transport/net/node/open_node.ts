@@ -1,4 +1,10 @@
-import { connect, isIP, type NetConnectOpts, type Socket } from "node:net";
+import {
+  connect,
+  isIP,
+  type NetConnectOpts,
+  type Socket,
+  type TcpNetConnectOpts,
+} from "node:net";
 import * as tls from "node:tls";
 import type { Clock } from "../../base/clock.ts";
 import { onAbort } from "../../base/promise.ts";
@@ -28,18 +34,20 @@ export async function openNodeTcp(
   host: Host,
   signal: AbortSignal,
 ): Promise<OpenedStream> {
-  const { stream, socket } = await openSocket(address(host), signal);
+  const { stream, socket } = await openAddress(address(host), signal);
   return { stream, remoteAddr: peerOf(socket) };
 }
 
 /** Opens a socket for {@link secureNode}. On failure it throws what the runtime throws, and leaves nothing open. */
-export async function connectNode(
+export function connectNode(
   host: Host,
   signal: AbortSignal,
 ): Promise<Socket> {
-  const socket = connect({ ...SOCKET_OPTIONS, ...address(host) });
-  await opened(socket, "connect", signal);
-  return socket;
+  return tryAddresses(address(host), async (where) => {
+    const socket = connect({ ...SOCKET_OPTIONS, ...where });
+    await opened(socket, "connect", signal);
+    return socket;
+  });
 }
 
 /**
@@ -55,7 +63,7 @@ export async function openNodeThrough(
   clock: Clock,
 ): Promise<OpenedStream> {
   // TLS reads from the socket itself, which shared reads would disturb.
-  const { stream, socket } = await openSocket(
+  const { stream, socket } = await openAddress(
     address(proxy),
     signal,
     tls === undefined,
@@ -81,9 +89,54 @@ export async function openNodeThrough(
 
 /** Without `noDelay`, the second of two small messages waits for an acknowledgement (40 ms). */
 const SOCKET_OPTIONS = { noDelay: true, allowHalfOpen: true };
+/** How long each address of a host may take if none has answered in the time of the runtime, in milliseconds. */
+const LONG_ATTEMPT = 3_000;
 
-function address({ hostname: host, port }: Host): NetConnectOpts {
+function address({ hostname: host, port }: Host): TcpNetConnectOpts {
   return { host, port };
+}
+
+/**
+ * Opens a stream to a host, and once more with more time for each of its addresses if that fails.
+ *
+ * Runtimes try the addresses of a host one after the other. All but the last get 250 or 500 ms, which is too short for
+ * a distant host, or if the first packet is lost.
+ */
+async function tryAddresses<T>(
+  where: TcpNetConnectOpts,
+  open: (where: TcpNetConnectOpts) => Promise<T>,
+): Promise<T> {
+  try {
+    return await open(where);
+  } catch (error) {
+    if (!wasCutShort(error)) throw error;
+    return await open({
+      ...where,
+      autoSelectFamilyAttemptTimeout: LONG_ATTEMPT,
+    });
+  }
+}
+
+/** Whether the addresses of a host have failed, and one of them because it took too long. */
+function wasCutShort(error: unknown): boolean {
+  return error instanceof AggregateError &&
+    error.errors.some((one) =>
+      Reflect.get(Object(one), "code") === "ETIMEDOUT"
+    );
+}
+
+/** Opens a stream to a host. On failure it throws what the runtime throws, and leaves nothing open. */
+export function openAddress(
+  where: TcpNetConnectOpts,
+  signal: AbortSignal,
+  share = true,
+): Promise<OpenedSocket> {
+  return tryAddresses(where, (where) => openSocket(where, signal, share));
+}
+
+interface OpenedSocket {
+  readonly stream: NodeStream;
+  readonly socket: Socket;
 }
 
 /** Whether sockets read by {@link SharedRead}. `false` once the runtime has said that it cannot. */
@@ -93,7 +146,7 @@ async function openSocket(
   where: NetConnectOpts,
   signal: AbortSignal,
   share = true,
-): Promise<{ readonly stream: NodeStream; readonly socket: Socket }> {
+): Promise<OpenedSocket> {
   const shared = share && sharesReads ? new SharedRead() : undefined;
   try {
     const socket = connect({

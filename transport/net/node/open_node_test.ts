@@ -1,0 +1,73 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import type { LookupFunction } from "node:net";
+import { handled } from "../../base/promise.ts";
+import { pause } from "../_support/settled.ts";
+import { openAddress } from "./open_node.ts";
+
+const HOST = "127.0.0.1";
+const { signal } = new AbortController();
+
+/** Resolves a name to an address that is slow to answer, and to one at which nobody listens. */
+const lookup: LookupFunction = (_name, _options, done) =>
+  done(null, [
+    { address: HOST, family: 4 },
+    { address: "::1", family: 6 },
+  ]);
+
+/** Connects until the system accepts no more, so that it ignores the first packet of the next connection. */
+async function fill(address: Deno.NetAddr): Promise<Deno.Conn[]> {
+  const conns: Deno.Conn[] = [];
+  for (;;) {
+    const { hostname, port } = address;
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(), 100);
+    try {
+      conns.push(await Deno.connect({ hostname, port, signal: abort.signal }));
+    } catch {
+      return conns;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+Deno.test("a slow address of a host gets more time if the others fail", async () => {
+  const listener = Deno.listen({
+    hostname: HOST,
+    port: 0,
+    tcpBacklog: 1,
+  });
+  const { port } = listener.addr;
+  const conns = await fill(listener.addr);
+  const opening = handled(
+    openAddress({ host: "localhost", port, lookup }, signal),
+  );
+  // Longer than runtimes try an address, and shorter than the system waits before it sends the first packet again.
+  await pause(800);
+  const accepting = (async () => {
+    for await (const conn of listener) conns.push(conn);
+  })();
+  const { stream } = await opening;
+  stream.destroy();
+  listener.close();
+  await accepting;
+  for (const conn of conns) conn.close();
+});
+
+Deno.test("a host whose addresses all refuse is not tried again", async () => {
+  let lookups = 0;
+  const error = await assertRejects(() =>
+    openAddress({
+      host: "localhost",
+      port: 1,
+      lookup: (...request) => {
+        lookups++;
+        lookup(...request);
+      },
+    }, signal)
+  );
+  assertEquals([Reflect.get(Object(error), "code"), lookups], [
+    "ECONNREFUSED",
+    1,
+  ]);
+});
