@@ -69,7 +69,7 @@ export async function eventually<T>(
   for (;;) {
     const outcome = await look(fn, end, interval, clock);
     if (outcome !== undefined && "value" in outcome) return outcome.value;
-    // A look that was cut short says less than the one before it.
+    // A check that was interrupted says less than the one before it.
     last = outcome ?? last;
     const left = end - clock.now();
     if (left <= 0) break;

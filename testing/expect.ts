@@ -171,7 +171,7 @@ async function takeByIterator<T>(
     return result.done === true ? undefined : result.value;
   } finally {
     signal.removeEventListener("abort", onAbort);
-    // A generator that hangs in next() never returns: nobody waits for it.
+    // A generator that hangs in next() never returns, so it is not awaited.
     Promise.resolve(iterator.return?.()).catch(() => {});
   }
 }

@@ -68,10 +68,10 @@ export interface Faults {
   readonly cutWith?: CutKind;
 }
 
-/** What is wrong, down to the last field. */
+/** Faults with every field filled in. */
 export type AllFaults = Required<Faults>;
 
-/** Nothing is wrong. */
+/** No faults. */
 export const NO_FAULTS: AllFaults = {
   delay: 0,
   throttle: 0,
@@ -100,7 +100,7 @@ const NAMES: OptionNames<Faults> = {
 };
 
 /**
- * Refuses a direction that there is not.
+ * Refuses an unknown direction.
  *
  * @throws {ConfigError} `invalid-option`.
  */
@@ -109,7 +109,7 @@ export function checkDirection(direction: Direction | undefined): void {
 }
 
 /**
- * Refuses faults that make no sense.
+ * Refuses faults with values that are not allowed.
  *
  * @throws {ConfigError} `invalid-option`, `unknown-option`.
  */

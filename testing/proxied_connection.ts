@@ -156,6 +156,6 @@ const WAYS: readonly Direction[] = ["up", "down"];
 function endSocket(socket: Socket, how: CutKind): void {
   if (socket.destroyed) return;
   if (how === "reset") socket.resetAndDestroy();
-  // Whoever closes with something unread sends a reset.
+  // Closing a socket with unread data sends a reset.
   else socket.resume().end();
 }

@@ -24,25 +24,25 @@ export interface LaneOptions {
   readonly onCut: (how: CutKind) => void;
 }
 
-/** Bytes on their way, or how the sender ended: in the order in which they came. */
+/** Bytes that are being forwarded, or how the sender ended: in the order in which they arrived. */
 interface Parcel {
   readonly at: number;
   readonly content: Uint8Array | "end" | "reset";
 }
 
-/** The maximum number of bytes that are on their way; then the proxy stops reading. */
+/** The maximum number of bytes that are being forwarded; then the proxy stops reading. */
 const MOST_ON_THE_WAY = 262_144;
-/** A throttled way hands on as much as it may in this part of a second. */
+/** The part of a second for which a throttled direction forwards bytes at a time. */
 const SLICES_A_SECOND = 50;
 
-/** One way of a proxied connection. */
+/** One direction of a proxied connection. */
 export class Lane {
   readonly #options: LaneOptions;
   readonly #corruptAt = new Set<number>();
   #faults = NO_FAULTS;
   #parcels: Parcel[] = [];
   #onTheWay = 0;
-  /** When the throttle has let through what came before. */
+  /** The time at which the throttle has forwarded what came before. */
   #busyUntil = 0;
   #cancelTimer: (() => void) | undefined;
   #sinkFull = false;
@@ -86,7 +86,7 @@ export class Lane {
     this.#pump();
   }
 
-  /** Hands nothing on any more; what still comes is read and dropped. */
+  /** Stops forwarding: data that still arrives is read and dropped. */
   close(): void {
     this.#closed = true;
     this.#cancelTimer?.();
@@ -108,7 +108,7 @@ export class Lane {
     this.#pump();
   }
 
-  /** The time in which the way stood still does not count as time in which it could have been used. */
+  /** Time during a stall does not count as time in which bytes could have been forwarded. */
   #forgive(): void {
     const { clock } = this.#options;
     this.#busyUntil = Math.max(
@@ -117,7 +117,7 @@ export class Lane {
     );
   }
 
-  /** Hands on what may be handed on, and sees to it that it is called for the rest. */
+  /** Forwards what may be forwarded, and schedules a call for the rest. */
   #pump(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
@@ -188,7 +188,7 @@ export class Lane {
     this.#onTheWay -= bytes.length;
     this.#corrupt(bytes);
     this.#forwarded += bytes.length;
-    // One that is gone takes nothing; that it is gone comes the other way.
+    // A receiver that has left takes nothing; the other direction notices that it has left.
     if (!sink.writable) return;
     if (!sink.write(bytes, () => this.#pump())) this.#sinkFull = true;
   }

@@ -13,7 +13,7 @@
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
-    // A counter that steps by the golden ratio, its bits stirred.
+    // A counter that steps by the golden ratio, its bits mixed.
     state = (state + 0x9e3779b9) >>> 0;
     let bits = state;
     bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);

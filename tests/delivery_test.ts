@@ -1,4 +1,4 @@
-/** What a pool keeps of peers while nobody reads its inbox, over real sockets. */
+/** What a pool keeps of peers while its inbox is not read, over real sockets. */
 
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async";

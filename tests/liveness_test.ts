@@ -17,7 +17,7 @@ import { meet, type Met, type Setup, SETUPS } from "./_support/setups.ts";
 
 /** Short enough for a test, and long enough for a machine that is busy with other things. */
 const QUICK = { pingInterval: 100, pingTimeout: 800, writeTimeout: 800 };
-/** The peer judges nobody. */
+/** The peer has no deadlines. */
 const PATIENT = { pingInterval: 0, pingTimeout: 0, writeTimeout: 0 };
 
 interface Pair extends Met {

@@ -188,7 +188,7 @@ Deno.test("Whatever happens in whatever order, nothing is lost, doubled or swapp
   assert(messages > SCHEDULES);
 });
 
-/** A removal gives no event: what comes after it begins anew. */
+/** A removal gives no event: what comes after it starts again. */
 function withoutRemovals({ events, removals }: World): World["events"] {
   const out: OutboundEvent[] = [];
   const open = new Map<string, OutboundEvent>();

@@ -5,7 +5,7 @@ import type { Payload } from "./payload.ts";
 import { runTask } from "./task.ts";
 
 /**
- * The way out of a `WebSocket`: keeps messages in order although a `Blob` has to be read before it can be sent, and
+ * The send queue of a `WebSocket`: keeps messages in order although a `Blob` has to be read before it can be sent, and
  * counts the payload bytes that have not been sent.
  */
 export class SendQueue {

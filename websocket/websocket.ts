@@ -100,7 +100,7 @@ export class WebSocket extends EventTarget {
   readonly #delivery: Delivery;
   #readyState: ReadyState = CONNECTING;
   #binaryType: BinaryType = "blob";
-  /** Why the connection was cut, if `send` had to. */
+  /** Why `send` terminated the connection, if it did. */
   #failure: Error | undefined;
 
   /**
@@ -241,7 +241,7 @@ export class WebSocket extends EventTarget {
     } else void this.#closeBehind(written, closeCode, closeReason);
   }
 
-  /** Closes as soon as the messages behind a `Blob` are written, or cuts the connection after `closeTimeout`. */
+  /** Closes as soon as the messages behind a `Blob` are written, or terminates the connection after `closeTimeout`. */
   async #closeBehind(
     written: Promise<void>,
     code: number,
@@ -291,7 +291,7 @@ export class WebSocket extends EventTarget {
     this.dispatchEvent(new MessageEvent("message", { data, origin }));
   }
 
-  /** Cuts the connection. */
+  /** Terminates the connection. */
   #fail(error: ConnectionError): void {
     if (this.#readyState === CLOSED) return;
     this.#readyState = CLOSING;

@@ -270,7 +270,7 @@ Deno.test("scale_out passes messages between processes through Redis", {
         return connection;
       }),
     );
-    // Somebody is with each process, or the system spreads nothing.
+    // Each process has a peer, or else the system distributes nothing.
     const heard = new Set<string>();
     for (const [i, connection] of connections.entries()) {
       await connection.send(`from ${i}`);
@@ -296,7 +296,7 @@ Deno.test("browser serves a page that talks to the pool", {
   const url = await server.says(/http:\/\/127\.0\.0\.1:\d+/);
   const folder = await Deno.makeTempDir();
   try {
-    // The page is believed to have connected when somebody else hears it.
+    // The page counts as connected when another peer receives its message.
     await using connection = new Connection(url.replace("http", "ws"), {
       headers: { origin: url },
     });

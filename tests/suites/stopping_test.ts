@@ -130,7 +130,7 @@ async function sendOn(conn: Deno.Conn): Promise<void> {
   }
 }
 
-/** Waits until somebody listens. */
+/** Waits until the port is open. */
 async function reachable(port: number): Promise<number> {
   for (let attempt = 0; attempt < 200; attempt++) {
     try {

@@ -38,7 +38,7 @@ const guards = new WeakMap<Clock, Clock>([[systemClock, systemClock]]);
  * Returns the clock of a scope: the caller's, guarded, or the runtime's own.
  *
  * A method of the caller's clock that throws or returns something else than described in {@link Clock} is replaced by
- * the runtime's own for that call, and the first time is reported as a warning of the process. Time goes on from the
+ * the runtime's own for that call, and the first time is reported as a warning of the process. Time continues from the
  * last good value of `now`.
  */
 export function clockOf(clock: Clock | undefined): Clock {

@@ -91,7 +91,7 @@ export function isClaimed(socket: object): boolean {
 }
 
 /**
- * Notes that a connection is made of a socket. A second one would take the reader of the first.
+ * Records that a connection is made of a socket. A second one would take the reader of the first.
  *
  * @throws {ConfigError} `invalid-argument` if there is a connection already.
  */

@@ -63,7 +63,7 @@ function odd(socket: Socket, member: string, act: () => unknown): Socket {
 
 for (const [member, kind] of Object.entries(MEMBERS)) {
   for (const [how, act] of Object.entries(WRONG)) {
-    // A figure is no promise that somebody could handle.
+    // A figure is not a promise whose rejection could be handled.
     if (kind === "figure" && how === "rejects") continue;
     Deno.test(`A connection over a socket whose ${member} ${how} ends in time`, async () => {
       const clock = new FakeClock();

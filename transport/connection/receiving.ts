@@ -37,7 +37,7 @@ export interface MessageSink {
 export interface ReceivingHost {
   /** A message was dropped, since `incoming` is full and reading cannot be paused. */
   overflowed(): void;
-  /** The socket cannot go on. */
+  /** The socket cannot continue. */
   dead(error: Error): void;
 }
 

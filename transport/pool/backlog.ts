@@ -132,7 +132,7 @@ export class Backlog<E extends PoolEvent> {
     return dropped;
   }
 
-  /** Pauses a connection until there is space, if it can be paused. Returns whether it may go on. */
+  /** Pauses a connection until there is space, if it can be paused. Returns whether it may continue. */
   pause(inlet: Inlet): boolean {
     if (!inlet.canPause) return true;
     inlet.paused = true;
@@ -140,7 +140,7 @@ export class Backlog<E extends PoolEvent> {
     return false;
   }
 
-  /** Takes a message that the inbox has no space for. Returns whether the connection may go on. */
+  /** Takes a message that the inbox has no space for. Returns whether the connection may continue. */
   wait(inlet: Inlet, message: InboxMessage): boolean {
     const { maxQueueSize } = this.#home.context.limits;
     if (this.#owner !== undefined && maxQueueSize > 0) {
@@ -224,7 +224,7 @@ export class Backlog<E extends PoolEvent> {
     if (this.#owner === undefined) this.#home.countDeparted(items, bytes);
   }
 
-  /** Nothing waits any more: paused connections may go on. */
+  /** Nothing waits any more: paused connections may continue. */
   #end(): void {
     this.#home.forget(this);
     for (const inlet of this.#paused) inlet.resume();

@@ -34,7 +34,7 @@ export class CloseDeadline {
     this.#extensions = MAX_CLOSE_EXTENSION - 1;
   }
 
-  /** Notes that something was written. */
+  /** Records that something was written. */
   progress(now: number): void {
     this.#progressAt = now;
   }

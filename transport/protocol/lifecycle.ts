@@ -179,7 +179,7 @@ export class Lifecycle {
     this.afterInput(now);
   }
 
-  /** The connection cannot go on, because of a violation or a fault of our own. */
+  /** The connection cannot continue, because of a violation by the peer or a local error. */
   fail(error: Error, code: number, now: number): void {
     if (this.#state === "ended" || this.#state === "failing") return;
     this.#error ??= error;

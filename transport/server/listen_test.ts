@@ -258,7 +258,7 @@ Deno.test("an address that is taken with reusePort ends the listener", async () 
   assertEquals(Reflect.get(error.cause, "code"), "EADDRINUSE");
   const thrown = [
     second.incoming.next(),
-    // Whoever comes late learns it too.
+    // A late caller gets the same error.
     second.listener[Symbol.asyncIterator]().next(),
     (async () => {
       for await (const _ of second.listener);

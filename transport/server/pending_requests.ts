@@ -78,7 +78,7 @@ export class PendingRequests {
     this.#read(pending).catch((error) => this.#refuse(pending, error));
   }
 
-  /** Cuts all connections. */
+  /** Closes all connections. */
   close(): void {
     for (const pending of [...this.#pending]) this.#cut(pending);
   }

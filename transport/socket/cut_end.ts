@@ -1,6 +1,6 @@
 import type { SocketEnd } from "./socket.ts";
 
-/** Returns the end of a connection that our side cut, or that never was open. */
+/** Returns the end of a connection that our side terminated, or that never opened. */
 export function cutEnd(error?: Error): SocketEnd {
   return {
     code: 1006,

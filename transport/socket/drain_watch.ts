@@ -48,7 +48,7 @@ export class DrainWatch {
     if (this.#watching) this.#looks.hurry();
   }
 
-  /** Looks no more until the next `start`. */
+  /** Stops until the next `start`. */
   stop(): void {
     if (!this.#watching) return;
     this.#watching = false;

@@ -70,7 +70,7 @@ export class NativeClose {
     this.#said = { code: code ?? CLOSE_NO_STATUS, reason };
   }
 
-  /** Notes what went wrong. The first error counts. */
+  /** Records what went wrong. The first error counts. */
   fail(error: Error | undefined): void {
     this.#error ??= error;
   }

@@ -19,7 +19,7 @@ export const CHROMIUM: Browser = {
   ],
 };
 
-/** Headless Firefox, which asks nobody but the loopback interface. */
+/** Headless Firefox, restricted to the loopback interface. */
 export const FIREFOX: Browser = {
   command: "firefox-esr",
   args: (profile) => ["--headless", "--no-remote", "--profile", profile],

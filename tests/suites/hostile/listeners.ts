@@ -33,7 +33,7 @@ const id = () => `peer-${count++}`;
 
 function open(options: ListenOptions): number {
   const listener = listen({
-    // Whoever says nothing keeps its descriptor while the attack lasts.
+    // A client that sends nothing keeps its descriptor during the attack.
     handshakeTimeout: 60_000,
     maxPending: 10_000,
     ...options,

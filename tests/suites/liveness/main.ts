@@ -21,7 +21,7 @@ const MiB = 1_024 * KiB;
 
 // Through a proxy more is under way than the 4 MiB of one system: at 64 KiB/s, more than what a minute reads.
 
-/** Judges nobody. */
+/** Has no deadlines for its peers. */
 const PATIENT: Manners = {
   pingInterval: 0,
   pingTimeout: 0,
@@ -70,7 +70,7 @@ async function crowds(here: Manners, there: Manners) {
   };
 }
 
-/** A process is away for a while: it must lose nobody, and nothing. */
+/** A process is away for a while: it must lose no peer and no message. */
 async function away(
   how: "stopped" | "blocked",
   ms: number,
@@ -204,7 +204,7 @@ async function slow(
           ours.closed.then(() => undefined),
         ]);
         const took = ((performance.now() - start) / 1_000).toFixed(1);
-        // Whoever read slowly has to answer now.
+        // Peers that read slowly have to answer now.
         await pause(500);
         check(
           `${title}, ${way}, ${setup}: kept and delivered${

@@ -37,7 +37,7 @@ export const refusalChecks: Checks = {
       }
     })();
     assert(late instanceof Error);
-    // Bun's `close` waits for connections that nobody can reach.
+    // Bun's `close` waits for connections that no code can reach.
     await Promise.race([silent.close(), pause(200)]);
   },
 

@@ -116,7 +116,7 @@ async function deaf(): Promise<void> {
   let ratio = Infinity;
   let quiet = 0;
   let loaded = 0;
-  // Somebody else on the machine may have been in the way.
+  // Another program on the machine may have disturbed the measurement.
   for (let attempt = 0; attempt < 3 && ratio > 2; attempt++) {
     const { ports, ask, kill } = await serve();
     await ask("read");

@@ -46,7 +46,7 @@ export class ObservedActivity implements SocketActivity {
     void this.writtenBytes;
   }
 
-  /** Looks no more: from now on, an empty buffer may mean that the socket has dropped it. */
+  /** Stops: from now on, an empty buffer may mean that the socket has dropped it. */
   stop(): void {
     this.#stopped = true;
   }

@@ -19,7 +19,7 @@ export class ReadBuffer {
   }
 
   /**
-   * Notes the result of a read.
+   * Records the result of a read.
    *
    * @param filled Whether the read filled the memory.
    * @param at Milliseconds, on any clock.

@@ -166,7 +166,7 @@ for (const [kind, make] of Object.entries({ noise, prose })) {
             assertEquals(got.length, size);
             assert(toHex(got) === toHex(data), `size ${size}, seed ${SEED}`);
             if (!noContextTakeover) continue;
-            // Nobody else's messages are needed to make sense of it.
+            // No other message is needed to decompress it.
             const alone = inflateRawSync(join(bytes, TAIL), {
               finishFlush: Z_SYNC_FLUSH,
             });
