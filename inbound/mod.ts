@@ -29,6 +29,7 @@ export type {
 export * from "./plugin.ts";
 export * from "./pool.ts";
 export type {
+  AcceptedPeer,
   ServeAcceptance,
   ServeDecision,
   ServeOptions,

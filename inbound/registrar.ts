@@ -36,8 +36,8 @@ export class Registrar {
   }
 
   /** Puts an error into the pool's `errors`. */
-  report(error: Error): void {
-    this.#core.report(undefined, error);
+  report(error: Error, id?: string): void {
+    this.#core.report(id, error);
   }
 
   /** @throws {PoolError} `pool-closed`. */
@@ -59,7 +59,8 @@ export class Registrar {
   /**
    * Checks whether a peer can be added, and makes its worker.
    *
-   * @returns A function that adds the peer with its socket. It must be called before anything else happens.
+   * @returns A function that adds the peer with its socket. It must be called before anything else happens. It returns
+   * the number of the connection, or `undefined` if the peer has left already.
    * @throws {PoolError} `pool-closed`, `peer-exists`, `pool-full`, `worker-failed`.
    * @throws {ConfigError} When the id cannot be used.
    */
@@ -67,7 +68,7 @@ export class Registrar {
     action: string,
     id: string,
     replace: boolean,
-  ): (socket: Socket | WebSocket) => void {
+  ): (socket: Socket | WebSocket) => number | undefined {
     this.#core.checkOpen(action);
     checkId("id", id);
     this.#checkFree(action, id, replace);
@@ -121,7 +122,11 @@ export class Registrar {
     );
   }
 
-  #admit(id: string, worker: InboundWorker, given: Socket | WebSocket): void {
+  #admit(
+    id: string,
+    worker: InboundWorker,
+    given: Socket | WebSocket,
+  ): number | undefined {
     const core = this.#core;
     const { clock } = core.options;
     const session = core.sessions.next(id);
@@ -130,7 +135,8 @@ export class Registrar {
       : given;
     taken.add(given);
     const owner = new Registration(this.#context, session, socket);
-    core.admit({ id, worker, owner });
+    const peer = core.admit({ id, worker, owner });
+    return peer.retired ? undefined : session;
   }
 }
 

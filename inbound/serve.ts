@@ -40,6 +40,16 @@ export interface ServeAcceptance extends AcceptOptions {
   readonly id?: string | undefined;
 }
 
+/** A peer that was accepted: the argument of `onAccepted` of {@link ServeOptions}. */
+export interface AcceptedPeer {
+  /** Its id in the pool. */
+  readonly id: string;
+  /** The number of its connection, from 1. Messages and events have it, too. */
+  readonly session: number;
+  /** Its request, which has been accepted. */
+  readonly incoming: Incoming;
+}
+
 /** What `accept` of {@link ServeOptions} returns. */
 export type ServeDecision =
   | boolean
@@ -70,6 +80,14 @@ export interface ServeOptions {
     | ((incoming: Incoming) => ServeDecision | Promise<ServeDecision>)
     | undefined;
   /**
+   * Called for each peer that was accepted, as soon as it is in the pool: before any of its messages and its event can
+   * be read. What it sends with `pool.trySend` goes out first. Not called for a peer that was refused, or that left
+   * before it was accepted. If it throws or rejects, the error is in `errors`, and the peer stays.
+   *
+   * @default {none}
+   */
+  readonly onAccepted?: ((peer: AcceptedPeer) => unknown) | undefined;
+  /**
    * Whether a peer replaces the peer with the same id. Otherwise it is refused with status 409.
    *
    * @default {false}
@@ -87,6 +105,7 @@ export interface ServeOptions {
 const NAMES: OptionNames<ServeOptions> = {
   id: true,
   accept: true,
+  onAccepted: true,
   replace: true,
   timeout: true,
 };
@@ -152,6 +171,7 @@ class Server {
     checkFields("", NAMES, options, HOMES);
     checkFunction("id", options.id);
     checkFunction("accept", options.accept);
+    checkFunction("onAccepted", options.onAccepted);
     checkBoolean("replace", options.replace);
     this.#context = context;
     this.#options = options;
@@ -203,8 +223,15 @@ class Server {
         await incoming.reject(status, answer);
         return;
       }
-      const admit = registrar.reserve("serve", outcome.id, this.#replace);
-      admit(incoming.accept(outcome.accept));
+      const { id } = outcome;
+      const admit = registrar.reserve("serve", id, this.#replace);
+      const session = admit(incoming.accept(outcome.accept));
+      if (session === undefined) return;
+      notify(
+        this.#options.onAccepted,
+        (error) => registrar.report(error, id),
+        { id, session, incoming },
+      );
     } catch (error) {
       await this.#refuse(incoming, error);
     }

@@ -15,6 +15,7 @@ import {
   type ServeOptions,
   type UpgradeOptions,
 } from "../mod.ts";
+import type { AcceptedPeer } from "../inbound/mod.ts";
 import { eventually } from "../testing/mod.ts";
 import {
   echo,
@@ -109,6 +110,7 @@ table<ServeOptions>("serve", {
     "returns a promise of true": "connected",
   },
   id: { rest: "500", "returns a string": "connected" },
+  onAccepted: OBSERVER,
 }, async (name, act) => {
   const pool = new InboundPool("pool");
   echo(pool);
@@ -117,14 +119,17 @@ table<ServeOptions>("serve", {
   const good = () => name === "id" ? `good-${count++}` : true;
   const serving = pool.serve(listener, {
     timeout: 50,
-    [name]: oddly(act, good),
+    [name]: name === "onAccepted"
+      ? ({ incoming }: AcceptedPeer) => oddly(act, good)(incoming)
+      : oddly(act, good),
   });
   const outcome = await knock(listener.port, "/odd");
   assertEquals(await knock(listener.port, "/good"), "connected");
+  const logged = outcome === "connected" && pool.errors.size > 0;
   await pool.close();
   await listener.close();
   await serving;
-  return outcome;
+  return logged ? `${outcome}, logged` : outcome;
 });
 
 table<ListenOptions>("listen", {
