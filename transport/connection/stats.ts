@@ -5,7 +5,10 @@ import type { Receiving } from "./receiving.ts";
 
 /** The figures of a connection. Counters never fall. */
 export interface ConnectionStats {
-  /** The number of messages that arrived. */
+  /**
+   * The number of messages that arrived. Those that arrived while the connection was closing, and for which there was no
+   * space, count only as dropped.
+   */
   readonly receivedMessages: number;
   /** The number of payload bytes that arrived, before compression. */
   readonly receivedBytes: number;

@@ -3,7 +3,10 @@ import type { ConnectionStats } from "../connection/stats.ts";
 
 /** Counters of one peer or of a whole pool. They never fall. */
 export interface TrafficStats {
-  /** The number of messages that arrived. */
+  /**
+   * The number of messages that arrived. Those that arrived while the connection was closing, and for which there was no
+   * space, count only as dropped.
+   */
   readonly receivedMessages: number;
   /** The number of payload bytes that arrived, before compression. */
   readonly receivedBytes: number;
