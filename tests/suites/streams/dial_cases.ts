@@ -130,7 +130,7 @@ async function trustBoth(): Promise<void> {
 /** Dials a name that has two addresses, of which one is listened on. */
 async function dialByName(hostname: string): Promise<void> {
   const addresses = await lookup("localhost", { all: true });
-  // No server has the address, since the name does not have it.
+  // If the name does not have this address, the dial finds no server.
   const isKnown = addresses.some(({ address }) => address === hostname);
   const listener = listen({ hostname });
   await listener.ready;
