@@ -18,7 +18,7 @@ import { checkId } from "../transport/pool/options.ts";
 import type { Socket } from "../transport/socket/socket.ts";
 import type { Registrar } from "./registrar.ts";
 
-/** Options of {@link InboundPool.upgradeNode}, beside those of {@link upgradeNode}. */
+/** Options of {@link InboundPool.upgradeNode}, in addition to those of {@link upgradeNode}. */
 export interface PoolUpgradeNodeOptions extends AcceptOptions {
   /** The id of the peer. */
   readonly id: string;
@@ -30,7 +30,7 @@ export interface PoolUpgradeNodeOptions extends AcceptOptions {
   readonly replace?: boolean | undefined;
 }
 
-/** Options of {@link InboundPool.upgrade}, beside those of {@link upgrade}. */
+/** Options of {@link InboundPool.upgrade}, in addition to those of {@link upgrade}. */
 export interface PoolUpgradeOptions extends UpgradeOptions {
   /** The id of the peer. */
   readonly id: string;

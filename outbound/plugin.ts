@@ -54,7 +54,7 @@ export interface OutboundPlugin {
   readonly url: string;
   /** Takes the messages of the peer to the inbox of the pool. */
   readonly delivery: MessageDelivery;
-  /** Puts an event into the pool's `events`, behind the messages of the peer that arrived before it. */
+  /** Puts an event into the pool's `events`, after the messages of the peer that arrived before it. */
   notify(notice: OutboundNotice, session: number): void;
   /** Puts an error, such as a failed dial, into the pool's `errors`. */
   onError(error: Error): void;

@@ -20,7 +20,7 @@ export class Ring<T> {
     return this.#size;
   }
 
-  /** Adds an item behind all others. */
+  /** Adds an item after all others. */
   push(item: T): void {
     if (this.#size === this.#slots.length) this.#grow();
     this.#slots[(this.#head + this.#size) & (this.#slots.length - 1)] = item;

@@ -230,7 +230,7 @@ export class Connection implements AsyncDisposable {
 
   /**
    * Sends a message. Resolves when the message is buffered and the buffer is below `highWaterMark`, which is usually at
-   * once. Awaiting it is enough to respect the peer's pace.
+   * once. A caller that awaits each call never sends faster than the peer reads.
    *
    * - The bytes belong to the caller again when the promise has resolved. Binary messages of 64 KiB and more are sent
    *   from the caller's memory and resolve when they are written, unless a signal or a timeout is given.

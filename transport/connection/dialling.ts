@@ -10,7 +10,7 @@ import { cutUnused, dialOnce } from "./dial_once.ts";
 import type { ConnectionOptions } from "./options.ts";
 import { resolveRetry } from "../base/retry_policy.ts";
 
-/** What {@link dial} needs beside the options of the connection. */
+/** What {@link dial} needs in addition to the options of the connection. */
 export interface DiallingOptions {
   readonly clock: Clock;
   readonly handshakeTimeout: number;

@@ -109,7 +109,7 @@ export interface UpgradeAgreement extends HandshakeAgreement {
  * const bytes = createUpgradeRequest(request); // To be written to the stream.
  * const reader = new ResponseReader((status) => status === 101);
  *
- * // Takes what was read. Returns the bytes behind the answer once it is complete.
+ * // Takes what was read. Returns the bytes after the response once it is complete.
  * function push(read: Uint8Array): Uint8Array | undefined {
  *   const taken = reader.push(read);
  *   if (!reader.done || reader.response === undefined) return undefined;

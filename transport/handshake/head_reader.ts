@@ -24,7 +24,7 @@ const INITIAL_SIZE = 512;
 const TEXT_STEP = 4_096;
 
 /**
- * Collects the bytes of a head up to its empty line and leaves the bytes behind it untouched.
+ * Collects the bytes of a head up to its empty line and leaves the bytes after it untouched.
  *
  * - Bytes that no head can have are refused as they come, so that a peer which speaks another protocol is not
  *   waited for.

@@ -21,7 +21,7 @@ import {
 export interface ReceivedRequest {
   readonly stream: PullAdapter;
   readonly head: RequestHead;
-  /** The bytes that came right behind the head. */
+  /** The bytes that came right after the head. */
   readonly early: Uint8Array;
   /** Whether the stream is inside TLS. */
   readonly secure: boolean;

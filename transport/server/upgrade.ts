@@ -309,7 +309,7 @@ function isCopy(request: Request): boolean {
   }
 }
 
-/** Whether the runtime finds a subprotocol among those offered: it expects a blank behind each comma. */
+/** Whether the runtime finds a subprotocol among those offered: it expects a space after each comma. */
 function isListed({ headers }: Request, protocol: string): boolean {
   const offered = headers.get("sec-websocket-protocol") ?? "";
   return protocol !== "" && offered.split(", ").includes(protocol);

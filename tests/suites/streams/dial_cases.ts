@@ -1,6 +1,6 @@
 /**
- * Dials that are cancelled, peers that leave TLS without a close_notify, authorities, and names with two addresses; and messages to a slow
- * reader. Runs on Deno, Node.js and Bun.
+ * Dials that are cancelled, peers that leave TLS without a close_notify, authorities, and names with two addresses; and
+ * messages to a slow reader. Runs on Deno, Node.js and Bun.
  *
  * @module
  */
@@ -221,7 +221,7 @@ export const DIAL_CASES: readonly ProcessCase[] = [
     run: leaveWithoutNotice,
   },
   {
-    name: "caCerts are trusted beside the runtime's own authorities",
+    name: "caCerts are trusted in addition to the runtime's own authorities",
     run: trustBoth,
   },
   {

@@ -195,7 +195,7 @@ const ENTRY = /^(\[[^\]]+\]|[^[\]/]+?)(?:\/(\d{1,3}))?(?::(\d+))?$/;
 /**
  * Whether `no_proxy` exempts the host of a URL.
  *
- * The list is separated by commas or blanks. An entry is one of:
+ * The list is separated by commas or spaces. An entry is one of:
  * - `*`: all hosts;
  * - a name: the host of that name and its subdomains, also written `.name` or `*.name`;
  * - an address, IPv6 with or without brackets;

@@ -8,7 +8,7 @@ export const ALPN = ["http/1.1"];
 /** The certificates of a TLS client, PEM-encoded. */
 export interface TlsClientOptions {
   /**
-   * Certificates to trust beside the runtime's own. Only for `wss:` URLs.
+   * Certificates to trust in addition to the runtime's own. Only for `wss:` URLs.
    *
    * @default {none}
    */
