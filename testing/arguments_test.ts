@@ -36,6 +36,28 @@ const calls: Record<string, () => unknown> = {
   "MockDialer with null for options": () => new MockDialer([], wrong(null)),
   "FakeClock(1000)": () => new FakeClock(wrong(1_000)),
   "FaultProxy without a target": () => FaultProxy.listen(wrong(undefined)),
+  "a message that is not JSON yet": () => mock().receive(wrong({ a: 1 })),
+  "a message of nothing": () => mock().receive(wrong(undefined)),
+  "a ping with a text": () => mock().receivePing(wrong("text")),
+  "a pong with a number": () => mock().receivePong(wrong(5)),
+  "a close frame with 1006": () => mock().receiveClose(1006),
+  "a close frame with a text for a code": () =>
+    mock().receiveClose(wrong("1000")),
+  "a close frame with a long reason": () =>
+    mock().receiveClose(1000, "x".repeat(124)),
+  "a close frame with a reason alone": () => mock().receiveClose(1005, "x"),
+  "a drain to less than nothing": () => mock().drain(-1),
+  "an end that is a code": () => mock().end(wrong(1006)),
+  "a clock without methods": () => new MockSocket({ clock: wrong({}) }),
+  "a behaviour that is no function": () =>
+    new MockSocket({ behaviour: { close: wrong(5) } }),
+  "a step that there is not": () => new MockDialer(wrong(["nevr"])),
+  "a step of nothing": () => new MockDialer().script(wrong(undefined)),
+  "a last step that there is not": () =>
+    new MockDialer([], { otherwise: wrong(5) }),
+  "one random number": () => new FakeClock().setRandom(wrong(0.5)),
+  "no random numbers": () => new FakeClock().setRandom([]),
+  "a random number of 2": () => new FakeClock().setRandom([2]),
   "FaultProxy to a URL": () => FaultProxy.listen(wrong("ws://127.0.0.1:80")),
 };
 
@@ -58,6 +80,9 @@ const unknown: Record<string, () => unknown> = {
   "expectIncoming": () =>
     expectIncoming(new Queue({ capacity: 1 }), "x", wrong({ of: 5 })),
   "MockSocket": () => new MockSocket(wrong({ clok: 5 })),
+  "MockSocket, behaviour": () =>
+    new MockSocket({ behaviour: wrong({ clos: () => {} }) }),
+  "MockSocket, end": () => mock().end(wrong({ cod: 1006 })),
   "MockDialer": () => new MockDialer([], wrong({ otherwhise: "never" })),
   "FakeClock": () => new FakeClock(wrong({ nwo: 5 })),
   "socketPair": () => socketPair(wrong({ ulr: "ws://a" })),

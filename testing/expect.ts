@@ -126,11 +126,7 @@ async function expectNext<T>(
         `Expected the ${what} ${show(expected)}, but there is none to come`,
       );
     }
-    if (!matches(item, expected)) {
-      throw new AssertionError(
-        `Expected the ${what} ${show(expected)}, but it is ${show(item)}`,
-      );
-    }
+    check(item, expected, what);
     return item;
   } catch (cause) {
     if (!late.signal.aborted) throw cause;
@@ -143,6 +139,20 @@ async function expectNext<T>(
     done.abort();
     await deadline;
   }
+}
+
+/** @throws {AssertionError} If the item is another one. */
+function check(item: unknown, expected: unknown, what: string): void {
+  let thrown = "";
+  let options: ErrorOptions | undefined;
+  try {
+    if (matches(item, expected)) return;
+  } catch (cause) {
+    thrown = ` (${cause})`;
+    options = { cause };
+  }
+  const shown = `${show(expected)}, but it is ${show(item)}${thrown}`;
+  throw new AssertionError(`Expected the ${what} ${shown}`, options);
 }
 
 function takeFrom<T>(

@@ -1,7 +1,8 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { Queue } from "../transport/base/queue.ts";
 import { AssertionError } from "./assertion_error.ts";
 import { expectIncoming, expectWrite } from "./expect.ts";
+import { json } from "./match.ts";
 import { MockSocket } from "./mock_socket.ts";
 
 function queueOf<T>(...items: T[]): Queue<T> {
@@ -44,6 +45,22 @@ Deno.test("expectWrite fails for another message, for none in time, and at the e
     AssertionError,
     "there is none to come",
   );
+});
+
+Deno.test("a function that expects something is shown, and may throw", async () => {
+  const items = queueOf("a", "no JSON");
+  const isB = (item: string) => item === "b";
+  await assertRejects(
+    () => expectIncoming(items, isB),
+    AssertionError,
+    `Expected the item ${isB}, but it is "a"`,
+  );
+  const error = await assertRejects(
+    () => expectIncoming(items, json({ a: 1 })),
+    AssertionError,
+    'Expected the item json({ a: 1 }), but it is "no JSON" (SyntaxError:',
+  );
+  assertInstanceOf(error.cause, SyntaxError);
 });
 
 Deno.test("expectIncoming takes from sources that have take, have incoming, or can be iterated", async () => {

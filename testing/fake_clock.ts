@@ -135,11 +135,22 @@ export class FakeClock implements Clock {
     return this.#random();
   }
 
-  /** Replaces the random numbers: by a function, or by numbers that are repeated. */
+  /**
+   * Replaces the random numbers: by a function, or by numbers that are repeated.
+   *
+   * @throws {ConfigError} `invalid-argument` if it is neither, or a number is not from 0 to 1. 1 stands for the upper
+   * end, which real random numbers only come close to.
+   */
   setRandom(source: readonly number[] | (() => number)): void {
     if (typeof source === "function") {
       this.#random = source;
       return;
+    }
+    const isList = Array.isArray(source) && source.length > 0 &&
+      source.every((number) => number >= 0 && number <= 1);
+    if (!isList) {
+      const rule = "a function or numbers from 0 to 1";
+      throw refuseArgument("set random numbers", "source", rule, source);
     }
     let drawn = 0;
     this.#random = () => source[drawn++ % source.length] ?? 0;

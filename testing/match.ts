@@ -1,11 +1,12 @@
 import { inspect, isDeepStrictEqual } from "node:util";
+import type { Message } from "../transport/base/message.ts";
 
 /**
  * What a value is compared with:
  *
  * - an equal value: bytes by their content, other values deeply;
  * - a `RegExp`, for a string;
- * - a function that returns whether the value is right;
+ * - a function that returns whether the value is right, for example that of {@linkcode json};
  * - an object with some of the value's fields, each of them one of these again.
  */
 export type Expected<T> =
@@ -15,6 +16,29 @@ export type Expected<T> =
   | (T extends string | number | boolean | Uint8Array ? never
     : T extends object ? { readonly [K in keyof T]?: Expected<T[K]> }
     : never);
+
+/**
+ * Returns a function that compares a text message, which contains JSON, with `expected`; an object with some of its
+ * fields, as in {@linkcode Expected}.
+ *
+ * @example
+ * ```ts
+ * import { expectWrite, json, MockSocket } from "@honeybee/honeybee/testing";
+ *
+ * const socket = new MockSocket();
+ * socket.write(JSON.stringify({ type: "join", room: "a", at: Date.now() }));
+ * await expectWrite(socket, json({ type: "join", room: "a" }));
+ * ```
+ */
+export function json(expected: unknown): (message: Message) => boolean {
+  const compare = (message: Message) =>
+    typeof message === "string" && matches(JSON.parse(message), expected);
+  const value = `json(${show(expected)})`;
+  return Object.defineProperties(compare, {
+    name: { value },
+    toString: { value: () => value },
+  });
+}
 
 /** Whether a value is as expected. */
 export function matches(actual: unknown, expected: unknown): boolean {
@@ -45,11 +69,16 @@ const LONGEST = 400;
 
 /** A value, written as in the message of an {@link AssertionError}. */
 export function show(value: unknown): string {
-  const text = typeof value === "string" ? JSON.stringify(value) : inspect(
-    value,
-    { depth: 3, breakLength: Infinity, maxArrayLength: 32 },
-  );
+  const text = describe(value);
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text;
+}
+
+function describe(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  // The source says what was expected.
+  if (typeof value === "function") return value.toString();
+  const options = { depth: 3, breakLength: Infinity, maxArrayLength: 32 };
+  return inspect(value, options);
 }
 
 function isPlain(value: unknown): value is object {

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { type Expected, matches, sameBytes, show } from "./match.ts";
+import { type Expected, json, matches, sameBytes, show } from "./match.ts";
 
 interface Item {
   readonly id: string;
@@ -41,6 +41,16 @@ Deno.test("an object matches some of its fields, deeply", () => {
   assert(!matches(undefined, { a: 1 }));
   assert(matches(new Date(5), new Date(5)));
   assert(!matches([1, 2, 3], [1, 2]));
+});
+
+Deno.test("json compares the content of a text message", () => {
+  const text = JSON.stringify({ type: "join", rooms: ["a", "b"], at: 7 });
+  assert(matches(text, json({ type: "join" })));
+  assert(matches(text, json({ type: /^jo/, rooms: ["a", "b"] })));
+  assert(!matches(text, json({ type: "join", rooms: ["a"] })));
+  assert(!matches(new Uint8Array(2), json({})));
+  assert(matches({ id: "x", data: "[1]" }, { data: json([1]) }));
+  assertEquals(show(json({ type: "join" })), "json({ type: 'join' })");
 });
 
 Deno.test("a long value is shown short", () => {

@@ -88,6 +88,8 @@ export class MockDialer {
       throw refuseArgument("script", "script", "an array of steps", script);
     }
     checkFields("", NAMES, options);
+    for (const step of script) checkStep(step);
+    if (options.otherwise !== undefined) checkStep(options.otherwise);
     this.#script = [...script];
     this.otherwise = options.otherwise ?? ((url) => new MockSocket({ url }));
   }
@@ -102,8 +104,13 @@ export class MockDialer {
     return this.#maxInFlight;
   }
 
-  /** Adds to the end of the script. */
+  /**
+   * Adds to the end of the script.
+   *
+   * @throws {ConfigError} `invalid-argument` if something is no step.
+   */
   script(...steps: readonly DialStep[]): void {
+    for (const step of steps) checkStep(step);
     this.#script.push(...steps);
   }
 
@@ -142,6 +149,18 @@ export class MockDialer {
       }, reject).finally(remove);
     }).finally(() => this.#inFlight--);
   }
+}
+
+/** @throws {ConfigError} `invalid-argument` for what is no step. */
+function checkStep(step: unknown): void {
+  const isObject = typeof step === "object" && step !== null;
+  if (isObject || step === "never" || typeof step === "function") return;
+  throw refuseArgument(
+    "script",
+    "a step",
+    'a socket, an error, "never" or a function',
+    step,
+  );
 }
 
 // async, so that a function that throws makes a dial that fails.

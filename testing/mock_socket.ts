@@ -1,6 +1,5 @@
 import { type Clock, systemClock } from "../transport/base/clock.ts";
 import { type Message, messageSize } from "../transport/base/message.ts";
-import { checkFields, type OptionNames } from "../transport/base/options.ts";
 import { Queue } from "../transport/base/queue.ts";
 import type { PeerAddress } from "../transport/net/stream/address.ts";
 import { EndpointDriver } from "../transport/socket/endpoint_driver.ts";
@@ -14,6 +13,14 @@ import type {
   SocketStartOptions,
 } from "../transport/socket/socket.ts";
 import { checkPing, limitReader } from "./limited_socket.ts";
+import {
+  checkEnd,
+  checkLeft,
+  checkMockOptions,
+  checkPayload,
+  checkReceived,
+  checkReceivedClose,
+} from "./mock_arguments.ts";
 import { MockPeer } from "./mock_peer.ts";
 import type {
   MockClose,
@@ -21,19 +28,6 @@ import type {
   MockSocketOptions,
 } from "./mock_socket_options.ts";
 import { socketEnd } from "./socket_end.ts";
-
-/** The names of the options. */
-const NAMES: OptionNames<MockSocketOptions> = {
-  url: true,
-  protocol: true,
-  extensions: true,
-  remoteAddr: true,
-  controlFrames: true,
-  flowControl: true,
-  buffering: true,
-  clock: true,
-  behaviour: true,
-};
 
 /**
  * A socket without a network. It records what is done to it, and the test plays the peer.
@@ -107,7 +101,7 @@ export class MockSocket implements Socket {
    * @throws {ConfigError} If an option cannot be used.
    */
   constructor(options: MockSocketOptions = {}) {
-    checkFields("", NAMES, options);
+    checkMockOptions(options);
     this.url = options.url ?? "ws://mock.test";
     this.protocol = options.protocol ?? "";
     this.extensions = options.extensions ?? "";
@@ -237,23 +231,38 @@ export class MockSocket implements Socket {
     this.#driver.terminate(error);
   }
 
-  /** The peer sends a message. */
+  /**
+   * The peer sends a message.
+   *
+   * @throws {ConfigError} `invalid-argument` if it is neither a string nor bytes.
+   */
   receive(data: Message): void {
+    checkReceived(data);
     this.#peer.message(data);
   }
 
   /** The peer pings. The ping is answered, and reported if there are `controlFrames`. */
   receivePing(payload: Uint8Array = new Uint8Array(0)): void {
+    checkPayload(payload);
     this.#peer.ping(payload);
   }
 
   /** The peer sends a pong: without a payload, one that answers the last ping. */
   receivePong(payload?: Uint8Array): void {
-    this.#peer.pong(payload ?? this.pings.at(-1) ?? new Uint8Array(0));
+    const sent = payload ?? this.pings.at(-1) ?? new Uint8Array(0);
+    checkPayload(sent);
+    this.#peer.pong(sent);
   }
 
-  /** The peer closes behind what it has sent before, and leaves once the socket has closed as well: a clean end. */
+  /**
+   * The peer closes behind what it has sent before, and leaves once the socket has closed as well: a clean end. 1005
+   * stands for a close frame without a code.
+   *
+   * @throws {ConfigError} `invalid-argument` if the code or the reason cannot be in a close frame. For a peer that
+   * leaves without one (1006), use {@link MockSocket.end}.
+   */
   receiveClose(code = 1000, reason = ""): void {
+    checkReceivedClose(code, reason);
     this.#peerClosed = true;
     this.#peer.close(code, reason);
     if (this.#closeArrived) this.#peer.leave();
@@ -261,6 +270,7 @@ export class MockSocket implements Socket {
 
   /** The peer takes bytes until `left` remain. */
   drain(left = 0): void {
+    checkLeft(left);
     this.bufferedAmount = left;
     if (this.#end === undefined) this.#reader?.drain();
   }
@@ -270,6 +280,7 @@ export class MockSocket implements Socket {
    * 1006, not clean.
    */
   end(end: Partial<SocketEnd> = {}): void {
+    checkEnd(end);
     const { state } = this.#driver.endpoint;
     const [close] = this.closes;
     const sent = close && { code: close.code ?? 1005, reason: close.reason };

@@ -7,7 +7,7 @@
  * | play the peer, and see what is done to a socket | {@linkcode MockSocket} |
  * | decide the result of each dial | {@linkcode MockDialer} |
  * | have both ends of a connection in memory | {@linkcode socketPair}, {@linkcode RecordingReader} |
- * | check what is sent and what arrives | {@linkcode expectWrite}, {@linkcode expectIncoming} |
+ * | check what is sent and what arrives | {@linkcode expectWrite}, {@linkcode expectIncoming}, {@linkcode json} |
  * | wait for something that takes real time | {@linkcode eventually}, {@linkcode never} |
  * | check what is logged | {@linkcode LogCapture}, {@linkcode assertLogSequence}, {@linkcode findLogRecord}, {@linkcode assertAttribute} |
  * | break a real network | {@linkcode FaultProxy} |
@@ -64,7 +64,7 @@ export * from "./fake_clock.ts";
 export * from "./fault_proxy.ts";
 export type { CutKind, Direction, Faults, StallKind } from "./faults.ts";
 export * from "./log_capture.ts";
-export type { Expected } from "./match.ts";
+export { type Expected, json } from "./match.ts";
 export * from "./mock_dialer.ts";
 export * from "./mock_socket.ts";
 export * from "./mock_socket_options.ts";
