@@ -37,18 +37,35 @@ Deno.test("A sink gets each message in the call that read it, and incoming none"
 });
 
 Deno.test("Messages that wait go to the sink before those that come when the peer is let go on", async () => {
+  for (const incomingBufferSize of [1, 4]) {
+    const socket = new MockSocket();
+    const connection = new Connection(socket, { incomingBufferSize });
+    for (let i = 0; i < 20; i++) socket.receive(String(i));
+    assertEquals(connection.incoming.size, incomingBufferSize);
+    assertEquals(socket.paused, true);
+    const sink = new Recorder();
+    connection.deliverTo(sink);
+    assertEquals(socket.paused, false);
+    socket.receive("20");
+    assertEquals(
+      sink.taken.map(([data]) => data),
+      Array.from({ length: 21 }, (_, i) => String(i)),
+    );
+    await connection.close();
+  }
+});
+
+Deno.test("A sink that replaces one for which reading is paused gets the messages that follow", async () => {
   const socket = new MockSocket();
-  const connection = new Connection(socket, { incomingBufferSize: 4 });
-  for (let i = 0; i < 20; i++) socket.receive(String(i));
-  assertEquals([socket.paused, connection.incoming.size], [true, 4]);
-  const sink = new Recorder();
-  connection.deliverTo(sink);
-  assertEquals(socket.paused, false);
-  socket.receive("20");
-  assertEquals(
-    sink.taken.map(([data]) => data),
-    Array.from({ length: 21 }, (_, i) => String(i)),
-  );
+  const connection = new Connection(socket);
+  const sinks = [new Recorder(1), new Recorder()] as const;
+  connection.deliverTo(sinks[0]);
+  for (const data of ["a", "b"]) socket.receive(data);
+  connection.deliverTo(sinks[1]);
+  assertEquals(sinks.map(({ taken }) => taken.map(([data]) => data)), [
+    ["a"],
+    ["b"],
+  ]);
   await connection.close();
 });
 

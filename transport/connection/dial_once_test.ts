@@ -8,7 +8,9 @@ import type { Dialer, DialGate } from "../client/dialer.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import type { HeadersInput } from "../handshake/headers.ts";
 import type { Socket } from "../socket/socket.ts";
+import { countListeners } from "../base/_support/signals.ts";
 import { Connection } from "./connection.ts";
+import { dialOnce } from "./dial_once.ts";
 import type { ConnectionOptions } from "./options.ts";
 
 const URL = "ws://a.example";
@@ -211,6 +213,37 @@ Deno.test("A dial that is cancelled frees its place at once", async () => {
   controller.abort(new Error("enough"));
   await assertRejects(() => connecting, Error, "enough");
   assertEquals(gate.outcomes, [false]);
+});
+
+Deno.test("Headers are not asked for when the dial was cancelled at the gate", async () => {
+  const controller = new AbortController();
+  let asked = 0;
+  const { connection } = setUp({
+    dialGate: {
+      enter: () => {
+        controller.abort(new Error("enough"));
+        return Promise.resolve(() => {});
+      },
+    },
+    headers: () => ({ token: String(++asked) }),
+  });
+  const { signal } = controller;
+  await assertRejects(() => connection.connect({ signal }), Error, "enough");
+  assertEquals(asked, 0);
+});
+
+Deno.test("Attempts leave no listener on the signal that they share, nor a timer", async () => {
+  const clock = new FakeClock();
+  const { signal } = new AbortController();
+  const listeners = countListeners(signal);
+  const bounds = { clock, handshakeTimeout: 1_000, signal, onError() {} };
+  const dialer = new MockDialer([new MockSocket()], {
+    otherwise: new Error("refused"),
+  });
+  const options = { dialer: dialer.dial };
+  await dialOnce(URL, options, bounds);
+  await assertRejects(() => dialOnce(URL, options, bounds), Error, "refused");
+  assertEquals([listeners(), clock.pending], [0, 0]);
 });
 
 Deno.test("A busy server is not dialled again before it asks to be, whatever the policy says", async () => {

@@ -20,7 +20,8 @@ export interface DiallingOptions {
 }
 
 /**
- * Dials under the retry policy of a connection until there is a socket.
+ * Dials under the retry policy of a connection until there is a socket. If the signal aborts when the promise has
+ * resolved already, the caller has to cut the socket.
  *
  * @throws {ConnectionError} `dial-failed` if the policy gives up or another attempt cannot help.
  * @throws The signal's reason when it aborts.
@@ -33,16 +34,10 @@ export async function dial(
   const onError = (error: Error) =>
     log?.error("A callback of the dial failed", { error });
   const bounds = { clock, handshakeTimeout, signal, onError };
-  // The signal may abort at any moment between the opening of the socket and the end of each function that returns it.
-  let opened: Socket | undefined;
-  const open = async () => {
-    const socket = await dialOnce(url, options, bounds);
-    if (signal.aborted) cutUnused(socket);
-    return opened = socket;
-  };
+  let attempt: Promise<Socket> | undefined;
   try {
-    const socket = await retry(
-      open,
+    return await retry(
+      () => attempt = dialOnce(url, options, bounds),
       resolveRetry(options.retry, clock),
       {
         signal,
@@ -54,11 +49,10 @@ export async function dial(
           ((info) => log?.debug("Dial failed, trying again", { ...info })),
       },
     );
-    signal.throwIfAborted();
-    return socket;
   } catch (thrown) {
     if (signal.aborted) {
-      if (opened !== undefined) cutUnused(opened);
+      // The abort may have come after the socket was opened.
+      attempt?.then(cutUnused, () => {});
       throw signal.reason;
     }
     const cause = thrown instanceof RetryLimitError ? thrown.cause : thrown;

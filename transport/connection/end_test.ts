@@ -5,7 +5,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
-import { FakeClock, MockSocket } from "../../testing/mod.ts";
+import { FakeClock, LogCapture, MockSocket } from "../../testing/mod.ts";
 import { ConnectionError } from "../base/errors.ts";
 import { ProtocolError } from "../protocol/wire/errors.ts";
 import type { SocketEnd, SocketReader } from "../socket/socket.ts";
@@ -132,6 +132,30 @@ Deno.test("A stream that is under way when the peer begins to close is abandoned
   connection.terminate();
 });
 
+Deno.test("A connection over a socket that has ended already is closed, and is not logged as connected", async () => {
+  const log = new LogCapture();
+  const socket = new MockSocket();
+  socket.end({ code: 1001, clean: true });
+  const connection = new Connection(socket, { logger: log });
+  assertEquals(connection.state, "closed");
+  assertEquals((await connection.closed).code, 1001);
+  assertEquals(log.records.map(({ message }) => message), ["Closed"]);
+});
+
+Deno.test("If the socket fails while we close because of a limit, the limit is the reason", async () => {
+  const socket = new MockSocket({
+    flowControl: false,
+    behaviour: { close() {} },
+  });
+  const connection = new Connection(socket, { incomingBufferSize: 1 });
+  for (let i = 0; i < 2; i++) socket.receive(String(i));
+  assertEquals(connection.state, "closed");
+  socket.end({ error: new Error("reset") });
+  const error = await connection.errors.take();
+  assertEquals([error?.code, error?.closeCode], ["read-error", 1009]);
+  assertStrictEquals((await connection.closed).error, error?.cause);
+});
+
 Deno.test("A socket that throws when it should end counts as ended, which is reported once", async () => {
   const fail = () => {
     throw new Error("broken");
@@ -140,6 +164,7 @@ Deno.test("A socket that throws when it should end counts as ended, which is rep
     const socket = new MockSocket({ behaviour: { [method]: fail } });
     let closes = 0;
     const connection = new Connection(socket, {
+      closeTimeout: 0,
       onClose: () => void closes++,
     });
     if (method === "close") void connection.close();

@@ -56,6 +56,28 @@ Deno.test("No listener stays on the signal of a connection that is never connect
   assertEquals(listeners(), 0);
 });
 
+Deno.test("No listener stays on the signal of a connection over a socket that has ended already", async () => {
+  const { signal } = new AbortController();
+  const listeners = countListeners(signal);
+  const socket = new MockSocket();
+  socket.end();
+  const connection = new Connection(socket, { signal });
+  await connection.closed;
+  assertEquals(listeners(), 0);
+});
+
+Deno.test("A signal that has aborted before connect leaves the connection as it was", async () => {
+  const dialer = new MockDialer([new MockSocket()]);
+  const connection = new Connection(TARGET, { dialer: dialer.dial });
+  const signal = AbortSignal.abort(new Error("too late"));
+  const refused = connection.connect({ signal });
+  assertEquals(connection.state, "disconnected");
+  await connection.connect();
+  await assertRejects(() => refused, Error, "too late");
+  assertEquals(connection.state, "connected");
+  await connection.close();
+});
+
 Deno.test("The signal closes while connecting and while connected, and a connection that is made later", async () => {
   const controller = new AbortController();
   const { signal } = controller;
