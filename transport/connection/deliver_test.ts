@@ -146,7 +146,7 @@ Deno.test("What waits is handed over as far as the sink has space, the rest on r
   assertEquals([sink.taken.length, socket.paused], [2, true]);
   sink.space = 4;
   connection.resume();
-  assertEquals(sink.taken.length, 4);
+  assertEquals([sink.taken.length, socket.resumed], [4, 0]);
   sink.space = Infinity;
   connection.resume();
   assertEquals(
@@ -155,6 +155,33 @@ Deno.test("What waits is handed over as far as the sink has space, the rest on r
   );
   assertEquals(socket.paused, false);
   await connection.close();
+});
+
+Deno.test("What waits when the connection ends is handed over although the sink has no space", async () => {
+  const socket = new MockSocket();
+  const connection = new Connection(socket);
+  const data = ["a", "b", "c", "d"];
+  for (const text of data) socket.receive(text);
+  const sink = new Recorder(2);
+  connection.deliverTo(sink);
+  assertEquals(sink.taken.length, 2);
+  socket.receiveClose();
+  await connection.closed;
+  assertEquals(sink.taken.map(([text]) => text), data);
+});
+
+Deno.test("Messages that the socket dropped at its end are counted, and reported to the sink", async () => {
+  const socket = new MockSocket();
+  const connection = new Connection(socket);
+  const reports: number[] = [];
+  connection.deliverTo({
+    message: () => true,
+    end: (dropped) => void reports.push(dropped),
+  });
+  socket.end({ dropped: 3 });
+  await connection.closed;
+  assertEquals(reports, [3]);
+  assertEquals(connection.stats().droppedMessages, 3);
 });
 
 Deno.test("A sink learns of the end once, behind all messages", async () => {

@@ -143,17 +143,22 @@ Deno.test("A connection over a socket that has ended already is closed, and is n
 });
 
 Deno.test("If the socket fails while we close because of a limit, the limit is the reason", async () => {
-  const socket = new MockSocket({
-    flowControl: false,
-    behaviour: { close() {} },
-  });
-  const connection = new Connection(socket, { incomingBufferSize: 1 });
-  for (let i = 0; i < 2; i++) socket.receive(String(i));
-  assertEquals(connection.state, "closed");
-  socket.end({ error: new Error("reset") });
-  const error = await connection.errors.take();
-  assertEquals([error?.code, error?.closeCode], ["read-error", 1009]);
-  assertStrictEquals((await connection.closed).error, error?.cause);
+  const close = () => {};
+  const start = (reader: SocketReader) => {
+    for (const data of ["a", "b"]) reader.message(data, 1, 0);
+    throw new Error("cannot start");
+  };
+  for (const behaviour of [{ close }, { close, start }]) {
+    const socket = new MockSocket({ flowControl: false, behaviour });
+    const connection = new Connection(socket, { incomingBufferSize: 1 });
+    for (const data of ["a", "b"]) socket.receive(data);
+    assertEquals(connection.state, "closed");
+    socket.end({ error: new Error("reset") });
+    const error = await connection.errors.take();
+    assertEquals([error?.code, error?.closeCode], ["read-error", 1009]);
+    assert(error?.message.includes("incomingBufferSize"), error?.message);
+    assertStrictEquals((await connection.closed).error, error?.cause);
+  }
 });
 
 Deno.test("A socket that throws when it should end counts as ended, which is reported once", async () => {

@@ -37,6 +37,7 @@ export class ErrorQueue extends Queue<PoolErrorRecord> {
   /** Adds an error. */
   override push(record: PoolErrorRecord): boolean {
     this.#onPush(record);
+    if (this.closed) return false;
     if (this.full && this.shift() !== undefined) this.dropped++;
     return super.push(record);
   }

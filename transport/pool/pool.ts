@@ -329,6 +329,8 @@ export class PoolCore<Plugin, E extends PoolEvent>
     const { closeTimeout } = peer;
     if (closeTimeout === 0) return await peer.done;
     if (await settlesWithin(clock, closeTimeout + GRACE, peer.done)) return;
+    // Both `remove` and `close` may wait for this worker.
+    if (peer.finished) return;
     const error = new Error(
       "it did not end within closeTimeout after stop() was called.",
     );
