@@ -51,6 +51,18 @@ Deno.test("heartbeats begins with the newest one when it is first used, also aft
   }
 });
 
+Deno.test("If nobody reads heartbeats, the oldest are dropped", async () => {
+  const socket = new MockSocket();
+  const connection = new Connection(socket, { pingInterval: 0 });
+  assertEquals(connection.heartbeats.size, 0);
+  for (let i = 0; i < 20; i++) {
+    void connection.ping();
+    socket.receivePong();
+  }
+  assertEquals(connection.heartbeats.size, 16);
+  await connection.close();
+});
+
 Deno.test("A pong ends the deadline of its ping: an idle connection has one task, the next ping", async () => {
   const clock = new FakeClock();
   const socket = new MockSocket({ clock });
