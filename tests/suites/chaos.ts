@@ -1,8 +1,8 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
  * Faults at random, through proxies on loopback: delays, throttling, stalls, cuts in the
- * middle of a frame or a handshake, corruption, refused connections. What the
- * library promises is checked all the while, and that everyone is back at the end.
+ * middle of a frame or a handshake, corruption, refused connections. The guarantees of the
+ * library are checked during the run, and at the end that every peer is connected again.
  *
  * `deno task suite chaos [--seconds N] [--seed N] [--peers N]`
  *

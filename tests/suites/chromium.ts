@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a suite speaks to its terminal
 /**
- * Headless Chromium against `listen` and `upgradeNode`, with compression: a page does the
- * exchanges and reports the results.
+ * Headless Chromium against `listen` and `upgradeNode`, with compression: a page exchanges
+ * messages and reports the results.
  *
  * `deno task suite chromium`; says `skipped: reason` where there is no Chromium.
  *

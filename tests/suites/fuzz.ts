@@ -1,10 +1,10 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
- * Runs the fuzzers of the receiver, the handshake and the endpoint for as long as one likes, 60 s by default:
+ * Runs the fuzzers of the receiver, the handshake and the endpoint, for 60 s by default:
  *
  * `deno task suite fuzz [--seconds N] [--seed N]`
  *
- * A failure names the seed of its round. With this `--seed` it happens again.
+ * A failure names the seed of its round. `--seed` repeats it.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
- * Connections made and closed by the thousand, raw and native, each with a message there and back:
- * the heap must come back to where it was, nothing may stay open, and the process must exit without a call of exit.
+ * Opens and closes thousands of connections, raw and native, each with a message in both directions. Then the heap must
+ * have its former size, nothing may be open, and the process must exit without a call of exit.
  *
  * `deno task suite leaks [--full] [--connections N]`
  *

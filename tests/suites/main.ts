@@ -26,7 +26,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
     command: "test -A --trace-leaks tests/suites/chromium.ts",
   },
   conformance: {
-    checks: "what RFC 6455 and RFC 7692 ask for, in both roles, byte for byte",
+    checks: "what RFC 6455 and RFC 7692 require, in both roles, byte for byte",
     command:
       "test --trace-leaks --allow-net=127.0.0.1 tests/suites/conformance",
   },
@@ -64,7 +64,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   },
   liveness: {
     checks:
-      "which peers are kept and which are cut when processes stand still and transfers are slow",
+      "which peers are kept and which are disconnected when processes are stopped and transfers are slow",
     options: "[--full]",
     command:
       "run --allow-net=127.0.0.1,localhost --allow-run --allow-read --allow-env tests/suites/liveness/main.ts",
@@ -96,8 +96,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
       "run --allow-run --allow-read --allow-write=tests/suites/.runtimes tests/suites/runtimes/main.ts",
   },
   simulate: {
-    checks:
-      "ten thousand clients that lose their server, on a clock of their own",
+    checks: "ten thousand clients that lose their server, on a simulated clock",
     command: "test --trace-leaks tests/suites/reconnect_simulation_test.ts",
   },
   slow: {

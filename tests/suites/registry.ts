@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
- * From the registry: publishes the package to a local server that speaks JSR's protocol, then
- * lets a project in an empty folder import each entry point, checks its types and runs it.
+ * Publishes the package to a local server that speaks JSR's protocol. Then a project in an empty folder imports each
+ * entry point, is type-checked and runs.
  *
  * `deno task suite registry`
  *

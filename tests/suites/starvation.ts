@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
- * What thousands of busy sockets meet in the runtime, without this library: each peer writes, and
- * waits for the echo; after some seconds the peers are counted that got one in the last second.
+ * How the runtime serves thousands of busy sockets, without this library: each peer writes and waits for the echo. After
+ * some seconds, counts the peers that got an echo in the last second.
  *
  * `deno task suite starvation [PEERS] [SECONDS]`
  *

@@ -1,5 +1,5 @@
 /**
- * Stops the examples that serve, with peers that do not want it: `deno task suite examples`.
+ * Stops the examples that serve, with peers that do not answer: `deno task suite examples`.
  *
  * @module
  */

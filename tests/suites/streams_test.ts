@@ -1,6 +1,6 @@
 /**
- * What byte streams and listeners do when it takes time, processes of their own, or permissions that the unit tests do not have:
- * the long parts of the contract, all of it over Unix sockets, shortages of descriptors, floods, and dials.
+ * Tests of byte streams and listeners that take long, or need processes of their own or permissions that the unit tests
+ * do not have: the long parts of the contract, all of it over Unix sockets, shortages of descriptors, floods, and dials.
  *
  * `deno task suite streams`
  *

@@ -1,9 +1,8 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
- * Hostile peers: each attack must be refused or bounded, be seen in events or errors, and leave the
- * others alone, whose median round trip stays within two times of the quiet one. Victim and attackers are
- * processes of their own; what the attackers may write is bounded, so that it is the attack that weighs and
- * not its mass.
+ * Hostile peers: each attack must be refused or bounded, show in events or errors, and not affect other peers, whose
+ * median round trip may at most double. The victim and the attackers are separate processes. The amount that attackers
+ * write is bounded, so that the kind of the attack is measured and not its volume.
  *
  * `deno task suite hostile [--full] [--only TEXT]`
  *

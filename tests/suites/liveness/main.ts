@@ -1,7 +1,8 @@
 // deno-lint-ignore-file no-console -- a program speaks to its terminal
 /**
- * Which peers are kept and which are cut: two processes with connections of every kind between them, of which one is stopped
- * (SIGSTOP) or blocks its event loop, while the other goes on sending; and slow transfers in both directions.
+ * Which peers are kept and which are disconnected: two processes with connections of every kind between them, of which
+ * one is stopped (SIGSTOP) or blocks its event loop while the other continues to send; and slow transfers in both
+ * directions.
  *
  * `deno task suite liveness [--full]`: the full form has the default timeouts, stops processes for longer than these, and
  * transfers at 64 KiB/s. It takes about twelve minutes.
