@@ -126,7 +126,7 @@ export const exchangeChecks: Checks = {
     const through: Dialer = (url, options) =>
       dialRaw(url, {
         ...options,
-        caCerts: [CA],
+        ...(url.startsWith("wss:") && { caCerts: [CA] }),
         proxy: `http://${HOST}:${port}`,
       });
     const plain = await Echo.on();

@@ -129,6 +129,27 @@ export const handshakeChecks: Checks = {
     await server.close();
   },
 
+  async "the server name of TLS has no dot at its end"() {
+    let received = "";
+    const proxy = await start(createServer((socket) => {
+      socket.on("error", () => {});
+      socket.once("data", () => {
+        socket.write("HTTP/1.1 200 OK\r\n\r\n");
+        socket.once("data", (hello) => {
+          received = hello.toString("latin1");
+          socket.destroy();
+        });
+      });
+    }));
+    const url = "wss://absolute.invalid.";
+    await assert.rejects(
+      dialRaw(url, { proxy: `http://${HOST}:${proxy.port}` }),
+    );
+    assert(received.includes("absolute.invalid"));
+    assert(!received.includes("absolute.invalid."));
+    await proxy.close();
+  },
+
   async "the environment names the proxy"() {
     const server = await serve((head) =>
       `HTTP/1.1 407 No\r\nX-Line: ${head.split("\r\n", 1)[0]}\r\n\r\n`

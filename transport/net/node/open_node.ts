@@ -188,8 +188,8 @@ export async function secureNode(
       socket,
       host,
       port,
-      // An address must not be sent as a server name (RFC 6066, section 3).
-      ...(isIP(host) === 0 && { servername: host }),
+      // An address must not be sent as a server name, nor the dot of an absolute name (RFC 6066, section 3).
+      ...(isIP(host) === 0 && { servername: host.replace(/\.$/, "") }),
       ALPNProtocols: ALPN,
       ...(caCerts === undefined ? own : trusting(caCerts, own)),
     });
