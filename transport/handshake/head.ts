@@ -1,7 +1,7 @@
 import { HandshakeError } from "./errors.ts";
 import { headError, type HeadKind, tooLarge } from "./head_reader.ts";
 import { headerFault, HeaderLines } from "./headers.ts";
-import { isFieldValue, isRequestTarget, isToken } from "./token.ts";
+import { isFieldValue, isRequestTarget, isToken, trimBlanks } from "./token.ts";
 
 /** The maximum number of header lines of a head. */
 export const MAX_HEADERS = 100;
@@ -101,13 +101,28 @@ function parseLines(
   if (lines.length > MAX_HEADERS) {
     throw tooLarge(kind, `${MAX_HEADERS} header lines`);
   }
-  const headers = lines.map((line): [string, string] => {
+  const unfolded = kind === "response" ? unfold(lines) : lines;
+  const headers = unfolded.map((line): [string, string] => {
     const colon = line.indexOf(":");
     const name = line.slice(0, Math.max(0, colon));
     const value = line.slice(colon + 1);
-    const fault = headerFault(name, value);
+    const fault = colon < 0
+      ? "a header line is folded or has no colon"
+      : headerFault(name, value);
     if (fault !== undefined) throw headError(kind, "bad-header", fault);
     return [name, value];
   });
   return { first, headers: new HeaderLines(headers) };
+}
+
+/** Joins the lines of folded values. A client has to do that, and a server may refuse them (RFC 9112, section 5.2). */
+function unfold(lines: readonly string[]): string[] {
+  const unfolded: string[] = [];
+  for (const line of lines) {
+    const previous = /^[ \t]/.test(line) ? unfolded.pop() : undefined;
+    unfolded.push(
+      previous === undefined ? line : `${previous} ${trimBlanks(line)}`,
+    );
+  }
+  return unfolded;
 }

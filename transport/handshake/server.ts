@@ -307,6 +307,8 @@ function hasBody({ headers }: RequestHead): boolean {
 /** Whether the target of a GET is a path or a whole URL (RFC 9112, section 3.2). */
 function isTarget(target: string): boolean {
   if (target.startsWith("/")) return true;
-  const url = /^(?:http|ws)s?:\/\//i.test(target) ? URL.parse(target) : null;
+  // Of a URL without a host, `URL` takes the path for the host. It has to be refused (RFC 9110, section 4.2.1).
+  const hasHost = /^(?:http|ws)s?:\/\/[^/\\]/i.test(target);
+  const url = hasHost ? URL.parse(target) : null;
   return url !== null && url.username === "" && url.password === "";
 }

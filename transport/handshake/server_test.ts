@@ -167,6 +167,9 @@ for (
     "chat",
     "ftp://a/b",
     "http://",
+    "http:///p",
+    "ws:////p",
+    "http://\\p",
     "http://u@a/",
     "http://:p@a/",
   ]
