@@ -80,7 +80,7 @@ export function upgradeNodeInto(
   const { id, replace, ...accept }: Partial<PoolUpgradeNodeOptions> = options ??
     {};
   let admit = (_: Socket) => {};
-  // Called once the request has been checked. If this throws, the peer gets an answer.
+  // Called once the request has been checked. If this throws, the peer gets a response.
   const reserve = () => {
     checkId("id", id);
     checkBoolean("replace", replace);
@@ -146,7 +146,7 @@ function reserveFor(
   try {
     return registrar.reserve("upgrade", id, replace);
   } catch (error) {
-    // The answer to the peer does not describe this error.
+    // The response to the peer does not describe this error.
     if (error instanceof PoolError && error.code === "worker-failed") {
       registrar.report(error);
     }

@@ -232,7 +232,7 @@ function opening(
   });
 }
 
-/** Checks what the runtime does not check of the server's answer (RFC 6455, section 4.1). */
+/** Checks what the runtime does not check of the server's response (RFC 6455, section 4.1). */
 function checkAnswer(
   { protocol, extensions }: Socket,
   offered: readonly string[],
@@ -245,7 +245,7 @@ function checkAnswer(
       } was not offered.`,
     );
   }
-  // Other runtimes offer permessage-deflate, and check the answer.
+  // Other runtimes offer permessage-deflate, and check the response.
   if (onDeno && extensions !== "") {
     return new HandshakeError(
       "bad-extension",

@@ -147,7 +147,7 @@ const HOMES: OptionHomes = {
  * await served;
  * ```
  *
- * @throws {HandshakeError} If the answer is not a 101 for one of the protocols.
+ * @throws {HandshakeError} If the response is not a 101 for one of the protocols.
  * @throws {ConnectionError} `dial-failed` if no connection could be made.
  * @throws {ConfigError} If the URL or an option cannot be used.
  * @throws The signal's reason if it aborts.

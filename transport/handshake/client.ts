@@ -79,7 +79,7 @@ export interface UpgradeRequest {
 export interface HandshakeResponse {
   /** The HTTP status: 101. */
   readonly status: number;
-  /** The headers of the answer. */
+  /** The headers of the response. */
   readonly headers: Headers;
 }
 
@@ -87,7 +87,7 @@ export interface HandshakeResponse {
 export interface UpgradeAgreement extends HandshakeAgreement {
   /** The protocol token that the server chose. */
   readonly upgrade: string;
-  /** The server's answer. */
+  /** The server's response. */
   readonly response: HandshakeResponse;
 }
 
@@ -221,7 +221,7 @@ export function checkUpgradeResponse(
 }
 
 /**
- * A server's answer that is kept with its connection. Its headers are kept as text until they are asked for: a
+ * A server's response that is kept with its connection. Its headers are kept as text until they are asked for: a
  * `Headers` and its lines take 600 bytes, and most connections never need them.
  */
 class KeptResponse implements HandshakeResponse {

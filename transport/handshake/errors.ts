@@ -44,13 +44,13 @@ export type HandshakeErrorCode =
 /** Details of a {@link HandshakeError}. */
 export interface HandshakeErrorOptions extends ErrorOptions {
   /**
-   * The HTTP status: the one that a client received, or the one that a server has to answer with.
+   * The HTTP status: the one that a client received, or the one that a server has to send.
    *
    * @default {none}
    */
   readonly status?: number | undefined;
   /**
-   * The headers of the response that a client received, or of the one that a server has to answer with.
+   * The headers of the response that a client received, or of the one that a server has to send.
    *
    * @default {none}
    */
@@ -70,11 +70,11 @@ export class HandshakeError extends Error {
   /** What went wrong. */
   readonly code: HandshakeErrorCode;
   /**
-   * The HTTP status: on a client the one of the response, on a server the right one to answer with. `undefined` if
+   * The HTTP status: on a client the one of the response, on a server the right one to send. `undefined` if
    * there is none.
    */
   readonly status: number | undefined;
-  /** The headers: on a client those of the response, for example `Retry-After`, on a server those to answer with. */
+  /** The headers: on a client those of the response, for example `Retry-After`, on a server those to send. */
   readonly headers: Headers | undefined;
   /**
    * The body of the response, decoded as UTF-8: at most its first 4 KiB, and only what arrived within a second after

@@ -33,7 +33,7 @@ export interface ResponseHead {
 /**
  * Parses the head of a request, strictly (RFC 9112).
  *
- * @throws {HandshakeError} `bad-request`, `bad-header` or `head-too-large`, with the status to answer with.
+ * @throws {HandshakeError} `bad-request`, `bad-header` or `head-too-large`, with the status of the response.
  */
 export function parseRequestHead(text: string): RequestHead {
   const { first, headers } = parseLines(text, "request");

@@ -5,7 +5,7 @@ export const MAX_HEAD_SIZE = 16_384;
 /** The maximum number of empty lines before a request line. */
 export const MAX_EMPTY_LINES = 8;
 
-/** Whose head it is. A faulty request is an error with the status to answer with; a faulty response has none. */
+/** Whose head it is. The error for a malformed request has the status of the response; that for a malformed response has none. */
 export type HeadKind = "request" | "response";
 
 const TAB = 0x09;

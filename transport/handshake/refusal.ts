@@ -21,7 +21,7 @@ export interface ResponseParts {
    */
   readonly body?: string | Uint8Array | undefined;
   /**
-   * Whether the body is left out, as in the answer to a `HEAD` request (RFC 9110, section 9.3.2).
+   * Whether the body is left out, as in the response to a `HEAD` request (RFC 9110, section 9.3.2).
    *
    * @default {false}
    */
@@ -112,7 +112,7 @@ export function describeRefusal(error: HandshakeError): RefusalParts {
 /**
  * Writes the whole response to a request that failed with an error: see {@link describeRefusal}.
  *
- * @param isHead Whether it answers a `HEAD` request.
+ * @param isHead Whether it is the response to a `HEAD` request.
  */
 export function createRefusal(
   error: HandshakeError,

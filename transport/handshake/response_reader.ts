@@ -17,8 +17,8 @@ export interface HttpResponse extends ResponseHead {
  *
  * - Interim responses (100, 102, 103 and other 1xx except 101) are skipped (RFC 9110, section 15.2), at most
  *   {@link MAX_INTERIM_RESPONSES}.
- * - Of an answer that grants the request, only the head is taken: what follows belongs to the other protocol.
- * - Of any other answer, up to 4 KiB of the body are taken too.
+ * - Of a response that grants the request, only the head is taken: what follows belongs to the other protocol.
+ * - Of any other response, up to 4 KiB of the body are taken too.
  */
 export class ResponseReader {
   readonly #grants: (status: number) => boolean;
@@ -32,18 +32,18 @@ export class ResponseReader {
     this.#grants = grants;
   }
 
-  /** Whether the answer is complete: its head, and as much of its body as is kept. */
+  /** Whether the response is complete: its head, and as much of its body as is kept. */
   get done(): boolean {
     return this.#response !== undefined && (this.#body?.done ?? true);
   }
 
-  /** The answer so far, `undefined` until its head is complete. */
+  /** The response so far, `undefined` until its head is complete. */
   get response(): HttpResponse | undefined {
     return this.#response && { ...this.#response, body: this.#body?.text };
   }
 
   /**
-   * Takes bytes up to the end of the answer.
+   * Takes bytes up to the end of the response.
    *
    * @returns How many bytes it took: fewer than all only once it is done.
    * @throws {HandshakeError} `bad-response`, `bad-header` or `head-too-large`, without a status.

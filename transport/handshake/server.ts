@@ -102,7 +102,7 @@ export function checkRequestHead(head: RequestHead): void {
 /**
  * Checks that a request is an opening handshake at all (RFC 6455, section 4.2.1).
  *
- * @throws {HandshakeError} With the status and the headers to answer with: 400, 405, 426 or 505.
+ * @throws {HandshakeError} With the status and the headers of the response: 400, 405, 426 or 505.
  */
 export function checkUpgradeHead(
   head: RequestHead,
@@ -190,7 +190,7 @@ export function checkUpgradeHead(
  * }
  * ```
  *
- * @throws {HandshakeError} With the status and the headers to answer with: 400, 403, 405, 426, 500 or 505.
+ * @throws {HandshakeError} With the status and the headers of the response: 400, 403, 405, 426, 500 or 505.
  */
 export function checkUpgradeRequest(
   head: RequestHead,
@@ -284,7 +284,7 @@ function refusal(
   });
 }
 
-/** Gives an error that has no status the one to answer with. */
+/** Gives an error that has no status the one of the response. */
 function withStatus<T>(status: number, run: () => T): T {
   try {
     return run();

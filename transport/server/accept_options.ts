@@ -109,7 +109,7 @@ export function checkAcceptFields(
 }
 
 /**
- * Returns the headers of an answer.
+ * Returns the headers of a response.
  *
  * @throws {ConfigError} `invalid-option` if HTTP does not allow them.
  */

@@ -46,7 +46,7 @@ export interface RejectOptions {
 /** Options of {@link Incoming.acceptStream}. */
 export interface AcceptStreamOptions {
   /**
-   * More headers of the answer.
+   * More headers of the response.
    *
    * @default {none}
    */

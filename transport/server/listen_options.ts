@@ -66,8 +66,8 @@ export interface ListenOptions extends AcceptOptions, LoggingOptions {
    */
   readonly upgrade?: UpgradeTokens | undefined;
   /**
-   * Answers requests that do not ask for an upgrade, for example a health check. If it returns `undefined`, the answer
-   * has status 426. If it throws or returns anything else than an answer, the status is 500.
+   * Answers requests that do not ask for an upgrade, for example a health check. If it returns `undefined`, the
+   * response has status 426. If it throws or returns anything else than a response, the status is 500.
    *
    * @default {every such request gets status 426}
    */

@@ -20,7 +20,7 @@ import { type Certificate, checkCertificate } from "./tls_options.ts";
 /** A connection that the listener refused or lost, or a failure of the listener. */
 export interface ListenErrorRecord {
   /**
-   * The reason: a {@link HandshakeError} with the `status` that was answered, if there was an answer. `timeout` for a
+   * The reason: a {@link HandshakeError} with the `status` of the response, if there was one. `timeout` for a
    * connection that took longer than `handshakeTimeout`, `aborted` for one that came while `maxPending` others
    * waited, `connection-lost` for one that ended early or failed in the TLS handshake. Otherwise what the system
    * reported when it did not hand out a connection.

@@ -10,7 +10,7 @@ import type { PeerAddress } from "../net/stream/address.ts";
 import { requestUrl } from "./accept.ts";
 import { answerHeaders } from "./accept_options.ts";
 
-/** The answer to a request that does not ask for an upgrade. */
+/** The response to a request that does not ask for an upgrade. */
 export interface PlainAnswer {
   /**
    * The HTTP status, from 200 to 599.
@@ -43,23 +43,23 @@ export interface RequestInfo {
 
 /**
  * Answers a request that does not ask for an upgrade. The request has a method, a URL and headers. It has no body,
- * since the body is not read. The connection closes after the answer.
+ * since the body is not read. The connection closes after the response.
  */
 export type RequestHandler = (
   request: Request,
   info: RequestInfo,
 ) => RequestAnswer | Promise<RequestAnswer>;
 
-/** The bytes to answer with, and what went wrong in the handler. */
+/** The bytes of the response, and what went wrong in the handler. */
 export interface WrittenAnswer {
   readonly bytes: Uint8Array;
   readonly error: Error | undefined;
 }
 
 /**
- * Asks the handler for the answer to a request.
+ * Asks the handler for the response to a request.
  *
- * @returns `undefined` if the handler leaves the answer to the listener.
+ * @returns `undefined` if the handler leaves the response to the listener.
  * @throws {HandshakeError} If the request is malformed.
  */
 export async function answerRequest(

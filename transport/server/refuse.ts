@@ -13,7 +13,7 @@ const SINK_SIZE = 4_096;
  * Answers a request with the status that an error carries, and ends the stream. If the error carries none, because
  * the stream broke, the stream just ends.
  *
- * @param isHead Whether the request was a `HEAD`, whose answer has no body.
+ * @param isHead Whether the request was a `HEAD`, whose response has no body.
  */
 export async function refuse(
   stream: PullStream,
@@ -52,13 +52,13 @@ export async function answerAndClose(
     const sink = new Uint8Array(SINK_SIZE);
     while (await stream.read(sink) !== null);
   } catch {
-    // The peer did not wait for the answer, or took too long.
+    // The peer did not wait for the response, or took too long.
   }
   schedule.cancel(task);
   close();
 }
 
-/** Returns the answer to a peer that was not accepted. It does not describe mistakes on this side. */
+/** Returns the response to a peer that was not accepted. It does not describe mistakes on this side. */
 export function toAnswer(thrown: unknown): HandshakeError {
   return thrown instanceof HandshakeError ? thrown : new HandshakeError(
     "refused",

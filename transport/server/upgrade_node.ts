@@ -73,7 +73,8 @@ const upgraded = new WeakSet<Duplex>();
 /**
  * Does what {@link upgradeNode} does, if the caller agrees once the request has been found right.
  *
- * @param decide Refuses the request by throwing. What it throws is thrown, and a `HandshakeError` is the answer.
+ * @param decide Refuses the request by throwing. What it throws is thrown, and a `HandshakeError` determines the
+ * response.
  * @param names The options that the call of the user has, if it has more.
  */
 export function upgradeNodeIf(

@@ -13,8 +13,8 @@ import {
 /**
  * Asks a proxy to connect to a host (RFC 9110, section 9.3.6). Afterwards the stream leads to the host.
  *
- * @throws {HandshakeError} `proxy-refused` with status, headers and body of the proxy's answer; `bad-response` and
- * others if that is no answer.
+ * @throws {HandshakeError} `proxy-refused` with status, headers and body of the proxy's response; `bad-response` and
+ * others if that is no response.
  */
 export async function connectThrough(
   stream: PullStream,
@@ -51,7 +51,7 @@ export async function connectThrough(
   }
 }
 
-/** Reads the answer of a proxy. An error about it names the proxy. */
+/** Reads the response of a proxy. An error about it names the proxy. */
 async function readAnswer(
   stream: PullStream,
   proxy: Proxy,

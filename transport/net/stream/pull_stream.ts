@@ -227,14 +227,14 @@ export async function readHead(
   }
 }
 
-/** An answer, and the bytes after it. */
+/** A response, and the bytes after it. */
 export interface ReadResponse {
   readonly response: HttpResponse;
   readonly early: Uint8Array;
 }
 
 /**
- * Reads the answer to a request for another protocol: see {@link ResponseReader}.
+ * Reads the response to a request for another protocol: see {@link ResponseReader}.
  *
  * Waits at most one second for the body of a refusal. If the stream breaks in the body, the body ends there.
  *
