@@ -94,7 +94,10 @@ Deno.test("Every table of numbers of the code has a section in CONFIG.md", () =>
   assertEquals(missing, []);
 });
 
-/** The places where options are given. An option that does not exist is refused there, and the error lists those that exist. */
+/**
+ * The places where options are given. An option that does not exist is refused there, and the error lists those that
+ * exist.
+ */
 const PLACES: Readonly<Record<string, (wrong: object) => unknown>> = {
   "Pools, Inbound pool": (wrong) => new InboundPool("pool", wrong),
   "Inbound worker": (worker) => new InboundPool("pool", { worker }),

@@ -3,7 +3,9 @@ import { assert, assertEquals } from "@std/assert";
 /** The folders of the library; tests and their helpers are left out. */
 const FOLDERS = ["inbound", "outbound", "testing", "transport", "websocket"];
 
-/** Errors for users: "Cannot <action>: <reason>." Built-in errors only carry a reason, as the `cause` of one of these. */
+/**
+ * Errors for users: "Cannot <action>: <reason>." Built-in errors only carry a reason, as the `cause` of one of these.
+ */
 const FULL =
   /^(Config|Connection|Handshake|Pool|Protocol|RetryLimit)Error$|^DOMException$/;
 

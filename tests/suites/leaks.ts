@@ -18,7 +18,9 @@ import {
 
 /** Connections at a time. */
 const BATCH = 50;
-/** Bytes of heap a connection may leave behind; fewer when there are so many that caches of the runtime weigh nothing. */
+/**
+ * Bytes of heap a connection may leave behind; fewer when there are so many that caches of the runtime weigh nothing.
+ */
 const NOISE = 100;
 const NOISE_FULL = 50;
 /** The caches of `node:net` grow by half a megabyte now and then. A leak is seen in each round. */

@@ -5,7 +5,10 @@ export const MAX_HEAD_SIZE = 16_384;
 /** The maximum number of empty lines before a request line. */
 export const MAX_EMPTY_LINES = 8;
 
-/** Whose head it is. The error for a malformed request has the status of the response; that for a malformed response has none. */
+/**
+ * Whose head it is. The error for a malformed request has the status of the response; that for a malformed response has
+ * none.
+ */
 export type HeadKind = "request" | "response";
 
 const TAB = 0x09;

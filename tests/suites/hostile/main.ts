@@ -30,7 +30,10 @@ const QUIET = 120;
 const LURED = 400;
 /** Milliseconds of a round trip below which its growth says nothing. */
 const FLOOR = 1;
-/** The maximum memory that one attacker may hold, in bytes, and the maximum growth of the runtime's heap without attackers. */
+/**
+ * The maximum memory that one attacker may hold, in bytes, and the maximum growth of the runtime's heap without
+ * attackers.
+ */
 const MOST = 4 * 1_048_576;
 const NOISE = 16 * 1_048_576;
 const full = Deno.args.includes("--full");

@@ -6,7 +6,9 @@ const PING = 0x9;
 /** Reads in a second. */
 const STEPS = 10;
 
-/** A client that reads its TCP connection at a steady rate, nothing else between, and answers pings as it comes to them. */
+/**
+ * A client that reads its TCP connection at a steady rate, nothing else between, and answers pings as it comes to them.
+ */
 export class SlowReader {
   readonly #conn: Deno.TcpConn;
   readonly #step: Uint8Array<ArrayBuffer>;

@@ -216,7 +216,9 @@ async function settled(
   return report;
 }
 
-/** Waits until the peers that do not read are cut: their systems hold about 4 MiB each, which extends `writeTimeout`. */
+/**
+ * Waits until the peers that do not read are cut: their systems hold about 4 MiB each, which extends `writeTimeout`.
+ */
 async function cut(ask: (what: "report") => Promise<Report>): Promise<Report> {
   let report = await ask("report");
   for (let left = CUT_WITHIN; left > 0 && report.peerCount > 3; left -= 500) {
