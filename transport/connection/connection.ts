@@ -40,6 +40,8 @@ import { readableOf, writableOf } from "./web_streams.ts";
 /**
  * One WebSocket connection, over any kind of socket.
  *
+ * - {@link Connection.connect} dials until the first connection is made. When it has ended, the connection is closed and
+ *   does not reconnect: use an outbound pool for that.
  * - {@link Connection.incoming} contains the messages in the order in which they arrived. Messages that arrived before
  *   the end can still be read after it.
  * - If the peer or the network ends the connection, {@link Connection.errors} gets exactly one error. Your own `close`
