@@ -44,7 +44,7 @@ export function limitReader(
     ...(controlFrames && frame && {
       frame: (direction, header) => reader.frame?.(direction, header),
     }),
-    closing: (sends) => reader.closing?.(sends),
+    closing: (sends, received) => reader.closing?.(sends, received),
     end: (end) => reader.end(end),
   };
 }

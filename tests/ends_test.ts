@@ -53,10 +53,10 @@ for (const setup of HAND_SETUPS) {
           () => connection.send("late"),
           ConnectionError,
         );
-        assertEquals([thrown.code, rejected.code], [
-          "connection-closed",
-          "connection-closed",
-        ]);
+        for (const { code, closeCode, reason } of [thrown, rejected]) {
+          assertEquals(code, "connection-closed");
+          if (clean) assertEquals([closeCode, reason], [1000, "bye"]);
+        }
       }
       assertEquals(connection.stats().failedSends, 6);
       assertEquals((await peer.nextClose())[0], answer);
@@ -67,6 +67,11 @@ for (const setup of HAND_SETUPS) {
         [clean, clean ? 1000 : undefined, answer],
       );
       assertEquals(await peer.next(), undefined);
+      const late = await assertRejects(
+        () => connection.send("late"),
+        ConnectionError,
+      );
+      assertEquals(late.closeCode, answer);
     });
   }
 
@@ -79,7 +84,7 @@ for (const setup of HAND_SETUPS) {
       ConnectionError,
     );
     const started = performance.now();
-    await peer.send(CLOSE, closeBody(1000));
+    await peer.send(CLOSE, closeBody(1000, "enough"));
     const end = await connection.closed;
     const took = performance.now() - started;
     assert(took > 190 && took < SOON, `it took ${took} ms`);
@@ -87,7 +92,8 @@ for (const setup of HAND_SETUPS) {
       [end.clean, end.initiator, end.received?.code, end.sent],
       [false, "peer", 1000, undefined],
     );
-    assertEquals((await sent).delivered, "unknown");
+    const { delivered, closeCode, reason } = await sent;
+    assertEquals([delivered, closeCode, reason], ["unknown", 1000, "enough"]);
     assertEquals(await peer.next(), undefined, "no frame is complete");
   });
 

@@ -8,7 +8,7 @@ import {
   CLOSE_TOO_BIG,
 } from "../protocol/wire/close.ts";
 import { ProtocolError } from "../protocol/wire/errors.ts";
-import type { SocketEnd } from "../socket/socket.ts";
+import type { CloseFrame, SocketEnd } from "../socket/socket.ts";
 
 /** The close codes of a clean end (RFC 6455, section 7.4.1). */
 const CLEAN_CODES = [CLOSE_NORMAL, CLOSE_GOING_AWAY, CLOSE_NO_STATUS];
@@ -36,11 +36,38 @@ export function classifyEnd(
       : "peer-closed-unexpected",
     end.code === CLOSE_ABNORMAL
       ? "Cannot use the connection: the peer's stream ended without a close frame."
-      : `Cannot use the connection: the peer closed it with code ${end.code}${
-        end.reason && ` and the reason ${JSON.stringify(end.reason)}`
-      }.`,
+      : `Cannot use the connection: the peer closed it with ${describe(end)}.`,
     { closeCode: end.code, reason: end.reason },
   );
+}
+
+/**
+ * Returns the error for a message that cannot be sent any more.
+ *
+ * @param received The close frame of the peer, if it has come.
+ * @param cause The error that ended the connection, if it is known.
+ */
+export function cannotSend(
+  received: CloseFrame | undefined,
+  cause?: ConnectionError,
+): ConnectionError {
+  const { code: closeCode, reason } = received ??
+    { code: cause?.closeCode, reason: cause?.reason };
+  return new ConnectionError(
+    "connection-closed",
+    received === undefined
+      ? `Cannot send: the connection ${
+        cause === undefined ? "is closed" : "was lost"
+      }.`
+      : `Cannot send: the peer closed the connection with ${
+        describe(received)
+      }.`,
+    { closeCode, reason, ...(cause && { cause }) },
+  );
+}
+
+function describe({ code, reason }: CloseFrame): string {
+  return `code ${code}${reason && ` and the reason ${JSON.stringify(reason)}`}`;
 }
 
 /** Returns the error for a streamed message that can neither be completed nor taken back (RFC 6455, section 5.4). */

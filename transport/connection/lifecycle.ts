@@ -8,6 +8,7 @@ import { CLOSE_NO_STATUS, CLOSE_NORMAL } from "../protocol/wire/close.ts";
 import { cutEnd } from "../socket/cut_end.ts";
 import { guardSocket } from "../socket/guarded_socket.ts";
 import type {
+  CloseFrame,
   Socket,
   SocketCloseOptions,
   SocketEnd,
@@ -16,6 +17,7 @@ import { checkCloseArguments, closeTimeoutOf } from "./arguments.ts";
 import { cutUnused } from "./dial_once.ts";
 import { dial } from "./dialling.ts";
 import {
+  cannotSend,
   classifyEnd,
   describeFailure,
   streamAborted,
@@ -231,8 +233,8 @@ export class Lifecycle implements OpenConnectionHost, ReceivingHost {
   }
 
   /** Nothing can be sent any more. The end follows. */
-  closing(): void {
-    if (this.#state !== "closed") this.#shut();
+  closing(received: CloseFrame | undefined): void {
+    if (this.#state !== "closed") this.#shut(received && cannotSend(received));
   }
 
   /** The peer is dead: a close frame would not arrive. */
@@ -263,9 +265,11 @@ export class Lifecycle implements OpenConnectionHost, ReceivingHost {
   }
 
   /** Nothing is sent any more, and pending calls fail. */
-  #shut(): void {
+  #shut(error?: ConnectionError): void {
     this.#move("closed");
-    this.opened?.stop(this.#failure ?? unavailable("send", this.#state));
+    this.opened?.stop(
+      this.#failure ?? error ?? unavailable("send", this.#state),
+    );
   }
 
   /** Ends the socket. A custom socket that throws counts as ended. */
@@ -290,7 +294,11 @@ export class Lifecycle implements OpenConnectionHost, ReceivingHost {
       ? undefined
       : classifyEnd(end, this.#failure);
     this.outcome.settle(end, error);
-    if (this.#state !== "closed") this.#shut();
+    if (this.#state !== "closed") {
+      this.#shut(error && cannotSend(end.received, error));
+    } else if (error !== undefined && end.received === undefined) {
+      this.opened?.outgoing.explain(cannotSend(undefined, error));
+    }
     this.#unfollow?.();
     this.log?.info("Closed", {
       code: end.code,

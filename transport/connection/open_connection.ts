@@ -1,14 +1,16 @@
 import { notify } from "../base/callbacks.ts";
-import { ConnectionError } from "../base/errors.ts";
+import type { ConnectionError } from "../base/errors.ts";
 import type { Message } from "../base/message.ts";
 import type { FrameHeader } from "../protocol/wire/frame.ts";
 import type {
+  CloseFrame,
   FrameDirection,
   Socket,
   SocketActivity,
   SocketEnd,
   SocketReader,
 } from "../socket/socket.ts";
+import { cannotSend } from "./end.ts";
 import type { Heartbeats } from "./heartbeats.ts";
 import { ObservedActivity } from "./liveness/activity.ts";
 import { Liveness, type LivenessHost } from "./liveness/liveness.ts";
@@ -22,8 +24,8 @@ export interface OpenConnectionHost {
   readonly heartbeats: Heartbeats;
   /** A callback of the user threw or rejected. */
   readonly callbackFailed: (error: Error) => void;
-  /** Nothing can be sent any more. The end follows. */
-  closing(): void;
+  /** Nothing can be sent any more. The end follows. `received` is the close frame of the peer, if it has come. */
+  closing(received: CloseFrame | undefined): void;
   /** The peer is dead, or the socket cannot ping. */
   dead(error: Error): void;
   /** The socket has ended. */
@@ -125,16 +127,11 @@ export class OpenConnection implements SocketReader, LivenessHost {
   }
 
   /** One side has begun to close, or our side of the stream broke. `sends` says whether messages can still be sent. */
-  closing(sends: boolean): void {
-    if (!sends) return this.#host.closing();
+  closing(sends: boolean, received?: CloseFrame): void {
+    if (!sends) return this.#host.closing(received);
     // Whole messages can still be sent, which may answer the peer. Pings and fragments cannot.
     this.liveness.stop();
-    this.outgoing.stopStreams(
-      new ConnectionError(
-        "connection-closed",
-        "Cannot send the message: the peer is closing the connection.",
-      ),
-    );
+    this.outgoing.stopStreams(cannotSend(received));
   }
 
   /** The peer is dead, or the socket cannot ping. */

@@ -10,6 +10,7 @@ import type {
 import { Lifecycle } from "./lifecycle.ts";
 import { ReceivingSide } from "./receiving_side.ts";
 import { SendingSide } from "./sending_side.ts";
+import type { CloseFrame } from "./wire/close.ts";
 
 /** Default of `closeTimeout` in milliseconds. */
 const CLOSE_TIMEOUT = 5_000;
@@ -191,6 +192,11 @@ export class Endpoint {
   /** Reports that the stream can be neither read nor written any more. */
   streamFailed(error: Error, now: number): void {
     this.#lifecycle.streamFailed(error, now);
+  }
+
+  /** The close frame of the peer, if it has come. */
+  get received(): CloseFrame | undefined {
+    return this.#receiving.closeFrame;
   }
 
   /**

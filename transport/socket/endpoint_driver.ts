@@ -353,7 +353,7 @@ export class EndpointDriver
     if (this.#closingReported && sends === this.#sends) return;
     this.#closingReported = true;
     this.#sends = sends;
-    this.#reader?.closing?.(sends);
+    this.#reader?.closing?.(sends, endpoint.received);
   }
 
   #setDeadline(deadline: number | undefined): void {

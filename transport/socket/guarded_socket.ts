@@ -122,7 +122,8 @@ class GuardedSocket implements Socket {
       pong: (payload, at) => this.#ended || reader.pong(payload, at),
       drain: () => this.#ended || reader.drain(),
       ...(frame && { frame: frame.bind(reader) }),
-      closing: (sends) => this.#ended || reader.closing?.(sends),
+      closing: (sends, received) =>
+        this.#ended || reader.closing?.(sends, received),
       end: (end) => this.#end(end),
     }, options));
   }

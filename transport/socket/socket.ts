@@ -70,8 +70,9 @@ export interface SocketReader {
    *
    * @param sends Whether whole messages can still be sent, which may answer a peer that has closed; fragments and pings
    * cannot. If it is `false`, {@link Socket.write} throws.
+   * @param received The close frame of the peer, if it has come.
    */
-  closing?(sends: boolean): void;
+  closing?(sends: boolean, received?: CloseFrame): void;
   /** The end: exactly once, and last. */
   end(end: SocketEnd): void;
 }

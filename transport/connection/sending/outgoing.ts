@@ -223,6 +223,12 @@ export class Outgoing {
     this.#ended?.abort(error);
   }
 
+  /** Later calls fail with an error that says how the connection ended, unless theirs says it already. */
+  explain(error: ConnectionError): void {
+    if (this.#failure?.code !== "connection-closed") return;
+    if (this.#failure.closeCode === undefined) this.#failure = error;
+  }
+
   get #hasRoom(): boolean {
     const socket = this.#socket;
     return socket.hasRoom === undefined
@@ -313,10 +319,13 @@ function isWaiting(calls: Waiters | undefined): boolean {
 }
 
 function deliveryUnknown(cause: unknown): ConnectionError {
+  const { closeCode, reason } = cause instanceof ConnectionError
+    ? cause
+    : { closeCode: undefined, reason: undefined };
   return new ConnectionError(
     "connection-closed",
     "Cannot tell whether the message was delivered: the connection ended while the message was in the buffer.",
-    { cause, delivered: "unknown" },
+    { cause, closeCode, reason, delivered: "unknown" },
   );
 }
 
