@@ -107,7 +107,7 @@ export class Receiving {
 
   /** When reading was last resumed: `Infinity` while it is paused, 0 if it never was. */
   get pausedUntil(): number {
-    return this.#paused ? Infinity : this.#pausedUntil;
+    return this.#isPaused() ? Infinity : this.#pausedUntil;
   }
 
   /** Receives from this socket from now on. */
@@ -195,16 +195,16 @@ export class Receiving {
     if (sink.message(data, size, at) || !this.#socket?.flowControl) {
       this.#pausedBySink = false;
     }
-    return !this.#paused;
+    return !this.#isPaused();
   }
 
-  get #paused(): boolean {
+  #isPaused(): boolean {
     return this.#pausedByQueue || this.#pausedBySink;
   }
 
   /** One of the reasons for the pause is gone. */
   #goOn(): void {
-    if (this.#paused) return;
+    if (this.#isPaused()) return;
     this.#pausedUntil = this.#config.clock.now();
     try {
       this.#socket?.resume();

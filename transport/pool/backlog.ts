@@ -150,7 +150,7 @@ export class Backlog<E extends PoolEvent> {
     }
     // A connection that can be paused delivers no second message: its first one is never dropped.
     const first = this.#owner !== undefined && inlet.canPause && !inlet.paused;
-    if (!first && !this.#fits) return inlet.refuse(this.#overflow());
+    if (!first && !this.#fits()) return inlet.refuse(this.#overflow());
     this.#add(message);
     return this.pause(inlet);
   }
@@ -194,7 +194,7 @@ export class Backlog<E extends PoolEvent> {
     this.#end();
   }
 
-  get #fits(): boolean {
+  #fits(): boolean {
     const { maxItems, maxBytes } = this.#home.context.limits;
     if (this.#items >= maxItems || this.#bytes >= maxBytes) return false;
     if (this.#owner !== undefined) return true;

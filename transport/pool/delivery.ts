@@ -145,9 +145,9 @@ export class Delivery<E extends PoolEvent> implements MessageDelivery {
     const backlog = backlogs.size === 0 ? undefined : backlogs.get(id);
     if (!inbox.full && (backlog === undefined || backlog.empty)) {
       return inbox.push(message) || !sink.canPause ||
-        backlogs.make(this.#newest).pause(sink);
+        backlogs.make(this.#newest()).pause(sink);
     }
-    return (backlog ?? backlogs.make(this.#newest)).wait(sink, message);
+    return (backlog ?? backlogs.make(this.#newest())).wait(sink, message);
   }
 
   /** A connection has ended, of which messages were dropped. */
@@ -163,8 +163,8 @@ export class Delivery<E extends PoolEvent> implements MessageDelivery {
   }
 
   /** The delivery of the newest peer with this id: what waits is counted as that of this peer. */
-  get #newest(): Delivery<E> {
-    return this.#next === undefined ? this : this.#next.#newest;
+  #newest(): Delivery<E> {
+    return this.#next === undefined ? this : this.#next.#newest();
   }
 
   #endPrevious(): void {

@@ -58,7 +58,7 @@ export class Lifecycle {
     this.closeTimeout = closeTimeout;
   }
 
-  get #closeDeadline(): CloseDeadline {
+  #closeDeadline(): CloseDeadline {
     return this.#closing ??= new CloseDeadline();
   }
 
@@ -82,7 +82,7 @@ export class Lifecycle {
 
   /** Whether {@link Lifecycle.answersDone} has to be called. */
   get awaitsAnswers(): boolean {
-    return this.#state === "peer-closing" || this.#fault !== undefined;
+    return this.#state === "peer-closing" || this.#fault() !== undefined;
   }
 
   /** Whether our side of the stream has to be ended now. */
@@ -100,7 +100,7 @@ export class Lifecycle {
   afterInput(now: number): void {
     const receiving = this.#receiving;
     if (this.#state === "ended") return;
-    if (this.#fault !== undefined) {
+    if (this.#fault() !== undefined) {
       receiving.ignore();
       if (!receiving.delivered) this.#faulted(now);
       return;
@@ -146,7 +146,7 @@ export class Lifecycle {
     this.#sending.break();
     if (this.#state === "open") {
       this.#move("draining");
-      this.#closeDeadline.limit(now, this.closeTimeout);
+      this.#closeDeadline().limit(now, this.closeTimeout);
     } else if (this.#state !== "closing") return this.#finish();
     this.#expectBytes(now);
   }
@@ -154,7 +154,7 @@ export class Lifecycle {
   /** A piece of output was written. */
   written(now: number): void {
     if (this.#state === "open") return;
-    this.#closeDeadline.progress(now);
+    this.#closeDeadline().progress(now);
     if (this.#sending.closeWritten && this.#state !== "closing") {
       this.#awaitEnd(now);
     }
@@ -168,10 +168,10 @@ export class Lifecycle {
     now: number,
   ): void {
     if (this.#state === "ended") return;
-    this.#closeDeadline.limit(now, timeout);
+    this.#closeDeadline().limit(now, timeout);
     if (this.#state === "peer-closing") return this.#answerClose(code, reason);
     if (this.#state !== "open" && this.#state !== "draining") return;
-    if (this.#fault !== undefined) return this.#faulted(now);
+    if (this.#fault() !== undefined) return this.#faulted(now);
     this.#initiator ??= "local";
     this.#move("closing");
     if (!this.#sending.broken) this.#sending.close(code, reason);
@@ -188,7 +188,7 @@ export class Lifecycle {
       this.#answerClose(code, error.message);
     } else if (this.#state === "open") {
       this.#move("failing");
-      this.#closeDeadline.limit(now, LINGER);
+      this.#closeDeadline().limit(now, LINGER);
       this.#receiving.ignore();
       this.#sending.close(code, error.message);
     } else if (this.#state !== "finishing") this.#finish();
@@ -206,7 +206,7 @@ export class Lifecycle {
     if (this.#state === "peer-closing") {
       const { closeFrame } = this.#receiving;
       this.#answerClose(closeFrame?.code, closeFrame?.reason ?? "");
-    } else if (this.#fault !== undefined) this.#faulted(now);
+    } else if (this.#fault() !== undefined) this.#faulted(now);
   }
 
   /** The time of {@link Lifecycle.deadline} has come. */
@@ -221,7 +221,7 @@ export class Lifecycle {
   }
 
   /** A fault that a side has found and that the state does not show yet. */
-  get #fault(): Fault | undefined {
+  #fault(): Fault | undefined {
     const state = this.#state;
     return state === "ended" || state === "failing" || state === "finishing"
       ? undefined
@@ -229,7 +229,7 @@ export class Lifecycle {
   }
 
   #faulted(now: number): void {
-    const error = toError(this.#fault?.thrown);
+    const error = toError(this.#fault()?.thrown);
     const isProtocol = error instanceof ProtocolError;
     this.#receiving.fault = this.#sending.fault = undefined;
     this.fail(error, isProtocol ? error.closeCode : CLOSE_INTERNAL_ERROR, now);
@@ -241,7 +241,7 @@ export class Lifecycle {
     this.#initiator ??= "peer";
     if (this.#sending.broken) return this.#finish();
     this.#receiving.ignore();
-    this.#closeDeadline.limit(now, this.closeTimeout);
+    this.#closeDeadline().limit(now, this.closeTimeout);
     if (state === "open") return this.#move("peer-closing");
     this.#move("finishing");
     if (this.#sending.closeWritten) this.#awaitEnd(now);
@@ -260,26 +260,26 @@ export class Lifecycle {
   /** Waits for the peer's end of the stream, so that the system does not discard our last bytes. */
   #awaitEnd(now: number): void {
     if (this.#peerEnded) this.#finish();
-    else this.#closeDeadline.limit(now, LINGER);
+    else this.#closeDeadline().limit(now, LINGER);
   }
 
   #closeTimedOut(now: number): void {
     const { closeWritten } = this.#sending;
     const state = this.#state;
     if (state === "peer-closing") {
-      this.#closeDeadline.restart(now, LINGER);
+      this.#closeDeadline().restart(now, LINGER);
       return this.answersDone(now);
     }
     if (state === "draining") return this.#stopReading();
     const patient = state === "closing" ||
       state === "finishing" && !closeWritten;
-    if (patient && this.#closeDeadline.extend(now)) return;
+    if (patient && this.#closeDeadline().extend(now)) return;
     if (patient) {
       this.#error ??= new ConnectionError(
         "close-timeout",
         `Cannot complete the closing handshake: the peer did not ${
           closeWritten ? "answer" : "take"
-        } our close frame within closeTimeout (${this.#closeDeadline.timeout} ms).`,
+        } our close frame within closeTimeout (${this.#closeDeadline().timeout} ms).`,
       );
     }
     this.#finish();

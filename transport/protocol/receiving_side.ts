@@ -194,14 +194,14 @@ export class ReceivingSide implements ReceiverHandler {
     this.closeFrame = { code, reason };
   }
 
-  get #ignores(): boolean {
+  #ignores(): boolean {
     return this.#mode === "ignore";
   }
 
   #begin(count: number, now: number): void {
     this.#activity.receivedAt = now;
     this.#activity.receivedBytes += count;
-    if (this.#ignores) return;
+    if (this.#ignores()) return;
     this.delivered = false;
     this.controls = 0;
     this.#messages = 0;
@@ -213,7 +213,7 @@ export class ReceivingSide implements ReceiverHandler {
     if (this.controls >= MAX_CONTROLS && this.#mode === "deliver") {
       this.#paced = true;
     }
-    return !this.#paced && !this.#ignores;
+    return !this.#paced && !this.#ignores();
   }
 
   #parseRest(): void {
@@ -230,7 +230,7 @@ export class ReceivingSide implements ReceiverHandler {
   }
 
   #parse(bytes: Uint8Array): void {
-    if (this.#ignores) return;
+    if (this.#ignores()) return;
     const { length } = bytes;
     let count = length;
     this.#parsing = true;
@@ -240,7 +240,7 @@ export class ReceivingSide implements ReceiverHandler {
       this.fault = { thrown };
     }
     this.#parsing = false;
-    if (this.#ignores) this.#receiver.release();
+    if (this.#ignores()) this.#receiver.release();
     else if (count < length && this.#receiver.state === "open") {
       // Empty if the handler has detached the buffer.
       this.#rest = bytes.length === 0 ? LOST : bytes.subarray(count);

@@ -122,12 +122,12 @@ export class NativeClose {
     if (idle !== undefined) return { code: idle.code, reason: idle.reason };
     // The runtime answers a close frame with the same one (RFC 6455, section 5.5.1), and a code that it does not know
     // with 1002.
-    return this.#hasUnknownCode
+    return this.#hasUnknownCode()
       ? { code: CLOSE_PROTOCOL_ERROR, reason: "" }
       : received;
   }
 
-  get #hasUnknownCode(): boolean {
+  #hasUnknownCode(): boolean {
     return this.#error?.message === UNKNOWN_CODE;
   }
 
@@ -137,7 +137,7 @@ export class NativeClose {
     const { code, reason, wasClean } = event;
     if (!wasClean) {
       // The only code that may be sent and that Deno does not know is 1014.
-      return this.#hasUnknownCode
+      return this.#hasUnknownCode()
         ? { code: CLOSE_BAD_GATEWAY, reason: "" }
         : undefined;
     }

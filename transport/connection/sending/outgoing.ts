@@ -135,7 +135,7 @@ export class Outgoing {
   send(data: Message, options?: SendOptions): Promise<void> {
     if (options?.signal?.aborted) return rejected(options.signal.reason);
     if (this.#failure !== undefined) return rejected(this.#failure);
-    if (!this.#open) return this.#sendLater(data, options);
+    if (!this.#isOpen()) return this.#sendLater(data, options);
     try {
       return this.#sendNow(data, options);
     } catch (error) {
@@ -150,7 +150,7 @@ export class Outgoing {
    */
   trySend(data: Message): boolean {
     if (this.#failure !== undefined) throw this.#failure;
-    if (!this.#open) return false;
+    if (!this.#isOpen()) return false;
     this.#socket.write(data, true);
     this.#sent(1);
     return true;
@@ -160,7 +160,7 @@ export class Outgoing {
   async takeTurn(signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     if (this.#failure !== undefined) throw this.#failure;
-    if (!this.#open) {
+    if (!this.#isOpen()) {
       await this.#untilTurn({ signal }, (waiter) => {
         this.#streaming = true;
         waiter.resolve();
@@ -194,16 +194,16 @@ export class Outgoing {
   /** Waits until the buffer is below the high-water mark. Only during a turn. */
   space(signal?: AbortSignal): Promise<void> {
     if (this.#failure !== undefined) return rejected(this.#failure);
-    return this.#hasRoom ? DONE : this.#untilRoom({ signal });
+    return this.#hasRoom() ? DONE : this.#untilRoom({ signal });
   }
 
   /** The peer has taken output: calls that wait go on. */
   drain(): void {
     if (!this.waits) return;
-    while (this.#hasRoom && this.#buffered?.next()) {
+    while (this.#hasRoom() && this.#buffered?.next()) {
       // One after the other, as long as the buffer is not full.
     }
-    while (this.#mayBuffer && this.#queue?.next()) {
+    while (this.#mayBuffer() && this.#queue?.next()) {
       // A message may fill the buffer.
     }
   }
@@ -229,7 +229,7 @@ export class Outgoing {
     if (this.#failure.closeCode === undefined) this.#failure = error;
   }
 
-  get #hasRoom(): boolean {
+  #hasRoom(): boolean {
     const socket = this.#socket;
     return socket.hasRoom === undefined
       ? socket.bufferedAmount < this.#highWaterMark
@@ -237,13 +237,13 @@ export class Outgoing {
   }
 
   /** Whether the next message may be buffered. */
-  get #mayBuffer(): boolean {
-    return !this.#streaming && this.#hasRoom;
+  #mayBuffer(): boolean {
+    return !this.#streaming && this.#hasRoom();
   }
 
   /** Whether a message can be buffered at once. */
-  get #open(): boolean {
-    return !isWaiting(this.#queue) && this.#mayBuffer;
+  #isOpen(): boolean {
+    return !isWaiting(this.#queue) && this.#mayBuffer();
   }
 
   #untilTurn(
@@ -277,7 +277,7 @@ export class Outgoing {
     const borrowed = this.#socket.write(data, limited);
     this.#sent(1);
     if (borrowed !== undefined) return this.#untilWritten(borrowed, options);
-    return this.#hasRoom ? DONE : this.#untilRoom(options);
+    return this.#hasRoom() ? DONE : this.#untilRoom(options);
   }
 
   #sendLater(data: Message, options: SendOptions | undefined): Promise<void> {
@@ -305,7 +305,7 @@ export class Outgoing {
   ): Promise<void> {
     return handled(
       borrowed.then(
-        () => this.#hasRoom ? undefined : this.#untilRoom(options),
+        () => this.#hasRoom() ? undefined : this.#untilRoom(options),
         (cause) => {
           throw deliveryUnknown(this.#failure ?? cause);
         },

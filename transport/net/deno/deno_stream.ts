@@ -112,7 +112,7 @@ export class DenoStream implements ByteStream {
     const held = this.#held;
     this.#held = undefined;
     held?.(this.#handler);
-    if (this.#reading || this.#isInLine || !this.#wantsToRead) return;
+    if (this.#reading || this.#isInLine || !this.#wantsToRead()) return;
     if (!this.#hasJoined) joinReaders();
     this.#hasJoined = true;
     void this.#readAll();
@@ -121,7 +121,7 @@ export class DenoStream implements ByteStream {
   async #readAll(): Promise<void> {
     this.#reading = true;
     try {
-      while (this.#wantsToRead) {
+      while (this.#wantsToRead()) {
         this.#isInLine = !mayRead(this.#turn);
         if (this.#isInLine) return;
         const target = this.#handler?.target?.();
@@ -135,7 +135,7 @@ export class DenoStream implements ByteStream {
     }
   }
 
-  get #wantsToRead(): boolean {
+  #wantsToRead(): boolean {
     return !this.#paused && !this.#destroyed && !this.#readingOver;
   }
 

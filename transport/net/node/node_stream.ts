@@ -122,10 +122,10 @@ export class NodeStream implements ByteStream {
   }
 
   get writable(): boolean {
-    return !this.#ended && !this.#isBroken;
+    return !this.#ended && !this.#isBroken();
   }
 
-  get #isBroken(): boolean {
+  #isBroken(): boolean {
     return this.#destroyed || this.#error !== undefined ||
       this.#writeError !== undefined;
   }
@@ -167,7 +167,7 @@ export class NodeStream implements ByteStream {
   }
 
   end(): void {
-    if (this.#ended || this.#isBroken) return;
+    if (this.#ended || this.#isBroken()) return;
     this.#ended = true;
     if (this.#write === "idle") this.#duplex.end();
   }
@@ -279,7 +279,7 @@ export class NodeStream implements ByteStream {
 
   /** @throws {ConnectionError} When the caller must not write. */
   #mayWrite(): boolean {
-    if (this.#isBroken) return false;
+    if (this.#isBroken()) return false;
     if (this.#write === "idle" && !this.#ended) return true;
     throw refusedWrite(this.#ended);
   }

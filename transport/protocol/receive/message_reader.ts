@@ -81,7 +81,7 @@ export class MessageReader {
     this.left -= stop - start;
     if (this.#compressed) return this.#readCompressed(start, stop);
     const assembly = this.#assembly;
-    if (this.#ends && assembly.size === 0) {
+    if (this.#ends() && assembly.size === 0) {
       const isText = this.type === OPCODE_TEXT;
       this.#complete(
         isText
@@ -133,7 +133,7 @@ export class MessageReader {
   #readCompressed(start: number, stop: number): boolean {
     const { view } = this.#window;
     const assembly = this.#assembly;
-    const ends = this.#ends;
+    const ends = this.#ends();
     if (stop > start || ends) {
       view.mask(start, stop, this.#key);
       this.#key = rotateKey(this.#key, stop - start);
@@ -161,7 +161,7 @@ export class MessageReader {
   }
 
   /** Whether the message ends where the last byte was taken. */
-  get #ends(): boolean {
+  #ends(): boolean {
     return this.left === 0 && this.#fin;
   }
 
@@ -175,7 +175,7 @@ export class MessageReader {
   }
 
   #endPiece(offset: number | undefined): boolean {
-    const ends = this.#ends;
+    const ends = this.#ends();
     const assembly = this.#assembly;
     const isText = this.type === OPCODE_TEXT;
     if (isText) assembly.checkText(ends, offset);
