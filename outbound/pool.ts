@@ -338,7 +338,9 @@ export class OutboundPool implements AsyncDisposable {
 
   /** Returns the id under which a peer is known. For an id in that very form this is one look-up. */
   #find(id: string | URL): string {
-    if (typeof id === "string" && this.#peers.has(id)) return id;
+    if (
+      typeof id === "string" && (this.#core.isLast(id) || this.#peers.has(id))
+    ) return id;
     if (typeof id !== "string" && !(id instanceof URL)) {
       throw refuseArgument("find a peer", "id", "a string or a URL", id);
     }

@@ -157,6 +157,11 @@ export class PoolCore<Plugin, E extends PoolEvent>
     if (this.#closing) throw this.#poolClosed(action);
   }
 
+  /** Whether `id` is that of the peer that was looked up last. */
+  isLast(id: string): boolean {
+    return this.#lastPeer?.id === id;
+  }
+
   /** @throws {PoolError} `peer-not-found`, `pool-closed`. */
   peer(action: string, id: string): Peer<Plugin, E> {
     // Messages of one peer often follow each other, and so do their answers.

@@ -88,14 +88,20 @@ export class TrafficCounter implements TrafficStats, ConnectionMeter {
   received(bytes: number): void {
     this.receivedMessages++;
     this.receivedBytes += bytes;
-    if (this.#pool !== undefined) this.#pool.received(bytes);
+    const pool = this.#pool;
+    if (pool === undefined) return;
+    pool.receivedMessages++;
+    pool.receivedBytes += bytes;
   }
 
   /** Bytes were buffered for sending, which completed so many messages. */
   sent(messages: number, bytes: number): void {
     this.sentMessages += messages;
     this.sentBytes += bytes;
-    if (this.#pool !== undefined) this.#pool.sent(messages, bytes);
+    const pool = this.#pool;
+    if (pool === undefined) return;
+    pool.sentMessages += messages;
+    pool.sentBytes += bytes;
   }
 
   /** A pong has answered a ping. */

@@ -22,9 +22,6 @@ export class SendingSide {
   /** Encodes what is sent. */
   readonly sender: Sender;
   readonly #activity: WrittenActivity;
-  #handshakeResponse: Uint8Array | undefined;
-  /** Bytes of the handshake response that are not written yet. */
-  #responseBytes = 0;
   /** Bytes that were taken and are being written. */
   #inFlight = 0;
   #closeFrame: CloseFrame | undefined;
@@ -48,8 +45,7 @@ export class SendingSide {
     });
     this.#activity = activity;
     if (options.handshakeResponse?.length) {
-      this.#handshakeResponse = options.handshakeResponse;
-      this.#responseBytes = options.handshakeResponse.length;
+      this.sender.handshakeResponse(options.handshakeResponse);
     }
   }
 
@@ -67,7 +63,7 @@ export class SendingSide {
 
   /** Bytes that are queued or being written. */
   get bufferedAmount(): number {
-    return this.sender.bufferedAmount + this.#responseBytes;
+    return this.sender.bufferedAmount;
   }
 
   /** Our close frame, once it was written. */
@@ -96,8 +92,7 @@ export class SendingSide {
   /** Returns the next piece to write, `undefined` if there is none or one is being written. */
   take(): Uint8Array | undefined {
     if (this.#inFlight > 0 || this.#broken) return undefined;
-    const piece = this.#handshakeResponse ?? this.sender.take();
-    this.#handshakeResponse = undefined;
+    const piece = this.sender.take();
     // The watcher of frames may have ended the connection.
     if (this.#broken) return undefined;
     this.#inFlight = piece?.length ?? 0;
@@ -114,9 +109,7 @@ export class SendingSide {
     this.#activity.wroteAt = now;
     this.#activity.writtenBytes += this.#inFlight;
     this.#inFlight = 0;
-    // The response goes first, and alone.
-    if (this.#responseBytes > 0) this.#responseBytes = 0;
-    else this.sender.release();
+    this.sender.release();
     if (this.#closeFrame !== undefined && this.sender.size === 0) {
       this.#closeWritten = true;
     }
@@ -125,8 +118,7 @@ export class SendingSide {
   /** Drops everything that waits: nothing can be written any more. */
   break(): void {
     this.#broken = true;
-    this.#inFlight = this.#responseBytes = 0;
-    this.#handshakeResponse = undefined;
+    this.#inFlight = 0;
     this.sender.clear();
   }
 

@@ -198,7 +198,7 @@ export class FrameWriter {
     const key = this.masked ? this.maskKey() : 0;
     const start = this.#control(frame, 0, OPCODE_PING, payload, key);
     if (this.masked) mask(frame.subarray(start), key);
-    this.#queue.ping(frame);
+    this.#queue.ahead(frame);
   }
 
   /**

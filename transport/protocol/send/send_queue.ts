@@ -35,8 +35,8 @@ export class SendQueue {
   buffered = 0;
 
   #queue: Pending[] = [];
-  /** Pings that go ahead of data. */
-  #pings: Uint8Array[] = [];
+  /** What goes ahead of data: pings, and at the beginning the response of the opening handshake. */
+  #ahead: Uint8Array[] = [];
   /** The buffer of the pongs that go ahead of data. */
   #pongs: MaskView | undefined;
   #pongsLength = 0;
@@ -88,10 +88,10 @@ export class SendQueue {
     });
   }
 
-  /** Queues a ping ahead of data, at the next end of a frame. */
-  ping(frame: Uint8Array): void {
-    this.buffered += frame.length;
-    this.#pings.push(frame);
+  /** Queues a ping ahead of data, at the next end of a frame; or the response of the opening handshake. */
+  ahead(bytes: Uint8Array): void {
+    this.buffered += bytes.length;
+    this.#ahead.push(bytes);
   }
 
   /**
@@ -116,8 +116,8 @@ export class SendQueue {
   settleControls(): void {
     // They are the next piece.
     if (this.#atFrameEnd) return;
-    for (const frame of this.#pings) this.#copy(frame);
-    this.#pings = [];
+    for (const frame of this.#ahead) this.#copy(frame);
+    this.#ahead = [];
     const pongs = this.#takePongs();
     if (pongs === undefined) return;
     this.#copy(pongs);
@@ -170,7 +170,7 @@ export class SendQueue {
     this.buffer = undefined;
     this.length = 0;
     this.#queue = [];
-    this.#pings = [];
+    this.#ahead = [];
     this.#pongsLength = this.#pongsCount = 0;
     this.#givePongs();
     this.#piece = undefined;
@@ -211,14 +211,14 @@ export class SendQueue {
   }
 
   #takeControl(): Uint8Array | undefined {
-    const frames = this.#pings;
+    const frames = this.#ahead;
     const pongs = this.#takePongs();
     if (frames.length === 0) {
       this.#pieceBuffer = this.#pongs;
       this.#pongs = undefined;
       return pongs;
     }
-    this.#pings = [];
+    this.#ahead = [];
     if (pongs !== undefined) frames.push(pongs);
     const piece = concat(frames);
     this.#givePongs();

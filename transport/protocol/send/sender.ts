@@ -155,6 +155,11 @@ export class Sender {
     return this.#streaming;
   }
 
+  /** Queues the response of the opening handshake, which goes out first. Called before anything else is queued. */
+  handshakeResponse(response: Uint8Array): void {
+    this.#queue.ahead(response);
+  }
+
   /**
    * Queues a message. Its bytes are copied at once; lone surrogates in a string become U+FFFD.
    *
