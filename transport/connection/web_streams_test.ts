@@ -41,6 +41,22 @@ Deno.test("readable takes a message off the queue only when its reader asks", as
   assertEquals(socket.closes.map(({ code }) => code), [1000]);
 });
 
+Deno.test("Cancelling readable ends its read, which takes no message that arrives later", async () => {
+  const clock = new FakeClock();
+  const socket = new MockSocket({ clock, behaviour: { close() {} } });
+  const connection = new Connection(socket, { clock });
+  const reader = connection.readable.getReader();
+  const read = reader.read();
+  // The stream asks for a message in a later microtask.
+  await clock.settle();
+  const cancelled = reader.cancel();
+  assertEquals((await read).done, true);
+  socket.receive("late");
+  socket.receiveClose();
+  await cancelled;
+  assertEquals(await connection.incoming.take(), "late");
+});
+
 Deno.test("writable waits for space in the buffer", async () => {
   const clock = new FakeClock();
   const socket = new MockSocket({ clock, buffering: true });

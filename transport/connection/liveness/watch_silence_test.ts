@@ -82,12 +82,12 @@ function setUp(
   };
 }
 
-Deno.test("A peer that is silent for too long is reported once, and no timer stays", async () => {
-  const { clock, silences } = setUp();
+Deno.test("A peer that is silent for too long is reported once, and neither timer nor listener stays", async () => {
+  const { clock, silences, listeners } = setUp();
   await clock.advance(9_999);
-  assertEquals(silences, []);
+  assertEquals([silences, listeners()], [[], 1]);
   await clock.advance(100_000);
-  assertEquals([silences, clock.pending], [[10_000], 0]);
+  assertEquals([silences, clock.pending, listeners()], [[10_000], 0, 0]);
 });
 
 Deno.test("Messages, heartbeats, and sent messages if they count, end a silence", async () => {
@@ -100,6 +100,25 @@ Deno.test("Messages, heartbeats, and sent messages if they count, end a silence"
   assertEquals(silences, []);
   await clock.advance(1);
   assertEquals(silences, [28_000]);
+});
+
+Deno.test("The bytes of a sign of life do not count a second time", async () => {
+  const { clock, socket, peer, silences } = setUp();
+  await clock.advance(1_000);
+  socket.arrive(10);
+  peer.lastSignAt = clock.now();
+  await clock.advance(20_000);
+  assertEquals(silences, [11_000]);
+});
+
+Deno.test("A watch that ends while it asks the peer leaves no timer", async () => {
+  const { clock, peer, silences, stop } = setUp();
+  peer.ping = () => {
+    stop.abort();
+    return Promise.resolve();
+  };
+  await clock.advance(20_000);
+  assertEquals([silences, clock.pending], [[], 0]);
 });
 
 Deno.test("While reading is paused silence does not count, and the time starts again afterwards", async () => {
@@ -129,6 +148,10 @@ Deno.test("A message that begins to arrive at the last moment is no silence", as
   await clock.advance(59_000);
   // 2 KiB/s is little for the whole time, and enough for the last second.
   await every(100, 100_000, () => socket.arrive(0.2 * KiB));
+  assertEquals(silences, []);
+  // The same once more.
+  await clock.advance(59_000);
+  await every(100, 10_000, () => socket.arrive(0.2 * KiB));
   assertEquals(silences, []);
   stop.abort();
 });
@@ -176,6 +199,13 @@ Deno.test("A slow peer gets the time to read the bytes that were sent before the
   await clock.advance(1_000);
   assertEquals(silences, []);
   stop.abort();
+});
+
+Deno.test("A slow peer gets an eighth of that time in addition", async () => {
+  const { clock, peer, silences } = setUp({ timeout: 1_500 });
+  peer.unanswered = { sentAt: 0, readingTime: 8_000 };
+  await clock.advance(20_000);
+  assertEquals(silences, [9_000]);
 });
 
 Deno.test("On a socket that cannot ping, output that the peer takes counts, and no ping is sent", async () => {
