@@ -63,6 +63,23 @@ Deno.test("If nobody reads heartbeats, the oldest are dropped", async () => {
   await connection.close();
 });
 
+Deno.test("A ping that throws after the connection was closed does not cut the closing handshake", async () => {
+  const clock = new FakeClock();
+  const socket = new MockSocket({
+    clock,
+    behaviour: {
+      ping: () => {
+        void connection.close(4_000);
+        throw new Error("closing");
+      },
+    },
+  });
+  const connection = new Connection(socket, { clock, pingInterval: 1_000 });
+  await clock.advance(2_000);
+  assertEquals((await connection.closed).code, 4_000);
+  assertEquals([socket.terminations.length, socket.closes.length], [0, 1]);
+});
+
 Deno.test("A pong ends the deadline of its ping: an idle connection has one task, the next ping", async () => {
   const clock = new FakeClock();
   const socket = new MockSocket({ clock });

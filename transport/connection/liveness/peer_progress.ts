@@ -58,7 +58,7 @@ export class PeerProgress {
   }
 
   #progressed(at: number, now: number): void {
-    this.#lastAt = Math.max(this.#lastAt, at);
+    this.#lastAt = at;
     this.measure(now);
   }
 }

@@ -93,9 +93,7 @@ export class Pinger {
 
   /** Rejects the calls that wait for a pong: there will be none. */
   stop(): void {
-    const unanswered = this.#unanswered;
-    this.#unanswered = NONE;
-    for (const ping of unanswered) ping.settle?.(undefined);
+    for (const ping of this.#unanswered) ping.settle?.(undefined);
   }
 
   #send(settle: Ping["settle"]): Ping {
