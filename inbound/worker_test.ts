@@ -55,19 +55,24 @@ Deno.test("A worker that never ends is abandoned when the pool closes", async ()
   assertEquals([errors.length, socket.ended], [2, true]);
 });
 
-Deno.test("A worker that never ends is reported once if its peer is removed and the pool closes meanwhile", async () => {
+Deno.test("A worker that ends too late is reported once, also if its peer is removed and the pool closes meanwhile", async () => {
   const clock = new FakeClock();
+  const work = Promise.withResolvers<void>();
   const pool = new InboundPool("pool", {
     clock,
-    workerFactory: () => workerOf(() => new Promise(() => {}), () => {}),
+    workerFactory: () => workerOf(() => work.promise, () => {}),
   });
-  pool.add("a", new MockSocket());
+  const socket = new MockSocket({ clock });
+  pool.add("a", socket);
   const removed = pool.remove("a");
   await clock.advance(1_000);
   const closed = pool.close();
   await clock.advance(10_000);
   await Promise.all([removed, closed]);
   assertEquals([pool.errors.size, clock.pending], [1, 0]);
+  work.resolve();
+  await clock.settle();
+  assertEquals([pool.errors.size, socket.terminations.length], [1, 1]);
 });
 
 Deno.test("A worker that goes on after it has said how it ended is stopped when the pool closes", async () => {

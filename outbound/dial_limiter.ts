@@ -106,7 +106,8 @@ export class PeerGate implements DialGate {
   async enter(signal: AbortSignal): Promise<Leave> {
     const leave = await this.#enter(this.#failing, signal);
     return (connected) => {
-      this.#failing = !connected;
+      // A dial that was cancelled says nothing about the peer.
+      if (!signal.aborted) this.#failing = !connected;
       leave();
     };
   }

@@ -1,5 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { FakeClock } from "../testing/mod.ts";
 import { DialLimiter, type PeerGate } from "./dial_limiter.ts";
+import { OutboundPool } from "./pool.ts";
 
 const NEVER = new AbortController().signal;
 
@@ -113,6 +115,48 @@ Deno.test("A peer that is preferred goes like one that never failed", async () =
   await settled();
   await log.leave("busy");
   assertEquals(log.entered, ["busy", "preferred"]);
+});
+
+Deno.test("A dial that was cancelled does not count as failed", async () => {
+  const limiter = new DialLimiter(1);
+  const log = new Log();
+  const [dead, cancelled] = [await failed(limiter), limiter.gate()];
+  const controller = new AbortController();
+  void log.enter("first", cancelled, controller.signal);
+  await settled();
+  controller.abort();
+  await log.leave("first");
+  void log.enter("busy", limiter.gate());
+  void log.enter("dead", dead);
+  void log.enter("again", cancelled);
+  await settled();
+  await log.leave("busy");
+  assertEquals(log.entered, ["first", "busy", "again"]);
+});
+
+Deno.test("reconnect() of a peer whose dial hangs goes before the dials of peers that keep failing", async () => {
+  const clock = new FakeClock();
+  const dials: string[] = [];
+  const pool = new OutboundPool("pool", {
+    clock,
+    maxConcurrentDials: 1,
+    connection: { handshakeTimeout: 0 },
+    dialer: (url) => {
+      dials.push(new URL(url).hostname);
+      return new Promise((_, reject) => {
+        if (url.includes("hangs")) return;
+        clock.timer(() => reject(new Error("refused")), 10);
+      });
+    },
+  });
+  for (const host of ["a", "b", "hangs"]) pool.connect(`ws://${host}`);
+  await clock.advance(1_000);
+  assertEquals(dials, ["a", "b", "hangs"]);
+  pool.reconnect("ws://hangs");
+  await clock.advance(1_000);
+  assertEquals(dials.slice(3), ["hangs"]);
+  await pool.close();
+  await clock.advance(1_000);
 });
 
 Deno.test("A wait that is cancelled takes no place, before, during and after it", async () => {
