@@ -134,3 +134,16 @@ Deno.test("A worker that says the same twice gives one event of it", async () =>
   await pool.close();
   assertEquals(await pool.events.take(), undefined);
 });
+
+Deno.test("Nothing is kept of a worker that had ended when its peer was removed", async () => {
+  let stops = 0;
+  const pool = new OutboundPool("pool", {
+    workerFactory: () =>
+      worker({ start: () => Promise.resolve(), stop: () => void stops++ }),
+  });
+  pool.connect(URL);
+  assertEquals((await pool.events.take())?.kind, "stopped");
+  await pool.remove(URL);
+  await pool.close();
+  assertEquals(stops, 1);
+});

@@ -140,7 +140,6 @@ export class PoolCore<Plugin, E extends PoolEvent>
   /** Calls `close`, that of the pool, when the signal aborts. Called at the end of the pool's constructor. */
   follow(signal: AbortSignal | undefined, close: () => void): void {
     this.#removeListener = onAbort(signal, close);
-    if (this.#closing) this.#removeListener();
   }
 
   /** The name of the pool in error messages. */
@@ -208,8 +207,6 @@ export class PoolCore<Plugin, E extends PoolEvent>
     if (replaced !== undefined) {
       void this.dismiss(replaced, CLOSE_NORMAL, "Replaced");
     }
-    // A callback may have closed the pool.
-    if (this.#closing) this.retire(peer);
     peer.start();
     return peer;
   }
@@ -220,7 +217,6 @@ export class PoolCore<Plugin, E extends PoolEvent>
     if (this.#lastPeer === peer) this.#lastPeer = undefined;
     if (this.peers.get(peer.id) === peer) this.peers.delete(peer.id);
     if (peer.finished) return;
-    if (this.#leaving.has(peer)) return;
     this.#leaving.add(peer);
     this.#lastLeaving.set(peer.id, peer.delivery);
   }
