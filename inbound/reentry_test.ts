@@ -3,6 +3,9 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { loggerThat } from "../transport/_support/logger_that.ts";
 import { FakeClock, MockSocket } from "../testing/mod.ts";
+import { Connection } from "../transport/connection/connection.ts";
+import { listen } from "../transport/server/listen.ts";
+import { dialOnce } from "./_support/dial.ts";
 import { PoolError } from "../transport/base/errors.ts";
 import type { InboundPoolOptions } from "./options.ts";
 import type { InboundWorker } from "./plugin.ts";
@@ -269,3 +272,35 @@ Deno.test("Items of a caller's own listener that throw are reported, and do not 
   assertEquals(messages.sort(), ["Cannot", "broken", "broken"]);
   await pool.close();
 });
+
+for (const act of ["close", "add"] as const) {
+  Deno.test(`A choice of the subprotocol that calls ${act}() while a peer is accepted leaves nothing open`, async () => {
+    const pool = new InboundPool("pool");
+    const inner = new MockSocket();
+    let calls = 0;
+    const listener = listen({ hostname: "127.0.0.1" });
+    const serving = pool.serve(listener, {
+      id: () => "a",
+      accept: () => ({
+        protocols: () => {
+          if (calls++ > 0) return undefined;
+          if (act === "close") void pool.close();
+          else pool.add("a", inner);
+          return undefined;
+        },
+      }),
+    });
+    const dialled = await dialOnce(`ws://127.0.0.1:${listener.port}`);
+    assertEquals(calls, 1);
+    if (act === "add") {
+      // The peer that comes last takes the id.
+      assertEquals((await inner.closed).sent?.reason, "Replaced");
+      assertEquals(pool.peers, ["a"]);
+    }
+    await pool.close();
+    if (dialled instanceof Connection) await dialled.closed;
+    await listener.close();
+    await serving;
+    assertEquals([pool.stats().peerCount, pool.errors.size], [0, 0]);
+  });
+}

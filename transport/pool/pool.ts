@@ -207,6 +207,8 @@ export class PoolCore<Plugin, E extends PoolEvent>
     if (replaced !== undefined) {
       void this.dismiss(replaced, CLOSE_NORMAL, "Replaced");
     }
+    // A callback of the handshake may have closed the pool since that was checked.
+    if (this.#closing) this.retire(peer);
     peer.start();
     return peer;
   }
