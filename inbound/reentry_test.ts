@@ -251,6 +251,25 @@ Deno.test("Messages of a peer that still leaves do not come after those of the n
   await pool.close();
 });
 
+Deno.test("Messages of a peer that still leaves do not come after those of the newest peer, although an earlier one has ended", async () => {
+  const { pool, socket, read, clock } = setUp();
+  const [first, second, third] = [socket(), socket(), socket()];
+  // They answer no close frame for now.
+  for (const leaving of [first, second]) leaving.behaviour.close = () => {};
+  pool.add("a", first);
+  pool.replace("a", second);
+  const removed = pool.remove("a");
+  first.terminate();
+  await clock.settle();
+  pool.add("a", third);
+  third.receive("3");
+  second.receive("too late");
+  assertEquals(read(), ["3"]);
+  second.terminate();
+  await removed;
+  await pool.close();
+});
+
 Deno.test("Items of a caller's own listener that throw are reported, and do not end serve", async () => {
   const pool = new InboundPool("pool");
   const broken = () => {

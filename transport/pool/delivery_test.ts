@@ -212,6 +212,29 @@ Deno.test("A peer that cannot be paused may have messages up to the limit, then 
   assertEquals(errors.length, 1);
 });
 
+Deno.test("A connection that delivers although it should pause has no more than the limit", () => {
+  const { inbox, admit } = setUp({}, 1);
+  const delivery = admit();
+  const sink = delivery.open(1, { flowControl: true, resume() {} });
+  for (let i = 0; i < 10; i++) sink.message(String(i), 1, 5);
+  assertEquals([inbox.size, delivery.waiting], [1, 3]);
+  assertEquals(delivery.counter.droppedMessages, 6);
+});
+
+Deno.test("Messages whose memory was transferred while they waited take no space later", () => {
+  const { inbox, backlogs, admit } = setUp({}, 1);
+  const delivery = admit();
+  const sink = delivery.open(1, { flowControl: false, resume() {} });
+  sink.message("in the inbox", 12, 5);
+  const data = new Uint8Array(10);
+  sink.message(data, 10, 5);
+  delivery.leave();
+  assertEquals(backlogs.departedRoom.bytes, 990);
+  data.buffer.transfer();
+  for (let i = 0; i < 2; i++) inbox.shift();
+  assertEquals(backlogs.departedRoom.bytes, 1_000);
+});
+
 Deno.test("The bytes of one peer are bounded too", () => {
   const { admit } = setUp({ maxItems: 100, maxBytes: 10 }, 1);
   const delivery = admit();
@@ -249,6 +272,13 @@ Deno.test("With maxQueueSize bytes are bounded too, and events keep their place"
   assertEquals(log, ["disconnected"]);
   read();
   assertEquals(log, ["disconnected", "in the inbox", "ghijkl"]);
+});
+
+Deno.test("With maxQueueSize a single message may be larger than all that may wait", () => {
+  const { admit, read, log } = setUp({ maxQueueSize: 3, maxBytes: 10 }, 1);
+  new Source(admit(), 1).receive("0", "123456", "a longer message");
+  read();
+  assertEquals(log, ["0", "a longer message"]);
 });
 
 Deno.test("Two connections of one session both deliver, and both are paused", () => {
