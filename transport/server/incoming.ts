@@ -209,18 +209,10 @@ function writeRejection(status: number, answer: RejectOptions): Uint8Array {
 
 function toRequest(received: ReceivedRequest): Request {
   const { method, headers } = received.head;
-  try {
-    return new Request(requestUrl(received, "http"), {
-      method,
-      headers: headers.toHeaders(),
-    });
-  } catch (cause) {
-    throw new HandshakeError(
-      "bad-host",
-      "Cannot upgrade: the Host header does not name a host.",
-      { status: 400, cause },
-    );
-  }
+  return new Request(requestUrl(received, "http"), {
+    method,
+    headers: headers.toHeaders(),
+  });
 }
 
 /** An option that is `undefined` counts as left out. */

@@ -174,6 +174,13 @@ check(
   NoInflater,
 );
 check(
+  "bad UTF-8 in a single frame fails",
+  (from) => frame(from, 0xc1, hex("61 f4 90")),
+  (from) => [["error", "invalid-utf8", 1007, head(from) + 3]],
+  {},
+  NoInflater,
+);
+check(
   "large messages in pieces",
   (from) =>
     join(

@@ -108,9 +108,8 @@ export function isWholeUtf8(
     findInvalidUtf8(bytes, start, end) === -1;
 }
 
-/** Returns the size of a character that begins with `lead`, in bytes; 0 if none does. */
+/** Returns the size of a character of several bytes that begins with `lead`, in bytes; 0 if none does. */
 function sequenceSize(lead: number): number {
-  if (lead < 0x80) return 1;
   if (lead < 0xc2) return 0;
   if (lead < 0xe0) return 2;
   if (lead < 0xf0) return 3;
