@@ -138,13 +138,14 @@ Deno.test("The relay serves nostr-tools, and the client reads it", async () => {
   const url = await server.says(/ws:\/\/127\.0\.0\.1:\d+/);
   useWebSocketImplementation(WebSocket);
   const relay = await Relay.connect(url);
-  const event = finalizeEvent({
-    kind: 1,
-    created_at: Math.floor(Date.now() / 1_000),
-    tags: [],
-    content: "a note from elsewhere",
-  }, generateSecretKey());
-  await relay.publish(event);
+  const note = (content: string) =>
+    finalizeEvent({
+      kind: 1,
+      created_at: Math.floor(Date.now() / 1_000),
+      tags: [],
+      content,
+    }, generateSecretKey());
+  await relay.publish(note("a note from elsewhere"));
   const found = await new Promise<string>((resolve) => {
     let content = "";
     const subscription = relay.subscribe([{ kinds: [1] }], {
@@ -156,9 +157,26 @@ Deno.test("The relay serves nostr-tools, and the client reads it", async () => {
     });
   });
   assertEquals(found, "a note from elsewhere");
-  await using client = new Running(["--allow-net"], "nostr_client", [url]);
+  // Another relay that does not speak Nostr does no harm.
+  const { promise: asked, resolve } = Promise.withResolvers<void>();
+  const odd = Deno.serve({ hostname: "127.0.0.1", port: 0 }, (request) => {
+    const { socket, response } = Deno.upgradeWebSocket(request);
+    socket.onmessage = () => {
+      socket.send("<html>");
+      resolve();
+    };
+    return response;
+  });
+  await using client = new Running(["--allow-net"], "nostr_client", [
+    `ws://127.0.0.1:${odd.addr.port}`,
+    url,
+  ]);
   await client.says(/a note from elsewhere/);
+  await asked;
+  await relay.publish(note("another note"));
+  await client.says(/another note/);
   await client.interrupt();
+  await odd.shutdown();
   relay.close();
   await server.interrupt();
 });
