@@ -14,6 +14,10 @@ import {
   seededRandom,
 } from "../testing/mod.ts";
 import { ConfigError } from "../transport/base/errors.ts";
+import { Queue } from "../transport/base/queue.ts";
+import type { PoolErrorRecord } from "../transport/pool/error_queue.ts";
+import type { PoolEvent } from "../transport/pool/events.ts";
+import type { InboxMessage } from "../transport/pool/worker.ts";
 import { poolOf } from "./_support/for_each.ts";
 
 /** Notes messages and events in the order in which they are handled, each after a while. */
@@ -91,6 +95,44 @@ Deno.test("onEvent keeps the order of messages and events that waited for space 
   assertEquals(log, expected);
   await pool.close();
   await done;
+});
+
+Deno.test("onEvent keeps the order of a message and an event that come in any microtask after another event", async () => {
+  const turn = async (turns: number) => {
+    for (let i = 0; i < turns; i++) await Promise.resolve();
+  };
+  for (let run = 0; run < 60; run++) {
+    const [before, between] = [run % 12, Math.floor(run / 12)];
+    const pool = {
+      inbox: new Queue<InboxMessage>({ capacity: 9 }),
+      events: new Queue<PoolEvent>({ capacity: 9 }),
+      errors: new Queue<PoolErrorRecord>({ capacity: 9 }),
+      send: () => Promise.resolve(),
+    };
+    const log: string[] = [];
+    const done = forEachMessage(
+      pool,
+      ({ id }) => log.push(`message of ${id}`),
+      {
+        onEvent: ({ id }) => log.push(`end of ${id}`),
+      },
+    );
+    await delay(0);
+    const event = { at: 1, session: 1 };
+    pool.events.push({ ...event, id: "b" });
+    await turn(before);
+    pool.inbox.push({ id: "a", data: "x", receivedAt: 1, session: 1 });
+    await turn(between);
+    pool.events.push({ ...event, id: "a" });
+    await delay(0);
+    for (const queue of [pool.inbox, pool.events]) queue.close();
+    await done;
+    assertEquals(
+      log.filter((entry) => entry.endsWith("a")),
+      ["message of a", "end of a"],
+      `after ${before} and ${between} microtasks`,
+    );
+  }
 });
 
 Deno.test("onEvent follows the connections of an outbound pool", async () => {

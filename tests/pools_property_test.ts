@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import process from "node:process";
+import type { InboundEvent } from "../inbound/plugin.ts";
 import type { OutboundEvent } from "../outbound/plugin.ts";
 import { seededRandom } from "../testing/seeded_random.ts";
 import type { PoolStats, TrafficStats } from "../transport/pool/statistics.ts";
@@ -62,12 +63,32 @@ function checkAlternation(
   }
 }
 
+/** `forEachMessage` hands over each event after the messages of its connection and before those of the next. */
+function checkHandled<E extends InboundEvent | OutboundEvent>(
+  { handled }: Report<E>,
+): void {
+  const ended = new Set<string>();
+  const latest = new Map<string, number>();
+  for (const item of handled) {
+    const { id, session } = item;
+    const name = `${id}, session ${session}`;
+    if ("data" in item) {
+      assert(!ended.has(name), `${name} after its end`);
+      latest.set(id, session);
+    } else {
+      assert(session >= (latest.get(id) ?? 0), `${name}: ${item.kind} late`);
+      // Messages may come before `connected` while `onConnected` runs.
+      if (item.kind !== "connected") ended.add(name);
+    }
+  }
+}
+
 /** Each inbound connection that was lost gives an event, as soon as its messages have been read. */
 async function checkStays(world: World): Promise<void> {
   const lost = world.stays.all.filter(({ cut }) => cut);
   for (let i = 0; i < 5; i++) {
     world.read(Infinity);
-    await world.clock.advance(0);
+    await world.clock.advance(200);
   }
   for (const { id, session, end } of lost) {
     assert(end !== undefined, `${id} ${session} left without event`);
@@ -152,6 +173,8 @@ async function run(world: World): Promise<void> {
   world.read(Infinity);
   checkOrder(world.in, "out", world.numbers);
   checkOrder(world.out, "in", world.numbers);
+  checkHandled(world.in);
+  checkHandled(world.out);
   checkAlternation(world.out.seen, world.removals);
   checkTotals(world.inbound.stats(), world.in);
   checkTotals(world.outbound.stats(), world.out);

@@ -9,6 +9,8 @@ export class Report<E> {
   readonly messages: InboxMessage[] = [];
   /** The events that were read from `events`. */
   readonly events: E[] = [];
+  /** Messages and events in the order in which `forEachMessage` hands them over. */
+  readonly handled: (InboxMessage | E)[] = [];
   /** The events that `onEvent` got. */
   readonly seen: E[] = [];
   /** Messages that the sockets of this side dropped while they were closing: these do not count as received. */

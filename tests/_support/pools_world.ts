@@ -7,7 +7,14 @@ import type { ReconnectDecision } from "../../outbound/reconnect.ts";
 import { FakeClock } from "../../testing/fake_clock.ts";
 import { socketPair } from "../../testing/socket_pair.ts";
 import { ConnectionError, PoolError } from "../../transport/base/errors.ts";
+import { sleep } from "../../transport/base/schedule.ts";
 import type { DialOptions } from "../../transport/client/dialer.ts";
+import type { PoolEvent } from "../../transport/pool/events.ts";
+import {
+  forEachMessage,
+  type HandledMessage,
+  type MessagePool,
+} from "../../transport/pool/for_each.ts";
 import type { Socket } from "../../transport/socket/socket.ts";
 import { Numbers, Report, Stays, Stop } from "./pools_model.ts";
 
@@ -45,9 +52,12 @@ export class World {
   #waitStop: Stop;
   #depth = 0;
   #reading = false;
+  /** Whether `forEachMessage` reads the inboxes. */
+  readonly #handles: boolean;
 
   constructor(random: () => number) {
     this.random = random;
+    this.#handles = random() < 0.5;
     this.clock = new FakeClock({ seed: Math.floor(random() * 1e6) });
     this.inboxBufferSize = 1 + Math.floor(random() * 8);
     this.#poolStop = this.#makeStop();
@@ -93,6 +103,9 @@ export class World {
         this.#misbehave();
       },
     });
+    if (!this.#handles) return;
+    this.#handle(this.inbound, this.in);
+    this.#handle(this.outbound, this.out);
   }
 
   /** Listeners that are left on the signals of the caller. */
@@ -123,11 +136,33 @@ export class World {
   /** Reads up to `most` messages, and all events and errors. */
   read(most: number): void {
     // Reading makes space, which may call `onEvent`. There, a message that follows would come before this one.
-    if (this.#reading) return;
+    if (this.#reading || this.#handles) return;
     this.#reading = true;
     this.#readFrom(this.inbound, this.in, most);
     this.#readFrom(this.outbound, this.out, most);
     this.#reading = false;
+  }
+
+  /** Handles messages: each at once, later, or not without a fault. */
+  #handle<E extends PoolEvent>(pool: MessagePool<E>, report: Report<E>): void {
+    const concurrency = 1 + this.#below(4);
+    const running = new Set<string>();
+    const handle = async ({ id, reply: _, ...message }: HandledMessage) => {
+      report.messages.push({ id, ...message });
+      report.handled.push({ id, ...message });
+      const isAlone = !running.has(id) && running.size < concurrency;
+      if (!isAlone) this.faults.push(new Error(`Too many for ${id}`));
+      running.add(id);
+      if (this.random() < 0.5) await sleep(this.clock, this.#below(20));
+      running.delete(id);
+      this.#misbehave();
+    };
+    const onEvent = (event: E) => {
+      report.events.push(event);
+      report.handled.push(event);
+      this.#misbehave();
+    };
+    this.#track(forEachMessage(pool, handle, { concurrency, onEvent }));
   }
 
   #readFrom<E>(

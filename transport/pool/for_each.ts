@@ -153,6 +153,8 @@ class Lanes<E extends PoolEvent> {
   /** Peers whose next message may be handled. */
   readonly #ready: string[] = [];
   #running = 0;
+  /** `run` waits for a message. One may have been given to it already, in a microtask that is still to come. */
+  #awaitsMessage = false;
   /** Messages that were taken from the inbox and are not in a lane yet: 0 or 1. */
   #inHand = 0;
   /** Messages that were taken and not handled yet. */
@@ -190,10 +192,18 @@ class Lanes<E extends PoolEvent> {
           await this.#untilProgress();
           continue;
         }
-        const message = inbox.shift() ??
-          await inbox.take({ signal: stop.signal });
+        let message = inbox.shift();
+        if (message === undefined) {
+          this.#awaitsMessage = true;
+          message = await inbox.take({ signal: stop.signal });
+          this.#awaitsMessage = false;
+        }
         if (message === undefined) break;
-        if (this.#onEvent !== undefined) await this.#untilEventsAreRead();
+        if (this.#onEvent !== undefined) {
+          this.#inHand = 1;
+          await untilEventsAreRead();
+          this.#inHand = 0;
+        }
         this.#events.before(message);
         this.#add(message.id, message);
         this.#events.after();
@@ -209,16 +219,6 @@ class Lanes<E extends PoolEvent> {
     while (this.#taken > 0) await this.#untilProgress();
   }
 
-  /**
-   * Waits until all events that were emitted are read. Taking a message makes space in the inbox, so further messages
-   * and events may follow, whose order is known only then.
-   */
-  async #untilEventsAreRead(): Promise<void> {
-    this.#inHand = 1;
-    for (let i = 0; i < TURNS; i++) await Promise.resolve();
-    this.#inHand = 0;
-  }
-
   async #readEvents(signal: AbortSignal): Promise<void> {
     const { events, inbox } = this.#pool;
     if (this.#onEvent === undefined) return;
@@ -229,13 +229,10 @@ class Lanes<E extends PoolEvent> {
           continue;
         }
         // Without waiting, so that the events that wait at the start are known before later messages are taken.
-        let event = events.shift();
-        if (event === undefined) {
-          event = await events.take({ signal });
-          if (event === undefined) return;
-          // If a message was given to `run` before the event, `run` handles it first.
-          await Promise.resolve();
-        }
+        const event = events.shift() ?? await events.take({ signal });
+        if (event === undefined) return;
+        // If a message was given to `run` before the event, `run` handles it first.
+        if (this.#awaitsMessage) await Promise.resolve();
         this.#events.add(event, inbox.size + this.#inHand);
       }
     } catch (error) {
@@ -298,4 +295,12 @@ class Lanes<E extends PoolEvent> {
     this.#onProgress = [];
     for (const callback of callbacks) callback();
   }
+}
+
+/**
+ * Waits until all events that were emitted are read. Taking a message makes space in the inbox, so further messages and
+ * events may follow, whose order is known only then.
+ */
+async function untilEventsAreRead(): Promise<void> {
+  for (let i = 0; i < TURNS; i++) await Promise.resolve();
 }
