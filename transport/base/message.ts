@@ -5,8 +5,13 @@ import { ConfigError } from "./errors.ts";
 /**
  * A WebSocket message: a `string` is a text message, a `Uint8Array` a binary
  * one (RFC 6455, section 5.6).
+ *
+ * Messages that are received are a `Message<ArrayBuffer>`: their memory is never shared, so that they can be given to
+ * `crypto.subtle`, `Blob`, `Response` and `fetch`.
  */
-export type Message = string | Uint8Array;
+export type Message<B extends ArrayBufferLike = ArrayBufferLike> =
+  | string
+  | Uint8Array<B>;
 
 /** Whether a value is a `Uint8Array`, also of another realm (node:vm, jsdom), which `instanceof` does not know. */
 export function isBytes(value: unknown): value is Uint8Array {

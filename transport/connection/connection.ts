@@ -69,7 +69,7 @@ import { readableOf, writableOf } from "./web_streams.ts";
 export class Connection implements AsyncDisposable {
   readonly #life: Lifecycle;
   #failedSends = 0;
-  #readable: ReadableStream<Message> | undefined;
+  #readable: ReadableStream<Message<ArrayBuffer>> | undefined;
   #writable: WritableStream<Message> | undefined;
 
   /** The URL to which the connection connects, or the URL of the request that was accepted. */
@@ -104,7 +104,7 @@ export class Connection implements AsyncDisposable {
   }
 
   /** The messages in the order in which they arrived. Ends when the connection has ended. */
-  get incoming(): Queue<Message> {
+  get incoming(): Queue<Message<ArrayBuffer>> {
     return this.#life.receiving.incoming;
   }
 
@@ -201,7 +201,7 @@ export class Connection implements AsyncDisposable {
    * The messages of {@link Connection.incoming} as a stream, with backpressure. It closes with the connection, or
    * fails with the error that ended it. Cancelling it closes the connection.
    */
-  get readable(): ReadableStream<Message> {
+  get readable(): ReadableStream<Message<ArrayBuffer>> {
     return this.#readable ??= readableOf(
       this,
       () => this.#life.outcome.failure,

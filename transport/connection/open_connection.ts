@@ -96,7 +96,7 @@ export class OpenConnection implements SocketReader, LivenessHost {
   }
 
   /** Takes a message. */
-  message(data: Message, size: number, at: number): boolean {
+  message(data: Message<ArrayBuffer>, size: number, at: number): boolean {
     this.#observed?.received(size, at);
     return this.#receiving.message(data, size, at);
   }

@@ -15,7 +15,7 @@ export interface MessageSink {
    * @returns `false` to pause reading until `connection.resume()`. The message counts as taken. A socket without
    * flow control continues to deliver.
    */
-  message(data: Message, size: number, at: number): boolean;
+  message(data: Message<ArrayBuffer>, size: number, at: number): boolean;
   /**
    * Whether messages that it has taken may still be answered. It is asked in every turn of the event loop after the
    * peer's close frame, and while it returns `true`, for at most `closeTimeout`, that frame is not answered: nothing
@@ -47,7 +47,7 @@ export class Receiving {
   readonly #meter: ConnectionMeter | undefined;
   readonly #host: ReceivingHost;
   /** Created on demand: a connection with a sink does not need it. */
-  #incoming: Queue<Message> | undefined;
+  #incoming: Queue<Message<ArrayBuffer>> | undefined;
   #ended = false;
   #socket: Socket | undefined;
   #activity: SocketActivity | undefined;
@@ -82,9 +82,9 @@ export class Receiving {
   }
 
   /** Messages in order, unless there is a sink. */
-  get incoming(): Queue<Message> {
+  get incoming(): Queue<Message<ArrayBuffer>> {
     if (this.#incoming === undefined) {
-      this.#incoming = new Queue({
+      this.#incoming = new Queue<Message<ArrayBuffer>>({
         capacity: this.#config.incomingBufferSize,
         maxWeight: this.#config.incomingBufferBytes,
         weigh: lengthOf,
@@ -117,7 +117,7 @@ export class Receiving {
   }
 
   /** Takes a message. Returns whether reading continues. */
-  message(data: Message, size: number, at: number): boolean {
+  message(data: Message<ArrayBuffer>, size: number, at: number): boolean {
     this.messages++;
     this.bytes += size;
     this.#meter?.received(size);
@@ -189,7 +189,12 @@ export class Receiving {
   }
 
   /** Hands a message to the sink. Returns whether reading continues. */
-  #hand(sink: MessageSink, data: Message, size: number, at: number): boolean {
+  #hand(
+    sink: MessageSink,
+    data: Message<ArrayBuffer>,
+    size: number,
+    at: number,
+  ): boolean {
     // Set before the call, in which the sink may resume.
     this.#pausedBySink = true;
     if (sink.message(data, size, at) || !this.#socket?.flowControl) {

@@ -6,7 +6,7 @@ import { CLOSE_INTERNAL_ERROR, CLOSE_NORMAL } from "../protocol/wire/close.ts";
 
 /** What the Web streams of a connection need of it. */
 export interface StreamedConnection {
-  readonly incoming: Queue<Message>;
+  readonly incoming: Queue<Message<ArrayBuffer>>;
   readonly closed: Promise<unknown>;
   send(data: Message, options: WaitOptions): Promise<void>;
   close(code: number, reason: string): Promise<unknown>;
@@ -22,9 +22,9 @@ export interface StreamedConnection {
 export function readableOf(
   connection: StreamedConnection,
   endError: () => ConnectionError | undefined,
-): ReadableStream<Message> {
+): ReadableStream<Message<ArrayBuffer>> {
   const cancelled = new AbortController();
-  return new ReadableStream<Message>({
+  return new ReadableStream<Message<ArrayBuffer>>({
     async pull(controller) {
       const { signal } = cancelled;
       const message = await connection.incoming.take({ signal });

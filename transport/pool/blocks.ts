@@ -91,7 +91,7 @@ async function reportHeartbeats(options: HeartbeatsOptions): Promise<void> {
  */
 export function filterMessages(
   delivery: MessageDelivery,
-  accepts: (data: Message) => boolean,
+  accepts: (data: Message<ArrayBuffer>) => boolean,
 ): MessageDelivery {
   return {
     open(...args) {
@@ -116,7 +116,7 @@ export function filterMessages(
 export function paceMessages(
   delivery: MessageDelivery,
   clock: Clock,
-  pauseAfter: (data: Message) => number,
+  pauseAfter: (data: Message<ArrayBuffer>) => number,
 ): MessageDelivery {
   return {
     open(session, source, onOverflow) {

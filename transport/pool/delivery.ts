@@ -130,7 +130,7 @@ export class Delivery<E extends PoolEvent> implements MessageDelivery {
   /** Takes a message of a connection. Returns `false` to pause the connection. */
   take(
     sink: ConnectionSink<E>,
-    data: Message,
+    data: Message<ArrayBuffer>,
     at: number,
   ): boolean {
     // Messages of a previous peer with this id never come after those of the present one.
@@ -218,7 +218,7 @@ class ConnectionSink<E extends PoolEvent> implements DeliverySink, Inlet {
       !this.#delivery.dropsOldest;
   }
 
-  message(data: Message, _size: number, at: number): boolean {
+  message(data: Message<ArrayBuffer>, _size: number, at: number): boolean {
     return this.#delivery.take(this, data, at);
   }
 

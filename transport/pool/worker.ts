@@ -7,7 +7,7 @@ export interface InboxMessage {
   /** The id of the peer that sent it. */
   readonly id: string;
   /** The message: a string is a text, a `Uint8Array` a binary one. */
-  readonly data: Message;
+  readonly data: Message<ArrayBuffer>;
   /** When it was read, in epoch milliseconds. */
   readonly receivedAt: number;
   /** The number of the peer's connection on which the message arrived, from 1. */

@@ -35,7 +35,6 @@ const MAX_FLUSHES = 8;
  */
 export class EndpointDriver
   implements ByteStreamHandler, EndpointHandler, Flushable {
-  /** The protocol. */
   readonly endpoint: Endpoint;
   readonly keepsData: boolean;
   /** Tells the reader of a ping, if it wants to know. */
@@ -242,7 +241,8 @@ export class EndpointDriver
       this.#unread++;
       return true;
     }
-    return this.#reader.message(data, size, this.#at());
+    // The bytes of a stream are in an ArrayBuffer, and so is what the endpoint makes of them.
+    return this.#reader.message(data as Message<ArrayBuffer>, size, this.#at());
   }
 
   pong(payload: Uint8Array): void {

@@ -9,7 +9,7 @@ const MAX_KEPT_BYTES = 4_194_304;
 
 /** A message that arrived before the socket was started. */
 interface Kept {
-  readonly data: Message;
+  readonly data: Message<ArrayBuffer>;
   readonly size: number;
   readonly at: number;
 }
@@ -74,7 +74,7 @@ export class NativeReceiving {
     this.#closing = true;
   }
 
-  #deliver(data: Message, size: number, at: number): void {
+  #deliver(data: Message<ArrayBuffer>, size: number, at: number): void {
     // Once a message was dropped, all later ones are dropped, so that there is no gap.
     if (this.#closing && (this.#held || this.dropped > 0)) this.dropped++;
     else this.#held = this.#reader?.message(data, size, at) === false;
@@ -97,7 +97,7 @@ export class NativeReceiving {
   }
 }
 
-function toMessage(payload: unknown): Message {
+function toMessage(payload: unknown): Message<ArrayBuffer> {
   if (typeof payload === "string") return payload;
   if (payload instanceof ArrayBuffer) return new Uint8Array(payload);
   throw new TypeError(

@@ -47,7 +47,7 @@ export interface SocketReader {
    * @returns `false` to pause reading: a socket with flow control delivers nothing
    * more until {@link Socket.resume}; one without continues.
    */
-  message(data: Message, size: number, at: number): boolean;
+  message(data: Message<ArrayBuffer>, size: number, at: number): boolean;
   /**
    * Whether messages that it has taken may still be answered. A raw socket asks in every turn of the event loop after
    * the peer's close frame, and does not answer that frame while it is `true`, for at most `closeTimeout`.
