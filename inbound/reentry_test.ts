@@ -251,23 +251,26 @@ Deno.test("Messages of a peer that still leaves do not come after those of the n
   await pool.close();
 });
 
-Deno.test("Messages of a peer that still leaves do not come after those of the newest peer, although an earlier one has ended", async () => {
-  const { pool, socket, read, clock } = setUp();
-  const [first, second, third] = [socket(), socket(), socket()];
-  // They answer no close frame for now.
-  for (const leaving of [first, second]) leaving.behaviour.close = () => {};
-  pool.add("a", first);
-  pool.replace("a", second);
-  const removed = pool.remove("a");
-  first.terminate();
-  await clock.settle();
-  pool.add("a", third);
-  third.receive("3");
-  second.receive("too late");
-  assertEquals(read(), ["3"]);
-  second.terminate();
-  await removed;
-  await pool.close();
+Deno.test("Messages of peers that still leave do not come after those of the newest peer", async () => {
+  for (const ended of [true, false]) {
+    const { pool, socket, read, clock } = setUp();
+    const leaving = [socket(), socket()] as const;
+    // They answer no close frame for now.
+    for (const { behaviour } of leaving) behaviour.close = () => {};
+    pool.add("a", leaving[0]);
+    pool.replace("a", leaving[1]);
+    const removed = pool.remove("a");
+    if (ended) leaving[0].terminate();
+    await clock.settle();
+    const newest = socket();
+    pool.add("a", newest);
+    newest.receive("3");
+    for (const late of leaving) if (!late.ended) late.receive("too late");
+    assertEquals(read(), ["3"]);
+    for (const late of leaving) late.terminate();
+    await removed;
+    await pool.close();
+  }
 });
 
 Deno.test("Items of a caller's own listener that throw are reported, and do not end serve", async () => {

@@ -117,7 +117,6 @@ export class Delivery<E extends PoolEvent> implements MessageDelivery {
 
   /** The peer is no longer registered. Its connections may still bring messages until {@link Delivery.end}. */
   leave(): void {
-    if (!this.#present) return;
     this.#present = false;
     this.#drop(this.#backlogs.get(this.id)?.depart(this) ?? 0);
   }

@@ -235,6 +235,16 @@ Deno.test("Messages whose memory was transferred while they waited take no space
   assertEquals(backlogs.departedRoom.bytes, 1_000);
 });
 
+Deno.test("A connection that is about to close does not overflow: what does not fit is dropped", () => {
+  const { admit } = setUp({}, 1);
+  const delivery = admit();
+  const source = new Source(delivery, 1);
+  source.finish();
+  source.receive("0", "1", "2", "3", "4");
+  assertEquals([delivery.waiting, source.overflows], [3, []]);
+  assertEquals(delivery.counter.droppedMessages, 1);
+});
+
 Deno.test("The bytes of one peer are bounded too", () => {
   const { admit } = setUp({ maxItems: 100, maxBytes: 10 }, 1);
   const delivery = admit();
