@@ -245,6 +245,21 @@ Deno.test("A connection that is about to close does not overflow: what does not 
   assertEquals(delivery.counter.droppedMessages, 1);
 });
 
+Deno.test("A connection is resumed once for each pause, and not if it was not paused", () => {
+  const { inbox, admit } = setUp({}, 1);
+  const delivery = admit();
+  let resumed = 0;
+  const open = () =>
+    delivery.open(1, { flowControl: true, resume: () => void resumed++ });
+  open().finish();
+  assertEquals(resumed, 0);
+  const sink = open();
+  assertEquals(sink.message("0", 1, 5), false);
+  sink.finish();
+  inbox.shift();
+  assertEquals(resumed, 1);
+});
+
 Deno.test("The bytes of one peer are bounded too", () => {
   const { admit } = setUp({ maxItems: 100, maxBytes: 10 }, 1);
   const delivery = admit();
