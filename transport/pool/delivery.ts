@@ -252,7 +252,7 @@ class ConnectionSink<E extends PoolEvent> implements DeliverySink, Inlet {
     if (this.#ended) return;
     this.countDropped(dropped);
     this.#dropped += dropped;
-    this.#ended = this.#finishing = this.refuses = true;
+    this.#ended = this.refuses = true;
     this.paused = false;
     this.#delivery.connectionEnded(this, this.#dropped);
   }

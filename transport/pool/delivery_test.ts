@@ -260,6 +260,22 @@ Deno.test("A connection is resumed once for each pause, and not if it was not pa
   assertEquals(resumed, 1);
 });
 
+Deno.test("A connection that has ended is not resumed, and brings no message", () => {
+  const { inbox, admit } = setUp({}, 1);
+  const delivery = admit();
+  let resumed = 0;
+  const resume = () => void resumed++;
+  const sink = delivery.open(1, { flowControl: true, resume });
+  assertEquals(sink.message("0", 1, 5), false);
+  sink.end();
+  sink.end();
+  sink.finish();
+  inbox.shift();
+  assertEquals(sink.message("late", 4, 5), true);
+  assertEquals([resumed, inbox.size], [0, 0]);
+  assertEquals(delivery.counter.droppedMessages, 1);
+});
+
 Deno.test("The bytes of one peer are bounded too", () => {
   const { admit } = setUp({ maxItems: 100, maxBytes: 10 }, 1);
   const delivery = admit();

@@ -6,7 +6,7 @@
  */
 
 import { notify } from "../base/callbacks.ts";
-import { ConnectionError, PoolError } from "../base/errors.ts";
+import { PoolError } from "../base/errors.ts";
 import { createLog, type Log } from "../base/logging.ts";
 import type { Message } from "../base/message.ts";
 import { handled, onAbort, rejected } from "../base/promise.ts";
@@ -263,7 +263,7 @@ export class PoolCore<Plugin, E extends PoolEvent>
       peer = this.peer("send", id);
     } catch (error) {
       this.#counter.failedSend();
-      this.#logFailedSend(id, error);
+      this.log?.debug("Send failed", { peer_id: this.nameOf(id), error });
       return rejected(error);
     }
     return peer.send(data, options);
@@ -366,11 +366,5 @@ export class PoolCore<Plugin, E extends PoolEvent>
       "pool-closed",
       `Cannot ${action}: ${this.label} is closed.`,
     );
-  }
-
-  #logFailedSend(id: string, error: unknown): void {
-    // A connection logs its own failures.
-    if (error instanceof ConnectionError) return;
-    this.log?.debug("Send failed", { peer_id: this.nameOf(id), error });
   }
 }
