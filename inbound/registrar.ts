@@ -1,5 +1,6 @@
 import type { Clock } from "../transport/base/clock.ts";
 import { ConfigError, PoolError } from "../transport/base/errors.ts";
+import { refuseArgument } from "../transport/base/options.ts";
 import { isClaimed } from "../transport/connection/arguments.ts";
 import { checkId } from "../transport/pool/options.ts";
 import { makeWorker } from "../transport/pool/peer.ts";
@@ -113,12 +114,11 @@ export class Registrar {
         `Cannot ${action}: the socket was given to a pool or a connection before. A socket can be given to one of them, once.`,
       );
     }
-    throw new ConfigError(
-      "invalid-argument",
+    throw refuseArgument(
+      action,
       "socket",
-      `Cannot ${action}: socket must be a Socket or a WebSocket, and is ${
-        String(socket)
-      }.`,
+      "a Socket or a WebSocket of the runtime",
+      socket,
     );
   }
 

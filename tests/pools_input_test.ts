@@ -156,9 +156,9 @@ Deno.test("An inbound pool refuses calls that it cannot do, and keeps working", 
     assertThrows(action, Class).code;
   assertThrows(() => pool.add("", new MockSocket()), ConfigError, "id must be");
   assertThrows(
-    () => Reflect.apply(pool.add, pool, ["a", {}]),
+    () => Reflect.apply(pool.add, pool, ["a", new Map()]),
     ConfigError,
-    "socket must be",
+    "socket must be a Socket or a WebSocket of the runtime, and is an object (Map)",
   );
   assertEquals(
     code(() => pool.replace("a", new MockSocket()), PoolError),
