@@ -17,3 +17,14 @@ Deno.test("No number comes twice for a peer, however many others there were", ()
   for (let i = 0; i < 20_000; i++) sessions.next(`peer ${i}`);
   assert(sessions.next("a") > Math.max(...first));
 });
+
+Deno.test("A peer that comes now and then is not forgotten, however many others come once", () => {
+  const sessions = new Sessions();
+  for (let i = 0; i < 5; i++) sessions.next("busy");
+  assertEquals(sessions.next("a"), 1);
+  for (let i = 0; i < 5_000; i++) sessions.next(`early ${i}`);
+  assertEquals(sessions.next("a"), 2);
+  for (let i = 0; i < 5_000; i++) sessions.next(`late ${i}`);
+  assertEquals(sessions.next("a"), 3);
+  assertEquals(sessions.next("busy"), 6);
+});
