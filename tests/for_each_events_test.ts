@@ -97,42 +97,85 @@ Deno.test("onEvent keeps the order of messages and events that waited for space 
   await done;
 });
 
-Deno.test("onEvent keeps the order of a message and an event that come in any microtask after another event", async () => {
-  const turn = async (turns: number) => {
-    for (let i = 0; i < turns; i++) await Promise.resolve();
+/** The queues of a pool, which a test fills. */
+function queues() {
+  return {
+    inbox: new Queue<InboxMessage>({ capacity: 9 }),
+    events: new Queue<PoolEvent & { readonly kind: string }>({ capacity: 9 }),
+    errors: new Queue<PoolErrorRecord>({ capacity: 9 }),
+    send: () => Promise.resolve(),
   };
-  for (let run = 0; run < 60; run++) {
-    const [before, between] = [run % 12, Math.floor(run / 12)];
-    const pool = {
-      inbox: new Queue<InboxMessage>({ capacity: 9 }),
-      events: new Queue<PoolEvent>({ capacity: 9 }),
-      errors: new Queue<PoolErrorRecord>({ capacity: 9 }),
-      send: () => Promise.resolve(),
-    };
+}
+
+Deno.test("onEvent keeps the order of messages and events that come in any microtask", async () => {
+  const random = seededRandom(5);
+  const below = (limit: number) => Math.floor(random() * limit);
+  for (let run = 0; run < 500; run++) {
+    const pool = queues();
     const log: string[] = [];
     const done = forEachMessage(
       pool,
-      ({ id }) => log.push(`message of ${id}`),
+      ({ id, session, data }) => log.push(`${id}: ${data} of ${session}`),
       {
-        onEvent: ({ id }) => log.push(`end of ${id}`),
+        onEvent: ({ id, session, kind }) =>
+          log.push(`${id}: ${kind} ${session}`),
       },
     );
-    await delay(0);
-    const event = { at: 1, session: 1 };
-    pool.events.push({ ...event, id: "b" });
-    await turn(before);
-    pool.inbox.push({ id: "a", data: "x", receivedAt: 1, session: 1 });
-    await turn(between);
-    pool.events.push({ ...event, id: "a" });
+    const emitted: string[] = [];
+    const sessions = new Map([["a", 0], ["b", 0]]);
+    const emit = (id: string, session: number, kind: string) => {
+      pool.events.push({ id, at: 1, session, kind });
+      emitted.push(`${id}: ${kind} ${session}`);
+    };
+    for (let step = 0; step < 30; step++) {
+      const id = random() < 0.5 ? "a" : "b";
+      const session = sessions.get(id) ?? 0;
+      if (session > 0 && random() < 0.5) {
+        pool.inbox.push({ id, data: `${step}`, receivedAt: 1, session });
+        emitted.push(`${id}: ${step} of ${session}`);
+      } else {
+        if (session > 0) emit(id, session, "disconnected");
+        emit(id, session + 1, "connected");
+        sessions.set(id, session + 1);
+      }
+      if (random() < 0.5) continue;
+      for (let i = below(6); i >= 0; i--) await Promise.resolve();
+      if (random() < 0.1) await delay(0);
+    }
     await delay(0);
     for (const queue of [pool.inbox, pool.events]) queue.close();
     await done;
-    assertEquals(
-      log.filter((entry) => entry.endsWith("a")),
-      ["message of a", "end of a"],
-      `after ${before} and ${between} microtasks`,
-    );
+    for (const id of sessions.keys()) {
+      const ofPeer = (entry: string) => entry.startsWith(id);
+      assertEquals(log.filter(ofPeer), emitted.filter(ofPeer), `run ${run}`);
+    }
   }
+});
+
+Deno.test("While messages wait to be handled, a limited number of events is read", async () => {
+  const pool = queues();
+  const stop = new AbortController();
+  const { signal } = stop;
+  let events = 0;
+  const gate = Promise.withResolvers<void>();
+  const done = forEachMessage(pool, () => gate.promise, {
+    concurrency: 1,
+    onEvent: () => void events++,
+    signal,
+  });
+  for (let i = 0; i < 5; i++) {
+    pool.inbox.push({ id: "a", data: "x", receivedAt: 1, session: 1 });
+  }
+  for (let session = 1; session <= 2_000; session++) {
+    pool.events.push({ id: "b", at: 1, session, kind: "connected" });
+  }
+  await delay(0);
+  assertEquals([pool.inbox.size, pool.events.size], [3, 2_000 - 1_024]);
+  stop.abort();
+  gate.resolve();
+  await done;
+  // What was read is handled, and the rest is left.
+  assertEquals([events, pool.inbox.size, pool.events.size], [1_024, 3, 976]);
 });
 
 Deno.test("onEvent follows the connections of an outbound pool", async () => {

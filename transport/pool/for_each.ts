@@ -72,8 +72,6 @@ const NAMES: OptionNames<ForEachOptions> = {
   signal: true,
 };
 
-/** The number of microtasks after which an event that was emitted has been read. */
-const TURNS = 3;
 /** The maximum number of events that are read ahead. While as many wait, further ones stay in the pool's `events`. */
 const MAX_EVENTS = 1_024;
 
@@ -181,10 +179,7 @@ class Lanes<E extends PoolEvent> {
     const { inbox } = this.#pool;
     // One listener for all: `take` would add one for each message.
     const stop = new AbortController();
-    const remove = onAbort(signal, () => {
-      stop.abort();
-      this.#progress();
-    });
+    const remove = onAbort(signal, () => stop.abort());
     const events = this.#readEvents(stop.signal);
     try {
       while (!stop.signal.aborted) {
@@ -200,8 +195,10 @@ class Lanes<E extends PoolEvent> {
         }
         if (message === undefined) break;
         if (this.#onEvent !== undefined) {
+          // Events that were emitted so far are read now. Taking the message made space in the inbox, so that further
+          // messages and events may have followed.
           this.#inHand = 1;
-          await untilEventsAreRead();
+          await Promise.resolve();
           this.#inHand = 0;
         }
         this.#events.before(message);
@@ -213,7 +210,6 @@ class Lanes<E extends PoolEvent> {
     } finally {
       remove();
     }
-    this.#events.end();
     await events;
     this.#events.end();
     while (this.#taken > 0) await this.#untilProgress();
@@ -295,12 +291,4 @@ class Lanes<E extends PoolEvent> {
     this.#onProgress = [];
     for (const callback of callbacks) callback();
   }
-}
-
-/**
- * Waits until all events that were emitted are read. Taking a message makes space in the inbox, so further messages and
- * events may follow, whose order is known only then.
- */
-async function untilEventsAreRead(): Promise<void> {
-  for (let i = 0; i < TURNS; i++) await Promise.resolve();
 }
