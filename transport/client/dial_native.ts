@@ -226,7 +226,10 @@ function opening(
       on,
     );
     const deadline = timeout > 0
-      ? schedule.deadline(timeout, () => fail(handshakeTimedOut(timeout)))
+      ? schedule.deadline(
+        timeout,
+        () => fail(handshakeTimedOut(timeout, "client")),
+      )
       : undefined;
     const removeOnAbort = onAbort(signal, () => fail(signal?.reason));
   });

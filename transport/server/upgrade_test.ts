@@ -1,4 +1,9 @@
-import { assert, assertEquals, assertInstanceOf } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertStringIncludes,
+} from "@std/assert";
 import { serve, serveBare } from "./_support/serving.ts";
 import { FakeClock } from "../../testing/fake_clock.ts";
 import { HandshakeError } from "../handshake/errors.ts";
@@ -210,6 +215,7 @@ Deno.test("a response that never goes out ends the socket after its timeout", as
   const { error } = await ended.promise;
   assertInstanceOf(error, HandshakeError);
   assertEquals(error.code, "timeout");
+  assertStringIncludes(error.message, "the response was not returned");
   assertEquals(clock.pending, 0);
 });
 

@@ -59,10 +59,16 @@ export function connectFailure(
 }
 
 /** Returns the error for an opening handshake that took too long. */
-export function handshakeTimedOut(timeout: number): HandshakeError {
+export function handshakeTimedOut(
+  timeout: number,
+  role: "client" | "server",
+): HandshakeError {
+  const limit = `handshakeTimeout (${timeout} ms)`;
   return new HandshakeError(
     "timeout",
-    `Cannot connect: the handshake took longer than handshakeTimeout (${timeout} ms).`,
+    role === "client"
+      ? `Cannot connect: the handshake took longer than ${limit}.`
+      : `Cannot accept the peer: the connection did not open within ${limit}. The peer has left, or the response was not returned.`,
   );
 }
 

@@ -133,7 +133,7 @@ export class NativeSocket implements Socket {
     if (!this.#opened && timeout > 0) {
       this.#openDeadline = this.#schedule.deadline(
         timeout,
-        () => this.terminate(handshakeTimedOut(timeout)),
+        () => this.terminate(handshakeTimedOut(timeout, this.#role)),
       );
     } else if (ws.readyState === WebSocket.CLOSING) {
       this.#awaitClose(CLOSE_TIMEOUT);
