@@ -93,10 +93,20 @@ export function pipe(
 async function forward(from: Connection, to: Connection): Promise<SocketEnd> {
   await forwardMessages(from, to);
   const end = await from.closed;
-  const { code, reason } = end.received ??
-    (end.error === undefined ? end.sent : undefined) ?? LOST;
+  const { code, reason } = closeFrameOf(end) ?? LOST;
   void to.close(code, reason);
   return end;
+}
+
+/**
+ * The close frame that says how a connection ended. If we closed it because of an error, such as a message above
+ * `maxMessageSize`, the frame that we sent, and the answer to it, are about this connection alone.
+ */
+function closeFrameOf(
+  { error, initiator, received, sent }: SocketEnd,
+): CloseFrame | undefined {
+  if (error === undefined) return received ?? sent;
+  return initiator === "peer" ? received : undefined;
 }
 
 async function forwardMessages(

@@ -95,6 +95,26 @@ Deno.test("A side that our own close ended without an answer passes on the close
   await piped;
 });
 
+for (const answers of [true, false]) {
+  Deno.test(`A side that we close because of a limit closes the other with 1011, if the peer ${answers ? "answers" : "does not answer"}`, async () => {
+    const close = () => {};
+    const socket = new MockSocket({
+      flowControl: false,
+      behaviour: answers ? {} : { close },
+    });
+    const pair = socketPair();
+    const a = new Connection(socket, { incomingBufferSize: 1 });
+    const b = new Connection(pair.client);
+    const far = new Connection(pair.server);
+    const piped = pipe(a, b);
+    for (let i = 0; i < 5; i++) socket.receive(String(i));
+    assertEquals(socket.closes.map(({ code }) => code), [1009]);
+    if (!answers) socket.end({ sent: { code: 1009, reason: "" } });
+    assertEquals((await far.closed).received?.code, 1011);
+    await piped;
+  });
+}
+
 Deno.test("While one side does not read, no more than the buffers hold is under way", async () => {
   const { left, right, a, b } = setUp({
     incomingBufferBytes: 10_000,
