@@ -7,7 +7,7 @@ import {
   type SocketPair,
   socketPair,
 } from "../testing/mod.ts";
-import { ConnectionError } from "../transport/base/errors.ts";
+import { ConnectionError, PoolError } from "../transport/base/errors.ts";
 import { Connection } from "../transport/connection/connection.ts";
 import { addPeer } from "./_support/peers.ts";
 import { InboundPool } from "./pool.ts";
@@ -40,6 +40,44 @@ for (const [name, end, kind, code] of ENDS) {
     assertEquals(pool.events.size, 0);
   });
 }
+
+Deno.test("A peer that the runtime found silent gives the event evicted-policy", async () => {
+  await using pool = new InboundPool("pool");
+  const socket = new MockSocket();
+  pool.add("a", socket);
+  socket.end({ code: 1001, inactive: true });
+  assertEquals((await pool.events.take())?.kind, "evicted-policy");
+});
+
+Deno.test("A peer that cannot be paused and sends too much gives the event dropped-error, with the limit", async () => {
+  await using pool = new InboundPool("pool", {
+    inboxBufferSize: 1,
+    connection: { incomingBufferSize: 2 },
+  });
+  const socket = new MockSocket({ flowControl: false });
+  pool.add("a", socket);
+  for (let i = 0; i < 5; i++) socket.receive(String(i));
+  while (pool.inbox.shift() !== undefined);
+  const event = await pool.events.take();
+  assertEquals([event?.kind, event?.closeCode], ["dropped-error", 1009]);
+  assert(event?.error instanceof PoolError);
+  assertEquals(event.error.code, "messages-dropped");
+});
+
+Deno.test("No timer of a peer that has left stays", async () => {
+  const clock = new FakeClock();
+  const pool = new InboundPool("pool", {
+    clock,
+    connection: { pingInterval: 0 },
+    worker: { inactivityTimeout: 1_000 },
+  });
+  const socket = new MockSocket({ clock });
+  pool.add("a", socket);
+  socket.end();
+  assertEquals((await pool.events.take())?.kind, "dropped-close");
+  assertEquals(clock.pending, 0);
+  await pool.close();
+});
 
 Deno.test("A read error gives the event dropped-error, with the error", async () => {
   await using pool = new InboundPool("pool");

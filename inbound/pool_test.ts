@@ -163,6 +163,39 @@ Deno.test("A peer may have any id, also in the statistics", async () => {
   ]);
 });
 
+Deno.test("replace of an id that the pool does not have is refused", async () => {
+  await using pool = new InboundPool("pool");
+  const socket = new MockSocket();
+  const error = assertThrows(() => pool.replace("a", socket), PoolError);
+  assertEquals([error.code, socket.started], ["peer-not-found", false]);
+});
+
+Deno.test("A socket is not taken a second time although its worker makes no connection of it", async () => {
+  const done = Promise.withResolvers<void>();
+  await using pool = new InboundPool("pool", {
+    workerFactory: () => ({
+      start: () => done.promise,
+      stop: () => done.resolve(),
+      send: () => Promise.resolve(),
+    }),
+  });
+  const socket = new MockSocket();
+  pool.add("a", socket);
+  assertThrows(() => pool.add("b", socket), ConfigError, "was given to a pool");
+});
+
+Deno.test("A peer that was removed gets no second close frame when the pool closes", async () => {
+  const clock = new FakeClock();
+  const pool = new InboundPool("pool", { clock });
+  const socket = new MockSocket({ clock, behaviour: { close() {} } });
+  pool.add("a", socket);
+  const removed = pool.remove("a", { code: 4_001 });
+  const closed = pool.close();
+  assertEquals(socket.closes.map(({ code }) => code), [4_001]);
+  socket.terminate();
+  await Promise.all([removed, closed]);
+});
+
 Deno.test("A socket that a pool has is not taken a second time", async () => {
   await using pool = new InboundPool("pool");
   const { client, server } = socketPair();
@@ -198,6 +231,14 @@ Deno.test("remove and close send the close frame that the caller gives", async (
     [4_001, "bye"],
     [1012, "restart"],
   ]);
+});
+
+Deno.test("A code that close is given goes out without the usual reason", async () => {
+  const pool = new InboundPool("pool");
+  const peer = addPeer(pool, "a");
+  await pool.close({ code: 4_002 });
+  const { code, reason } = await peer.closed;
+  assertEquals([code, reason], [4_002, ""]);
 });
 
 Deno.test("A close frame that may not be sent is refused, and nothing has changed", async () => {

@@ -272,7 +272,6 @@ class Server {
     const ours = refused.status === 500 && !(!incoming.open && isLost(cause));
     if (ours) registrar.report(toError(cause));
     else log?.debug("A peer was refused", { remoteAddr, error: cause });
-    if (!incoming.open) return;
     const { status, ...answer } = describeRefusal(refused);
     try {
       await incoming.reject(status, answer);

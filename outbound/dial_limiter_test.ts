@@ -159,6 +159,32 @@ Deno.test("reconnect() of a peer whose dial hangs goes before the dials of peers
   await clock.advance(1_000);
 });
 
+Deno.test("reconnect() of a peer that keeps failing goes before the dials of others that do", async () => {
+  const clock = new FakeClock();
+  const dials: string[] = [];
+  const pool = new OutboundPool("pool", {
+    clock,
+    maxConcurrentDials: 1,
+    dialer: (url) => {
+      const { hostname } = new URL(url);
+      dials.push(hostname);
+      return new Promise((_, reject) => {
+        const duration = hostname === "slow" ? 1_000 : 10;
+        clock.timer(() => reject(new Error("refused")), duration);
+      });
+    },
+  });
+  for (const host of ["a", "b", "slow"]) pool.connect(`ws://${host}`);
+  await clock.advance(500);
+  // "a" and "b" have failed, and wait until "slow" has failed as well.
+  assertEquals(dials, ["a", "b", "slow"]);
+  pool.reconnect("ws://b");
+  await clock.advance(600);
+  assertEquals(dials.slice(3, 5), ["b", "a"]);
+  await pool.close();
+  await clock.advance(1_000);
+});
+
 Deno.test("A wait that is cancelled takes no place, before, during and after it", async () => {
   const limiter = new DialLimiter(1);
   const log = new Log();

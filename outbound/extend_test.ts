@@ -147,3 +147,18 @@ Deno.test("Nothing is kept of a worker that had ended when its peer was removed"
   await pool.close();
   assertEquals(stops, 1);
 });
+
+Deno.test("A worker that has ended is not stopped when reconnect() replaces it", async () => {
+  let stops = 0;
+  const pool = new OutboundPool("pool", {
+    workerFactory: () =>
+      worker({ start: () => Promise.resolve(), stop: () => void stops++ }),
+  });
+  pool.connect(URL);
+  for (let i = 0; i < 2; i++) {
+    assertEquals((await pool.events.take())?.kind, "stopped");
+    pool.reconnect(URL);
+    assertEquals(stops, 0);
+  }
+  await pool.close();
+});

@@ -95,7 +95,6 @@ async function dial(options: DialerOptions): Promise<Connection> {
   } catch (thrown) {
     // The abort may have come in the moment in which the connection was opened.
     connection?.terminate();
-    if (signal.aborted) throw signal.reason;
     throw thrown instanceof RetryLimitError ? thrown.cause : thrown;
   }
 }

@@ -2,7 +2,8 @@ import { assertEquals } from "@std/assert";
 import { MockSocket } from "../testing/mod.ts";
 import { systemClock } from "../transport/base/clock.ts";
 import { Connection } from "../transport/connection/connection.ts";
-import { runSession } from "./session.ts";
+import { countListeners } from "../transport/base/_support/signals.ts";
+import { runSession, type SessionOptions } from "./session.ts";
 
 const delivery = {
   open: () => ({ message: () => true, finish() {}, end() {} }),
@@ -16,6 +17,20 @@ const workerOptions = {
   maxQueueSize: 0,
 };
 
+function optionsFor(socket: MockSocket, signal: AbortSignal): SessionOptions {
+  return {
+    connection: new Connection(socket),
+    session: 1,
+    delivery,
+    clock: systemClock,
+    connectionOptions: {},
+    workerOptions,
+    prepare: () => undefined,
+    onOpen() {},
+    signal,
+  };
+}
+
 for (
   const [name, reason, expected] of [
     ["a request", { code: 4000, reason: "why" }, { code: 4000, reason: "why" }],
@@ -28,19 +43,20 @@ for (
   Deno.test(`runSession: a signal whose reason is ${name} ends the session`, async () => {
     const socket = new MockSocket();
     const controller = new AbortController();
-    const running = runSession({
-      connection: new Connection(socket),
-      session: 1,
-      delivery,
-      clock: systemClock,
-      connectionOptions: {},
-      workerOptions,
-      prepare: () => undefined,
-      onOpen() {},
-      signal: controller.signal,
-    });
+    const running = runSession(optionsFor(socket, controller.signal));
     controller.abort(reason);
     const { end, error } = await running;
     assertEquals([end.sent, error], [{ reason: "", ...expected }, undefined]);
   });
 }
+
+Deno.test("runSession: no listener stays on the signal after the end", async () => {
+  const socket = new MockSocket();
+  const { signal } = new AbortController();
+  const listeners = countListeners(signal);
+  const running = runSession(optionsFor(socket, signal));
+  assertEquals(listeners(), 1);
+  socket.receiveClose();
+  await running;
+  assertEquals(listeners(), 0);
+});

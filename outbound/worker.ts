@@ -82,7 +82,6 @@ export class DefaultOutboundWorker implements OutboundWorker {
 
   /** Drops the present connection, dial or delay, and dials at once. */
   reconnect(): void {
-    if (this.#stopped) return;
     this.#attempt = this.#failures = 0;
     const { state, error } = this.#state;
     if (state !== "connected") {
@@ -204,7 +203,7 @@ export class DefaultOutboundWorker implements OutboundWorker {
   #lost({ end, error }: SessionEnd): Loss {
     this.#current = undefined;
     const heldFor = this.#clock.now() - this.#openedAt;
-    return { end, error: this.#request ? undefined : error, heldFor };
+    return { end, error, heldFor };
   }
 
   /** Returns a function that returns when a message was last sent. */

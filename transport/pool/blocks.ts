@@ -139,7 +139,6 @@ export function paceMessages(
           const pause = pauseAfter(data);
           if (pause > 0 && flowControl && !isFinishing) {
             isPaused = true;
-            cancel();
             cancel = clock.timer(() => {
               isPaused = false;
               goOn();
