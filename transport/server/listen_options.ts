@@ -67,7 +67,8 @@ export interface ListenOptions extends AcceptOptions, LoggingOptions {
   readonly upgrade?: UpgradeTokens | undefined;
   /**
    * Answers requests that do not ask for an upgrade, for example a health check. If it returns `undefined`, the
-   * response has status 426. If it throws or returns anything else than a response, the status is 500.
+   * response has status 426. If it throws or returns anything else than a response, the status is 500. The body of
+   * the request is not read.
    *
    * @default {every such request gets status 426}
    */
