@@ -197,6 +197,8 @@ Deno.test("a Unix socket is listened on and dialled", async () => {
     const client = await dialled;
     assertEquals(socket.url, "ws://some.test/path");
     assertEquals(client.remoteAddr, { transport: "unix", path });
+    // The client's end has no path.
+    assertEquals(socket.remoteAddr, undefined);
     await assertConnected(client, socket);
   } finally {
     await Deno.remove(path).catch(() => {});

@@ -241,7 +241,10 @@ export function addressOf(addr: Deno.Addr): PeerAddress | undefined {
       return { transport: "tcp", hostname, port };
     }
     case "unix":
-      return { transport: "unix", path: addr.path };
+      // Whatever its type says, the path of a client that is accepted is `null`: its end has no name.
+      return typeof addr.path === "string"
+        ? { transport: "unix", path: addr.path }
+        : undefined;
     default:
       return undefined;
   }
