@@ -44,7 +44,7 @@ export function targetOf(
       ? "ws://localhost"
       : `${isSecure(kind) ? "wss" : "ws"}://localhost:${port}`,
     {
-      caCerts: [CA],
+      ...(isSecure(kind) && { caCerts: [CA] }),
       handshakeTimeout: 20_000,
       ...(kind === "unix" && { unix: path }),
     },
