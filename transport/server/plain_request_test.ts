@@ -1,11 +1,19 @@
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import { FakeClock } from "../../testing/mod.ts";
+import { utf8 } from "../_support/bytes.ts";
 import { CA } from "../_support/certificates.ts";
 import { turns } from "../_support/raw.ts";
 import { dialRaw } from "../client/dial_raw.ts";
 import { NONSENSE } from "../handshake/_support/nonsense.ts";
 import { HandshakeError } from "../handshake/errors.ts";
-import { ask, listenHere, next, request, TLS } from "./_support/listening.ts";
+import {
+  ask,
+  HOST,
+  listenHere,
+  next,
+  request,
+  TLS,
+} from "./_support/listening.ts";
 import type { RequestAnswer, RequestInfo } from "./plain_request.ts";
 
 const GET = "GET /health?full HTTP/1.1\r\nHost: a.example:80\r\nX: y\r\n\r\n";
@@ -244,4 +252,40 @@ Deno.test("a page and WebSockets share a TLS port", async () => {
   const dialled = dialRaw(server.url, { caCerts: [CA] });
   (await next(server.incoming)).accept().terminate();
   (await dialled).terminate();
+});
+
+/** Sends a request, and reads the answer in parts of 1 MiB, between which the clock advances. */
+async function readSlowly(
+  clock: FakeClock,
+  port: number,
+  pause: number,
+): Promise<number> {
+  using conn = await Deno.connect({ hostname: HOST, port });
+  await conn.write(utf8(GET));
+  const buffer = new Uint8Array(65_536);
+  let received = 0;
+  for (let part = 1;; part++) {
+    while (received < part * 1_048_576) {
+      const count = await conn.read(buffer).catch(() => null);
+      if (count === null) return received;
+      received += count;
+    }
+    await clock.advance(pause);
+  }
+}
+
+Deno.test("a large answer reaches a peer that reads it slowly", async () => {
+  const clock = new FakeClock();
+  const body = new Uint8Array(12 * 1_048_576);
+  await using server = listenHere({ clock, onRequest: () => ({ body }) });
+  const received = await readSlowly(clock, server.port, 500);
+  assert(received > body.length, `${received}`);
+});
+
+Deno.test("a large answer does not wait for a peer that does not read it", async () => {
+  const clock = new FakeClock();
+  const body = new Uint8Array(64 * 1_048_576);
+  await using server = listenHere({ clock, onRequest: () => ({ body }) });
+  const received = await readSlowly(clock, server.port, 60_000);
+  assert(received < body.length, `${received}`);
 });

@@ -1,11 +1,14 @@
 import type { Clock } from "../base/clock.ts";
 import { toError } from "../base/errors.ts";
-import { Schedule } from "../base/schedule.ts";
+import { Schedule, type Task } from "../base/schedule.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import { createRefusal } from "../handshake/refusal.ts";
 import { type PullStream, writeAll } from "../net/stream/pull_stream.ts";
 
-/** How long a peer has to receive a response and to leave, in milliseconds. */
+/** How long a peer has to receive each part of a response, in milliseconds. */
+const WRITE_TIMEOUT = 10_000;
+const PART_SIZE = 65_536;
+/** How long a peer has to leave after the response, in milliseconds. */
 const LINGER = 1_000;
 const SINK_SIZE = 4_096;
 
@@ -39,15 +42,23 @@ export async function answerAndClose(
   clock: Clock,
 ): Promise<void> {
   const schedule = Schedule.of(clock);
+  let task: Task | undefined;
   let closed = false;
   const close = () => {
     if (closed) return;
     closed = true;
     stream.close();
   };
-  const task = schedule.deadline(LINGER, close);
+  const closeIn = (delay: number) => {
+    schedule.cancel(task);
+    task = schedule.deadline(delay, close);
+  };
   try {
-    await writeAll(stream, answer);
+    for (let at = 0; at < answer.length; at += PART_SIZE) {
+      closeIn(WRITE_TIMEOUT);
+      await writeAll(stream, answer.subarray(at, at + PART_SIZE));
+    }
+    closeIn(LINGER);
     await stream.closeWrite?.();
     const sink = new Uint8Array(SINK_SIZE);
     while (await stream.read(sink) !== null);
