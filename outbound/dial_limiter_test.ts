@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { FakeClock } from "../testing/mod.ts";
+import { countListeners } from "../transport/base/_support/signals.ts";
 import { DialLimiter, type PeerGate } from "./dial_limiter.ts";
 import { OutboundPool } from "./pool.ts";
 
@@ -115,6 +116,19 @@ Deno.test("A peer that is preferred goes like one that never failed", async () =
   await settled();
   await log.leave("busy");
   assertEquals(log.entered, ["busy", "preferred"]);
+});
+
+Deno.test("A place that was given leaves no listener on the signal of the wait", async () => {
+  const limiter = new DialLimiter(1);
+  const { signal } = new AbortController();
+  const listeners = countListeners(signal);
+  const gate = limiter.gate();
+  const leave = await gate.enter(signal);
+  const second = gate.enter(signal);
+  assertEquals(listeners(), 1);
+  leave(false);
+  (await second)(false);
+  assertEquals(listeners(), 0);
 });
 
 Deno.test("A dial that was cancelled does not count as failed", async () => {

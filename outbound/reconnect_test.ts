@@ -106,6 +106,20 @@ Deno.test("A connection that held is followed by a dial at once if the delay is 
   await pool.close();
 });
 
+Deno.test("A decision of 0 dials at once after the first failure, and never sooner than 100 ms after a further one", () => {
+  const delays = [1, 2, 3].map((failures) =>
+    nextDelay({
+      decision: 0,
+      failures,
+      error: undefined,
+      heldFor: 10_000,
+      workerOptions: { reconnectDelay: 0, maxReconnectDelay: 0 },
+      clock: new FakeClock(),
+    })
+  );
+  assertEquals(delays, [0, 100, 100]);
+});
+
 Deno.test("With a reconnectDelay of 0 the delay of a peer that flaps grows", async () => {
   const { pool, clock, dialer } = setUp([], { worker: { reconnectDelay: 0 } });
   dialer.otherwise = (url) => {

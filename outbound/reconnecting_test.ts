@@ -1,6 +1,6 @@
 /** What `reconnect` and `remove` do to a peer in each of its states. */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { MockSocket } from "../testing/mod.ts";
 import { drain, drainErrors, setUp } from "./_support/set_up.ts";
 
@@ -126,4 +126,30 @@ Deno.test("If a second timeout ends while a silent peer is closed, the first is 
   );
   await pool.close();
   await clock.advance(10_000);
+});
+
+Deno.test("whenConnected keeps nothing of a wait that has ended", async () => {
+  const { pool, clock, sockets } = setUp();
+  const stops = [new AbortController(), new AbortController()] as const;
+  let removals = 0;
+  for (const { signal } of stops) {
+    const { removeEventListener } = signal;
+    signal.removeEventListener = (...args: unknown[]) => {
+      removals++;
+      Reflect.apply(removeEventListener, signal, args);
+    };
+  }
+  pool.connect(URL);
+  const [cancelled, connected] = stops.map(({ signal }) =>
+    pool.whenConnected(URL, { signal })
+  );
+  stops[0].abort(new Error("enough"));
+  await assertRejects(() => cancelled ?? Promise.resolve(), Error, "enough");
+  await connected;
+  assertEquals(removals, 1);
+  // A wait that were kept would end once more.
+  pool.reconnect(URL);
+  await clock.advance(100);
+  assertEquals([sockets.length, removals], [2, 1]);
+  await pool.close();
 });
