@@ -106,20 +106,6 @@ Deno.test("A connection that held is followed by a dial at once if the delay is 
   await pool.close();
 });
 
-Deno.test("A decision of 0 dials at once after the first failure, and never sooner than 100 ms after a further one", () => {
-  const delays = [1, 2, 3].map((failures) =>
-    nextDelay({
-      decision: 0,
-      failures,
-      error: undefined,
-      heldFor: 10_000,
-      workerOptions: { reconnectDelay: 0, maxReconnectDelay: 0 },
-      clock: new FakeClock(),
-    })
-  );
-  assertEquals(delays, [0, 100, 100]);
-});
-
 Deno.test("With a reconnectDelay of 0 the delay of a peer that flaps grows", async () => {
   const { pool, clock, dialer } = setUp([], { worker: { reconnectDelay: 0 } });
   dialer.otherwise = (url) => {
@@ -156,6 +142,7 @@ Deno.test("A decision in milliseconds comes before what a busy server asks for, 
   assertEquals(delay("reconnect", { error: undefined }), 4_000);
   assertEquals(delay(5_000), 5_000);
   assertEquals(delay(0), 100);
+  assertEquals(delay(0, { heldFor: 60_000 }), 100);
   assertEquals(delay(0, { failures: 1 }), 100);
   assertEquals(delay(0, { failures: 1, heldFor: 60 }), 40);
   assertEquals(delay(0, { failures: 1, heldFor: 60_000 }), 0);

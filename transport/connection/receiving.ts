@@ -128,7 +128,8 @@ export class Receiving {
       return this.#hand(sink, data, size, at);
     }
     const flowControl = this.#socket?.flowControl;
-    if (!flowControl && this.incoming.full) {
+    // Once a message was dropped, all later ones are dropped, so that there is no gap.
+    if (!flowControl && (this.incoming.full || this.dropped > 0)) {
       this.dropped++;
       this.#host.overflowed();
       return true;

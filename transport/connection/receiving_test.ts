@@ -50,3 +50,21 @@ Deno.test("More messages than may wait end a connection whose reading cannot be 
   assertEquals(read, ["0", "1", "2"]);
   assertEquals(connection.stats().droppedMessages > 0, true);
 });
+
+Deno.test("No message follows one that was dropped, although there is space again", async () => {
+  for (const closes of [false, true]) {
+    const socket = new MockSocket({
+      flowControl: false,
+      behaviour: { close() {} },
+    });
+    const connection = new Connection(socket, { incomingBufferSize: 2 });
+    if (closes) void connection.close();
+    for (const data of ["a", "b", "dropped"]) socket.receive(data);
+    assertEquals(await connection.incoming.take(), "a");
+    assertEquals(await connection.incoming.take(), "b");
+    socket.receive("after the gap");
+    socket.end();
+    assertEquals(await connection.incoming.take(), undefined);
+    assertEquals(connection.stats().droppedMessages, 2);
+  }
+});
