@@ -53,7 +53,8 @@ class Side {
       onClose: () => this.#misbehave(),
     });
     this.#track(this.connection.closed);
-    this.#track(this.#read(this.#below(4)));
+    const way = this.#below(5);
+    this.#track(way === 4 ? this.#deliver() : this.#read(way));
   }
 
   /** Calls something at random. */
@@ -127,6 +128,25 @@ class Side {
         await rest();
       }
     }
+  }
+
+  /** Takes messages through a sink, which pauses now and then. */
+  #deliver(): Promise<void> {
+    const { connection } = this;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    connection.deliverTo({
+      message: (data) => {
+        this.received.push(Number(data));
+        const pauses = this.#below(3) === 0;
+        if (pauses) {
+          this.#scene.clock.timer(() => connection.resume(), this.#below(30));
+        }
+        if (this.#below(10) === 0) this.act();
+        return !pauses;
+      },
+      end: () => resolve(),
+    });
+    return promise;
   }
 
   #trySend(): void {
