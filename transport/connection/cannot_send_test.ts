@@ -9,7 +9,10 @@ const SENDS: Readonly<
   Record<string, (connection: Connection) => Promise<unknown>>
 > = {
   send: (connection) => connection.send("late"),
-  trySend: (connection) => Promise.try(() => connection.trySend("late")),
+  trySend: async (connection) => {
+    await Promise.resolve();
+    connection.trySend("late");
+  },
   sendStream: (connection) =>
     connection.sendStream(new Blob(["late"]).stream()),
   writable: (connection) => connection.writable.getWriter().write("late"),
