@@ -26,6 +26,12 @@ export interface ResponseParts {
    * @default {false}
    */
   readonly isHead?: boolean | undefined;
+  /**
+   * The time of day in epoch milliseconds, for the header `Date` (RFC 9110, section 6.6.1).
+   *
+   * @default {no such header is added}
+   */
+  readonly date?: number | undefined;
 }
 
 /**
@@ -35,7 +41,7 @@ export interface ResponseParts {
  */
 export function createResponse(
   status: number,
-  { headers, body = "", isHead = false }: ResponseParts = {},
+  { headers, body = "", isHead = false, date }: ResponseParts = {},
 ): Uint8Array {
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw new HandshakeError(
@@ -51,6 +57,9 @@ export function createResponse(
     ? new TextEncoder().encode(body)
     : body;
   const framing: [string, string][] = [];
+  if (date !== undefined && !has("date")) {
+    framing.push(["Date", new Date(date).toUTCString()]);
+  }
   if (!isBodiless) framing.push(["Content-Length", String(content.length)]);
   if (typeof body === "string" && content.length > 0 && !has("content-type")) {
     framing.unshift(["Content-Type", "text/plain; charset=utf-8"]);
@@ -117,9 +126,10 @@ export function describeRefusal(error: HandshakeError): RefusalParts {
 export function createRefusal(
   error: HandshakeError,
   isHead = false,
+  date?: number,
 ): Uint8Array {
   const { status, ...parts } = describeRefusal(error);
-  return createResponse(status, { ...parts, isHead });
+  return createResponse(status, { ...parts, isHead, date });
 }
 
 const REASONS: Readonly<Record<number, string>> = {

@@ -39,6 +39,18 @@ Deno.test("response: bytes go out as they are, without a type of ours", () => {
   );
 });
 
+Deno.test("response: it has the date, unless a header gives another", () => {
+  assertStringIncludes(
+    write(200, { date: 784_111_777_000 }),
+    "\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n",
+  );
+  const headers = [["date", "Mon, 07 Nov 1994 08:49:37 GMT"]] as const;
+  const text = write(200, { date: 784_111_777_000, headers });
+  assertEquals(text.match(/^date: .*$/gim), [
+    "date: Mon, 07 Nov 1994 08:49:37 GMT",
+  ]);
+});
+
 Deno.test("response: how it is framed is not the user's to say", () => {
   const headers = new Headers({
     "Content-Length": "1",

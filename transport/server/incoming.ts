@@ -170,9 +170,9 @@ export class Incoming {
   }
 
   async #reject(status: number, answer: RejectOptions): Promise<void> {
-    const response = writeRejection(status, answer);
-    this.#settle();
     const { stream, clock } = this.#received;
+    const response = writeRejection(status, answer, clock.date());
+    this.#settle();
     await answerAndClose(stream, response, clock);
   }
 
@@ -185,7 +185,11 @@ export class Incoming {
   }
 }
 
-function writeRejection(status: number, answer: RejectOptions): Uint8Array {
+function writeRejection(
+  status: number,
+  answer: RejectOptions,
+  date: number,
+): Uint8Array {
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw refuseArgument(
       "reject",
@@ -203,8 +207,10 @@ function writeRejection(status: number, answer: RejectOptions): Uint8Array {
   ) {
     throw refuseOption("body", "a string or a Uint8Array", body);
   }
-  if (body !== undefined) return createResponse(status, { headers, body });
-  return createResponse(status, describeProblem(status, headers));
+  const parts = body === undefined
+    ? describeProblem(status, headers)
+    : { headers, body };
+  return createResponse(status, { ...parts, date });
 }
 
 function toRequest(received: ReceivedRequest): Request {

@@ -129,7 +129,13 @@ export class PendingRequests {
   ): Promise<void> {
     const { remoteAddr, stream } = pending;
     const secure = this.#options.tls !== undefined;
-    const answer = await answerRequest(onRequest, head, secure, remoteAddr);
+    const answer = await answerRequest(
+      onRequest,
+      head,
+      secure,
+      remoteAddr,
+      this.#clock,
+    );
     // Refuses it, since it asks for no upgrade.
     if (answer === undefined) return this.#offer(pending, head, EMPTY);
     if (!this.#settle(pending)) return;

@@ -1,3 +1,4 @@
+import type { Clock } from "../base/clock.ts";
 import { reasonOf, toError } from "../base/errors.ts";
 import { isBytes } from "../base/message.ts";
 import type { OptionNames } from "../base/options.ts";
@@ -67,13 +68,14 @@ export async function answerRequest(
   head: RequestHead,
   secure: boolean,
   remoteAddr: PeerAddress | undefined,
+  clock: Clock,
 ): Promise<WrittenAnswer | undefined> {
   const request = toRequest(head, secure);
   const isHead = head.method === "HEAD";
   try {
     const answer: unknown = await handler(request, { remoteAddr });
     if (answer === undefined || answer === null) return undefined;
-    const bytes = await writeAnswer(answer, isHead);
+    const bytes = await writeAnswer(answer, isHead, clock.date());
     return { bytes, error: undefined };
   } catch (thrown) {
     const cause = toError(thrown);
@@ -82,18 +84,19 @@ export async function answerRequest(
       `Cannot answer the request: onRequest failed: ${reasonOf(cause)}`,
       { status: 500, cause },
     );
-    return { bytes: createRefusal(error, isHead), error };
+    return { bytes: createRefusal(error, isHead, clock.date()), error };
   }
 }
 
 async function writeAnswer(
   answer: unknown,
   isHead: boolean,
+  date: number,
 ): Promise<Uint8Array> {
   if (answer instanceof Response) {
     const { status, headers } = answer;
     const body = new Uint8Array(await answer.arrayBuffer());
-    return createResponse(status, { headers, body, isHead });
+    return createResponse(status, { headers, body, isHead, date });
   }
   if (!isPlainAnswer(answer)) {
     throw new TypeError(
@@ -105,6 +108,7 @@ async function writeAnswer(
     headers: answerHeaders(headers),
     body,
     isHead,
+    date,
   });
 }
 

@@ -1,4 +1,9 @@
-import { assert, assertEquals, assertInstanceOf } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertStringIncludes,
+} from "@std/assert";
 import { FakeClock } from "../../testing/mod.ts";
 import { utf8 } from "../_support/bytes.ts";
 import { CA } from "../_support/certificates.ts";
@@ -58,6 +63,25 @@ Deno.test("a plain request is answered with status, headers and a text", async (
   assert(/^content-length: 7\r$/mi.test(head), head);
   assert(/^connection: close\r$/mi.test(head), head);
   assertEquals(body, "healthy");
+});
+
+Deno.test("every answer has the date, by the clock of the listener", async () => {
+  const clock = new FakeClock();
+  await using server = listenHere({
+    clock,
+    onRequest: ({ url }) => {
+      if (url.endsWith("/fault")) throw new Error("x");
+      return url.endsWith("/health") ? {} : undefined;
+    },
+  });
+  const date = `\r\nDate: ${new Date(clock.date()).toUTCString()}\r\n`;
+  for (const path of ["/health", "/fault", "/none"]) {
+    const text = `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+    assertStringIncludes(await ask(server.port, text), date);
+  }
+  const rejected = ask(server.port, request());
+  await (await next(server.incoming)).reject(503);
+  assertStringIncludes(await rejected, date);
 });
 
 Deno.test("a plain request is answered with bytes", async () => {

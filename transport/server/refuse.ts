@@ -26,7 +26,7 @@ export async function refuse(
 ): Promise<void> {
   const error = toError(thrown);
   const answer = error instanceof HandshakeError && error.status !== undefined
-    ? createRefusal(error, isHead)
+    ? createRefusal(error, isHead, clock.date())
     : undefined;
   if (answer === undefined) stream.close();
   else await answerAndClose(stream, answer, clock);
