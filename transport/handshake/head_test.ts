@@ -51,6 +51,13 @@ Deno.test("head: headers that stand twice are all kept, in order", () => {
   assertEquals(headers.toHeaders().get("x"), "1, 2");
 });
 
+Deno.test("head: several lines of cookies are one list of cookies", () => {
+  const { headers } = request(
+    "GET / HTTP/1.1\r\nCookie: a=1\r\nX: y\r\ncookie: b=2; c=3\r\n\r\n",
+  );
+  assertEquals(headers.toHeaders().get("cookie"), "a=1; b=2; c=3");
+});
+
 Deno.test("head: bytes above ASCII are kept, a character for each", () => {
   const all = Array.from(
     { length: 0x80 },

@@ -89,10 +89,14 @@ export class HeaderLines {
     return values.length === 0 ? undefined : values.join(", ");
   }
 
-  /** Returns the same lines as a `Headers`. */
+  /** Returns the same lines as a `Headers`. Several `Cookie` lines are joined by "; " (RFC 9113, section 8.2.3). */
   toHeaders(): Headers {
     const headers = new Headers();
-    for (const [name, value] of this.#lines) headers.append(name, value);
+    for (const [name, value] of this.#lines) {
+      const cookies = name === "cookie" ? headers.get(name) : null;
+      if (cookies === null) headers.append(name, value);
+      else headers.set(name, `${cookies}; ${value}`);
+    }
     return headers;
   }
 
