@@ -34,6 +34,8 @@ const NOT_TLS = /InvalidContentType|wrong[ _]version[ _]number/i;
 /** Some of them recognise HTTP. */
 const PLAIN_HTTP = /SSL routines:\w+:https?[ _](proxy[ _])?request/i;
 const NOT_TRUSTED = /alert:? ?unknown[ _]?ca|alert[ _]unknown[ _]ca/i;
+/** The alert of a server to a client that gave no certificate (RFC 8446, section 6.2). */
+const CERTIFICATE_REQUIRED = /alert:?[ _]?certificate[ _]?required/i;
 /** OpenSSL and BoringSSL put the reason between places in their source. */
 const TLS_LIBRARY = /error:[0-9a-f]+:SSL routines:\w*:([\w /]+)/i;
 const ENDED_IN_TLS = /before secure TLS connection/;
@@ -47,6 +49,12 @@ export function openFailure(thrown: unknown): string {
   const code = codeOf(error);
   if (NOT_TLS.test(error.message)) {
     return "the server does not seem to speak TLS on this port.";
+  }
+  if (CERTIFICATE_REQUIRED.test(error.message)) {
+    return "the server requires a client certificate. Give one in cert and key.";
+  }
+  if (NOT_TRUSTED.test(error.message)) {
+    return "the server does not trust the client certificate.";
   }
   if (ENDED_IN_TLS.test(error.message)) {
     return "the server closed the connection during the TLS handshake.";

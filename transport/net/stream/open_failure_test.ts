@@ -57,6 +57,25 @@ Deno.test("A peer that speaks plain text to a TLS port, or does not trust the ce
   }
 });
 
+Deno.test("A server that refuses the certificate of the client, or wants one, is described in words", () => {
+  for (
+    const message of [
+      "received fatal alert: CertificateRequired",
+      "C0:error:0A00045C:SSL routines:ssl3_read_bytes:tlsv13 alert certificate required:../deps/rec_layer_s3.c:918:SSL alert number 116\n",
+      "error:1000045c:SSL routines:OPENSSL_internal:TLSV1_ALERT_CERTIFICATE_REQUIRED",
+    ]
+  ) {
+    assertEquals(
+      openFailure(new Error(message)),
+      "the server requires a client certificate. Give one in cert and key.",
+    );
+  }
+  assertEquals(
+    openFailure(new Error("received fatal alert: UnknownCA")),
+    "the server does not trust the client certificate.",
+  );
+});
+
 const NOT_ALLOWED =
   "the program may not look up the host name (EPERM). On Deno, it needs the permission --allow-net for this host and port.";
 
