@@ -32,6 +32,8 @@ export class World {
   readonly inbound: InboundPool;
   readonly outbound: OutboundPool;
   readonly inboxBufferSize: number;
+  /** Whether old messages are dropped in favour of new ones. */
+  readonly dropsOldest: boolean;
   readonly in = new Report<InboundEvent>();
   readonly out = new Report<OutboundEvent>();
   /** How often a peer was removed from the outbound pool, which gives no event. */
@@ -60,6 +62,8 @@ export class World {
     this.#handles = random() < 0.5;
     this.clock = new FakeClock({ seed: Math.floor(random() * 1e6) });
     this.inboxBufferSize = 1 + Math.floor(random() * 8);
+    const maxQueueSize = this.#pick(0, 0, 0, 2);
+    this.dropsOldest = maxQueueSize > 0;
     this.#poolStop = this.#makeStop();
     this.#waitStop = this.#makeStop();
     const options = {
@@ -78,7 +82,7 @@ export class World {
     this.inbound = new InboundPool("in", {
       ...options,
       connection,
-      worker: { inactivityTimeout: this.#pick(0, 0, 200) },
+      worker: { maxQueueSize, inactivityTimeout: this.#pick(0, 0, 200) },
       onEvent: (event) => {
         this.in.seen.push(event);
         this.stays.left(event);
@@ -91,6 +95,7 @@ export class World {
       dialer: (url, options) => this.#dial(url, options),
       maxConcurrentDials: this.#pick(1, 64),
       worker: {
+        maxQueueSize,
         reconnectDelay: this.#pick(0, 10),
         maxReconnectDelay: 100,
         keepaliveTimeout: this.#pick(0, 150),
