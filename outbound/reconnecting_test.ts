@@ -2,6 +2,7 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { MockSocket } from "../testing/mod.ts";
+import { PoolError } from "../transport/base/errors.ts";
 import { drain, drainErrors, setUp } from "./_support/set_up.ts";
 
 const URL = "ws://a.test";
@@ -71,6 +72,8 @@ Deno.test("remove() of a peer that waits for its next dial does nothing to the c
   sockets[0]?.end();
   await clock.settle();
   assertEquals(pool.peerState(URL).state, "waiting");
+  const error = await assertRejects(() => pool.send(URL, "x"), PoolError);
+  assertEquals(error.code, "connection-unavailable");
   await pool.remove(URL);
   assertEquals(sockets[0]?.closes, []);
   await pool.close();

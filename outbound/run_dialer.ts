@@ -72,7 +72,7 @@ async function dial(options: DialerOptions): Promise<Connection> {
           const attempt = new Connection(url, { ...rest, retry: false });
           connection = attempt;
           await attempt.connect({ signal }).catch(unwrap);
-          connected = attempt.state === "connected";
+          connected = true;
           return attempt;
         } finally {
           notify(leave, onError, connected);

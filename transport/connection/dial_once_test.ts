@@ -112,8 +112,9 @@ Deno.test("Headers or a dialer that fail once cost one attempt, whatever they th
     () => "text",
     () => Promise.resolve(() => {}),
     () => ({ "bad name": "x" }),
-    // Looked at by the dialer alone, since an iterable may be consumed only once.
     () => new Map([["bad name", "x"]]),
+    // Looked at by the dialer alone, since an iterator can be consumed only once.
+    () => new Map([["bad name", "x"]]).entries(),
   ];
   for (const place of ["headers", "dialer"] as const) {
     for (const answer of wrong) {
@@ -123,7 +124,7 @@ Deno.test("Headers or a dialer that fail once cost one attempt, whatever they th
         : () => Promise.resolve(new MockSocket());
       const option: unknown = () => ++calls === 1 ? answer() : good();
       const mock: Dialer = (_, { headers }) => {
-        if (headers instanceof Map && headers.has("bad name")) {
+        if (headers !== undefined && "next" in headers) {
           throw new ConfigError("invalid-option", "headers", "wrong");
         }
         return Promise.resolve(new MockSocket());

@@ -44,6 +44,16 @@ Deno.test("A peer that takes output now and then is kept, and one that takes non
   ]);
 });
 
+Deno.test("A peer that has taken all output is not cut, however long nothing more is sent", async () => {
+  const { clock, socket, connection } = setUp();
+  connection.trySend("x");
+  await clock.advance(500);
+  socket.drain(0);
+  await clock.advance(100_000);
+  assertEquals(connection.state, "connected");
+  await connection.close();
+});
+
 Deno.test("Messages and pings of the peer are signs of life", async () => {
   const { clock, socket, connection } = setUp();
   const began = clock.now();
