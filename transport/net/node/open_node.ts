@@ -44,7 +44,7 @@ export function connectNode(
   signal: AbortSignal,
 ): Promise<Socket> {
   return tryAddresses(address(host), async (where) => {
-    const socket = connect({ ...SOCKET_OPTIONS, ...where });
+    const socket = connect(socketOptions(where));
     await opened(socket, "connect", signal);
     return socket;
   });
@@ -87,8 +87,27 @@ export async function openNodeThrough(
   return await secureNode(socket, host, tls, signal);
 }
 
-/** Without `noDelay`, the second of two small messages waits for an acknowledgement (40 ms). */
-const SOCKET_OPTIONS = { noDelay: true, allowHalfOpen: true };
+/** Returns the options of a socket for a host or a path. */
+function socketOptions<T extends NetConnectOpts>(where: T) {
+  return {
+    // Without it, the second of two small messages waits for an acknowledgement (40 ms).
+    noDelay: true,
+    allowHalfOpen: true,
+    ...(!mayTryAddresses() && { autoSelectFamily: false }),
+    ...where,
+  };
+}
+
+/**
+ * Whether a socket may try several addresses of a host. If a Deno program may connect to certain hosts only, the
+ * permission for the name of a host is not enough for its second address, and Deno throws the error where nothing can
+ * catch it.
+ */
+function mayTryAddresses(): boolean {
+  return !onDeno ||
+    Deno.permissions.querySync({ name: "net" }).state === "granted";
+}
+
 /** How long each address of a host may take if none has answered in the time of the runtime, in milliseconds. */
 const LONG_ATTEMPT = 3_000;
 
@@ -150,8 +169,7 @@ async function openSocket(
   const shared = share && sharesReads ? new SharedRead() : undefined;
   try {
     const socket = connect({
-      ...SOCKET_OPTIONS,
-      ...where,
+      ...socketOptions(where),
       ...(shared && readingBy(shared)),
     });
     // Now, so that the socket is paused before it begins to read.

@@ -7,12 +7,23 @@ import { openAddress } from "./open_node.ts";
 const HOST = "127.0.0.1";
 const { signal } = new AbortController();
 
-/** Resolves a name to an address that is slow to answer, and to one at which nobody listens. */
-const lookup: LookupFunction = (_name, _options, done) =>
-  done(null, [
-    { address: HOST, family: 4 },
-    { address: "::1", family: 6 },
-  ]);
+/** Resolves a name to two addresses. */
+function resolvesTo(second: string, family: 4 | 6): LookupFunction {
+  return (_name, { all }, done) =>
+    all
+      ? done(null, [
+        { address: HOST, family: 4 },
+        { address: second, family },
+      ])
+      : done(null, HOST, 4);
+}
+
+/** A name whose second address refuses. */
+const TWO = {
+  host: "localhost",
+  lookup: resolvesTo("::1", 6),
+  autoSelectFamily: true,
+};
 
 /** Connects until the system accepts no more, so that it ignores the first packet of the next connection. */
 async function fill(address: Deno.NetAddr): Promise<Deno.Conn[]> {
@@ -40,7 +51,7 @@ Deno.test("a slow address of a host gets more time if the others fail", async ()
   const { port } = listener.addr;
   const conns = await fill(listener.addr);
   const opening = handled(
-    openAddress({ host: "localhost", port, lookup }, signal),
+    openAddress({ ...TWO, port }, signal),
   );
   // Longer than runtimes try an address, and shorter than the system waits before it sends the first packet again.
   await pause(800);
@@ -58,11 +69,11 @@ Deno.test("a host whose addresses all refuse is not tried again", async () => {
   let lookups = 0;
   const error = await assertRejects(() =>
     openAddress({
-      host: "localhost",
+      ...TWO,
       port: 1,
       lookup: (...request) => {
         lookups++;
-        lookup(...request);
+        TWO.lookup(...request);
       },
     }, signal)
   );
@@ -70,4 +81,12 @@ Deno.test("a host whose addresses all refuse is not tried again", async () => {
     "ECONNREFUSED",
     1,
   ]);
+});
+
+Deno.test("an address for which the program has no permission does not end the process", async () => {
+  const lookup = resolvesTo("127.0.0.9", 4);
+  const error = await assertRejects(() =>
+    openAddress({ host: "localhost", port: 1, lookup }, signal)
+  );
+  assertEquals(Reflect.get(Object(error), "code"), "ECONNREFUSED");
 });
