@@ -115,6 +115,22 @@ for (const answers of [true, false]) {
   });
 }
 
+Deno.test("The close frame of a side is passed on although its stream failed behind it", async () => {
+  const socket = new MockSocket();
+  const pair = socketPair();
+  const far = new Connection(pair.server);
+  const piped = pipe(new Connection(socket), new Connection(pair.client));
+  socket.end({
+    code: 4000,
+    initiator: "peer",
+    received: { code: 4000, reason: "mine" },
+    error: new Error("reset"),
+  });
+  const { received } = await far.closed;
+  assertEquals(received, { code: 4000, reason: "mine" });
+  await piped;
+});
+
 Deno.test("While one side does not read, no more than the buffers hold is under way", async () => {
   const { left, right, a, b } = setUp({
     incomingBufferBytes: 10_000,
