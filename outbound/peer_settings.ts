@@ -257,12 +257,49 @@ export function checkConnectOptions(options: ConnectOptions): void {
   checkScope("worker.", options.worker ?? {});
 }
 
-/**
- * Combines the options of a peer with those of its pool; those of the peer take precedence.
- *
- * @throws {ConfigError} For an option that cannot be used.
- */
-export function resolvePeer(
+/** The settings of the peers of a pool. Peers without options of their own share them, since there may be many. */
+export class SharedSettings {
+  readonly #options: SharedOptions;
+  readonly #settings: PeerSettings;
+  /** The settings for `ws:` URLs, if the pool has options of TLS. */
+  #plain: SharedSettings | undefined;
+
+  /**
+   * Takes the options of the pool.
+   *
+   * @throws {ConfigError} For an option that cannot be used.
+   */
+  constructor(options: SharedOptions) {
+    this.#options = options;
+    this.#settings = resolvePeer(options, {});
+  }
+
+  /** The maximum number of messages of each peer that wait; see `maxQueueSize`. */
+  get maxQueueSize(): number {
+    return this.#settings.worker.maxQueueSize;
+  }
+
+  /**
+   * Returns the settings of a peer.
+   *
+   * @throws {ConfigError} For an option that cannot be used.
+   */
+  of(url: string, own: ConnectOptions): PeerSettings {
+    const { caCerts, cert, key, ...connection } = this.#options.connection ??
+      {};
+    const hasTls = (caCerts ?? cert ?? key) !== undefined;
+    if (hasTls && url.startsWith("ws:")) {
+      this.#plain ??= new SharedSettings({ ...this.#options, connection });
+      return this.#plain.of(url, own);
+    }
+    return Object.keys(own).length === 0
+      ? this.#settings
+      : resolvePeer(this.#options, own);
+  }
+}
+
+/** Combines the options of a peer with those of its pool; those of the peer take precedence. */
+function resolvePeer(
   pool: SharedOptions,
   peer: ConnectOptions,
 ): PeerSettings {

@@ -1,6 +1,12 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { LogCapture, MockDialer, MockSocket } from "../testing/mod.ts";
+import {
+  CA,
+  CLIENT_CERT,
+  CLIENT_KEY,
+} from "../transport/_support/certificates.ts";
 import { ConfigError, PoolError } from "../transport/base/errors.ts";
+import type { Dialer, DialOptions } from "../transport/client/dialer.ts";
 import { drain, setUp } from "./_support/set_up.ts";
 import type { OutboundPoolOptions } from "./options.ts";
 import type { ConnectOptions } from "./peer_settings.ts";
@@ -376,4 +382,36 @@ Deno.test("Options that cannot be used are refused when they are given", async (
   );
   assertEquals(waiting.field, "signal");
   await pool.close();
+});
+
+Deno.test("The options of TLS of a pool hold for its wss: peers", async () => {
+  const tls = { caCerts: [CA], cert: CLIENT_CERT, key: CLIENT_KEY };
+  const seen = new Map<string, Partial<DialOptions>>();
+  const dialer: Dialer = (url, { caCerts, cert, key }) => {
+    seen.set(url, { caCerts, cert, key });
+    return Promise.resolve(new MockSocket());
+  };
+  const urls = ["ws://a.example", "wss://b.example"];
+  const pool = new OutboundPool("tls", { dialer, connection: tls });
+  for (const url of urls) {
+    pool.connect(url);
+    pool.connect(url, { id: `${url}#`, connection: { pingInterval: 1_000 } });
+    await pool.whenConnected(url);
+    await pool.whenConnected(`${url}#`);
+    const none = { caCerts: undefined, cert: undefined, key: undefined };
+    assertEquals(seen.get(url), url === urls[0] ? none : tls);
+    seen.delete(url);
+  }
+  await pool.close();
+  // The library's own dialers refuse them for ws: URLs.
+  const own = new OutboundPool("own", { connection: tls });
+  own.connect("ws://127.0.0.1:9/");
+  assertEquals(
+    assertThrows(
+      () => own.connect("ws://127.0.0.1:9/x", { connection: tls }),
+      ConfigError,
+    ).code,
+    "unsupported",
+  );
+  await own.close();
 });

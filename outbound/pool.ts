@@ -36,8 +36,7 @@ import {
 import {
   checkConnectOptions,
   type ConnectOptions,
-  type PeerSettings,
-  resolvePeer,
+  SharedSettings,
 } from "./peer_settings.ts";
 import type { PeerState } from "./peer_state.ts";
 import type { OutboundEvent } from "./plugin.ts";
@@ -80,9 +79,7 @@ import { DefaultOutboundWorker } from "./worker.ts";
  */
 export class OutboundPool implements AsyncDisposable {
   readonly #core: OutboundCore;
-  readonly #options: OutboundPoolOptions;
-  /** What holds for peers without options of their own. */
-  readonly #settings: PeerSettings;
+  readonly #settings: SharedSettings;
   readonly #limiter: DialLimiter;
   readonly #peers = new Map<string, OutboundPeer>();
   readonly #makeWorker: OutboundPeerContext["makeWorker"];
@@ -100,13 +97,12 @@ export class OutboundPool implements AsyncDisposable {
       options,
       (connection) => resolveConnectionOptions(connection, "connection."),
     );
-    this.#settings = resolvePeer(options, {});
-    const { maxQueueSize } = this.#settings.worker;
+    this.#settings = new SharedSettings(options);
+    const { maxQueueSize } = this.#settings;
     this.#core = new PoolCore("outbound", id, options, {
       ...resolved,
       maxQueueSize,
     }, nameOf);
-    this.#options = options;
     this.#limiter = new DialLimiter(maxConcurrentDials);
     const { workerFactory } = options;
     this.#makeWorker = (id, url) =>
@@ -187,9 +183,7 @@ export class OutboundPool implements AsyncDisposable {
     const normalized = normalizeUrl(url);
     checkConnectOptions(options);
     const { id = normalized, ...own } = options;
-    const settings = Object.keys(own).length === 0
-      ? this.#settings
-      : resolvePeer(this.#options, own);
+    const settings = this.#settings.of(normalized, own);
     checkDialTarget(normalized, settings.connection, "connection.");
     this.#checkFree(id);
     const peer = new OutboundPeer({
