@@ -52,7 +52,7 @@ export class Delivery implements MessageSink {
   /** Takes a message. */
   message(data: Message): boolean {
     const mustPause = this.#connection.flowControl;
-    if (this.#isFull && !mustPause) {
+    if (this.#isFull() && !mustPause) {
       this.#host.overflowed(tooManyWaiting(this.#limits));
       return true;
     }
@@ -60,7 +60,7 @@ export class Delivery implements MessageSink {
     this.#bytes += data.length;
     if (this.#early === undefined) this.#handOver(data);
     else this.#early.push(data);
-    this.#paused = this.#isFull;
+    this.#paused = this.#isFull();
     return !this.#paused;
   }
 
@@ -69,7 +69,7 @@ export class Delivery implements MessageSink {
     return this.#early !== undefined || this.#waiting > 0;
   }
 
-  get #isFull(): boolean {
+  #isFull(): boolean {
     return this.#waiting >= this.#limits.incomingBufferSize ||
       this.#bytes >= this.#limits.incomingBufferBytes;
   }

@@ -37,7 +37,7 @@ export class SendQueue {
    * not written yet is estimated by the size of its frames.
    */
   get size(): number {
-    return this.#lost + this.#waiting + this.#fresh + this.#unsent;
+    return this.#lost + this.#waiting + this.#fresh + this.#unsent();
   }
 
   /** Sends a message behind all earlier ones. */
@@ -65,21 +65,24 @@ export class SendQueue {
 
   /** Counts what has not been sent as lost: the connection has ended. */
   end(clean: boolean): void {
-    if (!clean) this.#lost += this.#fresh + this.#unsent;
+    if (!clean) this.#lost += this.#fresh + this.#unsent();
     this.#fresh = this.#written = 0;
   }
 
-  get #unsent(): number {
+  #unsent(): number {
     // If nothing is being sent, the connection is not asked.
     if (this.#written === 0) return 0;
-    return Math.min(this.#written, Math.max(0, this.#target - this.#position));
+    return Math.min(
+      this.#written,
+      Math.max(0, this.#target - this.#position()),
+    );
   }
 
   /**
    * How many bytes the connection has written. Not how many it still buffers: a connection that is lost drops its
    * buffer, in which that number becomes 0.
    */
-  get #position(): number {
+  #position(): number {
     return this.#connection.activity?.writtenBytes ?? 0;
   }
 
@@ -112,7 +115,7 @@ export class SendQueue {
     // Counted first, since a callback of the user may be called meanwhile, and read the amount.
     this.#fresh += size;
     const connection = this.#connection;
-    const before = this.#position;
+    const before = this.#position();
     try {
       if (!connection.trySend(message)) throw bufferFull();
     } catch (error) {
@@ -125,11 +128,11 @@ export class SendQueue {
     }
     const { bufferedBytes } = connection;
     if (connection.state === "connected" || bufferedBytes > 0) {
-      this.#target = this.#position + bufferedBytes;
+      this.#target = this.#position() + bufferedBytes;
       return;
     }
     // A callback has ended the connection, which has dropped what it had not written.
-    const lost = Math.max(0, size - (this.#position - before));
+    const lost = Math.max(0, size - (this.#position() - before));
     this.#fresh -= lost;
     this.#lost += lost;
   }
@@ -137,7 +140,7 @@ export class SendQueue {
   #settle(): void {
     this.#written += this.#fresh;
     this.#fresh = 0;
-    this.#written = this.#unsent;
+    this.#written = this.#unsent();
   }
 }
 
