@@ -259,7 +259,7 @@ Deno.test("A close frame that may not be sent is refused, and nothing has change
   assertEquals(pool.trySend("a", "still here"), true);
 });
 
-Deno.test("Beyond maxPeers nobody is added; a replacement takes no room", async () => {
+Deno.test("Beyond maxPeers nobody is added; a replacement does not count", async () => {
   await using pool = new InboundPool("pool", { maxPeers: 2 });
   addPeer(pool, "a");
   const b = addPeer(pool, "b");

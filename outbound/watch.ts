@@ -97,8 +97,8 @@ class MessageSource implements SilentPeer {
     return this.#options.listener.lastMessageAt;
   }
 
-  get pausedUntil(): number {
-    return this.#options.connection.pausedUntil;
+  get resumedAt(): number {
+    return this.#options.connection.resumedAt;
   }
 
   ping(): Promise<void> {

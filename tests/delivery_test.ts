@@ -311,7 +311,7 @@ for (
     await eventually(() => server.has("peer"));
     for (let i = 0; i < 20; i++) server.trySend("peer", "x".repeat(10));
     await eventually(() => !server.has("peer"));
-    // The event comes behind the messages that had room.
+    // The event comes after the messages that fitted.
     while (pool.inbox.size > 0) await pool.inbox.take();
     const event = await pool.events.take();
     assertEquals([event?.kind, event?.closeCode], ["disconnected", 1009]);

@@ -74,7 +74,7 @@ Deno.test("A dialer or headers() that hang give their place away when the peer i
   await server.close();
 });
 
-Deno.test("A dialer that hangs makes room after handshakeTimeout, and its late socket is cut", async () => {
+Deno.test("A dialer that hangs frees its place after handshakeTimeout, and its late socket is cut", async () => {
   const server = await goodServer();
   const { url } = server;
   const other = await goodServer();

@@ -48,7 +48,7 @@ for (
     const url = out.connect(`ws://127.0.0.1:${server.port}`);
     const echo = (async () => {
       for await (const { id, data } of pool.inbox) {
-        // Waits for room elsewhere, never in the loop that reads.
+        // Waits for space elsewhere, never in the loop that reads.
         void pool.send(id, data);
       }
     })();

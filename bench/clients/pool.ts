@@ -42,7 +42,7 @@ console.log(JSON.stringify({
 Deno.exit(0);
 
 async function send(url: string): Promise<void> {
-  // As fast as it is taken: what has no room any more is waited for.
+  // As fast as it is taken: when the buffer is full, it waits.
   while (running) {
     while (pool.trySend(url, payload)) messages++;
     await pool.send(url, payload);

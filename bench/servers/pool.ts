@@ -18,7 +18,7 @@ announce(listener.addr);
     pool.add(`peer-${count++}`, incoming.accept());
   }
 })();
-// Not awaited: the loop goes on with the others while a peer has no room.
+// Not awaited: the loop goes on with the others while the buffer of a peer is full.
 if (Deno.args.includes("--items")) {
   for await (const { id, data } of pool.inbox) pool.send(id, data);
 }

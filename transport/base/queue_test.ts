@@ -139,7 +139,7 @@ Deno.test("batches give all that is there, never nothing", async () => {
   assertEquals(batches, [[0, 1, 2], [3, 4]]);
 });
 
-Deno.test("onSpace calls at once when there is room, else when half of the queue has been read", () => {
+Deno.test("onSpace calls at once when there is space, else when half of the queue has been read", () => {
   const queue = queueOf(4);
   const calls: string[] = [];
   queue.onSpace(() => calls.push("at once"));

@@ -168,8 +168,8 @@ export class Connection implements AsyncDisposable {
    * The time at which reading was last resumed, in milliseconds of the clock: `Infinity` while it is paused, 0 if it
    * never was. Silence does not count while nothing is read.
    */
-  get pausedUntil(): number {
-    return this.#life.receiving.pausedUntil;
+  get resumedAt(): number {
+    return this.#life.receiving.resumedAt;
   }
 
   /** The oldest of our pings after which no byte has arrived from the peer. */

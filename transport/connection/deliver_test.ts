@@ -88,13 +88,13 @@ Deno.test("A sink that returns false pauses reading until resume", async () => {
   connection.deliverTo(sink);
   for (let i = 0; i < 4; i++) socket.receive(String(i));
   assertEquals([sink.taken.length, socket.paused], [2, true]);
-  assertEquals(connection.pausedUntil, Infinity);
+  assertEquals(connection.resumedAt, Infinity);
   clock.tick(1_000);
   sink.space = Infinity;
   connection.resume();
   connection.resume();
   assertEquals([sink.taken.length, socket.resumed], [4, 1]);
-  assertEquals(connection.pausedUntil, clock.now());
+  assertEquals(connection.resumedAt, clock.now());
   await connection.close();
 });
 

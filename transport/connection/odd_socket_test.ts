@@ -40,7 +40,7 @@ const MEMBERS: Readonly<
   ping: "method",
   close: "method",
   terminate: "method",
-  hasRoom: "method",
+  hasSpace: "method",
   controlFrames: "figure",
   flowControl: "figure",
   bufferedAmount: "figure",

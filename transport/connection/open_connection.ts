@@ -86,8 +86,8 @@ export class OpenConnection implements SocketReader, LivenessHost {
   }
 
   /** When reading was last resumed: `Infinity` while it is paused, 0 if it never was. */
-  get pausedUntil(): number {
-    return this.#receiving.pausedUntil;
+  get resumedAt(): number {
+    return this.#receiving.resumedAt;
   }
 
   /** Whether a caller waits for the peer to take output. */

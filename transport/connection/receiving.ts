@@ -57,7 +57,7 @@ export class Receiving {
   /** The two reasons why reading may be paused. */
   #pausedByQueue = false;
   #pausedBySink = false;
-  #pausedUntil = 0;
+  #resumedAt = 0;
 
   /** Messages that arrived. */
   messages = 0;
@@ -106,8 +106,8 @@ export class Receiving {
   }
 
   /** When reading was last resumed: `Infinity` while it is paused, 0 if it never was. */
-  get pausedUntil(): number {
-    return this.#isPaused() ? Infinity : this.#pausedUntil;
+  get resumedAt(): number {
+    return this.#isPaused() ? Infinity : this.#resumedAt;
   }
 
   /** Receives from this socket from now on. */
@@ -211,7 +211,7 @@ export class Receiving {
   /** One of the reasons for the pause is gone. */
   #goOn(): void {
     if (this.#isPaused()) return;
-    this.#pausedUntil = this.#config.clock.now();
+    this.#resumedAt = this.#config.clock.now();
     try {
       this.#socket?.resume();
     } catch (error) {

@@ -29,10 +29,10 @@ for (
       true,
       2,
     ]);
-    assertEquals(connection.pausedUntil, Infinity);
+    assertEquals(connection.resumedAt, Infinity);
     for (let i = 0; i < 6; i++) await expectIncoming(connection, message);
     assertEquals(socket.paused, false);
-    assertEquals(connection.pausedUntil, clock.now());
+    assertEquals(connection.resumedAt, clock.now());
     await connection.close();
   });
 }

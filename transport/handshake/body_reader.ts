@@ -63,8 +63,8 @@ export class BodyReader {
   }
 
   #data(bytes: Uint8Array): number {
-    const room = MAX_BODY_SIZE - this.#size;
-    const taken = Math.min(bytes.length, this.#left, room);
+    const space = MAX_BODY_SIZE - this.#size;
+    const taken = Math.min(bytes.length, this.#left, space);
     this.#bytes.set(bytes.subarray(0, taken), this.#size);
     this.#size += taken;
     this.#left -= taken;

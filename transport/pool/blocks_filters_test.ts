@@ -47,7 +47,7 @@ Deno.test("filterMessages delivers accepted messages, and goes on reading after 
   assertEquals(log, ["a", "b", "finish", "end"]);
 });
 
-Deno.test("paceMessages reads on when the pause is over and the inbox has room, whichever comes last", async () => {
+Deno.test("paceMessages reads on when the pause is over and the inbox has space, whichever comes last", async () => {
   const clock = new FakeClock();
   let full = true;
   const { delivery, log, sources } = recording(() => full);

@@ -6,8 +6,8 @@ import { Connection } from "../connection/connection.ts";
 import { runHeartbeats, runReader } from "./blocks.ts";
 import type { DeliverySink, MessageDelivery } from "./delivery.ts";
 
-/** A delivery that notes everything, and has room for `room` messages. */
-function recording(room = Infinity) {
+/** A delivery that notes everything, and has space for `space` messages. */
+function recording(space = Infinity) {
   const log: (Message | string)[] = [];
   let overflow: ((error: Error) => void) | undefined;
   const delivery: MessageDelivery = {
@@ -17,7 +17,7 @@ function recording(room = Infinity) {
       return {
         message(data) {
           log.push(data);
-          return log.length <= room;
+          return log.length <= space;
         },
         finish: () => {
           log.push("finish");

@@ -15,7 +15,7 @@ function setUp(capacity: number, known: string[] = ["a", "b", "c", "d"]) {
   return { queue, push, rest };
 }
 
-Deno.test("While there is room nothing is missed", () => {
+Deno.test("While there is space nothing is missed", () => {
   const { queue, push, rest } = setUp(4);
   for (const id of ["a", "b", "a"]) push(id);
   assertEquals(rest(), [["a", 1, undefined], ["b", 2, undefined], [

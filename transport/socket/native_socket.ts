@@ -157,7 +157,7 @@ export class NativeSocket implements Socket {
   }
 
   /** Whether fewer bytes than `limit` wait. Asks the runtime only if its last answer does not show that already. */
-  hasRoom(limit: number): boolean {
+  hasSpace(limit: number): boolean {
     // An upper bound: the runtime may have written more since the last look.
     if (this.#sentBytes - this.#takenBytes < limit) return true;
     const waiting = this.bufferedAmount;

@@ -240,7 +240,7 @@ Deno.test("bytes that wait are counted, and reported each time the peer takes so
     socket.write(new Uint8Array(size));
     socket.write(new Uint8Array(size));
     assertEquals(socket.bufferedAmount, 2 * size);
-    assertEquals([2 * size, 2 * size + 1].map((n) => socket.hasRoom(n)), [
+    assertEquals([2 * size, 2 * size + 1].map((n) => socket.hasSpace(n)), [
       false,
       true,
     ]);

@@ -125,7 +125,7 @@ export interface Socket {
   /** The number of bytes that wait to be sent. */
   readonly bufferedAmount: number;
   /** Whether fewer bytes than `limit` wait. Present if it costs less than {@link Socket.bufferedAmount}. */
-  hasRoom?(limit: number): boolean;
+  hasSpace?(limit: number): boolean;
   /** The number of payload bytes of all messages written so far, before compression. Never falls. */
   readonly sentBytes: number;
   /** Resolves with how the socket ended. Never rejects. */

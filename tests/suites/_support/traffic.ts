@@ -64,7 +64,7 @@ export class TrafficServer {
         this.sequences.take(`${id}/${session}`, data);
       }
       try {
-        // Never awaited in the loop that reads: a peer without room would hold up all others.
+        // Never awaited in the loop that reads: a peer whose buffer is full would delay all others.
         this.pool.send(id, data);
       } catch {
         // It has left.

@@ -28,7 +28,7 @@ export interface LivenessOptions {
 /** What a {@link Liveness} needs of its connection. */
 export interface LivenessHost {
   /** When reading was last resumed: `Infinity` while it is paused, 0 if it never was. */
-  readonly pausedUntil: number;
+  readonly resumedAt: number;
   /** Whether a caller waits for the peer to take output. */
   readonly sendWaits: boolean;
   /** A pong has answered a ping, `at` epoch milliseconds. */
@@ -252,10 +252,10 @@ export class Liveness implements PingListener {
     const { sentAt, readingTime } = unanswered;
     const { clock, pingTimeout } = this.#options;
     const now = clock.now();
-    const { pausedUntil } = this.#host;
-    const since = pausedUntil === Infinity
+    const { resumedAt } = this.#host;
+    const since = resumedAt === Infinity
       ? now
-      : Math.max(sentAt + readingTime, pausedUntil);
+      : Math.max(sentAt + readingTime, resumedAt);
     const due = since + pingTimeout;
     if (due > now) {
       this.#pingDeadline = this.#schedule.deadlineAt(
@@ -277,8 +277,8 @@ export class Liveness implements PingListener {
     if (!this.#writing) return;
     const { clock, writeTimeout } = this.#options;
     const now = clock.now();
-    const { pausedUntil, sendWaits } = this.#host;
-    const paused = sendWaits ? 0 : pausedUntil;
+    const { resumedAt, sendWaits } = this.#host;
+    const paused = sendWaits ? 0 : resumedAt;
     const since = paused === Infinity
       ? now
       : Math.max(this.#writingSince, this.#activity.wroteAt, paused);

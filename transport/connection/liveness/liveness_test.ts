@@ -38,7 +38,7 @@ Deno.test("Nothing pings with an interval of 0, or on a socket without control f
       writeTimeout: 0,
     };
     const host = {
-      pausedUntil: 0,
+      resumedAt: 0,
       sendWaits: false,
       heartbeat() {},
       dead() {},
@@ -212,12 +212,12 @@ Deno.test("While reading is paused no deadline runs, and afterwards each starts 
   write(1_000, 0);
   socket.behaviour.ping = () => {};
   await clock.advance(10_000);
-  state.pausedUntil = Infinity;
+  state.resumedAt = Infinity;
   await clock.advance(990_000);
   assertEquals(dead, []);
   // Pings went on.
   assertEquals(socket.pings.length > 0, true);
-  state.pausedUntil = clock.now();
+  state.resumedAt = clock.now();
   await clock.advance(19_999);
   assertEquals(dead, []);
   await clock.advance(1);
@@ -288,7 +288,7 @@ Deno.test("While reading is paused the write timeout runs only if a send waits",
     pingInterval: 0,
     writeTimeout: 1_000,
   });
-  state.pausedUntil = Infinity;
+  state.resumedAt = Infinity;
   write(5, 0);
   await clock.advance(100_000);
   assertEquals(dead, []);

@@ -34,7 +34,7 @@ export interface SilentPeer {
   /** When the last message or heartbeat arrived, in milliseconds of the clock. */
   readonly lastSignAt: number;
   /** When reading was last resumed: `Infinity` while it is paused, 0 if it never was. */
-  readonly pausedUntil: number;
+  readonly resumedAt: number;
   /** The oldest ping that no byte of the peer has followed. */
   readonly unanswered: UnansweredPing | undefined;
   /** Sends a ping. */
@@ -166,10 +166,10 @@ export class SilenceWatch {
   /** When the peer gave a sign of life last. */
   #aliveAt(now: number): number {
     const { connection, lastSentAt } = this.#options;
-    const { pausedUntil, lastSignAt } = connection;
-    if (pausedUntil === Infinity) return now;
+    const { resumedAt, lastSignAt } = connection;
+    if (resumedAt === Infinity) return now;
     const sentAt = lastSentAt === undefined ? 0 : askTime(lastSentAt);
-    const signAt = Math.max(lastSignAt, pausedUntil, sentAt);
+    const signAt = Math.max(lastSignAt, resumedAt, sentAt);
     if (signAt > this.#signAt) {
       this.#signAt = signAt;
       // The bytes of this sign of life must not count as another one.

@@ -30,7 +30,7 @@ function setUp(
     controlFrames,
     activity: socket.activity,
     lastSignAt: 0,
-    pausedUntil: 0,
+    resumedAt: 0,
     unanswered: none(),
     ping: () => {
       pings.push(clock.now());
@@ -124,9 +124,9 @@ Deno.test("A watch that ends while it asks the peer leaves no timer", async () =
 Deno.test("While reading is paused silence does not count, and the time starts again afterwards", async () => {
   const { clock, peer, silences } = setUp();
   await clock.advance(1_000);
-  peer.pausedUntil = Infinity;
+  peer.resumedAt = Infinity;
   await clock.advance(99_000);
-  peer.pausedUntil = clock.now();
+  peer.resumedAt = clock.now();
   await clock.advance(9_999);
   assertEquals(silences, []);
   await clock.advance(1);

@@ -194,13 +194,13 @@ export class Outgoing {
   /** Waits until the buffer is below the high-water mark. Only during a turn. */
   space(signal?: AbortSignal): Promise<void> {
     if (this.#failure !== undefined) return rejected(this.#failure);
-    return this.#hasRoom() ? DONE : this.#untilRoom({ signal });
+    return this.#hasSpace() ? DONE : this.#untilSpace({ signal });
   }
 
   /** The peer has taken output: calls that wait go on. */
   drain(): void {
     if (!this.waits) return;
-    while (this.#hasRoom() && this.#buffered?.next()) {
+    while (this.#hasSpace() && this.#buffered?.next()) {
       // One after the other, as long as the buffer is not full.
     }
     while (this.#mayBuffer() && this.#queue?.next()) {
@@ -229,16 +229,16 @@ export class Outgoing {
     if (this.#failure.closeCode === undefined) this.#failure = error;
   }
 
-  #hasRoom(): boolean {
+  #hasSpace(): boolean {
     const socket = this.#socket;
-    return socket.hasRoom === undefined
+    return socket.hasSpace === undefined
       ? socket.bufferedAmount < this.#highWaterMark
-      : socket.hasRoom(this.#highWaterMark);
+      : socket.hasSpace(this.#highWaterMark);
   }
 
   /** Whether the next message may be buffered. */
   #mayBuffer(): boolean {
-    return !this.#streaming && this.#hasRoom();
+    return !this.#streaming && this.#hasSpace();
   }
 
   /** Whether a message can be buffered at once. */
@@ -254,7 +254,7 @@ export class Outgoing {
     return this.#queue.wait(options, onTurn);
   }
 
-  #untilRoom(options: SendOptions | undefined): Promise<void> {
+  #untilSpace(options: SendOptions | undefined): Promise<void> {
     this.#buffered ??= new Waiters(this.#clock, "unknown");
     return this.#buffered.wait(options);
   }
@@ -277,7 +277,7 @@ export class Outgoing {
     const borrowed = this.#socket.write(data, limited);
     this.#sent(1);
     if (borrowed !== undefined) return this.#untilWritten(borrowed, options);
-    return this.#hasRoom() ? DONE : this.#untilRoom(options);
+    return this.#hasSpace() ? DONE : this.#untilSpace(options);
   }
 
   #sendLater(data: Message, options: SendOptions | undefined): Promise<void> {
@@ -305,7 +305,7 @@ export class Outgoing {
   ): Promise<void> {
     return handled(
       borrowed.then(
-        () => this.#hasRoom() ? undefined : this.#untilRoom(options),
+        () => this.#hasSpace() ? undefined : this.#untilSpace(options),
         (cause) => {
           throw deliveryUnknown(this.#failure ?? cause);
         },

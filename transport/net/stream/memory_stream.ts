@@ -131,7 +131,7 @@ export class MemoryStream implements ByteStream {
   }
 
   /** How many bytes the other end may write now. */
-  #room(): number {
+  #space(): number {
     if (this.#capacity > 0) return this.#capacity - this.#unreadBytes;
     return this.#paused || this.#unread.length > 0 ? 0 : Infinity;
   }
@@ -144,8 +144,8 @@ export class MemoryStream implements ByteStream {
     if (peer.#destroyed && output !== undefined) {
       return this.breakWriting(new Error("Broken pipe."));
     }
-    if (output !== undefined && peer.#room() > 0) {
-      const count = Math.min(output.length, peer.#room());
+    if (output !== undefined && peer.#space() > 0) {
+      const count = Math.min(output.length, peer.#space());
       peer.#unread.push(new Uint8Array(output.subarray(0, count)));
       peer.#unreadBytes += count;
       this.#output = count === output.length

@@ -36,7 +36,7 @@ Deno.test("what arrives is a copy, also of a Buffer", async () => {
   assertEquals(logB, ["data 1 2 3"]);
 });
 
-Deno.test("a write is complete when the reader has room for all of it", async () => {
+Deno.test("a write is complete when the reader has space for all of it", async () => {
   const { a, b, logA, logB } = setUp(4);
   a.write(new Uint8Array([1, 2, 3, 4, 5, 6]));
   await soon();

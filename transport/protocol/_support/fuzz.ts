@@ -183,7 +183,7 @@ function run(
     idle = consumed === 0 ? idle + 1 : 0;
     if (idle > 1) throw new Error("does not go on");
     if (receiver.target() !== undefined) {
-      throw new Error("has room for more than the limit");
+      throw new Error("has space for more than the limit");
     }
     at += consumed;
   }

@@ -64,11 +64,11 @@ export class Assembly {
    */
   target(left: number, expected: number): Uint8Array {
     const size = this.#size;
-    const room = this.#view?.bytes.length ?? 0;
+    const capacity = this.#view?.bytes.length ?? 0;
     const earned = Math.min(expected, earnedCapacity(size));
     // A buffer that is much too small is replaced before it is full, since less has to be copied then.
     const view = this.#reserve(
-      earned >= 2 * room ? earned : size + 1,
+      earned >= 2 * capacity ? earned : size + 1,
       expected,
     );
     return view.bytes.subarray(size, size + left);

@@ -36,10 +36,10 @@ export class MessageInflater {
         "Cannot receive: the compressed message has no bytes, and has to have at least one.",
       );
     }
-    const room = this.#limits.message - before;
+    const space = this.#limits.message - before;
     let inflated: Uint8Array;
     try {
-      inflated = this.#inflater?.inflate(piece, last, room) ?? piece;
+      inflated = this.#inflater?.inflate(piece, last, space) ?? piece;
     } catch (cause) {
       if (cause instanceof ProtocolError) {
         if (cause.code !== "message-too-large") throw cause;
@@ -52,7 +52,7 @@ export class MessageInflater {
       );
     }
     // An inflater of the user may ignore the limit.
-    if (inflated.length > room) this.#limits.refuseInflated(undefined);
+    if (inflated.length > space) this.#limits.refuseInflated(undefined);
     return inflated;
   }
 }

@@ -220,11 +220,11 @@ export class Sender {
     // The header shares its buffer with what goes out before, and with the beginning of the payload: written alone, it
     // would cost a TCP segment of its own.
     const key = writer.header(FIN | OPCODE_BINARY, length);
-    const room = (queue.buffer?.bytes.length ?? 0) - queue.length;
-    writer.payload(data, 0, room, key);
+    const space = (queue.buffer?.bytes.length ?? 0) - queue.length;
+    writer.payload(data, 0, space, key);
     const borrowed = this.#masked
-      ? new MaskedMessage(data, room, rotateKey(key, room), done)
-      : new PlainMessage(data, room, done);
+      ? new MaskedMessage(data, space, rotateKey(key, space), done)
+      : new PlainMessage(data, space, done);
     queue.append(borrowed, false);
     writer.report();
   }

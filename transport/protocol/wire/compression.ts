@@ -16,12 +16,12 @@ export interface Inflater {
    * @param piece Compressed bytes, possibly none. The method must not change or transfer them. They are valid until it
    * returns.
    * @param last Whether the message ends with this piece.
-   * @param room The maximum number of decompressed bytes of this piece, `Infinity` for no limit.
+   * @param space The maximum number of decompressed bytes of this piece, `Infinity` for no limit.
    * @returns The decompressed bytes, which are valid until the next call.
-   * @throws {ProtocolError} `message-too-large` if there would be more than `room`, `invalid-deflate-data` if the piece
+   * @throws {ProtocolError} `message-too-large` if there would be more than `space`, `invalid-deflate-data` if the piece
    * cannot be decompressed.
    */
-  inflate(piece: Uint8Array, last: boolean, room: number): Uint8Array;
+  inflate(piece: Uint8Array, last: boolean, space: number): Uint8Array;
   /** Frees its memory. Safe to call twice. */
   close(): void;
 }

@@ -167,7 +167,7 @@ export class ZlibInflater implements Inflater {
     this.#options = options;
   }
 
-  inflate(piece: Uint8Array, last: boolean, room: number): Uint8Array {
+  inflate(piece: Uint8Array, last: boolean, space: number): Uint8Array {
     if (this.#closed) return NOTHING;
     const { windowBits, noContextTakeover } = this.#options;
     const zlib = this.#zlib ??= new Zlib(
@@ -178,10 +178,10 @@ export class ZlibInflater implements Inflater {
       }),
     );
     const output = new Output();
-    this.#feed(zlib, piece, output, room);
+    this.#feed(zlib, piece, output, space);
     if (last) {
       const { size } = output;
-      this.#feed(zlib, TAIL, output, room);
+      this.#feed(zlib, TAIL, output, space);
       if (output.size !== size) throw broken("ends inside a block");
       if (noContextTakeover) zlib.reset();
     }
@@ -194,7 +194,7 @@ export class ZlibInflater implements Inflater {
     this.#zlib = undefined;
   }
 
-  #feed(zlib: Zlib, bytes: Uint8Array, output: Output, room: number): void {
+  #feed(zlib: Zlib, bytes: Uint8Array, output: Output, space: number): void {
     let left = bytes.length;
     let more = left > 0;
     while (more) {
@@ -205,7 +205,7 @@ export class ZlibInflater implements Inflater {
       }
       left = zlib.left;
       more = output.took(zlib.free);
-      if (output.size > room) {
+      if (output.size > space) {
         throw new ProtocolError(
           "message-too-large",
           "Cannot receive: the inflated message is larger than maxMessageSize.",

@@ -178,7 +178,7 @@ for (const [kind, make] of Object.entries({ noise, prose })) {
   }
 }
 
-Deno.test("deflate: what another compressor made is inflated up to the last byte of room", () => {
+Deno.test("deflate: what another compressor made is inflated up to the last byte of space", () => {
   for (const size of SIZES) {
     const data = prose(size);
     const bytes = deflateRawSync(data, { finishFlush: Z_SYNC_FLUSH })

@@ -24,10 +24,10 @@ export function setUp(
   clock.setRandom(() => random);
   const socket = new ActiveSocket(clock);
   const dead: [at: number, code: string][] = [];
-  const state = { pausedUntil: 0, sendWaits: false };
+  const state = { resumedAt: 0, sendWaits: false };
   const host: LivenessHost = {
-    get pausedUntil() {
-      return state.pausedUntil;
+    get resumedAt() {
+      return state.resumedAt;
     },
     get sendWaits() {
       return state.sendWaits;
