@@ -116,10 +116,11 @@ function address({ hostname: host, port }: Host): TcpNetConnectOpts {
 }
 
 /**
- * Opens a stream to a host, and once more with more time for each of its addresses if that fails.
+ * Opens a stream to a host, and once more if that fails and another attempt can succeed.
  *
- * Runtimes try the addresses of a host one after the other. All but the last get 250 or 500 ms, which is too short for
- * a distant host, or if the first packet is lost.
+ * - Runtimes try the addresses of a host one after the other. All but the last get 250 or 500 ms, which is too short for
+ *   a distant host, or if the first packet is lost: each gets more time then.
+ * - If only the first address may be tried, the first one of the other family is tried, too.
  */
 async function tryAddresses<T>(
   where: TcpNetConnectOpts,
@@ -128,12 +129,26 @@ async function tryAddresses<T>(
   try {
     return await open(where);
   } catch (error) {
-    if (!wasCutShort(error)) throw error;
-    return await open({
-      ...where,
-      autoSelectFamilyAttemptTimeout: LONG_ATTEMPT,
+    if (wasCutShort(error)) {
+      const autoSelectFamilyAttemptTimeout = LONG_ATTEMPT;
+      return await open({ ...where, autoSelectFamilyAttemptTimeout });
+    }
+    const family = mayTryAddresses() ? undefined : otherFamily(where, error);
+    if (family === undefined) throw error;
+    return await open({ ...where, family }).catch(() => {
+      throw error;
     });
   }
+}
+
+/** Returns the family of addresses that was not tried, if an address of a name has failed. */
+function otherFamily(
+  { host = "" }: TcpNetConnectOpts,
+  error: unknown,
+): 4 | 6 | undefined {
+  const failed = Reflect.get(Object(error), "address");
+  if (typeof failed !== "string" || isIP(host) !== 0) return undefined;
+  return isIP(failed) === 6 ? 4 : 6;
 }
 
 /** Whether the addresses of a host have failed, and one of them because it took too long. */

@@ -90,3 +90,25 @@ Deno.test("an address for which the program has no permission does not end the p
   );
   assertEquals(Reflect.get(Object(error), "code"), "ECONNREFUSED");
 });
+
+Deno.test("if the first address of a host refuses, the first one of the other family is tried, with permission for certain hosts only", async () => {
+  const listener = Deno.listen({ hostname: HOST, port: 0 });
+  const { port } = listener.addr;
+  const accepting = listener.accept();
+  const lookup: LookupFunction = (_name, { all, family }, done) => {
+    if (all) {
+      done(null, [
+        { address: "::1", family: 6 },
+        { address: HOST, family: 4 },
+      ]);
+    } else if (family === 4) done(null, HOST, 4);
+    else done(null, "::1", 6);
+  };
+  const { stream } = await openAddress(
+    { host: "localhost", port, lookup },
+    signal,
+  );
+  stream.destroy();
+  (await accepting).close();
+  listener.close();
+});
