@@ -7,7 +7,9 @@ const LOOK = 50;
  * Milliseconds to the next look if a caller waits. Doubles with each look, up to {@link LOOK}, until a caller waits
  * again.
  */
-const SOON = 5;
+const SOON = 1;
+/** Buffers that are looked at in a millisecond on average, at most. They take about 4% of the processor. */
+const LOOKS_PER_MS = 1_000;
 
 /** What a {@link DrainWatch} looks at. */
 export interface Drained {
@@ -104,8 +106,12 @@ class Looks {
   }
 
   hurry(): void {
-    if (this.#pause === SOON) return;
-    this.#pause = SOON;
+    const soon = Math.min(
+      Math.max(SOON, this.#watches.size / LOOKS_PER_MS),
+      LOOK,
+    );
+    if (this.#pause <= soon) return;
+    this.#pause = soon;
     this.#lookLater();
   }
 

@@ -45,9 +45,9 @@ Deno.test("one timer looks at all buffers, and soon if somebody waits for one of
   second?.start();
   assertEquals([clock.pending, clock.nextAt], [1, clock.now() + 15]);
   second?.hurry();
-  assertEquals([clock.pending, clock.nextAt], [1, clock.now() + 5]);
+  assertEquals([clock.pending, clock.nextAt], [1, clock.now() + 1]);
   for (const buffer of buffers) buffer.bufferedAmount = 0;
-  clock.tick(5);
+  clock.tick(1);
   assertEquals([drained, clock.pending], [[0, 1], 0]);
 });
 
@@ -64,18 +64,31 @@ Deno.test("looks at a buffer that somebody waits for and that does not move beco
   watch.start();
   watch.hurry();
   watch.hurry();
-  assertEquals(pauses(clock, 6), [5, 10, 20, 40, 50, 50]);
+  assertEquals(pauses(clock, 8), [1, 2, 4, 8, 16, 32, 50, 50]);
 });
 
 Deno.test("who still waits when bytes were taken has the buffer looked at soon again", () => {
   const { clock, buffer, counted, watch } = setUp(10, () => watch.hurry());
   watch.start();
   watch.hurry();
-  clock.tick(15);
+  clock.tick(3);
   buffer.bufferedAmount = 4;
-  clock.tick(20);
+  clock.tick(4);
   assertEquals(counted.drains, 1);
-  assertEquals(clock.nextAt, clock.now() + 5);
+  assertEquals(clock.nextAt, clock.now() + 1);
+});
+
+Deno.test("the more buffers, the later is soon, so that looking takes little time", () => {
+  const clock = new FakeClock();
+  const buffer = { bufferedAmount: 10, sentBytes: 10 };
+  const watches = Array.from(
+    { length: 4_000 },
+    () => new DrainWatch(buffer, clock, () => {}),
+  );
+  for (const watch of watches) watch.start();
+  for (const watch of watches) watch.hurry();
+  assertEquals(pauses(clock, 2), [4, 8]);
+  for (const watch of watches) watch.stop();
 });
 
 Deno.test("hurrying without a write looks at nothing", () => {
