@@ -301,6 +301,7 @@ for (const act of ["close", "add"] as const) {
     const inner = new MockSocket();
     let calls = 0;
     const listener = listen({ hostname: "127.0.0.1" });
+    await listener.ready;
     const serving = pool.serve(listener, {
       id: () => "a",
       accept: () => ({

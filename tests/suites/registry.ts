@@ -45,7 +45,7 @@ console.log(await connection.incoming.take());
 
 /** All that may be in the package. */
 const WANTED =
-  /^\/(LICENSE|(README|CHANGELOG|CONFIG|EXTEND)\.md|deno\.json|mod\.ts|docs\/.+\.md|(transport|inbound|outbound|testing|websocket)\/.+\.ts)$/;
+  /^\/(LICENSE|[A-Z]+\.md|deno\.json|mod\.ts|docs\/(.+\.md|performance\.svg)|(transport|inbound|outbound|testing|websocket)\/.+\.ts)$/;
 
 const server = Deno.serve(
   { port: 0, hostname: "127.0.0.1", onListen() {} },
