@@ -285,11 +285,18 @@ export class SharedSettings {
    * @throws {ConfigError} For an option that cannot be used.
    */
   of(url: string, own: ConnectOptions): PeerSettings {
-    const { caCerts, cert, key, ...connection } = this.#options.connection ??
-      {};
-    const hasTls = (caCerts ?? cert ?? key) !== undefined;
-    if (hasTls && url.startsWith("ws:")) {
-      this.#plain ??= new SharedSettings({ ...this.#options, connection });
+    const { connection } = this.#options;
+    const tls = connection?.caCerts ?? connection?.cert ?? connection?.key;
+    if (tls !== undefined && url.startsWith("ws:")) {
+      this.#plain ??= new SharedSettings({
+        ...this.#options,
+        connection: {
+          ...connection,
+          caCerts: undefined,
+          cert: undefined,
+          key: undefined,
+        },
+      });
       return this.#plain.of(url, own);
     }
     return Object.keys(own).length === 0

@@ -88,6 +88,7 @@ export class TrafficCounter implements TrafficStats, ConnectionMeter {
   received(bytes: number): void {
     this.receivedMessages++;
     this.receivedBytes += bytes;
+    // Not a call of the same method: this runs for each message.
     const pool = this.#pool;
     if (pool === undefined) return;
     pool.receivedMessages++;
