@@ -299,9 +299,9 @@ export class OutboundPool implements AsyncDisposable {
   }
 
   /**
-   * Closes the pool: sends every peer a close frame, waits for the closing handshakes for at most `closeTimeout`, then
-   * terminates the connections that are left. Does not wait until the inbox is read. Calling it again is safe and
-   * waits, too; only the first call sets the code.
+   * Closes the pool: sends every peer what is buffered and a close frame, and waits until the connections have ended.
+   * A connection is terminated after `closeTimeout`, or up to four times that if the peer keeps taking what is buffered.
+   * Does not wait until the inbox is read. Calling it again is safe and waits, too; only the first call sets the code.
    *
    * @param options The close frame. Default: 1001, "The pool is closing". Native sockets send 1000 instead of 1001.
    * @throws {ConfigError} `invalid-argument` if the code or the reason may not be sent.

@@ -1,8 +1,20 @@
 /** How connections end over every kind of stream: what we say about the end is what went over the wire. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { Connection, ConnectionError, InboundPool, PoolError } from "../mod.ts";
-import { eventually } from "../testing/mod.ts";
+import {
+  Connection,
+  ConnectionError,
+  InboundPool,
+  OutboundPool,
+  PoolError,
+} from "../mod.ts";
+import {
+  eventually,
+  FakeClock,
+  MockDialer,
+  RecordingReader,
+  socketPair,
+} from "../testing/mod.ts";
 import { CLOSE, closeBody, TEXT } from "../transport/_support/raw.ts";
 import { HAND_SETUPS, meetByHand } from "./_support/hand_setups.ts";
 
@@ -157,4 +169,44 @@ for (const setup of HAND_SETUPS) {
       assertEquals((await pool.inbox.take())?.data, `${i}`);
     }
   });
+}
+
+for (const kind of ["inbound", "outbound"] as const) {
+  for (const call of ["remove", "close"] as const) {
+    Deno.test(`${call} of an ${kind} pool waits for a peer that still reads, up to four times closeTimeout`, async () => {
+      const clock = new FakeClock();
+      const { client: ours, server: peer } = socketPair({ clock });
+      const connection = { closeTimeout: 1_000, pingInterval: 0 };
+      const pool = kind === "inbound"
+        ? new InboundPool("pool", { clock, connection })
+        : new OutboundPool("pool", {
+          clock,
+          connection,
+          dialer: new MockDialer([ours]).dial,
+        });
+      if (pool instanceof InboundPool) pool.add("peer", ours);
+      else pool.connect("ws://peer.example", { id: "peer" });
+      await clock.settle();
+      // It pauses after each message.
+      const reader = new RecordingReader({ capacity: 1 });
+      peer.start(reader);
+      const sent: Promise<void>[] = [];
+      for (let i = 0; i < 9; i++) {
+        sent.push(pool.send("peer", new Uint8Array(100_000)));
+      }
+      const ended = call === "close" ? pool.close() : pool.remove("peer");
+      // A message every 400 ms.
+      for (let i = 0; i < 9; i++) {
+        await clock.advance(400);
+        peer.resume();
+      }
+      await clock.advance(400);
+      await ended;
+      await Promise.all(sent);
+      assertEquals(reader.messages.length, 9);
+      assertEquals(await peer.closed.then(({ clean }) => clean), true);
+      await pool.close();
+      assertEquals(await Array.fromAsync(pool.errors), []);
+    });
+  }
 }

@@ -315,9 +315,9 @@ export class Connection implements AsyncDisposable {
   }
 
   /**
-   * Sends what is buffered and a close frame, and waits for the close frame of the peer (RFC 6455, section 7.1.2), at
-   * most `closeTimeout`. Messages that have arrived can still be read. Closing twice is safe, and both calls wait for
-   * the end.
+   * Sends what is buffered and a close frame, and waits for the close frame of the peer (RFC 6455, section 7.1.2). The
+   * connection is terminated after `closeTimeout`, or up to four times that if the peer keeps taking what is buffered.
+   * Messages that have arrived can still be read. Closing twice is safe, and both calls wait for the end.
    *
    * A connection of `dialNative` sends 1000 in place of codes other than 1000 and 3000 to 4999: see `sent` of
    * {@link SocketEnd}.

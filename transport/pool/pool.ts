@@ -14,6 +14,7 @@ import { Queue } from "../base/queue.ts";
 import { settlesWithin } from "../base/schedule.ts";
 import type { SendOptions } from "../connection/sending/outgoing.ts";
 import { flushAll } from "../net/stream/flush.ts";
+import { MAX_CLOSE_EXTENSION } from "../protocol/close_deadline.ts";
 import { CLOSE_NORMAL } from "../protocol/wire/close.ts";
 import { Backlogs } from "./backlogs.ts";
 import { Delivery } from "./delivery.ts";
@@ -32,7 +33,7 @@ import type { InboxMessage, Worker } from "./worker.ts";
 /** The maximum number of waiting messages of peers that have left, as a multiple of the size of the inbox. */
 const DEPARTED_INBOXES = 16;
 
-/** The time after `closeTimeout` at which a worker that does not end is abandoned, in milliseconds. */
+/** The time after the longest closing handshake at which a worker that does not end is abandoned, in milliseconds. */
 const GRACE = 1_000;
 
 /** What {@link PoolCore.admit} needs. */
@@ -331,11 +332,12 @@ export class PoolCore<Plugin, E extends PoolEvent>
     const { clock } = this.options;
     const { closeTimeout } = peer;
     if (closeTimeout === 0) return await peer.done;
-    if (await settlesWithin(clock, closeTimeout + GRACE, peer.done)) return;
+    const limit = MAX_CLOSE_EXTENSION * closeTimeout + GRACE;
+    if (await settlesWithin(clock, limit, peer.done)) return;
     // Both `remove` and `close` may wait for this worker.
     if (peer.finished) return;
     const error = new Error(
-      "it did not end within closeTimeout after stop() was called.",
+      `it did not end within ${limit} ms after stop() was called.`,
     );
     this.finish(peer, error);
     this.report(peer.id, peer.workerFailed(error));

@@ -5,6 +5,7 @@ import type { Message } from "../base/message.ts";
 import { Schedule, type Task } from "../base/schedule.ts";
 import type { HandshakeResponse } from "../handshake/client.ts";
 import type { PeerAddress } from "../net/stream/address.ts";
+import { MAX_CLOSE_EXTENSION } from "../protocol/close_deadline.ts";
 import { cutEnd } from "./cut_end.ts";
 import { NativeSocket } from "./native_socket.ts";
 import { RawSocket } from "./raw_socket.ts";
@@ -21,8 +22,6 @@ import type {
 
 /** Milliseconds after `terminate` within which a socket has to report its end. */
 const END_WITHIN = 1_000;
-/** A closing handshake may take this many times its timeout while the peer takes data. */
-const MAX_EXTENSION = 4;
 
 /**
  * Returns a socket that keeps the contract of {@link Socket}, whatever the caller's own socket does: a method that
@@ -148,7 +147,7 @@ class GuardedSocket implements Socket {
     const timeout = options?.timeout ?? this.#closeTimeout;
     if (timeout > 0) {
       this.#endWithin(
-        MAX_EXTENSION * timeout + END_WITHIN,
+        MAX_CLOSE_EXTENSION * timeout + END_WITHIN,
         () => this.terminate(),
       );
     }
