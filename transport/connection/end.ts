@@ -25,7 +25,7 @@ export function classifyEnd(
   const cause = failure ?? end.error;
   if (cause !== undefined) {
     return new ConnectionError(
-      failure?.code === "ping-timeout" ? "ping-timeout" : "read-error",
+      cause instanceof ConnectionError ? cause.code : "read-error",
       describeFailure(cause),
       { cause, ...closeOf(end, cause) },
     );

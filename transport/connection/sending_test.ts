@@ -76,7 +76,7 @@ Deno.test("A peer that reads nothing for writeTimeout ends the connection, and a
   const error = await assertRejects(() => waits, ConnectionError);
   assertEquals(error.code, "write-timeout");
   const end = await connection.errors.take();
-  assertEquals(end?.code, "read-error");
+  assertEquals(end?.code, "write-timeout");
   assertStrictEquals(end?.cause, error);
   assertEquals(clock.pending, 0);
 });
@@ -169,8 +169,7 @@ Deno.test("Two programs that await send in their reading loops stall until write
   await clock.advance(1_000);
   const errors = await Promise.all(sides.map(({ errors }) => errors.take()));
   assert(errors.some((error) =>
-    error?.cause instanceof ConnectionError &&
-    error.cause.code === "write-timeout"
+    error?.code === "write-timeout"
   ));
   await Promise.allSettled(loops);
 });
@@ -235,8 +234,7 @@ Deno.test("A stream that breaks off in the middle ends the connection; before it
   );
   assertEquals(socket.closes[0]?.code, 1011);
   const error = await connection.errors.take();
-  assert(error?.cause instanceof ConnectionError);
-  assertEquals(error.cause.code, "stream-aborted");
+  assertEquals(error?.code, "stream-aborted");
   assertEquals(connection.stats().failedSends, 2);
 });
 
