@@ -108,8 +108,8 @@ export class InboundPool implements AsyncDisposable {
   }
 
   /**
-   * One event for each connection that ended, unless you ended it. If you do not read them, older events of a peer are
-   * dropped in favour of its newest (`eventsBufferSize`).
+   * One event for each connection that ended, unless you ended it. If you do not read them, old ones are dropped
+   * (`eventsBufferSize`).
    */
   get events(): Queue<InboundEvent> {
     return this.#core.events.queue;

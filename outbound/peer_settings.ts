@@ -62,7 +62,7 @@ export interface OutboundPeerOptions {
    */
   readonly headers?: HeadersSource | undefined;
   /**
-   * Decides what to do after a connection was lost or could not be made.
+   * Decides what to do after a connection was lost or could not be made: see {@link ShouldReconnect}.
    *
    * @default {defaultReconnectDecision}
    */

@@ -126,8 +126,7 @@ export class OutboundPool implements AsyncDisposable {
   }
 
   /**
-   * What happens to the connections of all peers. If you do not read them, older events of a peer are dropped in favour
-   * of its newest (`eventsBufferSize`).
+   * What happens to the connections of all peers. If you do not read them, old ones are dropped (`eventsBufferSize`).
    */
   get events(): Queue<OutboundEvent> {
     return this.#core.events.queue;

@@ -23,7 +23,10 @@ export interface ReconnectInfo {
   readonly id: string;
   /** Its normalised URL. */
   readonly url: string;
-  /** `lost`: there was a connection. `refused`: no connection could be made, and the retry policy gave up. */
+  /**
+   * `lost`: there was a connection. `refused`: no connection could be made, and another attempt cannot help (status 401,
+   * for example), or the retry policy gave up.
+   */
   readonly cause: "lost" | "refused";
   /** With `lost`: the close code, 1006 if there was no close frame. */
   readonly closeCode: number | undefined;
@@ -32,8 +35,7 @@ export interface ReconnectInfo {
   /** What went wrong. For a refused handshake a `HandshakeError` with `status` and `headers`. */
   readonly error: Error | undefined;
   /**
-   * The number of failures in a row: connections that lasted less than `stableAfter`, and dials that the retry policy
-   * gave up.
+   * The number of failures in a row: connections that lasted less than `stableAfter`, and dials that were not repeated.
    */
   readonly failures: number;
 }
@@ -46,7 +48,7 @@ export type ReconnectDecision = "reconnect" | "stop" | number;
 
 /**
  * Decides what to do after a connection was lost or could not be made. `undefined` is the decision of
- * {@link defaultReconnectDecision}.
+ * {@link defaultReconnectDecision}. Not called for a failed dial that the option `retry` repeats.
  */
 export type ShouldReconnect = (
   info: ReconnectInfo,

@@ -240,8 +240,9 @@ export class Connection implements AsyncDisposable {
    * - If both sides await `send` in the loop in which they read, both may wait until `writeTimeout` ends the
    *   connection.
    *
-   * @throws {ConnectionError} `not-connected`, `connection-closed`, `send-timeout`, `write-timeout`,
-   * `ping-timeout`. Its `delivered` is `"unknown"` if the message was buffered.
+   * @throws {ConnectionError} `not-connected`, `connection-closed`, `send-timeout`. If this side has ended the
+   * connection, the error that ended it: `write-timeout`, `ping-timeout`, `read-error` or `stream-aborted`. Its
+   * `delivered` is `"unknown"` if the message was buffered.
    * @throws {ConfigError} `invalid-argument` if it is not a message.
    * @throws The signal's reason when it aborts.
    */
@@ -263,7 +264,7 @@ export class Connection implements AsyncDisposable {
    * Sends a message unless the buffer is full. Never waits. The bytes belong to the caller again at once.
    *
    * @returns `false` if the buffer is full or other messages wait: the message is not sent then.
-   * @throws {ConnectionError} `not-connected`, `connection-closed`.
+   * @throws {ConnectionError} As {@link Connection.send}, without `send-timeout`.
    * @throws {ConfigError} `invalid-argument` if it is not a message.
    */
   trySend(data: Message): boolean {
@@ -286,7 +287,7 @@ export class Connection implements AsyncDisposable {
    * After the first fragment a message cannot be withdrawn: if the stream fails or the signal aborts then, the
    * connection ends. Whenever the call fails or the connection ends, the stream is cancelled.
    *
-   * @throws {ConnectionError} `not-connected`, `connection-closed`, `write-timeout`, `ping-timeout`.
+   * @throws {ConnectionError} As {@link Connection.send}, without `send-timeout`.
    * @throws {ConfigError} `invalid-argument` if the stream contains something that cannot be sent.
    * @throws What the stream threw, or the signal's reason.
    */

@@ -168,9 +168,7 @@ Deno.test("Two programs that await send in their reading loops stall until write
   // The side whose stream broke still reads, for a second.
   await clock.advance(1_000);
   const errors = await Promise.all(sides.map(({ errors }) => errors.take()));
-  assert(errors.some((error) =>
-    error?.code === "write-timeout"
-  ));
+  assert(errors.some((error) => error?.code === "write-timeout"));
   await Promise.allSettled(loops);
 });
 

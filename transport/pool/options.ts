@@ -97,8 +97,8 @@ export interface PoolOptions<
    */
   readonly inboxBufferBytes?: number | undefined;
   /**
-   * The maximum number of events that wait. If it is exceeded, older events of a peer are dropped in favour of its
-   * newest.
+   * The maximum number of events that wait. If it is exceeded, older events of the same peer are dropped, or else the
+   * oldest event of all; `missedEvents` of the statistics counts them.
    *
    * @default {1024}
    */

@@ -39,7 +39,6 @@ const CLOSE_TIMEOUT = 5_000;
  * const messages: unknown[] = [];
  * const server = new Endpoint({
  *   message: (data) => messages.push(data) > 0,
- *   ping: () => {},
  *   pong: () => {},
  * }, {
  *   role: "server",
