@@ -10,6 +10,7 @@ import {
 import { SERVER_CERT, SERVER_KEY } from "../transport/_support/certificates.ts";
 import { HOST, saying, serve } from "../transport/client/_support/answering.ts";
 import { connectFailure } from "../transport/socket/native_failure.ts";
+import { UNIX_PATH } from "../transport/_support/unix_path.ts";
 
 /** Returns the messages of a connection, of the error of a pool, and of a call that waits for a peer of the pool. */
 async function messages(
@@ -66,8 +67,8 @@ for (
     [
       "a Unix socket that does not exist",
       "ws://local/path",
-      { unix: "/tmp/honeybee-test.sock" },
-      "the Unix socket /tmp/honeybee-test.sock cannot be reached: there is no such file (ENOENT).",
+      { unix: UNIX_PATH },
+      `the Unix socket ${UNIX_PATH} cannot be reached: there is no such file (ENOENT).`,
     ],
     [
       "a proxy that refuses",

@@ -10,6 +10,7 @@ import {
   RawSocket,
   type Socket,
 } from "../transport/mod.ts";
+import { UNIX_PATH } from "../transport/_support/unix_path.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
@@ -122,14 +123,11 @@ Deno.test("a reader that feeds another connection with a lent message finds it u
   for (const { socket } of [inner, outer]) socket.terminate();
 });
 
-/** The only path that the tests have leave to use. */
-const PATH = "/tmp/honeybee-test.sock";
-
 for (const kind of ["TCP", "a Unix socket"] as const) {
   Deno.test(`views over ${kind}: a consumer that transfers each message gets all later ones, unchanged`, async () => {
     const isUnix = kind !== "TCP";
     await using listener = listen({
-      ...(isUnix ? { path: PATH } : { hostname: "127.0.0.1" }),
+      ...(isUnix ? { path: UNIX_PATH } : { hostname: "127.0.0.1" }),
       binary: "view",
     });
     await listener.ready;
@@ -139,7 +137,7 @@ for (const kind of ["TCP", "a Unix socket"] as const) {
       addr.transport === "tcp"
         ? `ws://127.0.0.1:${addr.port}`
         : "ws://localhost",
-      { binary: "view", ...(isUnix && { unix: PATH }) },
+      { binary: "view", ...(isUnix && { unix: UNIX_PATH }) },
     );
     const incoming = await accepting;
     assert(!incoming.done);

@@ -10,11 +10,10 @@ import {
 } from "../../transport/_support/certificates.ts";
 import { join } from "../../transport/_support/bytes.ts";
 import { HandPeer } from "../../transport/_support/raw.ts";
+import { UNIX_PATH } from "../../transport/_support/unix_path.ts";
 import { type Accepting, acceptNode } from "./setups.ts";
 
 const HOST = "127.0.0.1";
-/** `Deno.listen` and `listen` remove it when they close. */
-const PATH = "/tmp/honeybee-test.sock";
 const TLS = { cert: SERVER_CERT, key: SERVER_KEY };
 const UNLIMITED = { maxMessageSize: 0 };
 
@@ -73,7 +72,7 @@ function kindOf(setup: HandSetup): Kind {
 async function dialByHand(kind: Kind): Promise<Ways> {
   const server = kind === "node:http" ? await acceptNode() : accept(kind);
   const conn = kind === "Unix"
-    ? await Deno.connect({ transport: "unix", path: PATH })
+    ? await Deno.connect({ transport: "unix", path: UNIX_PATH })
     : kind === "TLS"
     ? await Deno.connectTls({
       hostname: HOST,
@@ -97,7 +96,7 @@ async function dialByHand(kind: Kind): Promise<Ways> {
 /** Our client, and a server by hand. */
 async function serveByHand(kind: Kind): Promise<Ways> {
   const listener = kind === "Unix"
-    ? Deno.listen({ transport: "unix", path: PATH })
+    ? Deno.listen({ transport: "unix", path: UNIX_PATH })
     : kind === "TLS"
     ? Deno.listenTls({ hostname: HOST, port: 0, ...TLS })
     : Deno.listen({ hostname: HOST, port: 0 });
@@ -107,7 +106,7 @@ async function serveByHand(kind: Kind): Promise<Ways> {
       ...UNLIMITED,
       ...(kind === "TLS" && { caCerts: [CA] }),
     })
-    : dialRaw("ws://localhost", { ...UNLIMITED, unix: PATH });
+    : dialRaw("ws://localhost", { ...UNLIMITED, unix: UNIX_PATH });
   const conn = await listener.accept();
   const [, key = ""] = /^sec-websocket-key: (.*)\r$/im.exec(
     await readHead(conn),
@@ -124,7 +123,7 @@ async function serveByHand(kind: Kind): Promise<Ways> {
 
 function accept(kind: Kind): Accepting {
   const listener = kind === "Unix"
-    ? listen({ path: PATH })
+    ? listen({ path: UNIX_PATH })
     : listen({ hostname: HOST, ...(kind === "TLS" && { tls: TLS }) });
   const incoming = listener[Symbol.asyncIterator]();
   return {

@@ -9,6 +9,7 @@ import {
 import { FakeClock, LogCapture } from "../../testing/mod.ts";
 import { utf8 } from "../_support/bytes.ts";
 import { turns } from "../_support/raw.ts";
+import { UNIX_PATH } from "../_support/unix_path.ts";
 import { ConnectionError } from "../base/errors.ts";
 import { dialRaw } from "../client/dial_raw.ts";
 import { HandshakeError } from "../handshake/errors.ts";
@@ -185,8 +186,7 @@ Deno.test("a signal that has aborted opens nothing for long", async () => {
 });
 
 Deno.test("a Unix socket is listened on and dialled", async () => {
-  // The only path that the tests have leave to use.
-  const path = "/tmp/honeybee-test.sock";
+  const path = UNIX_PATH;
   await Deno.remove(path).catch(() => {});
   try {
     await using listener = listen({ path });
@@ -206,8 +206,7 @@ Deno.test("a Unix socket is listened on and dialled", async () => {
 });
 
 Deno.test("The error for a Unix path that exists says what can be done", async () => {
-  // The only path that the tests have leave to use.
-  const path = "/tmp/honeybee-test.sock";
+  const path = UNIX_PATH;
   await Deno.writeTextFile(path, "left behind");
   try {
     const error = assertThrows(() => listen({ path }), ConnectionError);
