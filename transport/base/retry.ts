@@ -2,8 +2,10 @@ import { type Clock, clockOf } from "./clock.ts";
 import { reasonOf } from "./errors.ts";
 import {
   checkFunction,
+  checkScope,
   type OptionNames,
   refuseArgument,
+  refuseOption,
   signalOf,
 } from "./options.ts";
 import { decide, notify } from "./callbacks.ts";
@@ -131,16 +133,17 @@ async function untilSuccess<T>(
   checkCallable("fn", fn);
   checkCallable("policy", policy);
   const signal = signalOf(options, NAMES);
+  checkScope("", { clock: options.clock });
   const { isRetryable = () => true } = options;
   const clock = clockOf(options.clock);
   const { onRetry, onError = () => {}, minDelay = 0 } = options;
-  const shortest = typeof minDelay === "function"
-    ? (attempt: number, error: unknown) =>
-      askDelay("minDelay", minDelay, attempt, error, onError)
-    : (attempt: number) => attempt === 1 ? 0 : minDelay;
   checkFunction("onRetry", onRetry);
   checkFunction("isRetryable", isRetryable);
   checkFunction("onError", onError);
+  const shortest = typeof minDelay === "function"
+    ? (attempt: number, error: unknown) =>
+      askDelay("minDelay", minDelay, attempt, error, onError)
+    : afterFirst(minDelay);
   for (let attempt = 1;; attempt++) {
     signal?.throwIfAborted();
     try {
@@ -161,6 +164,14 @@ async function untilSuccess<T>(
       if (delay > 0) await sleep(clock, delay, signal);
     }
   }
+}
+
+/** @throws {ConfigError} `invalid-option` if it is not a number from 0. */
+function afterFirst(minDelay: number): (attempt: number) => number {
+  if (typeof minDelay !== "number" || !(minDelay >= 0)) {
+    throw refuseOption("minDelay", "a number from 0 or a function", minDelay);
+  }
+  return (attempt) => attempt === 1 ? 0 : minDelay;
 }
 
 function mayRetry(

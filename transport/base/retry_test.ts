@@ -338,7 +338,11 @@ Deno.test("retry refuses arguments that it cannot use before it runs anything", 
     ["policy", fn, 3, {}],
     ["options", fn, never(), null],
     ["signal", fn, never(), { signal: 1 }],
+    ["clock", fn, never(), { clock: {} }],
     ["onRetry", fn, never(), { onRetry: 1 }],
+    // It would make the delays NaN, and a loop without a pause of them.
+    ["minDelay", fn, always(), { minDelay: NaN }],
+    ["minDelay", fn, always(), { minDelay: "100" }],
   ];
   for (const [field, ...args] of wrong) {
     const error = await assertRejects(
