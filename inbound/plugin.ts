@@ -15,7 +15,7 @@ export interface InboundExit {
    *
    * - `disconnected`: the peer closed cleanly (1000, 1001 or no code).
    * - `dropped-close`: the peer closed with another code, or without a close frame (1006).
-   * - `dropped-error`: a reset, a violation of the protocol or a timeout.
+   * - `dropped-error`: a reset, a violation of the protocol, a broken limit or a timeout.
    * - `evicted-policy`: the peer was silent for longer than `inactivityTimeout`.
    */
   readonly kind:

@@ -283,7 +283,8 @@ export class InboundPool implements AsyncDisposable {
    * {@link Connection.send}.
    *
    * @throws {PoolError} `peer-not-found`, `pool-closed`.
-   * @throws {ConnectionError} `connection-closed`, `send-timeout`, `write-timeout`.
+   * @throws {ConnectionError} As {@link Connection.send}.
+   * @throws {ConfigError} `invalid-argument` if it is not a message.
    * @throws The signal's reason when it aborts.
    */
   send(id: string, data: Message, options?: SendOptions): Promise<void> {
@@ -295,7 +296,8 @@ export class InboundPool implements AsyncDisposable {
    *
    * @returns `false` if the buffer is full: the message is not sent then.
    * @throws {PoolError} `peer-not-found`, `pool-closed`.
-   * @throws {ConnectionError} `connection-closed`.
+   * @throws {ConnectionError} As {@link Connection.trySend}.
+   * @throws {ConfigError} `invalid-argument` if it is not a message.
    */
   trySend(id: string, data: Message): boolean {
     return this.#core.trySend(id, data);

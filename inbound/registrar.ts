@@ -47,7 +47,7 @@ export class Registrar {
   }
 
   /** @throws {PoolError} `pool-closed`, `pool-full`. */
-  checkRoom(action: string): void {
+  checkCapacity(action: string): void {
     this.checkOpen(action);
     const { maxPeers } = this.#own;
     if (this.#core.peers.size < maxPeers) return;
@@ -88,7 +88,7 @@ export class Registrar {
   #checkFree(action: string, id: string, replace: boolean): void {
     const core = this.#core;
     core.checkOpen(action);
-    if (!core.peers.has(id)) this.checkRoom(action);
+    if (!core.peers.has(id)) this.checkCapacity(action);
     else if (!replace) {
       throw new PoolError(
         "peer-exists",

@@ -209,7 +209,7 @@ class Server {
     try {
       // A full pool has space for a peer that replaces another one, which is known once there is an id.
       if (this.#replace) registrar.checkOpen("serve");
-      else registrar.checkRoom("serve");
+      else registrar.checkCapacity("serve");
       const outcome = await this.#bounded(this.#ask(incoming)).catch(
         (cause) => {
           throw new CallbackFailure(cause);

@@ -236,7 +236,8 @@ export class OutboundPool implements AsyncDisposable {
    * {@link Connection.send}. Messages are not queued for a peer that has no connection.
    *
    * @throws {PoolError} `peer-not-found`, `pool-closed`, `connection-unavailable`.
-   * @throws {ConnectionError} `connection-closed`, `send-timeout`, `write-timeout`.
+   * @throws {ConnectionError} As {@link Connection.send}.
+   * @throws {ConfigError} `invalid-argument` if it is not a message.
    * @throws The signal's reason when it aborts.
    */
   send(
@@ -258,6 +259,8 @@ export class OutboundPool implements AsyncDisposable {
    *
    * @returns `false` if the buffer is full: the message is not sent then.
    * @throws {PoolError} `peer-not-found`, `pool-closed`, `connection-unavailable`.
+   * @throws {ConnectionError} As {@link Connection.trySend}.
+   * @throws {ConfigError} `invalid-argument` if it is not a message.
    */
   trySend(id: string | URL, data: Message): boolean {
     return this.#core.trySend(this.#find(id), data);

@@ -49,8 +49,8 @@ const UNSUPPORTED = {
  * - A subprotocol or an extension that was not offered fails the handshake (RFC 6455, section 4.1). The runtime does
  *   not check that, and it does not check `Sec-WebSocket-Accept` either.
  * - `headers` may not contain `Host` or headers of the handshake. A `User-Agent` is added to that of the runtime.
- * - The runtime uses the HTTP proxy of the environment. Another proxy or none, certificates, a Unix socket,
- *   compression, fragments, and limits on frames need `dialRaw`.
+ * - The runtime uses the HTTP proxy of the environment. Another proxy or none, certificates, a Unix socket, the option
+ *   `compression`, fragments, and limits on frames need `dialRaw`. Node.js and Bun offer permessage-deflate themselves.
  * - The runtime can send only the close codes 1000 and 3000 to 4999. For every other code (1001 and 1009, for example)
  *   it sends 1000 with the same reason; `sent` in the {@link SocketEnd} is the close frame that was sent. If the peer
  *   exceeds a limit, the error has the code 1009 all the same.

@@ -1,5 +1,4 @@
 import { type Clock, clockOf } from "../base/clock.ts";
-
 import {
   checkFields,
   checkFunction,

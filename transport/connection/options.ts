@@ -171,6 +171,10 @@ export interface ConnectionOptions extends
   /**
    * What to do when a dial fails: a policy, settings of the default policy, or `false` to try only once.
    *
+   * Whatever it says, retries after the first one are at least 100 ms apart, a 429 or 503 is followed by the delay of
+   * its `Retry-After` (1 s without one, one hour at most), and an error after which another attempt cannot help, such as
+   * status 401 or a wrong certificate, ends the attempts: an outbound pool asks `shouldReconnect` then.
+   *
    * @default {the defaults of RetrySettings}
    */
   readonly retry?: RetryPolicy | RetrySettings | false | undefined;

@@ -32,7 +32,7 @@ export interface BacklogContext<E extends PoolEvent> {
 export interface BacklogHome<E extends PoolEvent> {
   readonly context: BacklogContext<E>;
   /** How many messages, and bytes, of peers that are no longer registered may still be added. */
-  readonly departedRoom: { readonly items: number; readonly bytes: number };
+  readonly departedSpace: { readonly items: number; readonly bytes: number };
   /** Counts messages that wait. */
   countWaiting(items: number): void;
   /** Counts messages of peers that are no longer registered. */
@@ -111,7 +111,7 @@ export class Backlog<E extends PoolEvent> {
    */
   depart(owner: BacklogOwner): number {
     if (this.#owner !== owner) return 0;
-    const { items, bytes } = this.#home.departedRoom;
+    const { items, bytes } = this.#home.departedSpace;
     const dropped = this.#trim(items, bytes);
     this.#owner = undefined;
     this.#home.countDeparted(this.#items, this.#bytes);
@@ -198,7 +198,7 @@ export class Backlog<E extends PoolEvent> {
     const { maxItems, maxBytes } = this.#home.context.limits;
     if (this.#items >= maxItems || this.#bytes >= maxBytes) return false;
     if (this.#owner !== undefined) return true;
-    const { items, bytes } = this.#home.departedRoom;
+    const { items, bytes } = this.#home.departedSpace;
     return items > 0 && bytes > 0;
   }
 

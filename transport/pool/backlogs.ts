@@ -37,7 +37,7 @@ export class Backlogs<E extends PoolEvent> implements BacklogHome<E> {
   }
 
   /** How many messages, and bytes, of peers that are no longer registered may still be added. */
-  get departedRoom(): { readonly items: number; readonly bytes: number } {
+  get departedSpace(): { readonly items: number; readonly bytes: number } {
     const { maxDepartedItems, maxDepartedBytes } = this.context.limits;
     return {
       items: maxDepartedItems - this.#departedItems,

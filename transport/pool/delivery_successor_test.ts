@@ -11,9 +11,9 @@ Deno.test("What a replaced peer still brings counts as that of a peer that has l
   before.finish();
   const next = admit("a", old);
   before.receive("1", "2");
-  assertEquals(backlogs.departedRoom.items, 4);
+  assertEquals(backlogs.departedSpace.items, 4);
   next.leave();
-  assertEquals([backlogs.waiting, backlogs.departedRoom.items], [2, 2]);
+  assertEquals([backlogs.waiting, backlogs.departedSpace.items], [2, 2]);
 });
 
 Deno.test("What a peer that has left still brings takes no space from its successor", () => {
@@ -23,7 +23,7 @@ Deno.test("What a peer that has left still brings takes no space from its succes
   first.finish();
   first.receive("0", "1");
   other.leave();
-  assertEquals(backlogs.departedRoom.items, 0);
+  assertEquals(backlogs.departedSpace.items, 0);
   const old = admit();
   const before = new Source(old, 1);
   before.finish();
@@ -45,10 +45,10 @@ Deno.test("What waits of a replaced peer is that of its successor, and leaves wi
   source.receive("0", "1", "2");
   const next = admit("a", old);
   old.leave();
-  assertEquals(backlogs.departedRoom.items, 1);
+  assertEquals(backlogs.departedSpace.items, 1);
   assertEquals([backlogs.waiting, old.counter.droppedMessages], [2, 0]);
   next.leave();
-  assertEquals(backlogs.departedRoom.items, 0);
+  assertEquals(backlogs.departedSpace.items, 0);
   assertEquals([backlogs.waiting, next.counter.droppedMessages], [1, 1]);
   read();
   assertEquals(log, ["0", "1"]);

@@ -151,14 +151,14 @@ Deno.test("Peers of ever new names that are gone leave a bounded number of messa
     emit(delivery, "disconnected");
   }
   assertEquals(inbox.size, 2);
-  const { items } = backlogs.departedRoom;
+  const { items } = backlogs.departedSpace;
   assertEquals(items, 0);
   // Nothing is kept for peers of which nothing waits.
   assertEquals(backlogs.size <= 4, true);
   read();
   assertEquals(log.filter((entry) => entry === "x").length, 6);
   assertEquals(log.filter((entry) => entry === "disconnected").length, 100);
-  assertEquals([backlogs.size, backlogs.departedRoom.items], [0, 4]);
+  assertEquals([backlogs.size, backlogs.departedSpace.items], [0, 4]);
 });
 
 Deno.test("A peer that comes again has its own space, and is paused until its older messages are read", () => {
@@ -169,9 +169,9 @@ Deno.test("A peer that comes again has its own space, and is paused until its ol
   old.finish();
   old.end();
   first.leave();
-  assertEquals(backlogs.departedRoom.items, 2);
+  assertEquals(backlogs.departedSpace.items, 2);
   const second = admit();
-  assertEquals(backlogs.departedRoom.items, 4);
+  assertEquals(backlogs.departedSpace.items, 4);
   const source = new Source(second, 2);
   source.receive("2a", "2b");
   assertEquals(source.unread, 1);
@@ -229,10 +229,10 @@ Deno.test("Messages whose memory was transferred while they waited take no space
   const data = new Uint8Array(10);
   sink.message(data, 10, 5);
   delivery.leave();
-  assertEquals(backlogs.departedRoom.bytes, 990);
+  assertEquals(backlogs.departedSpace.bytes, 990);
   data.buffer.transfer();
   for (let i = 0; i < 2; i++) inbox.shift();
-  assertEquals(backlogs.departedRoom.bytes, 1_000);
+  assertEquals(backlogs.departedSpace.bytes, 1_000);
 });
 
 Deno.test("A connection that is about to close does not overflow: what does not fit is dropped", () => {

@@ -69,6 +69,7 @@ export class ReceivingSide implements ReceiverHandler {
   controls = 0;
   /** Messages that were dropped. */
   dropped = 0;
+
   /** Creates the receiving side of a connection whose opening handshake is done. */
   constructor(
     handler: EndpointHandler,

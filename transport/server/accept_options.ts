@@ -1,9 +1,9 @@
 import { ConfigError, reasonOf } from "../base/errors.ts";
 import {
   checkFields,
-  checkMethods,
   checkNumbers,
   checkOptions,
+  checkScope,
   checkWord,
   type OptionHomes,
   type OptionNames,
@@ -198,7 +198,7 @@ function isOrigin(text: string): boolean {
  */
 export function checkAcceptOptions(options: AcceptOptions): void {
   checkOptions("options", options);
-  checkMethods("clock", options.clock, ["now", "date", "timer", "random"]);
+  checkScope("", { clock: options.clock });
   checkWord("binary", ["view", "copy", "borrow"], options.binary);
   checkChoices(options);
   checkNumbers("", SOCKET_RULES, options);

@@ -1,7 +1,7 @@
 import { ConfigError } from "../base/errors.ts";
 import {
   checkFields,
-  checkMethods,
+  checkScope,
   checkWord,
   numberOption,
   type OptionNames,
@@ -214,7 +214,7 @@ function check(
   checkFields("", names, withoutUnsupported(options), SERVER_HOMES);
   checkChoices(options);
   checkWord("binary", ["view", "copy", "borrow"], options.binary);
-  checkMethods("clock", options.clock, ["now", "date", "timer", "random"]);
+  checkScope("", { clock: options.clock });
   const { remoteAddr }: { readonly remoteAddr?: unknown } = options;
   if (
     remoteAddr !== undefined &&

@@ -3,7 +3,7 @@ import type { SocketOptions } from "./socket.ts";
 
 /**
  * Options of a `NativeSocket`. Of the options of all sockets, only `maxMessageSize` and `clock` have an effect: the
- * runtime shows no frames, never compresses, and gives each binary message a buffer of its own.
+ * runtime shows no frames, decides about compression itself, and gives each binary message a buffer of its own.
  */
 export interface NativeSocketOptions extends SocketOptions {
   /**

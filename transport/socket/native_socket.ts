@@ -145,7 +145,7 @@ export class NativeSocket implements Socket {
     return this.#protocol ?? this.#ws.protocol;
   }
 
-  /** The extensions agreed on: the runtime offers and accepts none. */
+  /** The extensions agreed on. Deno offers and accepts none; Node.js and Bun offer permessage-deflate. */
   get extensions(): string {
     return this.#ws.extensions;
   }

@@ -20,7 +20,7 @@ export interface TlsClientOptions {
    */
   readonly cert?: string | undefined;
   /**
-   * The private key of `cert`.
+   * The private key of `cert`, without a passphrase. Required with `cert`.
    *
    * @default {none}
    */
@@ -30,13 +30,13 @@ export interface TlsClientOptions {
 /** How a byte stream is opened. */
 export interface OpenOptions extends TlsClientOptions {
   /**
-   * An HTTP proxy to go through, `http://[user:password@]host:port`; `false` for none.
+   * An HTTP proxy to go through, `[http://][user:password@]host[:port]`, with port 1080 by default; `false` for none.
    *
    * @default {the environment's, if it may be read}
    */
   readonly proxy?: string | URL | false | undefined;
   /**
-   * Path of a Unix socket to dial instead of the URL's host.
+   * The path of a Unix socket to dial instead of the URL's host. Only for `ws:` URLs, and not together with `proxy`.
    *
    * @default {none}
    */
@@ -55,7 +55,7 @@ export interface OpenedStream {
 export interface TlsServerOptions {
   /** The certificate chain. */
   readonly cert: string;
-  /** The private key. */
+  /** The private key, without a passphrase. */
   readonly key: string;
   /**
    * Require a client certificate that one of these authorities has signed.
