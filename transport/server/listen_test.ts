@@ -328,6 +328,12 @@ Deno.test("a listener logs where it listens, what it refuses, and its end", asyn
       "info Listener closed",
     ],
   );
+  for (const { attributes } of logs.records) {
+    assertEquals(
+      [attributes.module, attributes.component],
+      ["honeybee", "listener"],
+    );
+  }
   const [started, failed, received] = logs.records;
   assertEquals(started?.attributes.port, server.port);
   assertInstanceOf(failed?.attributes.error, HandshakeError);

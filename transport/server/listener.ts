@@ -59,7 +59,7 @@ export class Listener implements AsyncIterable<Incoming>, AsyncDisposable {
     this.#limits = resolveListenOptions(options);
     this.#options = options;
     this.#clock = clockOf(options.clock);
-    this.#log = createLog(options, {});
+    this.#log = createLog(options, { component: "listener" });
     this.#incoming = new Queue({ capacity: this.#limits.maxPending });
     this.#errors = new Queue({ capacity: this.#limits.errorsBufferSize });
     this.#pending = new PendingRequests(options, this.#limits, {
