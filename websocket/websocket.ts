@@ -213,8 +213,9 @@ export class WebSocket extends EventTarget {
   }
 
   /**
-   * Sends what is buffered and a close frame, and waits for the server's, at most `closeTimeout`. Does nothing if the
-   * connection is closing or closed. Messages that have not been delivered are dropped.
+   * Sends what is buffered and a close frame, and waits for the server's. The connection is terminated after
+   * `closeTimeout`, or up to four times that if the server keeps taking what is buffered. Does nothing if the connection
+   * is closing or closed. Messages that have not been delivered are dropped.
    *
    * @param code 1000 or 3000 to 4999. Default: none, or 1000 if there is a reason.
    * @param reason At most 123 bytes of UTF-8. Default: "".

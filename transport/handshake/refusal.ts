@@ -121,7 +121,8 @@ export function describeRefusal(error: HandshakeError): RefusalParts {
 /**
  * Writes the whole response to a request that failed with an error: see {@link describeRefusal}.
  *
- * @param isHead Whether it is the response to a `HEAD` request.
+ * @param isHead Whether it is the response to a `HEAD` request. Default: `false`.
+ * @param date The time of day in epoch milliseconds, for the header `Date`. Default: no such header is added.
  */
 export function createRefusal(
   error: HandshakeError,
