@@ -166,7 +166,7 @@ export function checkChoices(
     if (wrong !== undefined) {
       throw refuseOption(
         "origins",
-        "a list of origins such as https://app.example, without a path",
+        "a list of origins such as https://app.example, without a path (left out to accept all)",
         wrong,
       );
     }
