@@ -80,13 +80,15 @@ export interface ListenOptions extends AcceptOptions, LoggingOptions {
    */
   readonly maxHeadSize?: number | undefined;
   /**
-   * The maximum number of connections that are not accepted yet. A further one is closed at once.
+   * The maximum number of connections that are not accepted yet. A further one is closed at once. With TLS, the limit
+   * applies to TLS handshakes and to requests separately.
    *
    * @default {1024}
    */
   readonly maxPending?: number | undefined;
   /**
-   * The maximum time until a connection is accepted or answered, in milliseconds; 0 for no limit.
+   * The maximum time until a connection is accepted or answered, in milliseconds; 0 for no limit. With TLS, it applies
+   * to the TLS handshake and to the time after it separately.
    *
    * @default {10000}
    */
