@@ -4,14 +4,17 @@ import {
   checkFields,
   checkMethods,
   checkWord,
+  numberOption,
   type OptionNames,
   refuseArgument,
 } from "../transport/base/options.ts";
+import { LISTEN_RULES } from "../transport/base/rules.ts";
 import {
   type AllFaults,
   checkDirection,
   checkFaults,
   type Direction,
+  DIRECTIONS,
   type Faults,
   NO_FAULTS,
   type StallKind,
@@ -22,7 +25,7 @@ import {
   type CutOptions,
   type ProxyConnection,
 } from "./proxy_connection.ts";
-import type { LaneStats } from "./proxy_lane.ts";
+import { type LaneStats, NO_BYTES } from "./proxy_lane.ts";
 import { seededRandom } from "./seeded_random.ts";
 
 /**
@@ -127,10 +130,12 @@ export class FaultProxy implements AsyncDisposable {
   readonly #connections = new Set<ProxiedConnection>();
   #server: Server | undefined;
   #accepting: Accepting = "refuse";
+  /** The last change of {@link FaultProxy.accepting}. */
+  #changed: Promise<void> = Promise.resolve();
   #port: number;
   #accepted = 0;
   #cuts = 0;
-  #past: Record<Direction, LaneStats> = { up: NOTHING, down: NOTHING };
+  #past: Record<Direction, LaneStats> = { up: NO_BYTES, down: NO_BYTES };
   #closed: Promise<void> | undefined;
 
   private constructor(
@@ -152,7 +157,7 @@ export class FaultProxy implements AsyncDisposable {
     this.#seed = options.seed ?? 1;
     this.#clock = options.clock ?? systemClock;
     this.#hostname = options.hostname ?? "127.0.0.1";
-    this.#port = options.port ?? 0;
+    this.#port = numberOption("port", LISTEN_RULES.port, options.port);
     const faults = { ...NO_FAULTS, ...options.faults };
     this.#faults = { up: faults, down: faults };
   }
@@ -161,7 +166,7 @@ export class FaultProxy implements AsyncDisposable {
    * Begins to listen, for a target that need not be there yet.
    *
    * @param target Its address: a `Deno.NetAddr` is one.
-   * @throws {ConfigError} `invalid-option` if a fault has a value that is not allowed.
+   * @throws {ConfigError} `invalid-option` if the port or a fault has a value that is not allowed.
    * @throws What the runtime throws if the port cannot be opened.
    */
   static async listen(
@@ -180,7 +185,10 @@ export class FaultProxy implements AsyncDisposable {
 
   /** Returns the address on which it listens as a WebSocket URL, with this path. */
   url(path = ""): string {
-    return `ws://${this.#hostname}:${this.#port}${path}`;
+    const host = this.#hostname;
+    return `ws://${
+      host.includes(":") ? `[${host}]` : host
+    }:${this.#port}${path}`;
   }
 
   /** The open connections, the oldest first. */
@@ -219,7 +227,7 @@ export class FaultProxy implements AsyncDisposable {
   set(faults: Faults, direction?: Direction): void {
     checkFaults(faults);
     checkDirection(direction);
-    for (const way of direction ? [direction] : WAYS) {
+    for (const way of direction ? [direction] : DIRECTIONS) {
       this.#faults[way] = { ...this.#faults[way], ...faults };
     }
     for (const connection of this.#connections) {
@@ -251,24 +259,17 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   /**
-   * Changes how new connections are treated. Existing ones are not affected.
+   * Changes how new connections are treated. Existing ones are not affected. Calls that overlap run one after the
+   * other; after {@link FaultProxy.close} they do nothing.
    *
    * @throws {ConfigError} `invalid-option` when it is none of the three.
-   * @throws What the runtime throws if the port cannot be opened again.
+   * @throws What the runtime throws if the port cannot be opened again. The proxy then refuses, and you may try again.
    */
   async setAccepting(accepting: Accepting): Promise<void> {
     checkWord("accepting", ["open", "stall", "refuse"], accepting);
-    if (this.#closed !== undefined) return;
-    this.#accepting = accepting;
-    if (accepting === "refuse") {
-      this.#server?.close();
-      this.#server = undefined;
-      return;
-    }
-    if (this.#server === undefined) await this.#listen();
-    if (accepting === "open") {
-      for (const connection of this.#connections) connection.open();
-    }
+    const changed = this.#changed.then(() => this.#change(accepting));
+    this.#changed = changed.catch(() => {});
+    await changed;
   }
 
   /** Closes everything. Resolves when nothing is left; safe to call twice. */
@@ -282,7 +283,19 @@ export class FaultProxy implements AsyncDisposable {
     return this.close();
   }
 
+  async #change(accepting: Accepting): Promise<void> {
+    if (this.#closed !== undefined) return;
+    if (accepting === "refuse") {
+      this.#server?.close();
+      this.#server = undefined;
+    } else this.#server ??= await this.#listen();
+    this.#accepting = accepting;
+    if (accepting !== "open") return;
+    for (const connection of this.#connections) connection.open();
+  }
+
   async #close(): Promise<void> {
+    await this.#changed;
     const server = this.#server;
     this.#server = undefined;
     const stopped = new Promise<void>((resolve) => {
@@ -295,12 +308,11 @@ export class FaultProxy implements AsyncDisposable {
     await stopped;
   }
 
-  #listen(): Promise<void> {
+  #listen(): Promise<Server> {
     const server = createServer(
       { allowHalfOpen: true, pauseOnConnect: true },
       (client) => this.#accept(client),
     );
-    this.#server = server;
     return new Promise((resolve, reject) => {
       server.once("error", reject);
       server.listen(this.#port, this.#hostname, () => {
@@ -308,7 +320,7 @@ export class FaultProxy implements AsyncDisposable {
         if (address !== null && typeof address === "object") {
           this.#port = address.port;
         }
-        resolve();
+        resolve(server);
       });
     });
   }
@@ -336,14 +348,6 @@ export class FaultProxy implements AsyncDisposable {
     if (this.#accepting === "open") connection.open();
   }
 }
-
-const WAYS: readonly Direction[] = ["up", "down"];
-const NOTHING: LaneStats = {
-  received: 0,
-  forwarded: 0,
-  swallowed: 0,
-  corrupted: 0,
-};
 
 function sum(a: LaneStats, b: LaneStats): LaneStats {
   return {

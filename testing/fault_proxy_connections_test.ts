@@ -107,6 +107,39 @@ Deno.test("a refusing proxy is not there for new connections, and comes back at 
   assertEquals(t.proxy.url("/chat"), `ws://127.0.0.1:${port}/chat`);
 });
 
+Deno.test("a proxy whose port is taken refuses until it can be opened again", async () => {
+  await using t = await throughProxy();
+  await t.proxy.setAccepting("refuse");
+  const other = await eventually(() => Deno.listen(t.proxy.addr));
+  await assertRejects(() => t.proxy.setAccepting("open"), Error, "EADDRINUSE");
+  assertEquals(t.proxy.accepting, "refuse");
+  other.close();
+  await t.proxy.setAccepting("open");
+  assertEquals(t.proxy.accepting, "open");
+  await t.connect();
+});
+
+Deno.test("changes of what a proxy accepts that overlap are made one after the other", async () => {
+  await using t = await throughProxy();
+  const ways = ["refuse", "stall", "refuse", "open"] as const;
+  await Promise.all(ways.map((way) => t.proxy.setAccepting(way)));
+  await t.connect();
+  const refused = t.proxy.setAccepting("refuse");
+  const opened = t.proxy.setAccepting("open");
+  await t.proxy.close();
+  await Promise.all([refused, opened]);
+  await assertRejects(
+    () => Deno.connect(t.proxy.addr),
+    Deno.errors.ConnectionRefused,
+  );
+});
+
+Deno.test("the URL of a proxy is valid for an IPv6 address too", async () => {
+  await using proxy = await FaultProxy.listen(LOCAL, { hostname: "::1" });
+  const { port } = proxy.addr;
+  assertEquals(new URL(proxy.url("/a")).href, `ws://[::1]:${port}/a`);
+});
+
 Deno.test("a connection that the target has not heard of yet can be cut", async () => {
   await using t = await throughProxy();
   await t.proxy.setAccepting("stall");

@@ -200,11 +200,16 @@ Deno.test("faults set for one connection leave the others alone, also later ones
   assertEquals(await read(third.peer, 2), new Uint8Array([0, 255]));
 });
 
-Deno.test("a proxy refuses faults that make no sense", async () => {
-  await assertRejects(
-    () => FaultProxy.listen(LOCAL, { faults: { delay: -1 } }),
-    ConfigError,
-  );
+Deno.test("a proxy refuses options and faults that make no sense", async () => {
+  for (
+    const options of [
+      { faults: { delay: -1 } },
+      { port: 65_536 },
+      { port: "x" as never },
+    ]
+  ) {
+    await assertRejects(() => FaultProxy.listen(LOCAL, options), ConfigError);
+  }
   await using t = await throughProxy();
   assertThrows(() => t.proxy.set({ corruption: 2 }), ConfigError);
   assertThrows(() => t.connection.set({ throttle: -1 }), ConfigError);

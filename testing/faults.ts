@@ -10,6 +10,9 @@ import { MAX_DURATION } from "../transport/base/rules.ts";
 /** A direction through a proxy: `"up"` to the target, `"down"` from the target. */
 export type Direction = "up" | "down";
 
+/** Both directions. */
+export const DIRECTIONS: readonly Direction[] = ["up", "down"];
+
 /** How a connection is cut: `"reset"` is a TCP reset, `"end"` the ordinary end of the stream. */
 export type CutKind = "reset" | "end";
 
@@ -25,7 +28,8 @@ export type StallKind = "hold" | "swallow";
 /** The faults of one direction of a connection. Offsets count the bytes that came through it. */
 export interface Faults {
   /**
-   * The time by which each byte is delayed, in milliseconds.
+   * The time by which each byte is delayed, in milliseconds. The proxy holds at most 256 KiB of each direction, and then
+   * stops reading: that limits the throughput of a long delay.
    *
    * @default {0}
    */

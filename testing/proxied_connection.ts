@@ -6,6 +6,7 @@ import {
   checkFaults,
   type CutKind,
   type Direction,
+  DIRECTIONS,
   type Faults,
   type StallKind,
 } from "./faults.ts";
@@ -14,7 +15,7 @@ import {
   type CutOptions,
   type ProxyConnection,
 } from "./proxy_connection.ts";
-import { Lane, type LaneStats } from "./proxy_lane.ts";
+import { Lane, type LaneStats, NO_BYTES } from "./proxy_lane.ts";
 
 /** What a {@link ProxiedConnection} needs. */
 export interface ProxiedConnectionOptions {
@@ -26,13 +27,6 @@ export interface ProxiedConnectionOptions {
   readonly onCut: () => void;
   readonly onClosed: () => void;
 }
-
-const NOTHING: LaneStats = {
-  received: 0,
-  forwarded: 0,
-  swallowed: 0,
-  corrupted: 0,
-};
 
 /** A connection through a proxy, over `node:net`, which can send real resets. */
 export class ProxiedConnection implements ProxyConnection {
@@ -61,11 +55,11 @@ export class ProxiedConnection implements ProxyConnection {
   }
 
   get up(): LaneStats {
-    return this.#lanes?.up.stats ?? NOTHING;
+    return this.#lanes?.up.stats ?? NO_BYTES;
   }
 
   get down(): LaneStats {
-    return this.#lanes?.down.stats ?? NOTHING;
+    return this.#lanes?.down.stats ?? NO_BYTES;
   }
 
   get closed(): Promise<void> {
@@ -75,7 +69,7 @@ export class ProxiedConnection implements ProxyConnection {
   set(faults: Faults, direction?: Direction): void {
     checkFaults(faults);
     checkDirection(direction);
-    for (const way of direction ? [direction] : WAYS) {
+    for (const way of direction ? [direction] : DIRECTIONS) {
       this.#faults[way] = { ...this.#faults[way], ...faults };
       this.#lanes?.[way].set(this.#faults[way]);
     }
@@ -115,13 +109,13 @@ export class ProxiedConnection implements ProxyConnection {
         up: new Lane({ ...up, clock, onCut }),
         down: new Lane({ ...down, clock, onCut }),
       };
-      for (const way of WAYS) this.#lanes[way].set(this.#faults[way]);
+      for (const way of DIRECTIONS) this.#lanes[way].set(this.#faults[way]);
     });
   }
 
   /** Closes both ends at once. */
   close(): void {
-    for (const way of WAYS) this.#lanes?.[way].close();
+    for (const way of DIRECTIONS) this.#lanes?.[way].close();
     this.#options.client.destroy();
     this.#target?.destroy();
   }
@@ -130,7 +124,7 @@ export class ProxiedConnection implements ProxyConnection {
     if (this.#cutHow !== undefined) return;
     this.#cutHow = how;
     this.#options.onCut();
-    for (const way of WAYS) this.#lanes?.[way].close();
+    for (const way of DIRECTIONS) this.#lanes?.[way].close();
     for (const end of [this.#options.client, this.#target]) {
       // One that is being opened is ended as soon as it is open.
       if (end !== undefined && !end.connecting) endSocket(end, how);
@@ -144,14 +138,12 @@ export class ProxiedConnection implements ProxyConnection {
     });
     end.on("close", () => {
       if (--this.#openEnds > 0) return;
-      for (const way of WAYS) this.#lanes?.[way].close();
+      for (const way of DIRECTIONS) this.#lanes?.[way].close();
       this.#closed.resolve();
       this.#options.onClosed();
     });
   }
 }
-
-const WAYS: readonly Direction[] = ["up", "down"];
 
 function endSocket(socket: Socket, how: CutKind): void {
   if (socket.destroyed) return;

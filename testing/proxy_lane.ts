@@ -14,6 +14,14 @@ export interface LaneStats {
   readonly corrupted: number;
 }
 
+/** The figures of a direction through which nothing has come. */
+export const NO_BYTES: LaneStats = {
+  received: 0,
+  forwarded: 0,
+  swallowed: 0,
+  corrupted: 0,
+};
+
 /** What a {@link Lane} needs. */
 export interface LaneOptions {
   readonly source: Socket;
