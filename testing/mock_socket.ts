@@ -241,13 +241,21 @@ export class MockSocket implements Socket {
     this.#peer.message(data);
   }
 
-  /** The peer pings. The ping is answered, and reported if there are `controlFrames`. */
+  /**
+   * The peer pings. The ping is answered, and reported if there are `controlFrames`.
+   *
+   * @throws {ConfigError} `invalid-argument` if the payload is not bytes.
+   */
   receivePing(payload: Uint8Array = new Uint8Array(0)): void {
     checkPayload(payload);
     this.#peer.ping(payload);
   }
 
-  /** The peer sends a pong: without a payload, one that answers the last ping. */
+  /**
+   * The peer sends a pong: without a payload, one that answers the last ping.
+   *
+   * @throws {ConfigError} `invalid-argument` if the payload is not bytes.
+   */
   receivePong(payload?: Uint8Array): void {
     const sent = payload ?? this.pings.at(-1) ?? new Uint8Array(0);
     checkPayload(sent);
@@ -268,7 +276,11 @@ export class MockSocket implements Socket {
     if (this.#closeArrived) this.#peer.leave();
   }
 
-  /** The peer takes bytes until `left` remain. */
+  /**
+   * The peer takes bytes until `left` remain.
+   *
+   * @throws {ConfigError} `invalid-argument` if `left` is not a number from 0.
+   */
   drain(left = 0): void {
     checkLeft(left);
     this.bufferedAmount = left;
@@ -277,7 +289,9 @@ export class MockSocket implements Socket {
 
   /**
    * Ends the socket, behind what the peer has sent before. Fields that are left out are as after a reset by the peer:
-   * 1006, not clean.
+   * 1006, not clean. After a `close`, `initiator` is `"local"` and `sent` what was closed with.
+   *
+   * @throws {ConfigError} `unknown-option` for a field that an end does not have.
    */
   end(end: Partial<SocketEnd> = {}): void {
     checkEnd(end);

@@ -7,7 +7,7 @@ import type {
 } from "../transport/socket/socket.ts";
 import type { PeerAddress } from "../transport/net/stream/address.ts";
 
-/** Functions that replace methods of a `MockSocket`. */
+/** What methods of a `MockSocket` do, once they have recorded the call. */
 export interface MockSocketBehaviour {
   /** Replaces `start`, which delivers what has arrived. */
   start?: ((reader: SocketReader) => void) | undefined;
@@ -17,11 +17,11 @@ export interface MockSocketBehaviour {
   write?:
     | ((data: Message, copy: boolean) => Promise<void> | undefined)
     | undefined;
-  /** Called by `writeFragment`, which otherwise does nothing. */
+  /** Called by `writeFragment`, with the fragment that was written. */
   writeFragment?: ((fragment: Fragment) => void) | undefined;
-  /** Called by `ping`, which otherwise does nothing: the peer does not answer. */
+  /** Called by `ping`. The peer never answers by itself: see `receivePong`. */
   ping?: ((payload: Uint8Array) => void) | undefined;
-  /** Replaces `close`, which the peer answers at once. */
+  /** Called by the first `close`, in place of the answer of the peer. */
   close?:
     | ((
       code: number | undefined,
@@ -84,7 +84,7 @@ export interface MockSocketOptions {
    */
   readonly clock?: Clock;
   /**
-   * Functions that replace its methods.
+   * What its methods do, once they have recorded the call.
    *
    * @default {none}
    */
