@@ -12,37 +12,10 @@ import {
 import { AbstractSimplePool } from "nostr-tools/abstract-pool";
 import { WebSocket as ReconnectingWebSocket } from "partysocket";
 // @ts-types="@types/ws"
-import { type WebSocket as Peer, WebSocketServer } from "ws";
+import type { WebSocket as Peer } from "ws";
 import { eventually } from "../testing/eventually.ts";
+import { Server } from "./_support/ws_server.ts";
 import { WebSocket } from "./websocket.ts";
-
-/** A server of npm ws on a port of its own. */
-class Server implements AsyncDisposable {
-  readonly ws: WebSocketServer;
-
-  private constructor(ws: WebSocketServer) {
-    this.ws = ws;
-  }
-
-  static async listen(
-    options: ConstructorParameters<typeof WebSocketServer>[0] = {},
-  ): Promise<Server> {
-    const ws = new WebSocketServer({ host: "127.0.0.1", port: 0, ...options });
-    await new Promise((resolve) => ws.once("listening", resolve));
-    return new Server(ws);
-  }
-
-  get url(): string {
-    const address = this.ws.address();
-    assert(typeof address === "object" && address !== null);
-    return `ws://127.0.0.1:${address.port}`;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const client of this.ws.clients) client.terminate();
-    await new Promise((resolve) => this.ws.close(resolve));
-  }
-}
 
 /** A relay (NIP-01) that keeps every event, and passes it on to every subscription. */
 function serveRelay(server: Server): void {

@@ -62,6 +62,10 @@ const SUITES: Readonly<Record<string, Suite>> = {
     command:
       "run --allow-net=127.0.0.1 --v8-flags=--expose-gc tests/suites/leaks.ts",
   },
+  libraries: {
+    checks: "libraries that take a WebSocket implementation, on the class",
+    command: "test -A --trace-leaks tests/suites/libraries_test.ts",
+  },
   liveness: {
     checks:
       "which peers are kept and which are disconnected when processes are stopped and transfers are slow",
