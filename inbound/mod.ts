@@ -26,7 +26,7 @@ export type {
   InboundConnectionOptions,
   InboundPoolOptions,
 } from "./options.ts";
-export * from "./plugin.ts";
+export type * from "./plugin.ts";
 export * from "./pool.ts";
 export type {
   AcceptedPeer,
@@ -36,4 +36,4 @@ export type {
   ServeRefusal,
 } from "./serve.ts";
 export * from "./worker.ts";
-export * from "./worker_options.ts";
+export type * from "./worker_options.ts";

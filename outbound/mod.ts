@@ -25,7 +25,7 @@ export type {
   PeerWorkerOptions,
 } from "./peer_settings.ts";
 export type { PeerState } from "./peer_state.ts";
-export * from "./plugin.ts";
+export type * from "./plugin.ts";
 export * from "./pool.ts";
 export {
   defaultReconnectDecision,
@@ -42,4 +42,4 @@ export {
   type SessionOptions,
 } from "./session.ts";
 export { DefaultOutboundWorker } from "./worker.ts";
-export * from "./worker_options.ts";
+export type * from "./worker_options.ts";

@@ -1,4 +1,4 @@
-import { createServer, type Server, type Socket } from "node:net";
+import type { Server, Socket } from "node:net";
 import { type Clock, systemClock } from "../transport/base/clock.ts";
 import {
   checkFields,
@@ -9,6 +9,7 @@ import {
   refuseArgument,
 } from "../transport/base/options.ts";
 import { LISTEN_RULES } from "../transport/base/rules.ts";
+import { builtin } from "../transport/base/runtime.ts";
 import {
   type AllFaults,
   checkDirection,
@@ -309,7 +310,7 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   #listen(): Promise<Server> {
-    const server = createServer(
+    const server = builtin("node:net").createServer(
       { allowHalfOpen: true, pauseOnConnect: true },
       (client) => this.#accept(client),
     );

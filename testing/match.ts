@@ -1,5 +1,5 @@
-import { inspect, isDeepStrictEqual } from "node:util";
 import type { Message } from "../transport/base/message.ts";
+import { builtin } from "../transport/base/runtime.ts";
 
 /**
  * What a value is compared with:
@@ -57,7 +57,7 @@ export function matches(actual: unknown, expected: unknown): boolean {
       matches(Reflect.get(actual, key), value)
     );
   }
-  return isDeepStrictEqual(actual, expected);
+  return builtin("node:util").isDeepStrictEqual(actual, expected);
 }
 
 /** Whether two arrays hold the same bytes. */
@@ -78,7 +78,7 @@ function describe(value: unknown): string {
   // The source says what was expected.
   if (typeof value === "function") return value.toString();
   const options = { depth: 3, breakLength: Infinity, maxArrayLength: 32 };
-  return inspect(value, options);
+  return builtin("node:util").inspect(value, options);
 }
 
 function isPlain(value: unknown): value is object {

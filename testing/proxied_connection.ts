@@ -1,5 +1,6 @@
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { Clock } from "../transport/base/clock.ts";
+import { builtin } from "../transport/base/runtime.ts";
 import {
   type AllFaults,
   checkDirection,
@@ -95,7 +96,11 @@ export class ProxiedConnection implements ProxyConnection {
   open(): void {
     if (this.#target !== undefined || this.#openEnds === 0) return;
     const { target: { hostname, port }, client, clock, random } = this.#options;
-    const target = connect({ host: hostname, port, allowHalfOpen: true });
+    const target = builtin("node:net").connect({
+      host: hostname,
+      port,
+      allowHalfOpen: true,
+    });
     this.#target = target;
     this.#openEnds++;
     this.#watch(target);

@@ -27,6 +27,9 @@ const LAYERS: readonly (readonly string[])[] = [
 const MAX_FILES = 16;
 const IMPORT = /^(?:import|export)\b[^"';]*?from "(\.[^"]+)"/gms;
 
+/** The modules of Node.js that are imported: Deno loads them within a few milliseconds. */
+const IMPORTED_MODULES = ["buffer", "events", "timers", "util/types"];
+
 /** The file of each folder whose module comment says what belongs there. */
 const MAIN_FILES: Record<string, string> = {
   "transport/base": "errors.ts",
@@ -152,6 +155,22 @@ Deno.test("No class of the library has a private getter", async () => {
     const url = new URL(`../${path}`, import.meta.url);
     if (/^ +(?:get|set) #/m.test(await Deno.readTextFile(url))) {
       found.push(path);
+    }
+  }
+  assertEquals(found, []);
+});
+
+Deno.test("The library imports no module of Node.js that takes long to load", async () => {
+  const found: string[] = [];
+  for (const { path } of await allSources()) {
+    const url = new URL(`../${path}`, import.meta.url);
+    const text = await Deno.readTextFile(url);
+    for (
+      const [, name = ""] of text.matchAll(
+        /^import (?!type\b)[^"';]*from "node:([^"]+)"/gm,
+      )
+    ) {
+      if (!IMPORTED_MODULES.includes(name)) found.push(`${path}: ${name}`);
     }
   }
   assertEquals(found, []);

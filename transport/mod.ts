@@ -161,7 +161,7 @@ export type {
   DialOptions,
   DialRawOptions,
 } from "./client/dialer.ts";
-export * from "./socket/socket.ts";
+export type * from "./socket/socket.ts";
 export type { MessageStream } from "./connection/sending/chunk_source.ts";
 export type { SendStreamOptions } from "./connection/sending/send_stream.ts";
 export {
@@ -173,7 +173,7 @@ export {
 } from "./server/upgrade.ts";
 export { upgradeNode } from "./server/upgrade_node.ts";
 export { normalizeUrl } from "./base/url.ts";
-export * from "./pool/worker.ts";
+export type * from "./pool/worker.ts";
 export * from "./pool/blocks.ts";
 export type {
   DeliverySink,

@@ -1,4 +1,3 @@
-import process from "node:process";
 import { decide, type DecisionRules, notify } from "./callbacks.ts";
 
 /** The source of time and randomness. `./testing` has a `FakeClock` that only moves when a test advances it. */
@@ -71,7 +70,7 @@ function guardClock(clock: Clock): Clock {
     onError: (error) => {
       if (reported.has(name)) return;
       reported.add(name);
-      process.emitWarning(
+      globalThis.process.emitWarning(
         new Error(
           `Cannot use clock.${name}: it failed. The runtime's own is used instead.`,
           { cause: error },

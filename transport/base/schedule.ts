@@ -1,4 +1,3 @@
-import process from "node:process";
 import {
   clearImmediate,
   clearTimeout,
@@ -270,7 +269,7 @@ function runAll(tasks: Set<Task>): void {
     try {
       task.run();
     } catch (error) {
-      process.emitWarning(toError(error));
+      globalThis.process.emitWarning(toError(error));
     }
   }
 }

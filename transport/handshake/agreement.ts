@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { builtin } from "../base/runtime.ts";
 import type { DeflateAgreement } from "./negotiation.ts";
 
 /** The constant that is hashed with the key (RFC 6455, section 1.3). */
@@ -22,5 +22,6 @@ export function createKey(): string {
 
 /** Returns the `Sec-WebSocket-Accept` that answers a key (RFC 6455, section 4.2.2). */
 export function acceptKey(key: string): string {
+  const { createHash } = builtin("node:crypto");
   return createHash("sha1").update(key + GUID).digest("base64");
 }

@@ -9,7 +9,7 @@
  */
 
 export * from "./wire/close.ts";
-export * from "./wire/compression.ts";
+export type * from "./wire/compression.ts";
 export * from "./wire/deflate.ts";
 export { Endpoint } from "./endpoint.ts";
 export type { EndpointState } from "./endpoint_state.ts";

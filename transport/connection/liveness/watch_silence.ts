@@ -1,4 +1,3 @@
-import process from "node:process";
 import { decide, notify } from "../../base/callbacks.ts";
 import type { Clock } from "../../base/clock.ts";
 import { handled, onAbort } from "../../base/promise.ts";
@@ -202,5 +201,5 @@ function askTime(lastSentAt: () => number): number {
 }
 
 function warn(error: Error): void {
-  process.emitWarning(error);
+  globalThis.process.emitWarning(error);
 }

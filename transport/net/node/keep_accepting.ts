@@ -1,6 +1,5 @@
 import { EventEmitter } from "node:events";
 import type { Server } from "node:net";
-import { execPath } from "node:process";
 import {
   clearInterval,
   clearTimeout,
@@ -101,7 +100,7 @@ async function loadFiles(): Promise<void> {
 
 /** Opens and closes a file that exists on every system. */
 function openFile(): void {
-  files?.closeSync(files.openSync(execPath, "r"));
+  files?.closeSync(files.openSync(globalThis.process.execPath, "r"));
 }
 
 /**

@@ -1,9 +1,8 @@
-import { createServer as createTcpServer, Server, Socket } from "node:net";
-import { createServer as createTlsServer, Server as TlsServer } from "node:tls";
+import type { Server, Socket } from "node:net";
 import { ConfigError } from "../../base/errors.ts";
 import { handled } from "../../base/promise.ts";
 import { Queue } from "../../base/queue.ts";
-import { onDeno } from "../../base/runtime.ts";
+import { builtin, onDeno } from "../../base/runtime.ts";
 import { HandshakeError } from "../../handshake/errors.ts";
 import type { PeerAddress } from "../stream/address.ts";
 import { keepAccepting } from "./keep_accepting.ts";
@@ -94,7 +93,7 @@ export class NodeListener implements StreamListener {
   }
 
   setTls({ cert, key, caCerts }: TlsServerOptions): void {
-    if (!(this.#server instanceof TlsServer)) {
+    if (!(this.#server instanceof builtin("node:tls").Server)) {
       throw new Error(
         "Cannot set a certificate: the listener does not speak TLS.",
       );
@@ -143,7 +142,7 @@ export class NodeListener implements StreamListener {
   }
 
   #createTcpServer(): Server {
-    const server = createTcpServer(
+    const server = builtin("node:net").createServer(
       { ...HALF_OPEN, pauseOnConnect: true },
       (socket) => this.#add(socket),
     );
@@ -152,7 +151,8 @@ export class NodeListener implements StreamListener {
   }
 
   #createTlsServer(tls: TlsServerOptions): Server {
-    const server = createTlsServer({
+    const net = builtin("node:net");
+    const server = builtin("node:tls").createServer({
       // Not half-open: a peer that leaves in the handshake would keep its descriptor. The stream sets `allowHalfOpen`
       // later.
       noDelay: true,
@@ -170,7 +170,7 @@ export class NodeListener implements StreamListener {
       this.#add(socket);
     });
     // In older runtimes, the TLS server was not a `Server` of `node:net`.
-    if (!(server instanceof Server)) {
+    if (!(server instanceof net.Server)) {
       throw new ConfigError(
         "unsupported",
         "tls",
@@ -183,7 +183,7 @@ export class NodeListener implements StreamListener {
       // After a failure, only the socket below knows the address of the peer.
       const below: unknown = Reflect.get(socket, "_parent");
       const handshake = this.#handshakes.get(
-        placeOf(below instanceof Socket ? below : socket),
+        placeOf(below instanceof net.Socket ? below : socket),
       );
       if (handshake !== undefined) handshake.cause = cause;
       socket.destroy();

@@ -4,8 +4,8 @@
  * @module
  */
 
-import * as net from "node:net";
-import { getSystemErrorName } from "node:util";
+import type { Server } from "node:net";
+import { builtin } from "../../base/runtime.ts";
 import type { PeerAddress } from "../stream/address.ts";
 import { socketWithSharedRead } from "./shared_read.ts";
 
@@ -48,7 +48,9 @@ export function bindAddress(
   return {
     addr: { transport: "tcp", hostname: ip, port: granted },
     // A handle that is created here cannot have SO_REUSEPORT.
-    handle: reusePort ? undefined : createHandle(ip, granted, net.isIP(ip)),
+    handle: reusePort
+      ? undefined
+      : createHandle(ip, granted, builtin("node:net").isIP(ip)),
   };
 }
 
@@ -57,13 +59,16 @@ function createHandle(
   port: number,
   type: number,
 ): object | undefined {
-  const create: unknown = Reflect.get(net, "_createServerHandle");
+  const create: unknown = Reflect.get(
+    builtin("node:net"),
+    "_createServerHandle",
+  );
   if (typeof create !== "function") return undefined;
   const handle: unknown = create(address, port, type);
   if (typeof handle !== "number") {
     return typeof handle === "object" && handle !== null ? handle : undefined;
   }
-  const code = getSystemErrorName(handle);
+  const code = builtin("node:util").getSystemErrorName(handle);
   throw Object.assign(
     new Error(`Cannot listen on ${address}: the system says ${code}.`),
     { code },
@@ -73,7 +78,7 @@ function createHandle(
 /**
  * Makes the sockets that a server accepts share one read buffer, if the runtime can do that. The sockets are paused.
  */
-export function shareReads(server: net.Server): void {
+export function shareReads(server: Server): void {
   if (typeof Reflect.get(server, "_createSocket") !== "function") return;
   Reflect.set(server, "_createSocket", (handle: object) => {
     const socket = socketWithSharedRead(handle);

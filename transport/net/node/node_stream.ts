@@ -5,9 +5,10 @@
  * @module
  */
 
-import { Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { ConnectionError, toError } from "../../base/errors.ts";
+import { builtin } from "../../base/runtime.ts";
 import type { PeerAddress } from "../stream/address.ts";
 import type { ByteStream, ByteStreamHandler } from "../stream/byte_stream.ts";
 import { type Writer, writerFor } from "./node_writer.ts";
@@ -101,7 +102,7 @@ export class NodeStream implements ByteStream {
   constructor(duplex: Duplex, shared?: SharedRead) {
     this.#duplex = duplex;
     this.#writer = writerFor(duplex);
-    this.#ownsData = duplex instanceof Socket;
+    this.#ownsData = duplex instanceof builtin("node:net").Socket;
     this.#reading = readSwitchOf(duplex);
     this.#inspect();
     // A peer that has ended its side can still read.

@@ -1,5 +1,5 @@
-import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { builtin } from "../../base/runtime.ts";
 
 /** Writes to a duplex, one write at a time. `done` is called once for each, possibly before the method returns. */
 export interface Writer {
@@ -59,5 +59,6 @@ export function writerFor(duplex: Duplex): Writer {
 function hasImplementation(
   duplex: Duplex,
 ): duplex is Duplex & WritableImplementation {
-  return duplex instanceof Socket && typeof duplex._write === "function";
+  return duplex instanceof builtin("node:net").Socket &&
+    typeof duplex._write === "function";
 }

@@ -1,14 +1,8 @@
-import {
-  connect,
-  isIP,
-  type NetConnectOpts,
-  type Socket,
-  type TcpNetConnectOpts,
-} from "node:net";
-import * as tls from "node:tls";
+import type { NetConnectOpts, Socket, TcpNetConnectOpts } from "node:net";
+import type { ConnectionOptions } from "node:tls";
 import type { Clock } from "../../base/clock.ts";
 import { onAbort } from "../../base/promise.ts";
-import { onDeno } from "../../base/runtime.ts";
+import { builtin, onDeno } from "../../base/runtime.ts";
 import { NodeStream, peerOf } from "./node_stream.ts";
 import { connectThrough } from "../proxy/connect_proxy.ts";
 import { type Host, type Proxy, proxyFailure } from "../proxy/proxy.ts";
@@ -44,7 +38,7 @@ export function connectNode(
   signal: AbortSignal,
 ): Promise<Socket> {
   return tryAddresses(address(host), async (where) => {
-    const socket = connect(socketOptions(where));
+    const socket = builtin("node:net").connect(socketOptions(where));
     await opened(socket, "connect", signal);
     return socket;
   });
@@ -146,6 +140,7 @@ function otherFamily(
   { host = "" }: TcpNetConnectOpts,
   error: unknown,
 ): 4 | 6 | undefined {
+  const { isIP } = builtin("node:net");
   const failed = Reflect.get(Object(error), "address");
   if (typeof failed !== "string" || isIP(host) !== 0) return undefined;
   return isIP(failed) === 6 ? 4 : 6;
@@ -183,7 +178,7 @@ async function openSocket(
 ): Promise<OpenedSocket> {
   const shared = share && sharesReads ? new SharedRead() : undefined;
   try {
-    const socket = connect({
+    const socket = builtin("node:net").connect({
       ...socketOptions(where),
       ...(shared && readingBy(shared)),
     });
@@ -217,12 +212,13 @@ export async function secureNode(
   };
   try {
     // Throws if a certificate cannot be read.
-    const inner = tls.connect({
+    const inner = builtin("node:tls").connect({
       socket,
       host,
       port,
       // An address must not be sent as a server name, nor the dot of an absolute name (RFC 6066, section 3).
-      ...(isIP(host) === 0 && { servername: host.replace(/\.$/, "") }),
+      ...(builtin("node:net").isIP(host) === 0 &&
+        { servername: host.replace(/\.$/, "") }),
       ALPNProtocols: ALPN,
       ...(caCerts === undefined ? own : trusting(caCerts, own)),
     });
@@ -243,8 +239,8 @@ export async function secureNode(
 function trusting(
   caCerts: readonly string[],
   options: { readonly cert?: string; readonly key?: string },
-): tls.ConnectionOptions {
-  const secureContext = tls.createSecureContext(options);
+): ConnectionOptions {
+  const secureContext = builtin("node:tls").createSecureContext(options);
   const context: unknown = Reflect.get(secureContext, "context");
   const canAdd = typeof context === "object" && context !== null &&
     typeof Reflect.get(context, "addCACert") === "function";
@@ -262,6 +258,7 @@ function trusting(
  * Returns what the runtime trusts by default, including `NODE_EXTRA_CA_CERTS` if it can report that (Node.js 22.15).
  */
 function ownAuthorities(): readonly string[] {
+  const tls = builtin("node:tls");
   const read: unknown = Reflect.get(tls, "getCACertificates");
   const found: unknown = typeof read === "function"
     ? read("default")

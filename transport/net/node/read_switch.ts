@@ -1,6 +1,5 @@
 import type { Duplex } from "node:stream";
-import { TLSSocket } from "node:tls";
-import { onDeno } from "../../base/runtime.ts";
+import { builtin, onDeno } from "../../base/runtime.ts";
 
 /** Starts and stops reading. A switch has no state, so all connections share three of them. */
 export interface ReadSwitch {
@@ -32,8 +31,14 @@ const BY_HANDLE: ReadSwitch = {
 
 /** Returns the switch that suits a duplex. */
 export function readSwitchOf(duplex: Duplex): ReadSwitch {
-  if (!onDeno || !(duplex instanceof TLSSocket)) return BY_DUPLEX;
+  if (!onDeno || !isTls(duplex)) return BY_DUPLEX;
   return handleOf(duplex) === undefined ? NEVER_STOPS : BY_HANDLE;
+}
+
+function isTls(duplex: Duplex): boolean {
+  // First what needs no module: most streams are not encrypted.
+  return Reflect.get(duplex, "encrypted") === true &&
+    duplex instanceof builtin("node:tls").TLSSocket;
 }
 
 /** The part of a TCP handle that starts and stops reading. */

@@ -1,5 +1,5 @@
-import { Socket } from "node:net";
-import { onDeno } from "../../base/runtime.ts";
+import type { Socket } from "node:net";
+import { builtin, onDeno } from "../../base/runtime.ts";
 
 /** The maximum number of bytes that one read into shared memory returns. */
 const READ_SIZE = 65_536;
@@ -88,7 +88,9 @@ export function socketWithSharedRead(handle: object): Socket {
     writable: true,
   };
   // The type of the options does not know the handle.
-  const socket: Socket = Reflect.construct(Socket, [options]);
+  const socket: Socket = Reflect.construct(builtin("node:net").Socket, [
+    options,
+  ]);
   Reflect.set(socket, SHARED_READ, onread);
   return socket;
 }

@@ -4,11 +4,9 @@
  * @module
  */
 
-import { BlockList, isIP } from "node:net";
-import { env } from "node:process";
 import { ConfigError } from "../../base/errors.ts";
 import { refuseOption } from "../../base/options.ts";
-import { onDeno } from "../../base/runtime.ts";
+import { builtin, onDeno } from "../../base/runtime.ts";
 import { HandshakeError } from "../../handshake/errors.ts";
 import { unreachable } from "../stream/open_failure.ts";
 
@@ -180,7 +178,7 @@ function readEnv(name: string): { name: string; value: string } | undefined {
 function read(variable: string): string | undefined {
   const mayRead = !onDeno ||
     Deno.permissions.querySync({ name: "env", variable }).state === "granted";
-  return mayRead ? env[variable] || undefined : undefined;
+  return mayRead ? globalThis.process.env[variable] || undefined : undefined;
 }
 
 /** Names below `localhost` are loopback too (RFC 6761, section 6.3). */
@@ -210,6 +208,7 @@ export function isExempt(url: URL, list: string): boolean {
 }
 
 function matches(entry: string, host: string, port: string): boolean {
+  const { BlockList, isIP } = builtin("node:net");
   // An address with colons has a port only after brackets.
   const isBareIpv6 = isIP(entry.split("/", 1)[0] ?? "") === 6;
   const [, name = "", prefix, only] = isBareIpv6
@@ -236,7 +235,7 @@ function matches(entry: string, host: string, port: string): boolean {
 /** Returns a host in the form that `URL` gives it: in lower case, names in ASCII, addresses without leading zeros. */
 function canonical(name: string): string {
   const bare = name.replace(/^\[|\]$/g, "");
-  const host = isIP(bare) === 6 ? `[${bare}]` : bare;
+  const host = builtin("node:net").isIP(bare) === 6 ? `[${bare}]` : bare;
   const parsed = URL.parse(`http://${host}/`)?.hostname ?? bare.toLowerCase();
   return stripDot(parsed.replace(/^\[|\]$/g, ""));
 }

@@ -1,5 +1,6 @@
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import { ConfigError } from "../../base/errors.ts";
+import { builtin } from "../../base/runtime.ts";
 
 const FIRST_CERTIFICATE =
   /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/;
@@ -91,6 +92,7 @@ function listKindOf(value: unknown): string {
  * @throws If there is none.
  */
 function readCertificate(text: string): X509Certificate {
+  const { X509Certificate } = builtin("node:crypto");
   return new X509Certificate(FIRST_CERTIFICATE.exec(text)?.[0] ?? text);
 }
 
@@ -106,6 +108,7 @@ function isCertificate(text: unknown): text is string {
 
 /** Whether the key belongs to the certificate. A key that only the runtime's TLS can read counts as one that does. */
 function matches(cert: string, key: string): boolean {
+  const { createPrivateKey } = builtin("node:crypto");
   try {
     return readCertificate(cert).checkPrivateKey(createPrivateKey(key));
   } catch {

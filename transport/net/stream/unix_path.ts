@@ -1,10 +1,6 @@
 import { Buffer } from "node:buffer";
-import { platform } from "node:process";
 import { ConfigError } from "../../base/errors.ts";
 import { refuseOption } from "../../base/options.ts";
-
-/** The maximum length of the path of a Unix socket in bytes, which is that of the system's structure for it. */
-const MAX_BYTES = platform === "linux" ? 107 : 103;
 
 /**
  * Checks the path of a Unix socket.
@@ -17,12 +13,15 @@ export function checkUnixPath(field: string, path: unknown): void {
   if (typeof path !== "string" || path === "" || path.includes("\0", 1)) {
     throw refuseOption(field, "a path", path);
   }
+  const { platform } = globalThis.process;
   const size = Buffer.byteLength(path);
-  if (size > MAX_BYTES && platform !== "win32") {
+  // The size of the system's structure for addresses.
+  const maxSize = platform === "linux" ? 107 : 103;
+  if (size > maxSize && platform !== "win32") {
     throw new ConfigError(
       "invalid-option",
       field,
-      `Cannot use option ${field}: it must be a path of at most ${MAX_BYTES} bytes, and has ${size}.`,
+      `Cannot use option ${field}: it must be a path of at most ${maxSize} bytes, and has ${size}.`,
     );
   }
 }

@@ -1,4 +1,4 @@
-import { createDeflateRaw, createInflateRaw } from "node:zlib";
+import { builtin } from "../../base/runtime.ts";
 import type { Deflater, Inflater } from "./compression.ts";
 import { ProtocolError } from "./errors.ts";
 import type { CodecOptions, CompressionCodec } from "./compression.ts";
@@ -133,7 +133,12 @@ export class ZlibDeflater implements Deflater {
     if (this.#closed) return NOTHING;
     const { windowBits, level, memLevel, noContextTakeover } = this.#options;
     const zlib = this.#zlib ??= new Zlib(
-      createDeflateRaw({ windowBits, level, memLevel, chunkSize: 64 }),
+      builtin("node:zlib").createDeflateRaw({
+        windowBits,
+        level,
+        memLevel,
+        chunkSize: 64,
+      }),
     );
     const output = new Output();
     const flush = last ? Z_SYNC_FLUSH : Z_NO_FLUSH;
@@ -171,7 +176,7 @@ export class ZlibInflater implements Inflater {
     if (this.#closed) return NOTHING;
     const { windowBits, noContextTakeover } = this.#options;
     const zlib = this.#zlib ??= new Zlib(
-      createInflateRaw({
+      builtin("node:zlib").createInflateRaw({
         // zlib uses 9 if it is asked for 8, so its peers have to accept that.
         windowBits: Math.max(windowBits, MIN_WINDOW_BITS),
         chunkSize: 64,
@@ -243,7 +248,7 @@ let supported: boolean | undefined;
 /** Whether this runtime's `node:zlib` has what the codec of the library needs. */
 export function isDeflateSupported(): boolean {
   if (supported === undefined) {
-    const stream = createDeflateRaw({ chunkSize: 64 });
+    const stream = builtin("node:zlib").createDeflateRaw({ chunkSize: 64 });
     supported = isHandle(Reflect.get(stream, "_handle")) &&
       Reflect.get(stream, "_writeState") instanceof Uint32Array;
     stream.close();
