@@ -166,7 +166,9 @@ export function checkChoices(
     if (wrong !== undefined) {
       throw refuseOption(
         "origins",
-        "a list of origins such as https://app.example, without a path (left out to accept all)",
+        `a list of origins as browsers send them, such as ${
+          originOf(wrong)
+        } (left out to accept all)`,
         wrong,
       );
     }
@@ -181,9 +183,16 @@ function isTexts(field: string, value: unknown): value is string[] {
   throw refuseOption(field, "a list of strings or a function", value);
 }
 
+/** The origin that was probably meant. */
+function originOf(text: string): string {
+  const origin = URL.parse(text)?.origin ?? "null";
+  return origin === "null" ? "https://app.example" : origin;
+}
+
 /** Whether a browser may send this as `Origin` (RFC 6454, section 6.2). */
 function isOrigin(text: string): boolean {
-  if (text === "null") return true;
+  // Pages from files send the first, and the second if they may read other files, as in Electron.
+  if (text === "null" || text === "file://") return true;
   const url = URL.parse(text);
   // URL gives schemes that it does not know no origin, for example those of browser extensions.
   return url !== null &&

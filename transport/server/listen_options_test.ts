@@ -11,8 +11,16 @@ import {
   SERVER_KEY,
 } from "../_support/certificates.ts";
 import { ConfigError } from "../base/errors.ts";
+import { dialRaw } from "../client/dial_raw.ts";
 import { HandshakeError } from "../handshake/errors.ts";
-import { ask, HOST, listenHere, request, TLS } from "./_support/listening.ts";
+import {
+  ask,
+  HOST,
+  listenHere,
+  next,
+  request,
+  TLS,
+} from "./_support/listening.ts";
 import { NONSENSE } from "../handshake/_support/nonsense.ts";
 import { listen } from "./listen.ts";
 
@@ -122,15 +130,40 @@ Deno.test("listen refuses at once options with which no peer could be accepted",
 });
 
 Deno.test("origins of every kind that browsers send can be listed", async () => {
-  await using _server = listenHere({
-    origins: [
-      "https://app.example",
-      "http://localhost:8080",
-      "http://[::1]",
-      "chrome-extension://abcdef",
-      "null",
-    ],
-  });
+  const origins = [
+    "https://app.example",
+    "http://localhost:8080",
+    "http://[::1]",
+    "chrome-extension://abcdef",
+    "file://",
+    "null",
+  ];
+  await using server = listenHere({ origins });
+  for (const origin of origins) {
+    const dialled = dialRaw(server.url, { headers: { origin } });
+    const incoming = await next(server.incoming);
+    for (const socket of [incoming.accept(), await dialled]) socket.terminate();
+  }
+});
+
+Deno.test("an origin that browsers do not send is refused with what they send", () => {
+  for (
+    const [origin, sent] of [
+      ["https://app.example/", "https://app.example"],
+      ["https://app.example:443", "https://app.example"],
+      ["https://m\u{fc}ller.example/a", "https://xn--mller-kva.example"],
+      ["HTTP://LOCALHOST:5173", "http://localhost:5173"],
+      ["file:///", "https://app.example"],
+      ["localhost:5173", "https://app.example"],
+      ["*", "https://app.example"],
+    ]
+  ) {
+    assertThrows(
+      () => listen({ origins: [`${origin}`] }),
+      ConfigError,
+      `such as ${sent} (left out to accept all), and is "${origin}".`,
+    );
+  }
 });
 
 for (
