@@ -234,8 +234,8 @@ export class Connection implements AsyncDisposable {
    * Sends a message. Resolves when the message is buffered and the buffer is below `highWaterMark`, which is usually at
    * once. A caller that awaits each call never sends faster than the peer reads.
    *
-   * - The bytes belong to the caller again when the promise has resolved. Binary messages of 64 KiB and more are sent
-   *   from the caller's memory and resolve when they are written, unless a signal or a timeout is given.
+   * - The bytes belong to the caller again when the promise has resolved. Binary messages of more than 64 KiB are
+   *   sent from the caller's memory and resolve when they are written, unless a signal or a timeout is given.
    * - The signal and the timeout end the wait. A message that is not buffered yet is not sent then.
    * - If both sides await `send` in the loop in which they read, both may wait until `writeTimeout` ends the
    *   connection.

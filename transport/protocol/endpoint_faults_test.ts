@@ -168,7 +168,7 @@ for (const role of ["client", "server"] as const) {
     const inPlace = role === "server";
     for (const fails of [false, true]) {
       const rig = new Rig(role);
-      const data = new Uint8Array(66_000);
+      const data = new Uint8Array(67_000);
       const results: boolean[] = [];
       rig.endpoint.lend(data, (written) => void results.push(written));
       rig.endpoint.take();

@@ -22,8 +22,8 @@ import type {
   SocketStartOptions,
 } from "./socket.ts";
 
-/** Binary messages of this size and more are sent from the caller's memory, without a copy. */
-const LEND_AT = 65_536;
+/** Larger binary messages are sent from the caller's memory, without a copy. */
+const MAX_COPIED = 65_536;
 
 /** Options of a {@link RawSocket}: what the opening handshake has agreed on, and limits. */
 export interface RawSocketOptions extends Omit<SocketOptions, "compression"> {
@@ -175,7 +175,7 @@ export class RawSocket implements Socket {
   }
 
   /**
-   * Queues a message. Binary messages of 64 KiB and more are not copied, unless `copy` is set.
+   * Queues a message. Binary messages of more than 64 KiB are not copied, unless `copy` is set.
    *
    * @returns Nothing if the caller may change the bytes at once. Otherwise a promise that resolves when the caller may
    * change them, and rejects if the connection ends before all of them are written.
@@ -183,7 +183,7 @@ export class RawSocket implements Socket {
    */
   write(data: Message, copy = false): Promise<void> | undefined {
     if (
-      !copy && typeof data !== "string" && data.length >= LEND_AT &&
+      !copy && typeof data !== "string" && data.length > MAX_COPIED &&
       this.#deflater === undefined
     ) return this.#driver.lend(data);
     this.#driver.send(data);

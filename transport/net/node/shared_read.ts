@@ -1,8 +1,11 @@
 import type { Socket } from "node:net";
 import { builtin, onDeno } from "../../base/runtime.ts";
 
-/** The maximum number of bytes that one read into shared memory returns. */
-const READ_SIZE = 65_536;
+/**
+ * The maximum number of bytes that one read into shared memory returns: 64 KiB of payload, and headers. Peers that send
+ * 64 messages of 1 KiB at a time would need two reads otherwise, which costs a fifth more.
+ */
+const READ_SIZE = 66_560;
 /** The maximum number of bytes of one read into memory of the handler, so that other connections do not wait long. */
 const MAX_DIRECT = 1_048_576;
 

@@ -7,12 +7,10 @@ import {
   isWholeUtf8,
 } from "../wire/utf8.ts";
 
-const FIRST_CAPACITY = 4096;
 /** When this many bytes have arrived and as many are expected, it is faster to read the rest directly. */
 export const DIRECT_SIZE = 65_536;
 
-/** From this many bytes on, the announced size is trusted more: the memory grows in larger steps. */
-const TRUSTED_SIZE = 16_384;
+const FIRST_CAPACITY = 4096;
 
 /**
  * Returns the maximum memory of a message of which `arrived` bytes have arrived. A header alone gets almost nothing:
@@ -20,9 +18,7 @@ const TRUSTED_SIZE = 16_384;
  * memory.
  */
 function earnedCapacity(arrived: number): number {
-  return arrived < TRUSTED_SIZE
-    ? Math.max(FIRST_CAPACITY, arrived * 4)
-    : arrived * 32;
+  return Math.max(FIRST_CAPACITY, arrived * 32);
 }
 
 /**

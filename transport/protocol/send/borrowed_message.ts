@@ -5,18 +5,16 @@
  */
 
 import { ConnectionError } from "../../base/errors.ts";
-import { LARGE_BUFFER } from "./buffer_pool.ts";
 import {
   headerSizeFor,
-  MAX_HEADER_SIZE,
   OPCODE_BINARY,
   OPCODE_CONTINUATION,
   writeHeader,
 } from "../wire/frame.ts";
 import { type MaskView, rotateKey } from "../wire/mask.ts";
 
-/** The maximum payload of a fragment that fits into one buffer with its header. */
-export const MAX_FRAGMENT = LARGE_BUFFER - MAX_HEADER_SIZE;
+/** The maximum payload of a fragment: its length fits into two bytes, and it fits into one buffer with its header. */
+export const MAX_FRAGMENT = 65_535;
 /** The maximum size of a piece that is written at a time: from this size on, dividing a write costs no throughput. */
 const MAX_PIECE = 262_144;
 

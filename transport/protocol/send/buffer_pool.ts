@@ -2,8 +2,11 @@ import { MaskView } from "../wire/mask.ts";
 
 /** Size in bytes of the buffer that a sender begins with. */
 export const SMALL_BUFFER = 4096;
-/** Size in bytes of the buffer that a sender changes to when it has more to send. */
-export const LARGE_BUFFER = 65_536;
+/**
+ * Size in bytes of the buffer that a sender changes to when it has more to send: 64 KiB of payload, and headers, so that
+ * four messages of 16 KiB fit, not three.
+ */
+export const LARGE_BUFFER = 66_560;
 
 /** The maximum number of unused buffers that are kept of each size: 1 MiB and 8 MiB in all. */
 const MAX_SMALL = 256;
@@ -13,7 +16,7 @@ const small: MaskView[] = [];
 const large: MaskView[] = [];
 
 /**
- * Takes a buffer of at least `size` bytes, at most 65,536, with undefined content.
+ * Takes a buffer of at least `size` bytes, at most 66,560, with undefined content.
  *
  * All connections share the pool and keep a buffer only while it contains something, so idle connections have none.
  */

@@ -185,8 +185,8 @@ export class Sender {
    * are masked piece by piece as they are taken. The bytes are not changed, and must not change before `done`. If they
    * are detached, `take` throws.
    *
-   * Messages that are small, compressed, or in a resizable or shared buffer are copied at once. If `fragmentSize` is
-   * more than 65,522, the frames have 65,522 bytes.
+   * Messages of less than 66,560 bytes, and those that are compressed, or in a resizable or shared buffer, are copied
+   * at once. If `fragmentSize` is more than 65,535, the frames have 65,535 bytes.
    *
    * @param done Called once the bytes are no longer needed, with whether they were written; possibly before this
    * returns. It must not throw.
