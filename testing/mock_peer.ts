@@ -135,7 +135,7 @@ export class MockPeer implements ByteStream {
       const bytes = piece.slice();
       // Before the call, in which the test may let the peer send more.
       this.#sender.release();
-      this.act((handler) => handler.data(bytes));
+      this.act((handler) => handler.data(bytes, false));
     }
   }
 

@@ -15,7 +15,6 @@ const usesDeno = Deno.args[0] === "deno";
 
 /** Writes what it reads, and reads on when that is written. */
 class Echo implements ByteStreamHandler {
-  readonly keepsData = true;
   readonly #stream: ByteStream;
 
   constructor(stream: ByteStream) {
@@ -24,8 +23,9 @@ class Echo implements ByteStreamHandler {
     stream.resume();
   }
 
-  data(bytes: Uint8Array): void {
-    if (!this.#stream.write(bytes)) this.#stream.pause();
+  data(bytes: Uint8Array, borrowed: boolean): void {
+    const kept = borrowed ? bytes.slice() : bytes;
+    if (!this.#stream.write(kept)) this.#stream.pause();
   }
 
   drain(): void {

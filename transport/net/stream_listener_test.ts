@@ -55,8 +55,7 @@ async function echoAll(listener: StreamListener): Promise<void> {
     if (accepted === undefined) return;
     const { stream } = accepted;
     stream.attach({
-      keepsData: true,
-      data: (bytes) => void stream.write(bytes),
+      data: (bytes) => void stream.write(bytes.slice()),
       end: () => stream.destroy(),
       drain() {},
       writeError() {},

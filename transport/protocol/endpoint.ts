@@ -153,16 +153,12 @@ export class Endpoint {
   }
 
   /**
-   * Whether messages are views of the bytes that {@link Endpoint.receive} takes, so that these must never be written
-   * again.
+   * Takes bytes that were received. They may be changed in place.
+   *
+   * @param borrowed See {@link Receiver.push}.
    */
-  get keepsInput(): boolean {
-    return this.#receiving.keepsInput;
-  }
-
-  /** Takes bytes that were received. They may be changed in place. */
-  receive(bytes: Uint8Array, now: number): void {
-    this.#receiving.receive(bytes, now);
+  receive(bytes: Uint8Array, now: number, borrowed = false): void {
+    this.#receiving.receive(bytes, now, borrowed);
     this.#lifecycle.afterInput(now);
   }
 

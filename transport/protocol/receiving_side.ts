@@ -38,8 +38,8 @@ type ReceivedActivity = {
  */
 export class ReceivingSide implements ReceiverHandler {
   frame?: (header: FrameHeader) => void;
-  /** Whether messages are views of the bytes that are received. */
-  readonly keepsInput: boolean;
+  /** Whether bytes that are not borrowed stay valid. */
+  readonly #keepsInput: boolean;
   readonly #handler: EndpointHandler;
   readonly #sender: Sender;
   readonly #activity: ReceivedActivity;
@@ -80,7 +80,7 @@ export class ReceivingSide implements ReceiverHandler {
     this.#handler = handler;
     this.#sender = sending.sender;
     this.#activity = activity;
-    this.keepsInput = options.binary === "view";
+    this.#keepsInput = options.binary === "view";
     this.#receiver = new Receiver(this, options);
   }
 
@@ -101,11 +101,11 @@ export class ReceivingSide implements ReceiverHandler {
   }
 
   /** Parses bytes that have arrived. */
-  receive(bytes: Uint8Array, now: number): void {
+  receive(bytes: Uint8Array, now: number, borrowed: boolean): void {
     this.#begin(bytes.length, now);
     if (this.ready) {
-      this.#parse(bytes);
-      if (!this.keepsInput) this.#rest = this.#rest?.slice();
+      this.#parse(bytes, borrowed);
+      if (borrowed || !this.#keepsInput) this.#rest = this.#rest?.slice();
     } else {
       // The stream did not stop reading in time.
       const rest = this.#rest;
@@ -222,7 +222,7 @@ export class ReceivingSide implements ReceiverHandler {
     if (rest === undefined || this.#parsing || this.#paced) return;
     this.#rest = undefined;
     this.controls = 0;
-    if (rest.length > 0) this.#parse(rest);
+    if (rest.length > 0) this.#parse(rest, false);
     else {
       this.fault = { thrown: bufferDetached() };
     }
@@ -230,13 +230,13 @@ export class ReceivingSide implements ReceiverHandler {
     this.delivered = true;
   }
 
-  #parse(bytes: Uint8Array): void {
+  #parse(bytes: Uint8Array, borrowed: boolean): void {
     if (this.#ignores()) return;
     const { length } = bytes;
     let count = length;
     this.#parsing = true;
     try {
-      count = this.#receiver.push(bytes);
+      count = this.#receiver.push(bytes, borrowed);
     } catch (thrown) {
       this.fault = { thrown };
     }

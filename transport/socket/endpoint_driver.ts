@@ -36,7 +36,6 @@ const MAX_FLUSHES = 8;
 export class EndpointDriver
   implements ByteStreamHandler, EndpointHandler, Flushable {
   readonly endpoint: Endpoint;
-  readonly keepsData: boolean;
   /** Tells the reader of a ping, if it wants to know. */
   ping?: (payload: Uint8Array) => void;
   /** Whether messages are lent to the reader. */
@@ -92,7 +91,6 @@ export class EndpointDriver
     this.#flushSoon = options.flushSoon ?? flushSoon;
     this.#onEnd = options.onEnd;
     this.endpoint = new Endpoint(this, protocol, this.#clock.now());
-    this.keepsData = this.endpoint.keepsInput;
     this.#lends = protocol.binary === "borrow";
     stream.attach(this);
     this.flush();
@@ -190,16 +188,16 @@ export class EndpointDriver
 
   // What the stream reports.
 
-  data(bytes: Uint8Array): void {
-    if (!this.#lends) return this.#take(bytes);
+  data(bytes: Uint8Array, borrowed: boolean): void {
+    if (!this.#lends) return this.#take(bytes, borrowed);
     const copy = copyToLend(bytes);
-    this.#take(copy);
+    this.#take(copy, true);
     endLoan(copy);
   }
 
-  #take(bytes: Uint8Array): void {
+  #take(bytes: Uint8Array, borrowed: boolean): void {
     this.#received();
-    this.endpoint.receive(bytes, this.#clock.now());
+    this.endpoint.receive(bytes, this.#clock.now(), borrowed);
     this.#settle();
   }
 
@@ -339,7 +337,7 @@ export class EndpointDriver
     if (early !== undefined) {
       this.#early = undefined;
       // Not lent, since this may be called by a reader to whom a message is lent.
-      return this.#take(early);
+      return this.#take(early, false);
     }
     this.#reading = reading;
     if (reading) this.#stream.resume();

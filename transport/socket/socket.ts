@@ -192,7 +192,7 @@ export interface Fragment {
  * - `"copy"`: each message has a buffer of its own.
  * - `"view"`: each message is a view of the memory into which it was read, without a copy. It may share that memory
  *   with other messages of the same connection. The memory is never written again. A message that you keep also keeps
- *   its neighbours in memory (at most 64 KiB), and transferring its buffer empties its neighbours.
+ *   its neighbours in memory (at most 65 KiB), and transferring its buffer empties its neighbours.
  * - `"borrow"`: each message is a view that is valid until {@link SocketReader.message} returns. Only for sockets that
  *   are used without a connection.
  */

@@ -24,8 +24,8 @@ export function pattern(at: number, length: number): Uint8Array<ArrayBuffer> {
 
 /** One end of a stream: sends the pattern, and checks what arrives against it. */
 export class StreamEnd implements ByteStreamHandler {
-  /** Looked at by the stream before each read. */
-  keepsData = false;
+  /** Whether what arrives is kept. */
+  keeps = false;
   /** Bytes that arrived. */
   received = 0;
   /** Bytes that were sent and taken by the system. */
@@ -35,7 +35,7 @@ export class StreamEnd implements ByteStreamHandler {
   readonly calls: string[] = [];
   /** What arrived at the wrong place or time. */
   readonly wrong: string[] = [];
-  /** Everything that arrived, if `keepsData`. */
+  /** Everything that arrived, if `keeps`. */
   readonly kept: Uint8Array[] = [];
   /** Called with the bytes that have arrived. */
   onData: (bytes: Uint8Array) => void = () => {};
@@ -67,14 +67,14 @@ export class StreamEnd implements ByteStreamHandler {
     this.#all.clear();
   }
 
-  data(bytes: Uint8Array<ArrayBuffer>): void {
+  data(bytes: Uint8Array<ArrayBuffer>, borrowed: boolean): void {
     if (this.#isPaused) this.wrong.push(`data while paused: ${bytes.length}`);
     if (bytes.length === 0) this.wrong.push("data without a byte");
     this.#check(bytes);
-    if (this.keepsData) this.kept.push(bytes);
+    if (this.keeps) this.kept.push(borrowed ? bytes.slice() : bytes);
     this.#count(bytes);
     // Its memory is the handler's to change.
-    if (!this.keepsData) bytes.fill(0);
+    if (borrowed || !this.keeps) bytes.fill(0);
   }
 
   end(): void {
@@ -219,6 +219,6 @@ export class TargetEnd extends StreamEnd {
     const bytes = this.#target?.slice(0, count) ?? new Uint8Array(0);
     this.filledBytes += count;
     this.#target = undefined;
-    this.data(bytes);
+    this.data(bytes, true);
   }
 }

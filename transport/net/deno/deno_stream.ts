@@ -8,7 +8,6 @@ import { toError } from "../../base/errors.ts";
 import { onDeno } from "../../base/runtime.ts";
 import type { PeerAddress } from "../stream/address.ts";
 import type { ByteStream, ByteStreamHandler } from "../stream/byte_stream.ts";
-import { KeptMemory } from "../stream/kept_memory.ts";
 import type { PullStream } from "../stream/pull_stream.ts";
 import { refusedWrite } from "../stream/stream_errors.ts";
 import { ReadBuffer } from "./read_buffer.ts";
@@ -25,7 +24,6 @@ export class DenoStream implements ByteStream {
   readonly #conn: PullStream;
   readonly #buffer = new ReadBuffer();
   /** Created only for a handler that keeps data. */
-  #kept: KeptMemory | undefined;
   #handler: ByteStreamHandler | undefined;
 
   #paused = true;
@@ -168,12 +166,7 @@ export class DenoStream implements ByteStream {
     if (count === null) return this.#endReading(handler);
     this.#buffer.used(count === memory.length, performance.now());
     const bytes = memory.subarray(0, count);
-    // Nothing is read into memory that the handler has: it may be transferred while the read waits.
-    handler.data(
-      handler.keepsData === true
-        ? (this.#kept ??= new KeptMemory()).copy(bytes)
-        : bytes,
-    );
+    handler.data(bytes, true);
   }
 
   #deliverFilled(handler: ByteStreamHandler, count: number | null): void {

@@ -13,7 +13,6 @@ import type { PeerAddress } from "../stream/address.ts";
 import type { ByteStream, ByteStreamHandler } from "../stream/byte_stream.ts";
 import { type Writer, writerFor } from "./node_writer.ts";
 import { type ReadSwitch, readSwitchOf } from "./read_switch.ts";
-import { KeptMemory } from "../stream/kept_memory.ts";
 import { refusedWrite } from "../stream/stream_errors.ts";
 import type { SharedRead, SharedReadHandler } from "./shared_read.ts";
 
@@ -64,7 +63,6 @@ export class NodeStream implements ByteStream {
   /** Whether what the duplex emits is ours alone: the handler may change it. */
   readonly #ownsData: boolean;
   readonly #reading: ReadSwitch;
-  #kept: KeptMemory | undefined;
   /** Created only if it is needed, like the memory that is kept, since there may be many idle connections. */
   #onData: ((chunk: unknown) => void) | undefined;
   #handler: ByteStreamHandler | undefined;
@@ -210,7 +208,7 @@ export class NodeStream implements ByteStream {
     if (this.#destroyed || !(chunk instanceof Uint8Array)) return;
     const bytes = this.#ownsData ? toBytes(chunk) : new Uint8Array(chunk);
     if (this.#paused) this.#hold(bytes);
-    else this.#handler?.data(bytes);
+    else this.#handler?.data(bytes, false);
   }
 
   #readShared(bytes: Uint8Array<ArrayBuffer>): void {
@@ -221,13 +219,7 @@ export class NodeStream implements ByteStream {
         return this.#hold(new Uint8Array(rest));
       }
       const target = handler.target?.();
-      if (target === undefined) {
-        return handler.data(
-          handler.keepsData === true
-            ? (this.#kept ??= new KeptMemory()).copy(rest)
-            : rest,
-        );
-      }
+      if (target === undefined) return handler.data(rest, true);
       const count = Math.min(target.length, rest.length);
       target.set(rest.subarray(0, count));
       rest = rest.subarray(count);
@@ -332,7 +324,7 @@ export class NodeStream implements ByteStream {
       const bytes = this.#held.shift();
       if (bytes === undefined) break;
       this.#heldBytes -= bytes.length;
-      this.#handler.data(bytes);
+      this.#handler.data(bytes, false);
     }
     if (this.#paused || this.#handler === undefined) return;
     if (this.#peerEnd === "ended") {

@@ -21,24 +21,14 @@ export const MAX_WRITE_SIZE = 262_144;
  */
 export interface ByteStreamHandler {
   /**
-   * Whether the bytes that {@link data} receives stay valid after it has returned. The stream looks at it before each
-   * read.
-   *
-   * With `true` they belong to the handler for good, which may cost a copy into memory that is not shared between
-   * connections; the bytes of several calls may still share one `ArrayBuffer`, so a handler must not transfer or resize
-   * it.
-   *
-   * @default {false}
-   */
-  readonly keepsData?: boolean;
-  /**
    * Receives bytes that have arrived, in order. Not called while the stream is paused.
    *
-   * The handler may change the bytes in place. They are valid until it returns, see {@link keepsData}: a handler that
-   * pauses the stream in the middle must copy what it has not looked at. It must not transfer their buffer, which other
-   * streams may use too.
+   * The handler may change the bytes in place.
+   *
+   * @param borrowed Whether the bytes are valid only until it returns, in memory that other streams read into too: the
+   * handler must copy what it keeps, and must not transfer the buffer. Otherwise they belong to the handler.
    */
-  data(bytes: Uint8Array<ArrayBuffer>): void;
+  data(bytes: Uint8Array<ArrayBuffer>, borrowed: boolean): void;
   /**
    * Returns memory for the next bytes of the stream, such as the rest of a large message, which are then stored there
    * directly. Only streams that can read into memory of the handler call it; others call {@link data}. The memory

@@ -187,7 +187,7 @@ export class MemoryStream implements ByteStream {
       const bytes = this.#unread.shift();
       if (bytes === undefined) break;
       this.#unreadBytes -= bytes.length;
-      this.#handler.data(bytes);
+      this.#handler.data(bytes, false);
       if (this.#peer !== undefined) this.#peer.#move();
     }
     if (this.#destroyed) return;

@@ -66,8 +66,7 @@ export class PullAdapter implements PullStream {
   constructor(stream: ByteStream) {
     this.#stream = stream;
     stream.attach({
-      keepsData: true,
-      data: (bytes) => this.#onData(bytes),
+      data: (bytes, borrowed) => this.#onData(bytes, borrowed),
       target: () => this.#target(),
       filled: (count) => this.#settleRead(count),
       end: () => this.#onEnd(),
@@ -151,10 +150,13 @@ export class PullAdapter implements PullStream {
       : buffer;
   }
 
-  #onData(bytes: Uint8Array): void {
+  #onData(bytes: Uint8Array, borrowed: boolean): void {
     const read = this.#read;
     const count = Math.min(bytes.length, read?.buffer.length ?? 0);
-    if (count < bytes.length) this.#unread = bytes.subarray(count);
+    if (count < bytes.length) {
+      const rest = bytes.subarray(count);
+      this.#unread = borrowed ? rest.slice() : rest;
+    }
     if (count > 0) read?.buffer.set(bytes.subarray(0, count));
     this.#settleRead(count);
   }

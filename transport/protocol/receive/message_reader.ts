@@ -181,6 +181,7 @@ export class MessageReader {
     if (isText) assembly.checkText(ends, offset);
     if (!ends) return false;
     const { size } = assembly;
+    if (!isText) this.#window.noteSize(size);
     this.#complete(
       isText ? assembly.takeText() : assembly.takeBytes(this.#copies),
       size,

@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { invalidUtf8, textTooLong } from "../wire/errors.ts";
 import { MaskView } from "../wire/mask.ts";
 import { decodeAscii, decodeUtf8, findInvalidUtf8 } from "../wire/utf8.ts";
+import { KeptMemory } from "./kept_memory.ts";
 
 /**
  * How binary messages are handed over.
@@ -31,8 +32,10 @@ class ReceivedMemory extends MaskView {
 }
 
 const EMPTY = new ReceivedMemory(new ArrayBuffer(0));
+/** From this many bytes on, a copy of a payload costs less than its part of a copy of all the bytes around it. */
+const LARGE = 16_384;
 /** Larger memory is not kept in {@link latest}. */
-const MAX_LATEST = 65_536;
+const MAX_LATEST = 131_072;
 
 /**
  * The borrowed memory that a window was moved to last. The streams of a thread may all read into the same memory, and
@@ -62,19 +65,30 @@ export class ReceiveWindow {
   origin = 0;
   readonly #masked: boolean;
   readonly #mode: BinaryMode;
+  /** Whether payloads are copied one by one. */
+  #copies: boolean;
+  #kept: KeptMemory | undefined;
+  /** Whether the last binary message was small. */
+  #small = true;
 
   /** Creates a window for payloads that are masked or not. */
   constructor(masked: boolean, binary: BinaryMode) {
     this.#masked = masked;
     this.#mode = binary;
+    this.#copies = binary === "copy";
   }
 
-  /** Moves to the memory that the next bytes are in. */
-  move(buffer: ArrayBufferLike): void {
-    if (buffer === this.view.buffer) return;
-    this.view = this.#mode === "view"
-      ? new ReceivedMemory(buffer)
-      : borrowedMemory(buffer);
+  /**
+   * Moves to the next bytes.
+   *
+   * @param borrowed See {@link Receiver.push}.
+   * @returns Where they begin in the memory.
+   */
+  move(bytes: Uint8Array, borrowed: boolean): number {
+    if (this.#mode === "view") return this.#moveView(bytes, borrowed);
+    const { buffer, byteOffset } = bytes;
+    if (buffer !== this.view.buffer) this.view = borrowedMemory(buffer);
+    return byteOffset;
   }
 
   /** Releases the memory. */
@@ -108,9 +122,30 @@ export class ReceiveWindow {
   binary(start: number, stop: number, key: number): Uint8Array {
     const view = this.view;
     if (this.#masked) view.mask(start, stop, key);
-    return this.#mode === "copy"
+    this.noteSize(stop - start);
+    return this.#copies
       ? view.bytes.slice(start, stop)
       : view.bytes.subarray(start, stop);
+  }
+
+  /** Learns the size of a binary message: the next ones are likely to be as large. */
+  noteSize(size: number): void {
+    this.#small = size < LARGE;
+  }
+
+  /** Small payloads are views of one copy of all the bytes. Large ones are copied one by one, which costs less then. */
+  #moveView(bytes: Uint8Array, borrowed: boolean): number {
+    this.#copies = borrowed && !this.#small;
+    const source = borrowed && !this.#copies
+      ? (this.#kept ??= new KeptMemory()).copy(bytes)
+      : bytes;
+    const { buffer, byteOffset } = source;
+    if (buffer !== this.view.buffer) {
+      this.view = this.#copies
+        ? borrowedMemory(buffer)
+        : new ReceivedMemory(buffer);
+    }
+    return byteOffset;
   }
 }
 

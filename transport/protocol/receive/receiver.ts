@@ -148,17 +148,19 @@ export class Receiver {
   /**
    * Takes bytes. They may be unmasked in place; what was not consumed is unchanged.
    *
+   * @param borrowed Whether the bytes may be written again after this has returned. With `binary: "view"` they may not
+   * by default: then messages are views of a copy, or copies.
    * @returns How many bytes were consumed: fewer than all only if the handler returned `false`, or if a close frame
    * came. Once closed, all bytes are consumed and ignored.
    * @throws {ProtocolError} At the first violation, and the same one ever after.
    */
-  push(bytes: Uint8Array): number {
+  push(bytes: Uint8Array, borrowed = false): number {
     if (this.#state !== "open") {
       if (this.#state === "failed") throw this.#failure;
       return bytes.length;
     }
-    const { buffer, byteOffset: start, length } = bytes;
-    this.#window.move(buffer);
+    const { length } = bytes;
+    const start = this.#window.move(bytes, borrowed);
     this.#pos = start;
     this.#window.origin = this.#taken - start;
     try {

@@ -134,6 +134,69 @@ Deno.test("receiver: views and borrowed messages lie in the bytes that were push
   }
 });
 
+Deno.test("receiver: views of borrowed bytes stay as they are, and keep no more than one push in memory", () => {
+  for (const role of ["server", "client"] as const) {
+    const from = role === "server" ? "client" : "server";
+    const seen: (string | Uint8Array)[] = [];
+    const receiver = new Receiver(quiet((data) => seen.push(data) > 0), {
+      ...NO_LIMITS,
+      role,
+      binary: "view",
+    });
+    const expected: (string | Uint8Array)[] = [];
+    const memory = new Uint8Array(65_536);
+    // Small and large messages, text, and nothing but text, in every order.
+    const mixes = [[125, 3], [5_000], [5_000, 9_000], [7], ["é", 40, 6_000]];
+    for (const a of mixes) {
+      for (const b of [...mixes, ["a", "b"]]) {
+        const frames = [...a, ...b].map((item) => {
+          const data = typeof item === "string" ? item : pattern(item);
+          expected.push(data);
+          return frame(from, typeof data === "string" ? 0x81 : 0x82, data);
+        });
+        const bytes = join(...frames);
+        // In two pushes, so that a frame is torn.
+        const middle = bytes.length - 5;
+        for (const part of [bytes.slice(0, middle), bytes.slice(middle)]) {
+          memory.set(part);
+          receiver.push(memory.subarray(0, part.length), true);
+          memory.fill(0);
+        }
+      }
+    }
+    assertEquals(seen, expected);
+    for (const data of seen) {
+      if (typeof data === "string") continue;
+      assert(data.buffer !== memory.buffer);
+      assert(data.buffer.byteLength <= memory.length);
+    }
+  }
+});
+
+Deno.test("receiver: small views of one push share memory, large ones have their own", () => {
+  for (const [size, shared] of [[100, true], [40_000, false]] as const) {
+    const seen: Uint8Array[] = [];
+    const receiver = new Receiver(
+      quiet((data) => {
+        assert(typeof data !== "string");
+        return seen.push(data) > 0;
+      }),
+      { ...NO_LIMITS, role: "server", binary: "view" },
+    );
+    const bytes = join(
+      frame("client", 0x82, pattern(size)),
+      frame("client", 0x82, pattern(size)),
+    );
+    // The first push shows how large the messages are.
+    receiver.push(bytes.slice(), true);
+    receiver.push(bytes.slice(), true);
+    const [, , third, fourth] = seen;
+    assertEquals(third, pattern(size));
+    assertEquals(fourth, pattern(size));
+    assertEquals(third?.buffer === fourth?.buffer, shared);
+  }
+});
+
 Deno.test("receiver: a copied message has a buffer of exactly its size, also in fragments", () => {
   const got: Uint8Array[] = [];
   const receiver = new Receiver(

@@ -63,9 +63,9 @@ export const READING: readonly ContractCase[] = [
     },
   },
   {
-    name: "kept bytes stay as they were",
+    name: "bytes that are not borrowed stay as they were",
     async run({ ours, peers }) {
-      ours.keepsData = true;
+      ours.keeps = true;
       ours.resume();
       for (const size of [50, 131, 700, 5_000, 60_000, 3, 2 * MIB]) {
         await peers.send(size);
