@@ -1,4 +1,4 @@
-import type { Message } from "../transport/base/message.ts";
+import { isBytes, type Message } from "../transport/base/message.ts";
 import { builtin } from "../transport/base/runtime.ts";
 
 /**
@@ -49,7 +49,7 @@ export function matches(actual: unknown, expected: unknown): boolean {
   if (typeof expected === "function" && actual !== expected) {
     return Reflect.apply(expected, undefined, [actual]) === true;
   }
-  if (expected instanceof Uint8Array && actual instanceof Uint8Array) {
+  if (isBytes(expected) && isBytes(actual)) {
     return sameBytes(actual, expected);
   }
   if (isPlain(expected) && typeof actual === "object" && actual !== null) {

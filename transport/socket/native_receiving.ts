@@ -1,3 +1,4 @@
+import { isArrayBuffer } from "node:util/types";
 import { ConnectionError } from "../base/errors.ts";
 import { type Message, messageSize } from "../base/message.ts";
 import { ProtocolError } from "../protocol/wire/errors.ts";
@@ -99,7 +100,10 @@ export class NativeReceiving {
 
 function toMessage(payload: unknown): Message<ArrayBuffer> {
   if (typeof payload === "string") return payload;
-  if (payload instanceof ArrayBuffer) return new Uint8Array(payload);
+  // Under jsdom, the global type is of another realm than the buffers of the runtime.
+  if (payload instanceof ArrayBuffer || isArrayBuffer(payload)) {
+    return new Uint8Array(payload);
+  }
   throw new TypeError(
     'Cannot receive a message: the WebSocket\'s binaryType was changed. It must stay "arraybuffer".',
   );

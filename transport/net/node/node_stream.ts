@@ -8,6 +8,7 @@
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { ConnectionError, toError } from "../../base/errors.ts";
+import { isBytes } from "../../base/message.ts";
 import { builtin } from "../../base/runtime.ts";
 import type { PeerAddress } from "../stream/address.ts";
 import type { ByteStream, ByteStreamHandler } from "../stream/byte_stream.ts";
@@ -205,7 +206,7 @@ export class NodeStream implements ByteStream {
   }
 
   #receive(chunk: unknown): void {
-    if (this.#destroyed || !(chunk instanceof Uint8Array)) return;
+    if (this.#destroyed || !isBytes(chunk)) return;
     const bytes = this.#ownsData ? toBytes(chunk) : new Uint8Array(chunk);
     if (this.#paused) this.#hold(bytes);
     else this.#handler?.data(bytes, false);

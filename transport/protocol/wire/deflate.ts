@@ -1,3 +1,4 @@
+import { isUint32Array } from "node:util/types";
 import { builtin } from "../../base/runtime.ts";
 import type { Deflater, Inflater } from "./compression.ts";
 import { ProtocolError } from "./errors.ts";
@@ -29,7 +30,7 @@ class Zlib {
   constructor(stream: { close(): void }) {
     const handle: unknown = Reflect.get(stream, "_handle");
     const state: unknown = Reflect.get(stream, "_writeState");
-    if (!isHandle(handle) || !(state instanceof Uint32Array)) {
+    if (!isHandle(handle) || !isUint32Array(state)) {
       stream.close();
       throw new TypeError(
         "This runtime's node:zlib has no synchronous handle.",
@@ -249,8 +250,9 @@ let supported: boolean | undefined;
 export function isDeflateSupported(): boolean {
   if (supported === undefined) {
     const stream = builtin("node:zlib").createDeflateRaw({ chunkSize: 64 });
+    // Not `instanceof`, which is wrong where the global types are of another realm (jsdom).
     supported = isHandle(Reflect.get(stream, "_handle")) &&
-      Reflect.get(stream, "_writeState") instanceof Uint32Array;
+      isUint32Array(Reflect.get(stream, "_writeState"));
     stream.close();
   }
   return supported;
