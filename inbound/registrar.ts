@@ -1,6 +1,7 @@
 import type { Clock } from "../transport/base/clock.ts";
 import { ConfigError, PoolError } from "../transport/base/errors.ts";
 import { refuseArgument } from "../transport/base/options.ts";
+import { isNativeWebSocket } from "../transport/base/runtime.ts";
 import { isClaimed } from "../transport/connection/arguments.ts";
 import { checkId } from "../transport/pool/options.ts";
 import { makeWorker } from "../transport/pool/peer.ts";
@@ -130,7 +131,7 @@ export class Registrar {
     const core = this.#core;
     const { clock } = core.options;
     const session = core.sessions.next(id);
-    const socket = given instanceof WebSocket
+    const socket = isNativeWebSocket(given)
       ? new NativeSocket(given, { clock })
       : given;
     taken.add(given);
@@ -144,7 +145,7 @@ export class Registrar {
 const taken = new WeakSet<object>();
 
 function isSocket(value: unknown): value is object {
-  if (value instanceof WebSocket) return true;
+  if (isNativeWebSocket(value)) return true;
   return typeof value === "object" && value !== null &&
     typeof Reflect.get(value, "start") === "function" &&
     typeof Reflect.get(value, "write") === "function" &&

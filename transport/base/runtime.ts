@@ -1,6 +1,14 @@
 /** Whether this runtime is Deno. On other runtimes, only the sockets of `node:net` and `node:tls` exist. */
 export const onDeno: boolean = "Deno" in globalThis;
 
+/**
+ * Whether a value is a `WebSocket` of this runtime. There may be none: `--no-experimental-websocket` removes that of
+ * Node.js.
+ */
+export function isNativeWebSocket(value: unknown): value is WebSocket {
+  return typeof WebSocket === "function" && value instanceof WebSocket;
+}
+
 /** What {@linkcode builtin} can load. */
 interface Builtins {
   readonly "node:crypto": typeof import("node:crypto");

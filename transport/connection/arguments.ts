@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { ConfigError } from "../base/errors.ts";
 import { checkFields, numberOption } from "../base/options.ts";
 import { CONNECTION_RULES } from "../base/rules.ts";
+import { isNativeWebSocket } from "../base/runtime.ts";
 import {
   CLOSE_NO_STATUS,
   isValidCloseCode,
@@ -75,7 +76,7 @@ export function checkTarget(target: unknown): void {
     "invalid-argument",
     "url",
     `Cannot make a connection: its first argument must be a URL or a Socket, and is ${
-      target instanceof WebSocket
+      isNativeWebSocket(target)
         ? "a WebSocket. Make a NativeSocket of it"
         : String(target)
     }.`,
