@@ -1,6 +1,9 @@
 /** Whether this runtime is Deno. On other runtimes, only the sockets of `node:net` and `node:tls` exist. */
 export const onDeno: boolean = "Deno" in globalThis;
 
+/** Whether this runtime is Bun. */
+export const onBun: boolean = "Bun" in globalThis;
+
 /**
  * Whether a value is a `WebSocket` of this runtime. There may be none: `--no-experimental-websocket` removes that of
  * Node.js.

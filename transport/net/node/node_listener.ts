@@ -8,7 +8,7 @@ import type { PeerAddress } from "../stream/address.ts";
 import { keepAccepting } from "./keep_accepting.ts";
 import { bindAddress, shareReads } from "./node_on_deno.ts";
 import { NodeStream, peerOf } from "./node_stream.ts";
-import { sharedReadOf } from "./shared_read.ts";
+import { sharedReadOf, withSharedRead } from "./shared_read.ts";
 import { handshakeFailure } from "../stream/open_failure.ts";
 import {
   type AcceptedStream,
@@ -144,7 +144,7 @@ export class NodeListener implements StreamListener {
   #createTcpServer(): Server {
     const server = builtin("node:net").createServer(
       { ...HALF_OPEN, pauseOnConnect: true },
-      (socket) => this.#add(socket),
+      (socket) => this.#add(onDeno ? socket : withSharedRead(socket)),
     );
     if (onDeno) shareReads(server);
     return server;

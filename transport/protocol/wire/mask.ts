@@ -8,11 +8,13 @@
  * @module
  */
 
+import { onBun } from "../../base/runtime.ts";
+
 /**
  * From this many bytes on, 64-bit words are faster in spite of their BigInts. Not on Bun, whose engine allocates each of
  * them: 4 KiB take 47 us with 64-bit words, and less than 1 us with 32-bit words.
  */
-const WIDE = "Bun" in globalThis ? Infinity : 1024;
+const WIDE = onBun ? Infinity : 1024;
 /** Below this many bytes, making a wide view costs more than it saves. */
 const NARROW = 64;
 
