@@ -21,7 +21,8 @@ export class KeptMemory {
       this.#block = new Uint8Array(BLOCK_SIZE);
       this.#used = 0;
     }
-    const kept = this.#block.subarray(this.#used, this.#used += length);
+    const kept = new Uint8Array(this.#block.buffer, this.#used, length);
+    this.#used += length;
     kept.set(bytes);
     return kept;
   }
