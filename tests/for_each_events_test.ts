@@ -201,7 +201,8 @@ Deno.test("onEvent follows the connections of an outbound pool", async () => {
     `disconnected ${session}`,
   ]);
   await eventually(() => log.length >= all.length);
-  assertEquals(log, all);
+  // The pool may have connected once more meanwhile.
+  assertEquals(log.slice(0, all.length), all);
   await pool.close();
   await done;
 });
