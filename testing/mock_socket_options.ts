@@ -19,7 +19,7 @@ export interface MockSocketBehaviour {
     | undefined;
   /** Called by `writeFragment`, with the fragment that was written. */
   writeFragment?: ((fragment: Fragment) => void) | undefined;
-  /** Called by `ping`. The peer never answers by itself: see `receivePong`. */
+  /** Called by `ping`. The peer does not answer: call `receivePong` for its pong. */
   ping?: ((payload: Uint8Array) => void) | undefined;
   /** Called by the first `close`, in place of the answer of the peer. */
   close?:

@@ -16,7 +16,10 @@ export function anotherRealm(): Disposable {
   };
 }
 
-/** Sends texts and bytes to an echo, and returns what was agreed on, the lengths of the answers, and whether the end was clean. */
+/**
+ * Sends texts and bytes to an echo. Returns whether an extension was agreed on, the lengths of the answers, and whether
+ * the end was clean.
+ */
 export async function exchange(
   url: string,
   options: ConnectionOptions,

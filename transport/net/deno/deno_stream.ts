@@ -23,7 +23,6 @@ import {
 export class DenoStream implements ByteStream {
   readonly #conn: PullStream;
   readonly #buffer = new ReadBuffer();
-  /** Created only for a handler that keeps data. */
   #handler: ByteStreamHandler | undefined;
 
   #paused = true;

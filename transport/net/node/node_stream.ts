@@ -64,7 +64,7 @@ export class NodeStream implements ByteStream {
   /** Whether what the duplex emits is ours alone: the handler may change it. */
   readonly #ownsData: boolean;
   readonly #reading: ReadSwitch;
-  /** Created only if it is needed, like the memory that is kept, since there may be many idle connections. */
+  /** Created only if it is needed, since there may be many idle connections. */
   #onData: ((chunk: unknown) => void) | undefined;
   #handler: ByteStreamHandler | undefined;
 

@@ -148,8 +148,8 @@ export class Receiver {
   /**
    * Takes bytes. They may be unmasked in place; what was not consumed is unchanged.
    *
-   * @param borrowed Whether the bytes may be written again after this has returned. With `binary: "view"` they may not
-   * by default: then messages are views of a copy, or copies.
+   * @param borrowed Whether the memory of the bytes is used for something else after this has returned. It matters for
+   * `binary: "view"`: messages are views of the bytes, and if they are borrowed, of a copy. Default: `false`.
    * @returns How many bytes were consumed: fewer than all only if the handler returned `false`, or if a close frame
    * came. Once closed, all bytes are consumed and ignored.
    * @throws {ProtocolError} At the first violation, and the same one ever after.
