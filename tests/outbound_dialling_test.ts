@@ -105,23 +105,25 @@ Deno.test("A peer that was lost a moment ago is dialled before a crowd of hosts 
   const { url } = server;
   const pool = new OutboundPool("client", {
     maxConcurrentDials: 4,
-    connection: { handshakeTimeout: 600, retry: () => 0 },
+    connection: { handshakeTimeout: 400, retry: () => 0 },
     worker: { reconnectDelay: 10 },
   });
-  for (let i = 0; i < 12; i++) {
+  for (let i = 0; i < 24; i++) {
     pool.connect(`ws://127.0.0.1:${silent.port}/${i}`);
   }
   // Now all have failed once: they dial again and again, and hold their places as long as they may.
-  await eventually(() => silent.acceptedAt.length >= 14, { timeout: 20_000 });
+  await eventually(() => silent.acceptedAt.length >= 26, { timeout: 20_000 });
   pool.connect(url);
   await pool.whenConnected(url);
   for (let i = 0; i < 3; i++) {
-    const start = performance.now();
+    const before = silent.acceptedAt.length;
     server.cut();
     await eventually(() => !pool.isConnected(url), { interval: 1 });
     await pool.whenConnected(url);
-    const took = performance.now() - start;
-    assert(took < 900, `it took ${took} ms`);
+    // Some places of hosts that do not answer may be taken anew in this time. A peer that waited its turn would be
+    // dialled after the 20 hosts without a place.
+    const dials = silent.acceptedAt.length - before;
+    assert(dials < 16, `${dials} other dials`);
   }
   await pool.close();
   await server.close();
