@@ -7,7 +7,9 @@ import { turns } from "../_support/raw.ts";
 import type { Socket } from "./socket.ts";
 
 const HOST = "127.0.0.1";
-const ROUNDS = 9;
+/** Rounds in which the system may answer without delay even so. */
+const WARM_UP = 3;
+const ROUNDS = 12;
 
 /** Sends two small messages in two writes, and waits for the answer to the second; in milliseconds. */
 async function round(from: Socket, reader: RecordingReader): Promise<number> {
@@ -52,9 +54,8 @@ for (const secure of [false, true]) {
       for (let i = 0; i < ROUNDS; i++) times.push(await round(from, reader));
       client.terminate();
       accepted.terminate();
-      times.sort((a, b) => a - b);
-      // With Nagle's algorithm every round would take over 40 ms.
-      assert((times[ROUNDS >> 1] ?? 0) < 20, times.join());
+      // With Nagle's algorithm every round but the first ones would take over 40 ms. On a busy machine some rounds do.
+      assert(Math.min(...times.slice(WARM_UP)) < 20, times.join());
     });
   }
 }
