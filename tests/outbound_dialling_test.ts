@@ -82,11 +82,12 @@ Deno.test("A dialer that hangs frees its place after handshakeTimeout, and its l
   const late = Promise.withResolvers<SocketEnd>();
   const pool = new OutboundPool("client", {
     maxConcurrentDials: 1,
-    connection: { handshakeTimeout: 200, retry: false },
+    connection: { retry: false },
   });
   pool.connect(other.url, {
-    dialer: async (url, { signal: _, ...options }) => {
-      const socket = await dialRaw(url, options);
+    connection: { handshakeTimeout: 200 },
+    dialer: async (url) => {
+      const socket = await dialRaw(url);
       await released.promise;
       void socket.closed.then(late.resolve);
       return socket;

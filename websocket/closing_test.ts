@@ -304,9 +304,10 @@ async function endOf(
     socket: WebSocket,
   ) => Promise<void> | void,
   closes = false,
+  closeTimeout?: number,
 ): Promise<{ close: CloseEvent; message: string | undefined }> {
   await using server = await HandServer.listen();
-  const socket = new WebSocket(server.url, { closeTimeout: 200 });
+  const socket = new WebSocket(server.url, { closeTimeout });
   let message: string | undefined;
   socket.onerror = (event: ErrorEvent) => message = event.message;
   const close = next(socket, "close");
@@ -385,7 +386,7 @@ Deno.test("A server that answers a close frame late is waited for", async () => 
 });
 
 Deno.test("A server that does not answer a close frame is cut after closeTimeout", async () => {
-  const { close, message } = await endOf(() => {}, true);
+  const { close, message } = await endOf(() => {}, true, 200);
   assertEquals([close.code, close.reason, close.wasClean], [1006, "", false]);
   assertEquals(message, undefined);
 });
