@@ -6,8 +6,11 @@
  * @module
  */
 
-/** How long a WebSocket may take, in milliseconds. The leak checks report one that takes longer. */
-const PATIENCE = 5_000;
+/**
+ * How long a WebSocket may take, in milliseconds. It takes about one. The leak checks report one that takes longer, for
+ * instance because only `closeTimeout` ends it.
+ */
+const PATIENCE = 2_000;
 
 const open = new Map<WebSocket, Promise<void>>();
 
