@@ -167,6 +167,11 @@ export class Endpoint {
     return this.#receiving.target();
   }
 
+  /** Whether bursts of reads should be divided: see {@link Receiver.dividesBursts}. */
+  get dividesBursts(): boolean {
+    return this.#receiving.dividesBursts;
+  }
+
   /** Reports that `count` bytes were read to the start of the last {@link Endpoint.target}. */
   filled(count: number, now: number): void {
     this.#receiving.filled(count, now);

@@ -125,6 +125,11 @@ export class ReceivingSide implements ReceiverHandler {
     }
   }
 
+  /** Whether bursts of reads should be divided, see {@link Receiver.dividesBursts}. */
+  get dividesBursts(): boolean {
+    return this.#receiver.dividesBursts;
+  }
+
   /** Reports that `count` bytes were read to the target. */
   filled(count: number, now: number): void {
     this.#begin(count, now);

@@ -22,8 +22,8 @@ import type { Fragment, SocketReader, SocketStartOptions } from "./socket.ts";
 /** From this many buffered bytes on, output is written at once. */
 const FLUSH_AT = 65_536;
 /**
- * How often that may happen before the event loop has its turn. If the system takes everything at once, a loop of sends
- * never waits otherwise, and no timer runs and nothing is received meanwhile.
+ * How often that may happen in a turn of the event loop. If the system takes everything, a loop of sends never waits
+ * otherwise, and no timer runs.
  */
 const MAX_FLUSHES = 8;
 
@@ -64,10 +64,7 @@ export class EndpointDriver
   #dirty = false;
   /** Flushes at once since the last one that was due. */
   #flushes = 0;
-  /**
-   * Output is being handed to the stream, or the stream has not reported yet that the last piece is written. A broken
-   * stream never does.
-   */
+  /** Output is being handed to the stream, or is not reported as written yet. A broken stream never reports it. */
   #writing = false;
   #deadline: number | undefined;
   #task: Task | undefined;
@@ -203,6 +200,10 @@ export class EndpointDriver
 
   target(): Uint8Array | undefined {
     return this.endpoint.target();
+  }
+
+  dividesBursts(): boolean {
+    return this.endpoint.dividesBursts;
   }
 
   filled(count: number): void {

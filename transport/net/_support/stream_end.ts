@@ -26,6 +26,8 @@ export function pattern(at: number, length: number): Uint8Array<ArrayBuffer> {
 export class StreamEnd implements ByteStreamHandler {
   /** Whether what arrives is kept. */
   keeps = false;
+  /** What it answers to the stream. */
+  burstsAreDivided = true;
   /** Bytes that arrived. */
   received = 0;
   /** Bytes that were sent and taken by the system. */
@@ -75,6 +77,10 @@ export class StreamEnd implements ByteStreamHandler {
     this.#count(bytes);
     // Its memory is the handler's to change.
     if (borrowed || !this.keeps) bytes.fill(0);
+  }
+
+  dividesBursts(): boolean {
+    return this.burstsAreDivided;
   }
 
   end(): void {

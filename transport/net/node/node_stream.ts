@@ -14,6 +14,7 @@ import type { PeerAddress } from "../stream/address.ts";
 import type { ByteStream, ByteStreamHandler } from "../stream/byte_stream.ts";
 import { type Writer, writerFor } from "./node_writer.ts";
 import { type ReadSwitch, readSwitchOf } from "./read_switch.ts";
+import { deliverLater, deliversAtOnce } from "./read_burst.ts";
 import { refusedWrite } from "../stream/stream_errors.ts";
 import type { SharedRead, SharedReadHandler } from "./shared_read.ts";
 
@@ -48,7 +49,10 @@ export class NodeStream implements ByteStream {
 
     target(): Uint8Array | undefined {
       const stream = this.#stream;
-      return stream.#paused ? undefined : stream.#handler?.target?.();
+      // What waits must reach the handler first.
+      return stream.#paused || stream.#held.length > 0
+        ? undefined
+        : stream.#handler?.target?.();
     }
 
     stored(bytes: Uint8Array): void {
@@ -76,7 +80,7 @@ export class NodeStream implements ByteStream {
    */
   #stopped = true;
   #destroyed = false;
-  /** Data that came while the stream was paused. */
+  /** Data that came while the stream was paused, or in a burst. */
   #held: Uint8Array<ArrayBuffer>[] = [];
   #heldBytes = 0;
   /** Whether the peer has ended its side, and whether the handler knows it. */
@@ -209,10 +213,14 @@ export class NodeStream implements ByteStream {
     if (this.#destroyed || !isBytes(chunk)) return;
     const bytes = this.#ownsData ? toBytes(chunk) : new Uint8Array(chunk);
     if (this.#paused) this.#hold(bytes);
+    else if (this.#mustWait(bytes.length)) this.#defer(bytes);
     else this.#handler?.data(bytes, false);
   }
 
   #readShared(bytes: Uint8Array<ArrayBuffer>): void {
+    if (!this.#paused && this.#mustWait(bytes.length)) {
+      return this.#defer(new Uint8Array(bytes));
+    }
     let rest = bytes;
     while (rest.length > 0 && !this.#destroyed) {
       const handler = this.#handler;
@@ -226,6 +234,19 @@ export class NodeStream implements ByteStream {
       rest = rest.subarray(count);
       handler.filled?.(count);
     }
+  }
+
+  /** Whether what has arrived must wait for what came before, or for the consumers. */
+  #mustWait(size: number): boolean {
+    if (this.#held.length > 0) return true;
+    return this.#handler?.dividesBursts?.() === true && !deliversAtOnce(size);
+  }
+
+  /** Delivers bytes a little later, without stopping the duplex. */
+  #defer(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#held.push(bytes);
+    this.#heldBytes += bytes.length;
+    if (this.#held.length === 1) deliverLater(this.#reportDeferred);
   }
 
   #read(): void {
@@ -293,6 +314,8 @@ export class NodeStream implements ByteStream {
     if (this.#ended) this.#duplex.end();
     if (!atOnce) this.#handler?.drain();
   };
+
+  readonly #reportDeferred = (): void => this.#report();
 
   #reportLater(): void {
     if (this.#reportScheduled) return;

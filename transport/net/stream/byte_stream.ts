@@ -43,6 +43,11 @@ export interface ByteStreamHandler {
    */
   filled?(count: number): void;
   /**
+   * Whether the stream should let consumers run before it delivers more of a burst of large reads, although it may have
+   * to copy them then. Default: no.
+   */
+  dividesBursts?(): boolean;
+  /**
    * Reports that the peer has ended its side: no more data follows. Our side can still be written. Not called while
    * the stream is paused.
    */

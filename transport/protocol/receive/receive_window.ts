@@ -61,6 +61,11 @@ function borrowedMemory(buffer: ArrayBufferLike): ReceivedMemory {
 export class ReceiveWindow {
   /** The memory. */
   view = EMPTY;
+  /**
+   * Whether it pays to let consumers run between large reads: the last message was a text, which is in the memory that
+   * V8 moves, or binary messages are views, whose memory can be that of the read. At first it is unknown.
+   */
+  dividesBursts = true;
   /** What to add to a position in the memory to get one in the stream. */
   origin = 0;
   readonly #masked: boolean;
@@ -102,6 +107,7 @@ export class ReceiveWindow {
    * @throws {ProtocolError} `invalid-utf8`; `message-too-large` if no string can hold it.
    */
   text(start: number, stop: number, key: number): string {
+    this.dividesBursts = true;
     const view = this.view;
     const size = stop - start;
     let ascii = false;
@@ -131,6 +137,7 @@ export class ReceiveWindow {
 
   /** Learns the size of a binary message: the next ones are likely to be as large. */
   noteSize(size: number): void {
+    this.dividesBursts = this.#mode === "view";
     this.#small = size < LARGE;
   }
 

@@ -190,6 +190,11 @@ export class Receiver {
     }
   }
 
+  /** Whether what becomes of large reads is expensive while consumers wait: see {@link ReceiveWindow.dividesBursts}. */
+  get dividesBursts(): boolean {
+    return this.#window.dividesBursts;
+  }
+
   /**
    * Reports that `length` bytes of the stream were read to the start of the target.
    *
