@@ -9,7 +9,6 @@ import {
 import { RecordingReader } from "../../testing/mod.ts";
 import { utf8 } from "../_support/bytes.ts";
 import { CA, SERVER_CERT, SERVER_KEY } from "../_support/certificates.ts";
-import { turns } from "../_support/raw.ts";
 import { ConnectionError } from "../base/errors.ts";
 import { HandshakeError } from "../handshake/errors.ts";
 import { listen } from "../server/listen.ts";
@@ -19,7 +18,8 @@ import type { DialOptions } from "./dialer.ts";
 
 /** A proxy written by hand: asks for credentials where it is given some. */
 function proxyTo(port: number, credentials?: string, interim = "") {
-  return serve(async (conn, head) => {
+  const pumps: Promise<void>[] = [];
+  const server = serve(async (conn, head) => {
     const target = /^CONNECT (\S+) HTTP\/1\.1\r$/m.exec(head)?.[1];
     const given = /^proxy-authorization: (.*)\r$/mi.exec(head)?.[1];
     if (target === undefined || given !== credentials) {
@@ -34,9 +34,15 @@ function proxyTo(port: number, credentials?: string, interim = "") {
     await conn.write(
       utf8(`${interim}HTTP/1.1 200 Connection established\r\n\r\n`),
     );
-    void pump(conn, host);
-    void pump(host, conn);
+    pumps.push(pump(conn, host), pump(host, conn));
   });
+  return {
+    ...server,
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]();
+      await Promise.all(pumps);
+    },
+  };
 }
 
 async function pump(from: Deno.Conn, to: Deno.Conn): Promise<void> {
@@ -89,7 +95,6 @@ for (const secure of [false, true]) {
     assertEquals(await reader.take(), "through");
     client.close(1000);
     await Promise.all([client.closed, socket?.closed]);
-    await turns(10);
   });
 }
 
@@ -129,7 +134,6 @@ Deno.test("dialRaw: interim responses of a proxy are skipped", async () => {
   const incoming = await listener[Symbol.asyncIterator]().next();
   incoming.value?.accept().terminate();
   (await dialled).terminate();
-  await turns(10);
 });
 
 Deno.test("dialRaw: endless interim responses of a proxy are a bad response", async () => {
