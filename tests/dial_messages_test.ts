@@ -52,15 +52,16 @@ for (
       {},
       "the connection was refused (ECONNREFUSED).",
     ],
+    // A label must not begin with a hyphen, so the system asks no name server.
     [
       "a name that does not exist",
-      "ws://nowhere.invalid",
+      "ws://-nowhere.invalid",
       {},
       "the host name was not found (ENOTFOUND).",
     ],
     [
       "a name that does not exist, with TLS",
-      "wss://nowhere.invalid",
+      "wss://-nowhere.invalid",
       {},
       "the host name was not found (ENOTFOUND).",
     ],
@@ -72,19 +73,19 @@ for (
     ],
     [
       "a proxy that refuses",
-      "ws://nowhere.invalid",
+      "ws://-nowhere.invalid",
       { proxy: `http://user:secret@${HOST}:1` },
       `the proxy ${HOST}:1 cannot be reached: the connection was refused (ECONNREFUSED).`,
     ],
     [
       "a dialer that throws",
-      "ws://nowhere.invalid",
+      "ws://-nowhere.invalid",
       { dialer: () => Promise.reject(new Error("no luck")) },
       "no luck.",
     ],
     [
       "a dialer that never settles",
-      "ws://nowhere.invalid",
+      "ws://-nowhere.invalid",
       { dialer: () => new Promise<never>(() => {}), handshakeTimeout: 20 },
       "the handshake took longer than handshakeTimeout (20 ms).",
     ],
@@ -123,8 +124,8 @@ for (
     await check(server.url, {}, reason);
     const proxy = `${HOST}:${server.port}`;
     const reached = `the proxy ${proxy} ${fromProxy}`;
-    await check("ws://nowhere.invalid", { proxy }, reached);
-    await check("wss://nowhere.invalid", { proxy }, reached);
+    await check("ws://-nowhere.invalid", { proxy }, reached);
+    await check("wss://-nowhere.invalid", { proxy }, reached);
   });
 }
 

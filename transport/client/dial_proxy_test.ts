@@ -191,26 +191,26 @@ Deno.test("dialRaw: the environment names the proxy, except for loopback and NO_
   try {
     Deno.env.set("HTTP_PROXY", `http://${HOST}:${proxy.port}`);
     Deno.env.set("NO_PROXY", "");
-    assertEquals(await status("ws://nowhere.invalid"), 407);
+    assertEquals(await status("ws://-nowhere.invalid"), 407);
     assertEquals(
-      await status("ws://nowhere.invalid", { proxy: false }),
+      await status("ws://-nowhere.invalid", { proxy: false }),
       "dial-failed",
     );
     assertEquals(await status(`ws://${HOST}:1`), "dial-failed");
     for (
       const list of [
-        "nowhere.invalid",
+        "-nowhere.invalid",
         "a, .invalid",
         "*",
-        "nowhere.invalid:80",
+        "-nowhere.invalid:80",
       ]
     ) {
       Deno.env.set("NO_PROXY", list);
-      assertEquals(await status("ws://nowhere.invalid"), "dial-failed", list);
+      assertEquals(await status("ws://-nowhere.invalid"), "dial-failed", list);
     }
-    for (const list of ["where.invalid", "nowhere.invalid:81", "valid"]) {
+    for (const list of ["where.invalid", "-nowhere.invalid:81", "valid"]) {
       Deno.env.set("NO_PROXY", list);
-      assertEquals(await status("ws://nowhere.invalid"), 407, list);
+      assertEquals(await status("ws://-nowhere.invalid"), 407, list);
     }
   } finally {
     for (const [name, value] of before) {
