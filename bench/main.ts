@@ -38,7 +38,7 @@ import {
   stats,
   streams,
 } from "./more.ts";
-import { COLUMNS, describe, pageTable, writePage } from "./page.ts";
+import { COLUMNS, describe, pageTable, readPage, writePage } from "./page.ts";
 import { plot } from "./plot.ts";
 import { figure, type Outcome, table } from "./report.ts";
 import { type Workload, WORKLOADS } from "./workloads.ts";
@@ -126,6 +126,8 @@ if (flag("--help")) {
   Deno.exit(0);
 }
 const page = value("--page");
+// Before the measurement, which takes minutes.
+if (page !== undefined) await readPage(page);
 const full = flag("--full");
 const only = value("--only");
 const rounds = Number(value("--rounds") ?? (full ? 5 : 3));

@@ -89,11 +89,20 @@ export function describe(machine: Machine): string {
 
 /** Replaces what stands between the two markers of a page. */
 export async function writePage(file: string, text: string): Promise<void> {
+  const [before, after] = await readPage(file);
+  await Deno.writeTextFile(file, `${before}\n\n${text}\n\n${after}`);
+}
+
+/**
+ * Reads what a page has before and after its table, each with its marker.
+ *
+ * @throws If the file cannot be read, or has no markers.
+ */
+export async function readPage(
+  file: string,
+): Promise<readonly [before: string, after: string]> {
   const page = await Deno.readTextFile(file);
   const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
   if (begin < 0 || end < begin) throw new Error(`${file} has no markers`);
-  await Deno.writeTextFile(
-    file,
-    `${page.slice(0, begin + BEGIN.length)}\n\n${text}\n\n${page.slice(end)}`,
-  );
+  return [page.slice(0, begin + BEGIN.length), page.slice(end)];
 }
