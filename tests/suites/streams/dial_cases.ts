@@ -10,6 +10,7 @@ import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import { rmSync, writeFileSync } from "node:fs";
 import * as net from "node:net";
+import { networkInterfaces } from "node:os";
 import process from "node:process";
 import * as tls from "node:tls";
 import { Connection, dialRaw, listen } from "../../../mod.ts";
@@ -127,8 +128,21 @@ async function trustBoth(): Promise<void> {
   }
 }
 
+/** Returns whether this machine has an address. Many containers have no IPv6. */
+function hasAddress(address: string): boolean {
+  return Object.values(networkInterfaces()).flat().some((known) =>
+    known?.address === address
+  );
+}
+
 /** Dials a name that has two addresses, of which one is listened on. */
 async function dialByName(hostname: string): Promise<void> {
+  if (!hasAddress(hostname)) {
+    return await assert.rejects(
+      async () => await listen({ hostname }).ready,
+      /EADDRNOTAVAIL/,
+    );
+  }
   const addresses = await lookup("localhost", { all: true });
   // If the name does not have this address, the dial finds no server.
   const isKnown = addresses.some(({ address }) => address === hostname);
