@@ -4,7 +4,8 @@
  * Deno reports what has arrived on all sockets of `node:net` before it runs a microtask, so that no consumer can take a
  * message meanwhile. With many busy connections, the messages of all of them are in memory at the same time then, and
  * V8 copies them during garbage collection: with 64 connections and 64 messages of 1 KiB in flight on each, an echo of
- * text that is not ASCII costs a quarter more, and one of bytes a sixth. Node.js and Bun run microtasks between reads.
+ * text that is not ASCII costs a quarter more, and one of bytes a sixth. The bytes that wait need no more memory than the
+ * messages in them would. Node.js and Bun run microtasks between reads.
  *
  * @module
  */
@@ -13,8 +14,6 @@
 const MAX_AT_ONCE = 1_048_576;
 /** Smaller reads are always delivered at once: keeping them costs more than it saves. */
 const MIN_SIZE = 4_096;
-/** The maximum number of reads that wait. Further ones are delivered at once, which limits the memory. */
-const MAX_WAITING = 64;
 /** How many microtasks a consumer may need to take a message. */
 const CONSUMER_STEPS = 4;
 
@@ -27,7 +26,7 @@ export function deliversAtOnce(size: number): boolean {
   if (size < MIN_SIZE) return true;
   if (delivered === 0) queueMicrotask(reset);
   delivered += size;
-  return delivered <= MAX_AT_ONCE || waiting.length >= MAX_WAITING;
+  return delivered <= MAX_AT_ONCE;
 }
 
 /** Calls `deliver`, which must not throw, when the consumers of what was delivered before could run. */

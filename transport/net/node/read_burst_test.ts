@@ -75,14 +75,6 @@ Deno.test("consumers run between the reads of a burst", async () => {
   assert(most <= MIB + 3 * READ, `${most} bytes were alive`);
 });
 
-Deno.test("without consumers in between, a burst that is too large is delivered at once", async () => {
-  const all = await sources(200);
-  burst(all);
-  const waiting = all.filter(({ end, emitted }) => end.received < emitted);
-  assertEquals(waiting.length, 64);
-  for (const { end } of all) end.stream.destroy();
-});
-
 Deno.test("the end and an error come behind the data of a burst", async () => {
   const all = await sources(40);
   burst(all);
