@@ -246,7 +246,7 @@ export class NodeStream implements ByteStream {
   #defer(bytes: Uint8Array<ArrayBuffer>): void {
     this.#held.push(bytes);
     this.#heldBytes += bytes.length;
-    if (this.#held.length === 1) deliverLater(this.#reportDeferred);
+    if (this.#held.length === 1) deliverLater(() => this.#report());
   }
 
   #read(): void {
@@ -314,8 +314,6 @@ export class NodeStream implements ByteStream {
     if (this.#ended) this.#duplex.end();
     if (!atOnce) this.#handler?.drain();
   };
-
-  readonly #reportDeferred = (): void => this.#report();
 
   #reportLater(): void {
     if (this.#reportScheduled) return;
