@@ -14,12 +14,11 @@
 const MAX_AT_ONCE = 1_048_576;
 /** Smaller reads are always delivered at once: keeping them costs more than it saves. */
 const MIN_SIZE = 4_096;
-/** How many microtasks a consumer may need to take a message. */
-const CONSUMER_STEPS = 4;
-
 /** Bytes that were delivered since the microtasks have run. */
 let delivered = 0;
+/** What waits, from {@link first} on. */
 const waiting: (() => void)[] = [];
+let first = 0;
 
 /** Whether bytes that have arrived are to be delivered at once, rather than by {@link deliverLater}. */
 export function deliversAtOnce(size: number): boolean {
@@ -29,20 +28,22 @@ export function deliversAtOnce(size: number): boolean {
   return delivered <= MAX_AT_ONCE;
 }
 
-/** Calls `deliver`, which must not throw, when the consumers of what was delivered before could run. */
+/** Calls `deliver`, which must not throw, when the microtasks of what was delivered before have run. */
 export function deliverLater(deliver: () => void): void {
-  if (waiting.push(deliver) === 1) void deliverAll();
+  if (waiting.push(deliver) === 1) queueMicrotask(scheduleNext);
 }
 
 function reset(): void {
   delivered = 0;
 }
 
-async function deliverAll(): Promise<void> {
-  await undefined;
-  for (let i = 0; i < waiting.length; i++) {
-    waiting[i]?.();
-    for (let step = 0; step < CONSUMER_STEPS; step++) await undefined;
-  }
-  waiting.length = 0;
+/** Called in a microtask: a tick runs when there are no more microtasks. */
+function scheduleNext(): void {
+  globalThis.process.nextTick(deliverNext);
+}
+
+function deliverNext(): void {
+  waiting[first++]?.();
+  if (first < waiting.length) return queueMicrotask(scheduleNext);
+  waiting.length = first = 0;
 }
