@@ -14,6 +14,7 @@
 const MAX_AT_ONCE = 1_048_576;
 /** Smaller reads are always delivered at once: keeping them costs more than it saves. */
 const MIN_SIZE = 4_096;
+
 /** Bytes that were delivered since the microtasks have run. */
 let delivered = 0;
 /** What waits, from {@link first} on. */
