@@ -44,7 +44,8 @@ function scheduleNext(): void {
 }
 
 function deliverNext(): void {
-  waiting[first++]?.();
-  if (first < waiting.length) return queueMicrotask(scheduleNext);
-  waiting.length = first = 0;
+  const deliver = waiting[first++];
+  if (first < waiting.length) queueMicrotask(scheduleNext);
+  else waiting.length = first = 0;
+  deliver?.();
 }
